@@ -1,0 +1,65 @@
+# One command each: `make demo` shows it, `make test` proves it, `make check` reads it. Each makes its own environment.
+SHELL := /bin/bash
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help env demo test check format docs lock bench clean
+
+help:
+	@echo "make env      the environment alone, in $(VENV)"
+	@echo "make demo     train, serve and look at the example"
+	@echo "make test     the test suite"
+	@echo "make check    format, lint, types, import rules"
+	@echo "make format   let ruff format and mend"
+	@echo "make docs     write the generated parts of the README anew"
+	@echo "make bench    the benchmarks, beside the peers"
+	@echo "make lock     resolve the dependencies anew (needs uv)"
+
+env: $(VENV)/.complete
+
+# --no-build-isolation: the build backend, too, comes from the lock.
+$(VENV)/.complete: requirements-dev.lock
+	@rm -rf $(VENV)
+	@if command -v uv >/dev/null 2>&1; then \
+	  uv venv --quiet --python 3.11 $(VENV) && \
+	  uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.lock && \
+	  uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e . ; \
+	else \
+	  command -v $(PYTHON) >/dev/null 2>&1 || { echo "forecastle needs CPython 3.11: install it, or uv, or name it with PYTHON=…" >&2; exit 1; }; \
+	  $(PYTHON) -m venv $(VENV) && \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock && \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . ; \
+	fi
+	@touch $@
+
+check: env
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: env
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+test: env
+	$(BIN)/pytest $(ARGS)
+
+demo: env
+	@$(BIN)/forecastle demo
+
+bench: env
+	$(BIN)/python -m benchmarks.random_cut_forest
+
+docs: env
+	$(BIN)/python -m container.reference README.md
+
+# The locks name no registry, so that whichever one you use serves them.
+lock:
+	uv pip compile pyproject.toml --upgrade --python-version 3.11 --universal --generate-hashes --no-annotate --no-header -q -o requirements.lock
+	uv pip compile pyproject.toml --extra dev -c requirements.lock --python-version 3.11 --universal --generate-hashes --no-annotate --no-header -q -o requirements-dev.lock
+	echo hatchling | uv pip compile - -c requirements-dev.lock --python-version 3.11 --universal --generate-hashes --no-annotate --no-header -q -o requirements-build.lock
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,138 @@
+"""What makes an algorithm: all that training and serving ask of one.
+
+An algorithm is a folder in algorithms/. Its `algorithm.py` holds `ALGORITHM`, an instance of a subclass of `Algorithm`,
+and imports nothing heavy; the methods import what they need.
+"""
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+from contract.artifact import Artifact
+from contract.channel import Channel
+from contract.hyperparameters import Hyperparameters
+from contract.media_type import MediaType
+
+H = TypeVar("H", bound=Hyperparameters)
+Request = TypeVar("Request")
+Prediction = TypeVar("Prediction")
+
+
+class Algorithm(ABC, Generic[H]):
+    """One algorithm: what it is called, what it takes, how it is trained and loaded."""
+
+    title: ClassVar[str]  # as a page or a sentence has it
+    log_name: ClassVar[str]  # as the #metrics lines of SageMaker's logs have it
+    hyperparameters: ClassVar[type[Hyperparameters]]
+    channels: ClassVar[Mapping[str, str]]  # name → what it is for; the first is required
+    request_types: ClassVar[Sequence[str]]  # media types that are read; the first is the default
+    response_types: ClassVar[Sequence[str]]  # media types that are written; the first is the default
+
+    @abstractmethod
+    def fit(self, job: "Job[H]") -> "Model[Any, Any]":
+        """Train a model on the job's channels, telling its log. Raises `UserError` on data that cannot be learned."""
+
+    @abstractmethod
+    def evaluate(self, model: "Model[Any, Any]", job: "Job[H]") -> dict[str, float]:
+        """Score the model on the job's test channel, telling its log; empty where there is none."""
+
+    @abstractmethod
+    def load(self, artifact: Artifact) -> "Model[Any, Any]":
+        """Check an artifact and make it ready to answer. Raises `InvalidData`."""
+
+    @abstractmethod
+    def demonstrate(self, ask: "Ask", picture: Path) -> Iterable[str]:
+        """Ask a server that holds the example's model, draw what it said to `picture`, and tell it in a few lines."""
+
+    def infer(self, given: Mapping[str, str], channels: Mapping[str, Channel]) -> dict[str, str]:
+        """Hyperparameters that were not given and that the data itself tells: asked for at a laptop, not in a job."""
+        del given, channels
+        return {}
+
+    def compile(self) -> None:
+        """Run every kernel once: called as an image is built, so that its first requests find them compiled."""
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return type(self).__module__.split(".")[-2]
+
+    @property
+    def example(self) -> Path:
+        """A folder with `input/`, as /opt/ml/input has it for a small job, and `request.*`, for the model it gives."""
+        return Path(inspect.getfile(type(self))).parent / "example"
+
+
+class Model(ABC, Generic[Request, Prediction]):
+    """A trained model in memory. Its methods run in several threads at once."""
+
+    @abstractmethod
+    def artifact(self) -> Artifact:
+        """What is to be kept of it; training adds its hyperparameters and metrics."""
+
+    @abstractmethod
+    def example(self) -> "Payload":
+        """A request that this model answers: it warms the server up and stands on its page."""
+
+    @abstractmethod
+    def decode(self, payload: "Payload") -> Request:
+        """Bytes to arrays, checked. Raises `UserError` with the place of the fault."""
+
+    @abstractmethod
+    def cost(self, request: Request) -> float:
+        """Seconds of one core that predicting the request takes, roughly: what is cheap does not wait in a queue."""
+
+    @abstractmethod
+    def predict(self, requests: Sequence[Request], threads: int) -> Sequence[Prediction]:
+        """Predict what came in together, on up to `threads` threads; neither changes what a request is answered."""
+
+    @abstractmethod
+    def encode(self, prediction: Prediction, media_type: str) -> bytes:
+        """Arrays to bytes, in one of the response types."""
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """A request as it came in: its body, what the body is in, and the client's custom attributes."""
+
+    body: bytes
+    content_type: MediaType
+    attributes: str = ""  # X-Amzn-SageMaker-Custom-Attributes
+
+
+@dataclass(frozen=True, slots=True)
+class Job(Generic[H]):
+    """A training job: what it learns with, from what, and whom it tells."""
+
+    hyperparameters: H
+    channels: Mapping[str, Channel]
+    log: "JobLog"
+    stopping: Callable[[], bool]  # whether SIGTERM came: then finish soon, or raise `Stopped`
+    threads: int = 1
+    checkpoints: Path | None = None  # a folder that outlives the job, where there is one
+
+
+class JobLog(Protocol):
+    """Where a job says what it does: the log lines of SageMaker's algorithms, and a bar on a terminal."""
+
+    @property
+    def host(self) -> str:
+        """This host's name, as lines for parsers have it."""
+
+    def line(self, text: str) -> None:
+        """An ordinary line, behind the time."""
+
+    def metrics(self, operation: str, since: float, values: Mapping[str, Sequence[float]]) -> None:
+        """A `#metrics` line: sums, counts and extremes of what was measured from `since` (Unix time) till now."""
+
+    def progress(self, share: float, note: str = "") -> None:
+        """How much is done, in [0, 1]: drawn on a terminal, and nowhere else."""
+
+
+class Ask(Protocol):
+    """A way to a server: a request's body and media type, and the answer's."""
+
+    def __call__(self, body: bytes, content_type: str, accept: str) -> bytes: ...

@@ -1,0 +1,61 @@
+"""Random Cut Forest, as training and serving see it."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from algorithms.interface import Algorithm, Ask, Job, Model
+from algorithms.random_cut_forest.hyperparameters import RandomCutForestHyperparameters
+from contract.artifact import Artifact
+from contract.channel import Channel
+from contract.media_type import CSV, JSON, JSON_LINES, RECORDIO
+
+if TYPE_CHECKING:
+    from algorithms.random_cut_forest.model import RandomCutForestModel
+
+
+class RandomCutForestAlgorithm(Algorithm[RandomCutForestHyperparameters]):
+    """How unusual a row is: how much of a random tree it would displace (Guha et al., ICML 2016)."""
+
+    title = "Random Cut Forest"
+    log_name = "RandomCutForest"
+    hyperparameters = RandomCutForestHyperparameters
+    channels: ClassVar[Mapping[str, str]] = {
+        "train": "rows of numbers: text/csv without a header, or application/x-recordio-protobuf",
+        "test": "the same with labels, 1 for an anomaly and 0 for the ordinary: the first column of a CSV file",
+    }
+    request_types = (CSV, JSON, JSON_LINES, RECORDIO)
+    response_types = (JSON, JSON_LINES, RECORDIO)
+
+    def fit(self, job: Job[RandomCutForestHyperparameters]) -> "RandomCutForestModel":
+        from algorithms.random_cut_forest.training import fit
+
+        return fit(job)
+
+    def evaluate(self, model: Model[Any, Any], job: Job[RandomCutForestHyperparameters]) -> dict[str, float]:
+        from algorithms.random_cut_forest.evaluation import evaluate
+
+        return evaluate(model, job)
+
+    def load(self, artifact: Artifact) -> "RandomCutForestModel":
+        from algorithms.random_cut_forest.model import RandomCutForestModel
+
+        return RandomCutForestModel.from_artifact(artifact)
+
+    def infer(self, given: Mapping[str, str], channels: Mapping[str, Channel]) -> dict[str, str]:
+        from algorithms.random_cut_forest.training import first_width
+
+        return {} if "feature_dim" in given else {"feature_dim": str(first_width(channels["train"]))}
+
+    def demonstrate(self, ask: Ask, picture: Path) -> Iterable[str]:
+        from algorithms.random_cut_forest.demo import demonstrate
+
+        return demonstrate(self.example, ask, picture)
+
+    def compile(self) -> None:
+        from algorithms.random_cut_forest.compilation import compile_kernels
+
+        compile_kernels(self)
+
+
+ALGORITHM = RandomCutForestAlgorithm()

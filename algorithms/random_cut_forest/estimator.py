@@ -1,0 +1,204 @@
+"""Random Cut Forest as a scikit-learn estimator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, OutlierMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from algorithms.random_cut_forest.forest import Forest
+from algorithms.random_cut_forest.grow import contiguous_rows, drawn_rows, grow
+from algorithms.random_cut_forest.reservoir import Reservoir
+from algorithms.random_cut_forest.score import attribute, score
+from contract.artifact import Artifact, read_artifact, write_artifact
+from contract.threads import available_cores
+
+if TYPE_CHECKING:
+    from numpy.random import RandomState
+
+NAME = "random_cut_forest"
+CUTOFF_SIGMAS = 3.0
+CUTOFF_POINTS = 1_000
+
+
+class RandomCutForest(OutlierMixin, BaseEstimator):  # type: ignore[misc]
+    """Anomaly detection by how much of a random tree a point would displace.
+
+    Each tree holds a sample of the data and cuts it at random until every distinct point stands alone: at each node a
+    dimension is chosen with probability proportional to the side of the node's bounding box, then a cut uniformly in
+    that side. A point's anomaly score is what it would change in the trees, averaged over them; it grows with the
+    point's distance from all that the trees know, in the scale of the data, so the columns' units matter.
+
+    It is SageMaker's built-in algorithm, with its scores, and not an isolation forest: a tree is cut where the data
+    are, and a point outside a tree's boxes is told from one inside at every level.
+
+    Signs are scikit-learn's: `score_samples` is the anomaly score's negative, `predict` is -1 for outliers. Points
+    and scores are float32.
+
+    Parameters
+    ----------
+    num_trees : int, default=100
+        The number of trees.
+    num_samples_per_tree : int, default=256
+        The points each tree is given, at the most.
+    sampling : {"independent", "sagemaker"}, default="independent"
+        Which points a tree is given. "independent": min(num_samples_per_tree, n) points, drawn without replacement,
+        for each tree anew. "sagemaker": as SageMaker's jobs draw them: a uniform sample of
+        num_trees × num_samples_per_tree points, or, where there are no more than these, all points in their order;
+        tree t is given the t-th slice of ⌊sample / num_trees⌋ of them, so that on data in the order of time each tree
+        sees one slice of time. With fewer points than trees, every tree is given all.
+    contamination : "auto" or float in (0, 0.5], default="auto"
+        The share of outliers in the data: what `offset_` is set by. "auto" takes the rule of SageMaker's notebook:
+        outliers score above the mean of ordinary points plus three standard deviations.
+    random_state : int, RandomState instance or None, default=None
+        Seeds the sampling and the cuts; an int makes the same forest from the same data, with any number of threads.
+    n_jobs : int or None, default=None
+        Threads to fit and score with; None is 1, -1 all cores. It changes no result.
+
+    Attributes
+    ----------
+    forest_ : Forest
+        The trees, as arrays.
+    offset_ : float
+        `decision_function` is `score_samples` less this.
+    n_features_in_ : int
+        The number of columns in `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, where `X` had names that are all strings.
+
+    References
+    ----------
+    S. Guha, N. Mishra, G. Roy, O. Schrijvers: Robust Random Cut Forest Based Anomaly Detection on Streams, ICML 2016.
+    AWS: Amazon SageMaker developer guide, "Random Cut Forest (RCF) Algorithm".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from algorithms.random_cut_forest import RandomCutForest
+    >>> X = np.random.default_rng(0).normal(size=(1000, 2))
+    >>> forest = RandomCutForest(random_state=0).fit(X)
+    >>> forest.predict([[0.1, 0.2], [9.0, -9.0]])
+    array([ 1, -1])
+    """
+
+    def __init__(
+        self,
+        num_trees: int = 100,
+        num_samples_per_tree: int = 256,
+        *,
+        sampling: Literal["independent", "sagemaker"] = "independent",
+        contamination: float | Literal["auto"] = "auto",
+        random_state: int | RandomState | None = None,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.num_trees = num_trees
+        self.num_samples_per_tree = num_samples_per_tree
+        self.sampling = sampling
+        self.contamination = contamination
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+
+    def fit(self, X: ArrayLike, y: object = None) -> Self:  # noqa: ARG002 - y is scikit-learn's convention
+        """Grow the forest over `X`, (n_samples, n_features). Raises `ValueError` on a parameter or a value amiss."""
+        self._check_parameters()
+        points = validate_data(self, X, dtype=np.float32, order="C")
+        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        self.forest_ = self._grow(points, seed)
+        if self.contamination == "auto":
+            self.offset_ = -_cutoff(self.forest_, self._threads())
+        else:
+            scores = score(self.forest_, points, threads=self._threads())
+            self.offset_ = float(np.percentile(-scores.astype(np.float64), 100 * self.contamination))
+        return self
+
+    def score_samples(self, X: ArrayLike) -> NDArray[np.float64]:
+        """The negative anomaly scores, (n_samples,): the lower, the more unusual."""
+        points = self._points(X)
+        return -score(self.forest_, points, threads=self._threads()).astype(np.float64)
+
+    def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
+        """`score_samples` less `offset_`, (n_samples,): negative for outliers."""
+        return self.score_samples(X) - self.offset_
+
+    def predict(self, X: ArrayLike) -> NDArray[np.int64]:
+        """-1 for outliers and 1 for inliers, (n_samples,)."""
+        return np.where(self.decision_function(X) < 0, -1, 1)
+
+    def attribution(self, X: ArrayLike) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Each column's share in the anomaly score, for being too high and for being too low.
+
+        Two arrays of (n_samples, n_features), not negative, that sum to the anomaly score over columns and sides.
+        """
+        points = self._points(X)
+        return attribute(self.forest_, points, threads=self._threads())
+
+    def save(self, folder: str | Path) -> None:
+        """Write the model to `folder`, as a training job does; `forecastle serve` serves it."""
+        check_is_fitted(self)
+        parameters = {"offset": self.offset_}
+        given = {
+            "feature_dim": self.n_features_in_,
+            "num_trees": self.num_trees,
+            "num_samples_per_tree": self.num_samples_per_tree,
+        }
+        write_artifact(Path(folder), Artifact(NAME, self.forest_.arrays(), parameters, given))
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """The fitted estimator of a model that `save` or a training job wrote. Raises `InvalidData`."""
+        artifact = read_artifact(Path(folder))
+        forest = Forest.from_arrays(dict(artifact.arrays))
+        names = ("num_trees", "num_samples_per_tree")
+        loaded = cls(**{name: artifact.hyperparameters[name] for name in names if name in artifact.hyperparameters})
+        loaded.forest_ = forest
+        loaded.n_features_in_ = forest.dimensions
+        loaded.offset_ = float(artifact.parameters.get("offset", -_cutoff(forest, 1)))
+        return loaded
+
+    def _grow(self, points: NDArray[np.float32], seed: int) -> Forest:
+        threads = self._threads()
+        if self.sampling == "sagemaker" and len(points) >= self.num_trees:
+            reservoir = Reservoir(self.num_trees * self.num_samples_per_tree, points.shape[1], seed=seed)
+            reservoir.add(points)
+            sample = reservoir.sample()
+            return grow(sample, contiguous_rows(len(sample), self.num_trees), seed=seed, threads=threads)
+        size = len(points) if self.sampling == "sagemaker" else self.num_samples_per_tree
+        return grow(points, drawn_rows(len(points), self.num_trees, size, seed=seed), seed=seed, threads=threads)
+
+    def _points(self, X: ArrayLike) -> NDArray[np.float32]:
+        check_is_fitted(self)
+        points: NDArray[np.float32] = validate_data(self, X, dtype=np.float32, order="C", reset=False)
+        return points
+
+    def _threads(self) -> int:
+        if self.n_jobs is None:
+            return 1
+        return max(1, available_cores() + 1 + self.n_jobs) if self.n_jobs < 0 else self.n_jobs
+
+    def _check_parameters(self) -> None:
+        for name in ("num_trees", "num_samples_per_tree"):
+            value = getattr(self, name)
+            if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
+                self._refuse(name, "an int in the range [1, inf)", value)
+        if self.sampling not in ("independent", "sagemaker"):
+            self._refuse("sampling", "a str among {'independent', 'sagemaker'}", self.sampling)
+        share: Any = self.contamination
+        if share != "auto" and not (isinstance(share, float | int) and 0 < share <= 0.5):
+            self._refuse("contamination", "'auto' or a float in the range (0, 0.5]", share)
+
+    def _refuse(self, name: str, expected: str, got: object) -> None:
+        raise ValueError(f"The {name!r} parameter of RandomCutForest must be {expected}. Got {got!r} instead.")
+
+
+def _cutoff(forest: Forest, threads: int) -> float:
+    """The mean of the scores of points in the forest plus three standard deviations."""
+    step = max(1, len(forest.leaf_points) // CUTOFF_POINTS)
+    masses = forest.leaf_masses[::step]
+    scores = score(forest, forest.leaf_points[::step], threads=threads).astype(np.float64)
+    mean = np.average(scores, weights=masses)
+    return float(mean + CUTOFF_SIGMAS * np.sqrt(np.average((scores - mean) ** 2, weights=masses)))

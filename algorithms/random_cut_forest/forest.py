@@ -1,0 +1,199 @@
+"""A Random Cut Forest as flat arrays: what is stored of it, and what is computed from that to score fast."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from algorithms.random_cut_forest import layout
+from contract.errors import InvalidData
+
+Floats = npt.NDArray[np.float32]
+Integers = npt.NDArray[np.int32]
+Offsets = npt.NDArray[np.int64]
+
+# What is stored: name → dtype, number of axes. `arrays` and `from_arrays` speak of exactly these.
+STORED = {
+    "leaf_offsets": (np.dtype(np.int64), 1),
+    "cut_dimensions": (np.dtype(np.int32), 1),
+    "cut_values": (np.dtype(np.float32), 1),
+    "children": (np.dtype(np.int32), 2),
+    "leaf_points": (np.dtype(np.float32), 2),
+    "leaf_masses": (np.dtype(np.int32), 1),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Forest:
+    """T trees over points of d dimensions: K leaves in all and, trees being binary, K − T nodes with a cut.
+
+    Nodes and leaves are numbered tree by tree and depth first, left before right, so the leaves of one tree lie from
+    left to right and the left child of a cut is its next neighbour.
+
+    Stored, and the same whatever scores it:
+
+    leaf_offsets : (T + 1,), tree t has the leaves [leaf_offsets[t], leaf_offsets[t + 1]) and the cuts
+        [leaf_offsets[t] − t, leaf_offsets[t + 1] − t − 1).
+    cut_dimensions, cut_values : (K − T,), a point goes left where point[dimension] <= value.
+    children : (K − T, 2), left and right; ≥ 0 is a cut, < 0 the leaf ~child, both counted from 0 in their tree.
+    leaf_points : (K, d), all distinct in a tree.
+    leaf_masses : (K,), how many sampled points were equal to it.
+
+    Computed by `from_arrays`; coordinates in it are multiplied by `scale`, see `layout.scale_of`:
+
+    boxes : (K − T, 2, d), least and largest corner of the bounding box of a cut's leaves.
+    box_ranges : (K − T,), the sum of a box's sides.
+    norms : (T,), log2(mass of the tree + 1).
+    hit_scores : (K,), a tree's score of a point that equals the leaf.
+    depths : (T,), levels of a tree; a tree of one leaf has 1.
+    spines : for d = 1, what `line` scores with; empty otherwise.
+    """
+
+    leaf_offsets: Offsets
+    cut_dimensions: Integers
+    cut_values: Floats
+    children: Integers
+    leaf_points: Floats
+    leaf_masses: Integers
+
+    scale: np.float32
+    boxes: Floats
+    box_ranges: Floats
+    norms: Floats
+    hit_scores: Floats
+    depths: Integers
+    spines: layout.Spines
+
+    @property
+    def num_trees(self) -> int:
+        return len(self.leaf_offsets) - 1
+
+    @property
+    def dimensions(self) -> int:
+        return self.leaf_points.shape[1]
+
+    @property
+    def num_nodes(self) -> Offsets:
+        """(T,), nodes of each tree, cuts and leaves: 2·leaves − 1."""
+        return 2 * np.diff(self.leaf_offsets) - 1
+
+    @property
+    def num_samples(self) -> int:
+        """Points in all trees, duplicates counted."""
+        return int(self.leaf_masses.sum(dtype=np.int64))
+
+    def bounding_boxes(self) -> Floats:
+        """(K − T, 2, d), least and largest corner of every cut's box, in the unit of the data."""
+        return self.boxes / self.scale
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """What is stored of the forest; `Forest.from_arrays` makes the same forest of it."""
+        return {name: getattr(self, name) for name in STORED}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, npt.NDArray[Any]]) -> Self:
+        """The forest that the arrays of `Forest.arrays` hold.
+
+        Raises
+        ------
+        InvalidData : an array is missing, unknown, of another dtype or shape, or they are no forest together. What
+            passes can be scored without reading out of bounds, and every walk down a tree ends.
+        """
+        _check_shapes(arrays)
+        stored = {name: np.require(arrays[name], requirements=["C", "W"]) for name in STORED}
+        _check_values(stored)
+        offsets, children = stored["leaf_offsets"], stored["children"]
+        _refuse(layout.check_links(offsets, children), offsets)
+        scale = layout.scale_of(stored["leaf_points"].shape[1])
+        boxes = layout.bounding_boxes(offsets, children, stored["leaf_points"])
+        _refuse(
+            layout.check_cuts(
+                offsets, children, stored["cut_dimensions"], stored["cut_values"], stored["leaf_points"], boxes
+            ),
+            offsets,
+        )
+        boxes *= scale
+        depths, node_depths, leaf_depths = layout.depths(offsets, children)
+        norms, hit_scores = layout.hit_scores(offsets, stored["leaf_masses"], leaf_depths)
+        spines = layout.spines(
+            offsets,
+            children,
+            stored["cut_values"] * scale,
+            stored["leaf_points"],
+            scale,
+            boxes,
+            node_depths,
+            leaf_depths,
+            norms,
+        )
+        return cls(
+            **stored,
+            scale=scale,
+            boxes=boxes,
+            box_ranges=layout.box_ranges(boxes),
+            norms=norms,
+            hit_scores=hit_scores,
+            depths=depths,
+            spines=spines,
+        )
+
+
+def _check_shapes(arrays: dict[str, npt.NDArray[Any]]) -> None:
+    for name in arrays.keys() - STORED.keys():
+        raise InvalidData(f"The forest's arrays: expected {', '.join(STORED)}, got also {name[:40]!r}.")
+    for name, (dtype, axes) in STORED.items():
+        if name not in arrays:
+            raise InvalidData(f"The forest's arrays: expected {name}, which is missing.")
+        if arrays[name].dtype != dtype or arrays[name].ndim != axes:
+            raise InvalidData(
+                f"{name}: expected {dtype} with {axes} axes, got {arrays[name].dtype} with {arrays[name].ndim}."
+            )
+    offsets, points = arrays["leaf_offsets"], arrays["leaf_points"]
+    if len(offsets) < 2 or points.shape[1] < 1:
+        raise InvalidData(
+            f"The forest's arrays: expected at least one tree and one dimension, got {max(len(offsets) - 1, 0)} and "
+            f"{points.shape[1]}."
+        )
+    leaves, cuts = len(points), len(points) - (len(offsets) - 1)
+    expected: dict[str, tuple[int, ...]] = {
+        "cut_dimensions": (cuts,),
+        "cut_values": (cuts,),
+        "children": (cuts, 2),
+        "leaf_masses": (leaves,),
+    }
+    for name, shape in expected.items():
+        if arrays[name].shape != shape:
+            raise InvalidData(
+                f"{name}: expected the shape {shape} for {len(offsets) - 1} trees with {leaves} leaves, got "
+                f"{arrays[name].shape}."
+            )
+
+
+def _check_values(stored: dict[str, npt.NDArray[Any]]) -> None:
+    offsets, dimensions = stored["leaf_offsets"], stored["leaf_points"].shape[1]
+    if offsets[0] != 0 or offsets[-1] != len(stored["leaf_points"]) or np.any(offsets[1:] <= offsets[:-1]):
+        raise InvalidData(
+            f"leaf_offsets: expected a rise from 0 to the number of leaves, {len(stored['leaf_points'])}, with at "
+            f"least one leaf a tree."
+        )
+    for name in ("cut_values", "leaf_points"):
+        wrong = np.flatnonzero(~np.isfinite(stored[name]))
+        if len(wrong):
+            raise InvalidData(f"{name}[{wrong[0]}]: expected a finite number, got {stored[name].flat[wrong[0]]}.")
+    for name, low, high in (("cut_dimensions", 0, dimensions - 1), ("leaf_masses", 1, np.iinfo(np.int32).max)):
+        wrong = np.flatnonzero((stored[name] < low) | (stored[name] > high))
+        if len(wrong):
+            raise InvalidData(
+                f"{name}[{wrong[0]}]: expected an integer in [{low}, {high}], got {stored[name][wrong[0]]}."
+            )
+
+
+def _refuse(fault: tuple[int, int, int], offsets: Offsets) -> None:
+    kind, tree, node = fault
+    if kind == layout.SOUND:
+        return
+    place = f"children[{node + offsets[tree] - tree}], tree {tree}"
+    if kind == layout.NOT_DEPTH_FIRST:
+        raise InvalidData(f"{place}: expected the nodes of a binary tree, numbered depth first, got another order.")
+    raise InvalidData(f"{place}: expected every leaf on its side of the cut, got one on the other side.")

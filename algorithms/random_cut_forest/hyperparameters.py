@@ -1,0 +1,29 @@
+"""The hyperparameters of Random Cut Forest.
+
+Source: "RCF Hyperparameters", AWS's developer guide; `seed` is ours.
+"""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from contract.hyperparameters import Hyperparameters
+from contract.typed_text import JsonList
+
+Metric = Literal["accuracy", "precision_recall_fscore"]
+
+
+class RandomCutForestHyperparameters(Hyperparameters):
+    """What a job may set."""
+
+    without_effect: ClassVar[frozenset[str]] = frozenset({"mini_batch_size", "force_dense", "epochs"})
+
+    feature_dim: int = Field(ge=1, le=10_000, description="Columns of the data.")
+    num_samples_per_tree: int = Field(256, ge=1, le=2048, description="Rows each tree is given.")
+    num_trees: int = Field(100, ge=50, le=1000, description="Trees in the forest.")
+    eval_metrics: JsonList[Metric] = Field(
+        ["accuracy", "precision_recall_fscore"], description="What the test channel is measured by."
+    )
+    seed: int | None = Field(
+        None, ge=0, lt=2**63, description="Makes training repeatable: the same seed and data give the same model."
+    )

@@ -1,0 +1,112 @@
+"""A trained forest that answers requests."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from algorithms.interface import Model, Payload
+from algorithms.random_cut_forest.forest import Forest
+from algorithms.random_cut_forest.score import attribute, score
+from contract.artifact import Artifact
+from contract.errors import NotAcceptable
+from contract.formats.recordio_writer import write_scores
+from contract.formats.rows import decode_rows
+from contract.formats.template import fill
+from contract.media_type import CSV, JSON, JSON_LINES, RECORDIO, MediaType
+
+FloatArray = NDArray[np.float32]
+
+DENSE_BYTES = 2**29  # what a sparse request may grow to
+
+# What a row costs, as benchmarks/random_cut_forest.py has it on a slow core.
+SECONDS_PER_TREE = 10e-9
+SECONDS_PER_TREE_AND_COLUMN = 2e-9
+ATTRIBUTION_FACTOR = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Rows to score, (rows, columns), and whether each column's share in the scores is wanted."""
+
+    points: FloatArray
+    attribution: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """The scores, (rows,), and, where they were asked for, each column's shares in them, (rows, columns)."""
+
+    scores: FloatArray
+    high: FloatArray | None = None  # shares of values above what the forest knows
+    low: FloatArray | None = None  # shares of values below it
+
+
+class RandomCutForestModel(Model[Query, Scores]):
+    """A forest, and what stands between it and the wire."""
+
+    def __init__(self, forest: Forest, parameters: Mapping[str, Any] | None = None) -> None:
+        self.forest = forest
+        self.parameters = dict(parameters or {})  # how it came about, for whoever wants to repeat it
+
+    @classmethod
+    def from_artifact(cls, artifact: Artifact) -> "RandomCutForestModel":
+        """Raises `InvalidData` where the arrays are no forest."""
+        return cls(Forest.from_arrays(dict(artifact.arrays)), artifact.parameters)
+
+    def artifact(self) -> Artifact:
+        return Artifact("random_cut_forest", self.forest.arrays(), self.parameters)
+
+    def example(self) -> Payload:
+        rows = self.forest.leaf_points[:2].tolist()
+        return Payload("".join(",".join(map(str, row)) + "\n" for row in rows).encode(), MediaType.parse(CSV))
+
+    def decode(self, payload: Payload) -> Query:
+        points = decode_rows(payload.body, payload.content_type, width=self.forest.dimensions, max_bytes=DENSE_BYTES)
+        return Query(points, attribution=_asks_for_attribution(payload.attributes))
+
+    def cost(self, request: Query) -> float:
+        rows, columns = request.points.shape
+        seconds = rows * self.forest.num_trees * (SECONDS_PER_TREE + SECONDS_PER_TREE_AND_COLUMN * columns)
+        return seconds * (ATTRIBUTION_FACTOR if request.attribution else 1)
+
+    def predict(self, requests: Sequence[Query], threads: int) -> Sequence[Scores]:
+        together = np.concatenate([request.points for request in requests]) if len(requests) > 1 else requests[0].points
+        scores = score(self.forest, together, threads=threads)
+        ends = np.cumsum([len(request.points) for request in requests])
+        return [
+            Scores(own, *attribute(self.forest, request.points, threads=threads))
+            if request.attribution
+            else Scores(own)
+            for request, own in zip(requests, np.split(scores, ends[:-1]), strict=True)
+        ]
+
+    def encode(self, prediction: Scores, media_type: str) -> bytes:
+        if prediction.high is not None and prediction.low is not None:
+            return _encode_attribution(prediction.scores, prediction.high, prediction.low, media_type)
+        if media_type == RECORDIO:
+            return write_scores(prediction.scores)
+        table = prediction.scores[:, np.newaxis]
+        if media_type == JSON_LINES:
+            return fill([b'{"score":', b"}\n"], table)
+        return b'{"scores":[' + fill([b'{"score":', b"}"], table, separator=b",") + b"]}"
+
+
+def _encode_attribution(scores: FloatArray, high: FloatArray, low: FloatArray, media_type: str) -> bytes:
+    if media_type == RECORDIO:
+        raise NotAcceptable(f"Accept: expected {JSON} or {JSON_LINES} with attribution=true, got {RECORDIO}.")
+    table = np.concatenate([scores[:, np.newaxis], high, low], axis=1)  # (rows, 1 + 2·columns)
+    commas = [b","] * (high.shape[1] - 1)
+    texts = [b'{"score":', b',"attribution":{"high":[', *commas, b'],"low":[', *commas, b"]}}"]
+    if media_type == JSON_LINES:
+        return fill([*texts[:-1], texts[-1] + b"\n"], table)
+    return b'{"scores":[' + fill(texts, table, separator=b",") + b"]}"
+
+
+def _asks_for_attribution(attributes: str) -> bool:
+    """Whether the client's custom attributes hold `attribution=true`, alone or beside others."""
+    return bool(attributes) and any(
+        part.replace(" ", "").lower() == "attribution=true" for part in attributes.replace(";", ",").split(",")
+    )

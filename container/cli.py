@@ -1,0 +1,160 @@
+"""The door: the verbs of the command and of the image."""
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from contract.errors import INTERNAL_EXIT_CODE, INTERRUPTED_EXIT_CODE, ForecastleError, Stopped, UserError
+
+FILE = click.Path(exists=True, path_type=Path)
+FOLDER = click.Path(file_okay=False, path_type=Path)
+PORT = click.IntRange(0, 65535)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb and give its exit code; whatever goes wrong is told on stderr in one sentence."""
+    # Until a verb listens itself: the kernel spares process 1, as in a container, the signals it has no handler for.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(Stopped.exit_code))
+    try:
+        outcome = cli.main(arguments, prog_name="forecastle", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return UserError.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED_EXIT_CODE
+    except ForecastleError as error:
+        click.echo(f"forecastle: {error.sentence}", err=True)
+        return error.exit_code
+    except Exception:
+        traceback.print_exc()
+        return INTERNAL_EXIT_CODE
+    return outcome if isinstance(outcome, int) else 0
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="forecastle", message="%(prog)s %(version)s")
+def cli() -> None:
+    """SageMaker's Random Cut Forest and DeepAR without SageMaker: train and serve them anywhere."""
+
+
+@cli.command()
+@click.argument("algorithm", required=False)
+@click.option("--data", type=FILE, help="A file or folder to learn from.")
+@click.option("--test", type=FILE, help="A file or folder to score the model with.")
+@click.option("--content-type", metavar="TYPE", help="What --data is in; by default found out from it.")
+@click.option("--set", "given", metavar="NAME=VALUE", multiple=True, help="A hyperparameter; as often as needed.")
+@click.option("--out", type=FOLDER, default=Path("model"), show_default=True, help="The folder for the model.")
+@click.pass_context
+def train(
+    context: click.Context,
+    algorithm: str | None,
+    data: Path | None,
+    test: Path | None,
+    content_type: str | None,
+    given: tuple[str, ...],
+    out: Path,
+) -> None:
+    """Train a model.
+
+    Without arguments: the job that /opt/ml describes, as SageMaker starts it. With the name of an ALGORITHM: from
+    files, with the hyperparameters that are --set; what the data tell, such as their width, need not be.
+    """
+    _open_kernel_cache()
+    from training.job import train, train_files
+
+    if algorithm is None:
+        if any(context.get_parameter_source(name) is not _BY_DEFAULT for name in context.params):
+            raise click.UsageError("Options need an algorithm's name before them: forecastle train ALGORITHM --data …")
+        train(os.environ, sys.stdout)
+        return
+    if data is None:
+        raise click.UsageError(f"forecastle train {algorithm} needs --data; without a name it reads /opt/ml.")
+    train_files(algorithm, data, out, dict(map(_pair, given)), sys.stdout, os.environ, test, content_type)
+    click.echo(f"The model is in {out}. Serve it: forecastle serve --model {out}")
+
+
+@cli.command()
+@click.option("--model", type=FOLDER, help="The model's folder; by default model/ below /opt/ml.")
+@click.option("--host", help="The address to bind, instead of FORECASTLE_HOST.")
+@click.option("--port", type=PORT, help="The port to bind, instead of SAGEMAKER_BIND_TO_PORT; 0 takes a free one.")
+def serve(model: Path | None, host: str | None, port: int | None) -> None:
+    """Serve a model over HTTP, until SIGTERM or Ctrl-C."""
+    _open_kernel_cache()
+    from dataclasses import replace
+
+    from contract.opt_ml import OptMl
+    from contract.settings import Settings
+    from serving.server import serve
+
+    asked = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    settings = Settings.from_environ(os.environ).model_copy(update=asked)
+    serve(settings, replace(OptMl.from_environ(os.environ), model_folder=model))
+
+
+@cli.command()
+@click.argument("algorithm", default="random_cut_forest")
+@click.option("--port", type=PORT, default=8080, show_default=True, help="The port to serve on; a free one if taken.")
+def demo(algorithm: str, port: int) -> None:
+    """Train, serve and ask an ALGORITHM on its own example, in the folder demo/.
+
+    The ALGORITHM is random_cut_forest by default. On a terminal, the model is served until Ctrl-C.
+    """
+    from container.demo import demo
+
+    demo(algorithm, Path("demo"), port, sys.stdout.isatty())
+
+
+@cli.command()
+def algorithms() -> None:
+    """List the algorithms and their hyperparameters."""
+    from contract.typed_text import expectation
+    from training.choice import catalogue
+
+    known = catalogue()
+    for name, algorithm in known.usable.items():
+        click.echo(f"{name}: {algorithm.title}")
+        for parameter, field in algorithm.hyperparameters.known().items():
+            requirement = "required" if field.is_required() else f"default {_shown(field.get_default())}"
+            click.echo(f"  {parameter:<22} {expectation(field)}; {requirement}")
+    for sentence in known.broken.values():
+        click.echo(sentence, err=True)
+
+
+@cli.command()
+@click.argument("model", type=FOLDER)
+def check(model: Path) -> None:
+    """Load the model in the folder MODEL and let it answer the request on its own page."""
+    _open_kernel_cache()
+    from algorithms import find
+    from contract.artifact import read_artifact
+
+    artifact = read_artifact(model)
+    loaded = find(artifact.algorithm).load(artifact)
+    loaded.predict([loaded.decode(loaded.example())], threads=1)
+    click.echo(f"{model}: a {artifact.algorithm} model, complete; it answers.")
+
+
+_BY_DEFAULT = click.core.ParameterSource.DEFAULT
+
+
+def _open_kernel_cache() -> None:
+    from container.kernel_cache import open_kernel_cache
+
+    open_kernel_cache(os.environ)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise click.BadOptionUsage("given", f"--set {text}: expected NAME=VALUE.")
+    return name.strip(), value
+
+
+def _shown(value: Any) -> str:
+    return "none" if value is None else str(value)

@@ -1,0 +1,130 @@
+"""The demo: train on an algorithm's example, serve the model, ask it, and show what it said."""
+
+import http.client
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from algorithms import find
+from algorithms.interface import Algorithm
+from contract.errors import ForecastleError, InvalidJob, NotReady
+from contract.opt_ml import OptMl
+
+HOST = "127.0.0.1"
+PATIENCE_SECONDS = 120
+MEDIA_TYPES = {".csv": "text/csv", ".json": "application/json", ".jsonl": "application/jsonlines"}
+
+
+def demo(algorithm: str, folder: Path, port: int, stay: bool) -> None:
+    """Run the demo of `algorithm` in a folder of that name below `folder`; with `stay`, serve on until Ctrl-C.
+
+    What lies there then is /opt/ml's tree, trained and served by the same commands as in the image. Raises
+    `ForecastleError` where a step fails.
+    """
+    example = find(algorithm)
+    tree = OptMl(folder.resolve() / algorithm)
+    shutil.copytree(example.example / "input", tree.base / "input", dirs_exist_ok=True)
+    port = _free(port)
+    print(f"Training {example.title} on the example in {tree.base} …", flush=True)
+    _train(tree)
+    print(f"Serving the model on http://{HOST}:{port} …", flush=True)
+    server = _serve(tree, port)
+    try:
+        _await_ready(server, port, tree)
+        _show(example, tree, port)
+        if stay:
+            print("\nServing until Ctrl-C.", flush=True)
+            server.wait()
+    except KeyboardInterrupt:
+        print()
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.wait()
+
+
+def _show(example: Algorithm[Any], tree: OptMl, port: int) -> None:
+    picture = tree.output_data / f"{example.name}.png"
+    picture.parent.mkdir(parents=True, exist_ok=True)
+
+    def ask(body: bytes, content_type: str, accept: str) -> bytes:
+        return _post(port, body, content_type, accept)
+
+    print()
+    for line in example.demonstrate(ask, picture):
+        print(line)
+    request = next(example.example.glob("request.*"))
+    lines = request.read_text().rstrip("\n").replace("\n", "\\n").replace("'", r"\'")
+    print(f"\nPicture    {picture}")
+    print(f"Its page   http://{HOST}:{port}/docs")
+    print(
+        f"Ask it     curl -H 'Content-Type: {MEDIA_TYPES[request.suffix]}' --data-binary $'{lines}\\n' "
+        f"http://{HOST}:{port}/invocations",
+        flush=True,
+    )
+
+
+def _free(port: int) -> int:
+    """`port`, or any other where it is taken."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def _train(tree: OptMl) -> None:
+    log = tree.base / "train.log"
+    with log.open("wb") as file:
+        code = subprocess.run([sys.executable, "-m", "container", "train"], env=_environ(tree), stdout=file).returncode
+    if code:
+        raise InvalidJob(f"{log}: training ended with exit code {code}.")
+
+
+def _serve(tree: OptMl, port: int) -> "subprocess.Popen[bytes]":
+    environ = _environ(tree) | {"FORECASTLE_HOST": HOST, "SAGEMAKER_BIND_TO_PORT": str(port)}
+    with (tree.base / "serve.log").open("wb") as file:
+        # A session of its own: Ctrl-C is for the demo, which then stops the server.
+        return subprocess.Popen(
+            [sys.executable, "-m", "container", "serve"], env=environ, stdout=file, start_new_session=True
+        )
+
+
+def _environ(tree: OptMl) -> dict[str, str]:
+    return os.environ | {"SAGEMAKER_BASE_DIR": str(tree.base)}
+
+
+def _await_ready(server: "subprocess.Popen[bytes]", port: int, tree: OptMl) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            _request(port, "GET", "/ping", b"", {})
+        except (OSError, ForecastleError):
+            time.sleep(0.05)
+        else:
+            return
+    raise NotReady(f"{tree.base / 'serve.log'}: the server did not become ready.")
+
+
+def _post(port: int, body: bytes, content_type: str, accept: str) -> bytes:
+    return _request(port, "POST", "/invocations", body, {"Content-Type": content_type, "Accept": accept})
+
+
+def _request(port: int, method: str, path: str, body: bytes, headers: dict[str, str]) -> bytes:
+    connection = http.client.HTTPConnection(HOST, port, timeout=PATIENCE_SECONDS)
+    try:
+        connection.request(method, path, body, headers)
+        response = connection.getresponse()
+        answer = response.read()
+    finally:
+        connection.close()
+    if response.status != http.HTTPStatus.OK:
+        raise NotReady(f"{method} {path}: {response.status} {answer.decode(errors='replace')}")
+    return answer

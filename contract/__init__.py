@@ -1,0 +1,1 @@
+"""SageMaker's contract as data: the /opt/ml tree, job files, settings, errors, wire formats."""

@@ -1,0 +1,130 @@
+"""A channel: one named input of a training job, as a series of byte streams.
+
+Source: "Accessing Training Data" and "Input modes", AWS's developer guide.
+"""
+
+import gzip
+import io
+import os
+import stat
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from contract.errors import InvalidData, InvalidJob
+from contract.media_type import MediaType
+
+GZIP_MAGIC = b"\x1f\x8b"
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """Where a channel's bytes are: a folder, a single file or, in Pipe mode, the FIFO of its first epoch."""
+
+    name: str
+    path: Path
+    content_type: MediaType | None = None
+    pipe: bool = False
+    sharded: bool = False  # whether each host of the job has a part of it only
+    told: Callable[[float], None] | None = field(default=None, compare=False)  # hears the share read, but of a FIFO
+
+    def streams(self) -> Iterator[tuple[str, BinaryIO]]:
+        """Each file's name and its bytes, unzipped; in the order of their names, which start with the channel's.
+
+        Files lie at any depth; names that start with a dot, `_SUCCESS` and `*.manifest` are no data. A FIFO is read
+        once. Raises `InvalidJob` where there is no readable file, `InvalidData` on a broken gzip file.
+        """
+        files = self._files()
+        before, total = 0, sum(map(_size, files))
+        for path in files:
+            name = self._name(path)
+            with closing(self._opened(path, name, before, total)) as raw:
+                zipped = raw.peek(2)[:2] == GZIP_MAGIC
+                yield name, cast(BinaryIO, io.BufferedReader(_Unzipped(raw), 1 << 20)) if zipped else raw
+            before += _size(path)
+
+    def _opened(self, path: Path, name: str, before: int, total: int) -> io.BufferedReader:
+        try:
+            raw = open(path, "rb")  # noqa: SIM115 - streams() closes it, after the caller has read it
+        except OSError as error:
+            raise InvalidJob(f"{name}: cannot be read ({os.strerror(error.errno or 0)}).") from None
+        if self.told is None or self.pipe:
+            return raw
+        return io.BufferedReader(_Told(raw.detach(), self.told, before, total), 1 << 20)
+
+    def _name(self, path: Path) -> str:
+        if self.pipe:
+            return self.name
+        return path.name if path == self.path else f"{self.name}/{path.relative_to(self.path)}"
+
+    def _files(self) -> list[Path]:
+        place = f"Channel {self.name}"
+        if self.pipe:
+            if not (self.path.exists() and stat.S_ISFIFO(self.path.stat().st_mode)):
+                raise InvalidJob(f"{place}: expected a FIFO at {self.path}, as its TrainingInputMode is Pipe.")
+            return [self.path]
+        if self.path.is_file():
+            return [self.path]
+        if not self.path.is_dir():
+            raise InvalidJob(f"{place}: there is no folder {self.path}.")
+        found = []
+
+        def refuse(error: OSError) -> None:
+            raise InvalidJob(f"{place}: {error.filename} cannot be read ({error.strerror}).")
+
+        for folder, subfolders, files in os.walk(self.path, onerror=refuse, followlinks=True):
+            subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+            found += [Path(folder, name) for name in files if _is_data(name)]
+        if not found:
+            raise InvalidJob(f"{place}: there is no data file in {self.path}.")
+        return sorted(found)
+
+
+def _is_data(name: str) -> bool:
+    return not (name.startswith(".") or name == "_SUCCESS" or name.endswith(".manifest"))
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+class _Told(io.RawIOBase):
+    """A file that tells how much of all files was read."""
+
+    def __init__(self, raw: io.RawIOBase, told: Callable[[float], None], before: int, total: int) -> None:
+        self._raw = raw
+        self._told = told
+        self._read = before
+        self._total = total
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int | None:  # type: ignore[override]
+        count = self._raw.readinto(buffer)
+        self._read += count or 0
+        self._told(min(self._read / self._total, 1.0) if self._total else 1.0)
+        return count
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Unzipped(io.RawIOBase):
+    """What a gzip stream holds; a stream that is broken raises the user's error."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self._file = gzip.GzipFile(fileobj=raw)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        try:
+            return self._file.readinto(buffer)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise InvalidData(f"the gzip stream is broken ({str(error).rstrip('.')}).") from None

@@ -1,0 +1,117 @@
+"""Errors, by whose they are; statuses and exit codes stand here and nowhere else.
+
+    ForecastleError
+    ├── UserError                 the user's: status 4xx, exit 1, one sentence and no traceback
+    │   ├── InvalidData           a request's body, a training file, a model's files
+    │   ├── InvalidJob            hyperparameters, channels, settings, a job's files
+    │   ├── NotFound
+    │   ├── MethodNotAllowed
+    │   ├── NotAcceptable
+    │   ├── PayloadTooLarge
+    │   └── UnsupportedMediaType
+    └── PlatformError             the machine's: status 503, exit 3
+        ├── NotReady
+        ├── Overloaded
+        ├── DeadlineExceeded
+        ├── OutOfSpace
+        └── Stopped               by SIGTERM, before there was anything to keep: exit 143
+
+Anything else is ours: status 500 and exit 2, the traceback in the log and never in the answer.
+"""
+
+from http import HTTPStatus
+from typing import ClassVar, Self
+
+INTERNAL_STATUS = HTTPStatus.INTERNAL_SERVER_ERROR
+INTERNAL_EXIT_CODE = 2
+INTERRUPTED_EXIT_CODE = 128 + 2  # Ctrl-C, as a shell has it
+ENDPOINT_STATUS = HTTPStatus.FAILED_DEPENDENCY  # what AWS puts around every error of a container
+
+
+class ForecastleError(Exception):
+    """Something was refused, in one sentence: where, what was expected, what came, what to do."""
+
+    status: ClassVar[HTTPStatus] = INTERNAL_STATUS
+    exit_code: ClassVar[int] = INTERNAL_EXIT_CODE
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+    def within(self, place: str) -> Self:
+        """The same error, seen from further out: `place` is put before its sentence."""
+        return type(self)(f"{place}: {self.sentence}")
+
+
+class UserError(ForecastleError):
+    """The user gave something that cannot be done."""
+
+    status = HTTPStatus.BAD_REQUEST
+    exit_code = 1
+
+
+class InvalidData(UserError):
+    """A request, a training file or a model held something other than what was expected there."""
+
+
+class InvalidJob(UserError):
+    """A job's or a server's configuration asked for something that does not exist or does not fit."""
+
+
+class NotFound(UserError):
+    """The path, or the model, was not there."""
+
+    status = HTTPStatus.NOT_FOUND
+
+
+class MethodNotAllowed(UserError):
+    """The path was there, but it does not answer that method."""
+
+    status = HTTPStatus.METHOD_NOT_ALLOWED
+
+
+class NotAcceptable(UserError):
+    """The client accepted only media types that the model does not write."""
+
+    status = HTTPStatus.NOT_ACCEPTABLE
+
+
+class PayloadTooLarge(UserError):
+    """The request, or what it would grow into, was larger than the limit."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+class UnsupportedMediaType(UserError):
+    """The body came in a media type, charset or encoding that the model does not read."""
+
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+
+
+class PlatformError(ForecastleError):
+    """The machine could not do it now; the same request may succeed later."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    exit_code = 3
+
+
+class NotReady(PlatformError):
+    """The model was not loaded and warmed up yet."""
+
+
+class Overloaded(PlatformError):
+    """More requests were waiting than the queue holds."""
+
+
+class DeadlineExceeded(PlatformError):
+    """The answer could not be given in the time that the server grants."""
+
+
+class OutOfSpace(PlatformError):
+    """The disk or the memory was full."""
+
+
+class Stopped(PlatformError):
+    """The job was told to stop before there was a model."""
+
+    exit_code = 128 + 15

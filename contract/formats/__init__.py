@@ -1,0 +1,1 @@
+"""Wire formats: between bytes and arrays, with no Python object per row on either way."""

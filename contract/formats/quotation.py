@@ -1,0 +1,24 @@
+"""What came instead, quoted in an error: one scalar, cut to 40 characters."""
+
+import json
+
+LONGEST = 40
+
+
+def of_text(token: bytes) -> str:
+    """A piece of a text body: `'abc'`."""
+    return repr(_cut(token[: 4 * LONGEST].decode("utf-8", "backslashreplace")))
+
+
+def of_json(value: object) -> str:
+    """A JSON value: `"abc"`, `12`, `null`, but `a list` and `an object`."""
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list):
+        return "a list"
+    text = json.dumps(value, ensure_ascii=False)
+    return _cut(text.encode("utf-8", "backslashreplace").decode())  # "\\ud800" alone is no character
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"

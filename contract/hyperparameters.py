@@ -1,0 +1,36 @@
+"""A job's hyperparameters: a flat map of strings, made typed by each algorithm's own model."""
+
+from collections.abc import Mapping
+from typing import ClassVar, Self
+
+from contract.typed_text import TypedText
+
+
+class Hyperparameters(TypedText):
+    """The base of every algorithm's hyperparameters."""
+
+    noun = "Hyperparameter"
+    without_effect: ClassVar[frozenset[str]] = frozenset()
+    """Names that SageMaker's clients send too: accepted, and read by nobody."""
+
+    @classmethod
+    def parse(cls, given: Mapping[str, object]) -> Self:
+        """Read what a job gives. Names that start with `_` or `sagemaker_` are the platform's own and are left out."""
+        return super().parse({name: value for name, value in given.items() if not cls.ignores(name)})
+
+    @classmethod
+    def ignores(cls, name: str) -> bool:
+        return (name.startswith(("_", "sagemaker_")) or name in cls.without_effect) and name not in cls.known()
+
+    @classmethod
+    def required(cls) -> set[str]:
+        return {name for name, field in cls.known().items() if field.is_required()}
+
+    @classmethod
+    def defaults(cls) -> dict[str, object]:
+        """The default configuration, as the job's log shows it."""
+        return {
+            name: field.get_default(call_default_factory=True)
+            for name, field in cls.known().items()
+            if not field.is_required()
+        }

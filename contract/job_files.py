@@ -1,0 +1,107 @@
+"""The files in /opt/ml/input/config that say what a job is to do.
+
+Source: "How Amazon SageMaker Provides Training Information", AWS's developer guide. Members that are not named there,
+and files beside these three, belong to newer platforms and are left alone.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from contract.channel import Channel
+from contract.errors import InvalidData, InvalidJob
+from contract.media_type import MediaType
+from contract.opt_ml import OptMl
+
+
+@dataclass(frozen=True, slots=True)
+class Hosts:
+    """The hosts of a job, and which of them this is."""
+
+    current: str = "algo-1"
+    all: tuple[str, ...] = ("algo-1",)
+
+    @property
+    def leads(self) -> bool:
+        """Whether this host writes the model: exactly one does."""
+        return self.current == min(self.all)
+
+
+def read_hyperparameters(tree: OptMl) -> dict[str, object]:
+    """The map of hyperparameters.json, values as they stand there; empty where the file is missing."""
+    return _read_object(tree.config / "hyperparameters.json")
+
+
+def read_hosts(tree: OptMl) -> Hosts:
+    """The hosts of resourceconfig.json; one called algo-1 where the file is missing."""
+    path = tree.config / "resourceconfig.json"
+    content = _read_object(path)
+    if not content:
+        return Hosts()
+    current, hosts = content.get("current_host"), content.get("hosts")
+    if not isinstance(current, str):
+        raise InvalidJob(f"{path}: current_host: expected a string, got {current!r}.")
+    if not (isinstance(hosts, list) and hosts and all(isinstance(host, str) for host in hosts)):
+        raise InvalidJob(f"{path}: hosts: expected a list of strings, got {hosts!r}.")
+    if current not in hosts:
+        raise InvalidJob(f"{path}: current_host: expected one of {', '.join(hosts)}, got {current!r}.")
+    return Hosts(current, tuple(hosts))
+
+
+def read_channels(tree: OptMl) -> dict[str, Channel]:
+    """The channels by name: those of inputdataconfig.json and every folder of the data directory."""
+    path = tree.config / "inputdataconfig.json"
+    channels = {name: _channel(name, entry, tree, path) for name, entry in _read_object(path).items()}
+    if tree.data.is_dir():
+        for entry in sorted(tree.data.iterdir()):
+            if entry.is_dir() and not entry.name.startswith("."):
+                channels.setdefault(entry.name, Channel(entry.name, entry))
+    return channels
+
+
+def _channel(name: str, entry: object, tree: OptMl, file: Path) -> Channel:
+    if not isinstance(entry, Mapping):
+        raise InvalidJob(f"{file}: {name}: expected an object, got {entry!r}.")
+    mode = entry.get("TrainingInputMode", "File")
+    if mode not in ("File", "FastFile", "Pipe"):
+        raise InvalidJob(f"{file}: {name}.TrainingInputMode: expected File, FastFile or Pipe, got {mode!r}.")
+    content_type = entry.get("ContentType")
+    if content_type is not None and not isinstance(content_type, str):
+        raise InvalidJob(f"{file}: {name}.ContentType: expected a string, got {content_type!r}.")
+    pipe = mode == "Pipe"
+    if pipe and entry.get("RecordWrapperType") == "RecordIO":
+        raise InvalidJob(
+            f"{file}: {name}.RecordWrapperType: expected None, got 'RecordIO': files are read as they are."
+        )
+    try:
+        media_type = MediaType.parse(content_type) if content_type else None
+    except InvalidData as error:
+        raise error.within(f"{file}: {name}") from None
+    return Channel(
+        name=name,
+        path=tree.data / (f"{name}_0" if pipe else name),
+        content_type=media_type,
+        pipe=pipe,
+        sharded=entry.get("S3DistributionType") == "ShardedByS3Key",
+    )
+
+
+def _read_object(path: Path) -> dict[str, object]:
+    try:
+        text = path.read_text("utf-8-sig")
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise InvalidJob(f"{path}: cannot be read ({error.strerror}).") from None
+    except UnicodeDecodeError as error:
+        raise InvalidJob(f"{path}: byte {error.start}: expected UTF-8.") from None
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InvalidJob(f"{path}: line {error.lineno}, column {error.colno}: {error.msg}.") from None
+    except (ValueError, RecursionError) as error:  # a number of 5,000 digits, a list in a list in a list …
+        raise InvalidJob(f"{path}: expected ordinary JSON ({error}).") from None
+    if not isinstance(content, dict):
+        raise InvalidJob(f"{path}: expected a JSON object, got {type(content).__name__}.")
+    return content

@@ -1,0 +1,88 @@
+"""Media types: what a Content-Type says, and which of the types on offer an Accept asks for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from email.message import Message
+from email.utils import collapse_rfc2231_value
+
+from contract.errors import InvalidData, NotAcceptable, UnsupportedMediaType
+
+CSV = "text/csv"
+JSON = "application/json"
+JSON_LINES = "application/jsonlines"
+RECORDIO = "application/x-recordio-protobuf"
+
+# Names in use for one and the same thing.
+SYNONYMS = {
+    "application/x-jsonlines": JSON_LINES,
+    "application/jsonl": JSON_LINES,
+    "application/json-lines": JSON_LINES,
+    "application/x-ndjson": JSON_LINES,
+    "application/ndjson": JSON_LINES,
+    "application/csv": CSV,
+    "text/json": JSON,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MediaType:
+    """A media type and its parameters: `text/csv; label_size=1` is `MediaType("text/csv", {"label_size": "1"})`."""
+
+    essence: str
+    parameters: dict[str, str]
+
+    @classmethod
+    def parse(cls, text: str) -> "MediaType":
+        """Read a Content-Type header. Raises `InvalidData` where it is none."""
+        message = Message()
+        message["Content-Type"] = text
+        pairs = message.get_params(failobj=[])
+        essence = pairs[0][0].strip().lower() if pairs else ""
+        kind, slash, subtype = essence.partition("/")
+        if not (kind and slash and subtype) or any(c.isspace() for c in essence):
+            raise InvalidData(f"Content-Type: expected a media type such as {CSV}, got {text!r:.42}.")
+        return cls(
+            SYNONYMS.get(essence, essence),
+            # collapse_rfc2231_value: of charset*=utf-8''x, as RFC 2231 has it, only the value is left
+            {key.lower(): collapse_rfc2231_value(value) for key, value in pairs[1:] if key},
+        )
+
+    def require_utf8(self) -> None:
+        """Raise `UnsupportedMediaType` where a charset other than UTF-8 is announced."""
+        charset = self.parameters.get("charset", "utf-8")
+        if charset.lower() not in ("utf-8", "utf8", "us-ascii", "ascii"):
+            raise UnsupportedMediaType(f"Content-Type: expected charset=utf-8, got charset={charset:.40}.")
+
+
+def negotiate(accept: str | None, offered: Sequence[str]) -> str:
+    """The type among `offered` that `accept` likes best; of equals the one offered first.
+
+    Quality values, `type/*` and `*/*` count as RFC 9110, section 12.5.1, has it: the most specific range that
+    matches a type gives its quality. Raises `NotAcceptable` where every offered type has quality 0.
+    """
+    if accept is None or not accept.strip():
+        return offered[0]
+    ranges = [_range(part) for part in accept.split(",") if part.strip()]
+    best = max(offered, key=lambda offer: _quality(offer, ranges))  # max keeps the first of equals
+    if _quality(best, ranges) <= 0:
+        raise NotAcceptable(f"Accept: expected one of {', '.join(offered)}, got {accept!r:.42}.")
+    return best
+
+
+def _range(text: str) -> tuple[str, float]:
+    essence, *parameters = (part.strip().lower() for part in text.split(";"))
+    quality = 1.0
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q":
+            try:
+                quality = min(1.0, max(0.0, float(value)))
+            except ValueError:
+                quality = 0.0
+    return SYNONYMS.get(essence, essence), quality
+
+
+def _quality(offer: str, ranges: Sequence[tuple[str, float]]) -> float:
+    specificity = {offer: 3, offer.partition("/")[0] + "/*": 2, "*/*": 1, "*": 1}
+    matches = [(specificity[essence], quality) for essence, quality in ranges if essence in specificity]
+    return max(matches)[1] if matches else 0.0

@@ -1,0 +1,102 @@
+"""The settings of a server and of a job: one table, read once from the environment."""
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+from pydantic import Field, field_validator
+
+from contract.typed_text import TypedText
+
+REALTIME_BYTES = 25 * 2**20
+BATCH_BYTES = 100 * 2**20
+
+
+class Settings(TypedText):
+    """What the environment says. The names are SageMaker's where SageMaker, or a container of AWS's, has one."""
+
+    noun: ClassVar[str] = "Setting"
+
+    base_dir: str = Field("/opt/ml", alias="SAGEMAKER_BASE_DIR", description="Root of the /opt/ml tree.")
+    algorithm: str | None = Field(
+        None, alias="FORECASTLE_ALGORITHM", description="The algorithm a training job means, by its folder's name."
+    )
+    host: str = Field("127.0.0.1", alias="FORECASTLE_HOST", description="The address to bind; the image sets 0.0.0.0.")
+    port: int = Field(
+        8080, alias="SAGEMAKER_BIND_TO_PORT", ge=0, le=65535, description="The port to bind; 0 takes a free one."
+    )
+    workers: int = Field(
+        1,
+        alias="MODEL_SERVER_WORKERS",
+        ge=1,
+        le=256,
+        description="Processes, each with its own copy of the model. One uses all cores.",
+    )
+    threads: int | None = Field(
+        None,
+        alias="FORECASTLE_THREADS",
+        ge=1,
+        le=1024,
+        description="Threads a process trains or predicts with; by default one for each core.",
+    )
+    timeout: float = Field(
+        60.0,
+        alias="MODEL_SERVER_TIMEOUT",
+        gt=0,
+        description="Seconds a request may take; 600 by default in batch transform.",
+    )
+    queue: int = Field(
+        256,
+        alias="FORECASTLE_QUEUE",
+        ge=1,
+        le=1_000_000,
+        description="Requests that may wait or be predicted; one more is answered 503.",
+    )
+    max_content_length: int = Field(
+        REALTIME_BYTES,
+        alias="MAX_CONTENT_LENGTH",
+        ge=1,
+        description="Bytes a request's body may have; 100 MiB by default in batch transform.",
+    )
+    default_accept: str | None = Field(
+        None, alias="SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", description="The Accept of requests that have none."
+    )
+    cors_origins: str = Field(
+        "",
+        alias="FORECASTLE_CORS_ORIGINS",
+        description="Origins whose pages may call the port, separated by commas; * is any.",
+    )
+    batch: bool = Field(False, alias="SAGEMAKER_BATCH", description="Set by batch transform.")
+    batch_strategy: Literal["SINGLE_RECORD", "MULTI_RECORD"] = Field(
+        "MULTI_RECORD",
+        alias="SAGEMAKER_BATCH_STRATEGY",
+        description="Records to a request in batch transform: one, or as many as fit.",
+    )
+    max_payload_in_mb: int = Field(
+        6,
+        alias="SAGEMAKER_MAX_PAYLOAD_IN_MB",
+        ge=0,
+        le=100,
+        description="MiB a batch transform sends in a request; 0 is as many as the server takes.",
+    )
+    max_concurrent_transforms: int | None = Field(
+        None,
+        alias="SAGEMAKER_MAX_CONCURRENT_TRANSFORMS",
+        ge=0,
+        description="Requests a batch transform keeps open; by default one for each core.",
+    )
+
+    @field_validator("batch", mode="before")
+    @classmethod
+    def _any_case(cls, value: object) -> object:
+        return value.strip().lower() if isinstance(value, str) else value
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
+        """Read the table from `environ`; a variable that is empty counts as not set. Raises `InvalidJob`."""
+        given = {name: environ[name] for name in cls.known() if environ.get(name)}
+        settings = cls.parse(given)
+        if settings.batch:
+            batch_defaults = {"timeout": 600.0, "max_content_length": BATCH_BYTES}
+            unset = {name: value for name, value in batch_defaults.items() if name not in settings.model_fields_set}
+            settings = settings.model_copy(update=unset)
+        return settings

@@ -1,0 +1,131 @@
+"""Typed values from strings: what hyperparameters and settings have in common."""
+
+import json
+import types
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    Literal,
+    Self,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+)
+
+import annotated_types
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
+
+from contract.errors import InvalidJob
+
+Item = TypeVar("Item")
+
+
+def _from_json(value: object) -> object:
+    if isinstance(value, str):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value
+
+
+JsonList = Annotated[list[Item], BeforeValidator(_from_json)]
+"""A list that arrives as JSON text: `["accuracy"]`."""
+
+
+class TypedText(BaseModel):
+    """A frozen record whose values arrive as strings, read and checked once.
+
+    A field's alias, where it has one, is the name its string goes by. Every fault is one sentence in one grammar:
+    who, must be what, got what.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    noun: ClassVar[str] = "Value"
+
+    @classmethod
+    def parse(cls, given: Mapping[str, object]) -> Self:
+        """Read `given`, name by name. Raises `InvalidJob` with the first fault."""
+        try:
+            return cls.model_validate({name: _unquoted(value) for name, value in given.items()})
+        except ValidationError as error:
+            raise InvalidJob(cls._sentence(error, given)) from None
+
+    @classmethod
+    def known(cls) -> dict[str, FieldInfo]:
+        """The fields by the names their strings go by."""
+        return {field.alias or name: field for name, field in cls.model_fields.items()}
+
+    @classmethod
+    def _sentence(cls, error: ValidationError, given: Mapping[str, object]) -> str:
+        first = error.errors()[0]
+        if not first["loc"]:  # a validator over several fields: it speaks for itself
+            return str(first["ctx"]["error"]) if "ctx" in first else first["msg"]
+        name = str(first["loc"][0])
+        if first["type"] == "extra_forbidden":
+            return f"{cls.noun} {name} is unknown{_nearest(name, cls.known())}"
+        must = expectation(cls.known()[name])
+        if first["type"] == "missing":
+            return f"{cls.noun} {name} is required: it must be {must}."
+        return f"{cls.noun} {name} must be {must}. Got {_shortened(given[name])}."
+
+
+def expectation(field: FieldInfo) -> str:
+    """What a field takes, in words: "an integer in [50, 1000]"."""
+    extra = field.json_schema_extra
+    if isinstance(extra, dict) and "must_be" in extra:
+        return str(extra["must_be"])
+    return _kind(field.annotation) + _bounds(field.metadata)
+
+
+def _unquoted(value: object) -> object:
+    """`"3"` as framework estimators send it, JSON in JSON, is the string 3."""
+    if isinstance(value, str) and len(value) > 1 and value.strip()[:1] == value.strip()[-1:] == '"':
+        inner = _from_json(value)
+        return inner if isinstance(inner, str) else value
+    return value
+
+
+def _kind(annotation: Any) -> str:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _kind(arguments[0])
+    if origin in (Union, types.UnionType):
+        return " or ".join(_kind(argument) for argument in arguments if argument is not type(None))
+    if origin is Literal:
+        return "one of " + ", ".join(str(argument) for argument in arguments)
+    if origin in (list, tuple, set, frozenset):
+        return "a list, each " + _kind(arguments[0])
+    return {int: "an integer", float: "a number", bool: "true or false"}.get(annotation, "text")
+
+
+def _bounds(metadata: Iterable[object]) -> str:
+    low, high = "(-∞", "∞)"
+    for bound in metadata:
+        if isinstance(bound, annotated_types.Ge):
+            low = f"[{bound.ge}"
+        elif isinstance(bound, annotated_types.Gt):
+            low = f"({bound.gt}"
+        elif isinstance(bound, annotated_types.Le):
+            high = f"{bound.le}]"
+        elif isinstance(bound, annotated_types.Lt):
+            high = f"{bound.lt})"
+    if high == "∞)":
+        return "" if low == "(-∞" else (" of at least " if low[0] == "[" else " above ") + low[1:]
+    return f" in {low}, {high}"
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    near = get_close_matches(name, list(known), n=1)
+    return f": did you mean {near[0]}?" if near else f"; known are {', '.join(known)}."
+
+
+def _shortened(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 42 else text[:40] + "…" + (text[-1] if isinstance(value, str) else "")

@@ -1,0 +1,60 @@
+"""The application: what is answered at which path."""
+
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Route
+
+from contract.settings import Settings
+from serving.asgi import Receive, Scope, Send
+from serving.batching import Queue
+from serving.endpoints import EndpointInvocations, EndpointStreams
+from serving.exchange import Exchanges
+from serving.health import ExecutionParameters, Ping, Readiness
+from serving.invocations import Invocations
+from serving.metrics import Metrics, MetricsText
+from serving.models import Models
+from serving.openapi import describe
+from serving.page import Page, ToPage
+from serving.refusals import Refusals, raise_as_ours
+
+
+def build_app(settings: Settings, models: Models, queue: Queue, metrics: Metrics, readiness: Readiness) -> FastAPI:
+    """Put the routes together, the busiest first."""
+    # FastAPI's own pages fetch their scripts from elsewhere; ours need nothing but this server.
+    app = FastAPI(title="forecastle", version=version("forecastle"), docs_url=None, redoc_url=None)
+    app.router.redirect_slashes = False
+    invocations = Invocations(models, queue, settings)
+    app.router.routes += [
+        _Route("/invocations", invocations, methods=["POST"]),
+        _Route("/ping", Ping(readiness), methods=["GET", "POST"]),
+        _Route("/endpoints/{name}/invocations", EndpointInvocations(invocations), methods=["POST"]),
+        _Route("/endpoints/{name}/invocations-response-stream", EndpointStreams(invocations), methods=["POST"]),
+        _Route("/execution-parameters", ExecutionParameters(settings), methods=["GET"]),
+        _Route("/metrics", MetricsText(metrics), methods=["GET"]),
+        _Route("/docs", Page(models, settings, app.version), methods=["GET"]),
+        _Route("/", ToPage(), methods=["GET"]),
+    ]
+    app.openapi = lambda: describe(app.title, app.version, models)  # type: ignore[method-assign]
+    app.add_exception_handler(HTTPException, raise_as_ours)
+    app.add_middleware(Refusals)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=[origin.strip() for origin in settings.cors_origins.split(",")],
+            allow_methods=["GET", "POST"],
+            allow_headers=["*"],
+            expose_headers=["X-Request-Id"],
+        )
+    app.add_middleware(Exchanges, metrics=metrics)  # added last, so outermost
+    return app
+
+
+class _Route(Route):
+    """A route that tells the exchange which it is."""
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["exchange"].route = self.path
+        await super().handle(scope, receive, send)

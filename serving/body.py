@@ -1,0 +1,51 @@
+"""A request's body, read up to the limit."""
+
+import asyncio
+
+from contract.errors import DeadlineExceeded, PayloadTooLarge
+from contract.settings import Settings
+from serving.asgi import RawHeaders, Receive
+from serving.exchange import Disconnected, Exchange
+
+
+async def read_body(receive: Receive, headers: RawHeaders, settings: Settings, exchange: Exchange) -> bytes:
+    """All of the body. Raises `PayloadTooLarge` before more than the limit is held, `Disconnected` before its end.
+
+    What a refused client still sends is read off by the server and thrown away, so that the connection stays usable.
+    """
+    limit = settings.max_content_length
+    for name, value in headers:
+        if name == b"content-length" and int(value) > limit:
+            raise _too_large(limit, exchange, headers, f"{int(value)}")
+    try:
+        async with asyncio.timeout(settings.timeout):
+            body = await _read(receive, limit)
+    except TimeoutError:
+        exchange.headers.append((b"connection", b"close"))
+        raise DeadlineExceeded(
+            f"Body: expected its end within {settings.timeout:g} seconds (setting MODEL_SERVER_TIMEOUT)."
+        ) from None
+    exchange.bytes_in = len(body)
+    if len(body) > limit:
+        raise _too_large(limit, exchange, headers, "more")
+    return body
+
+
+async def _read(receive: Receive, limit: int) -> bytes:
+    message = await receive()
+    parts = [message.get("body", b"")]
+    size = len(parts[0])
+    while message.get("more_body") and size <= limit:
+        message = await receive()
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+    if message["type"] == "http.disconnect":
+        raise Disconnected
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _too_large(limit: int, exchange: Exchange, headers: RawHeaders, came: str) -> PayloadTooLarge:
+    if any(name == b"expect" for name, _ in headers):
+        # The client may now send the body or not: what follows could be read as either.
+        exchange.headers.append((b"connection", b"close"))
+    return PayloadTooLarge(f"Body: expected at most {limit} bytes (setting MAX_CONTENT_LENGTH), got {came}.")

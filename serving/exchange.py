@@ -1,0 +1,120 @@
+"""An exchange: one request, and what became of it."""
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import perf_counter
+
+from serving.asgi import App, Message, RawHeaders, Receive, Scope, Send
+from serving.log import write_line
+from serving.metrics import Metrics
+
+_SANE_ID = re.compile(rb"[\w.:=+/@-]{1,128}")
+
+
+class Disconnected(Exception):
+    """The client went away before it was answered."""
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request as its line in the log has it; times in seconds, None where a step was not taken.
+
+    Attributes
+    ----------
+    id : the client's X-Request-Id where it is sane, else one of ours; every answer carries it.
+    route : the path without what differs between requests, as the metrics count it.
+    decode, queue, predict, encode : time it took to read the body's bytes, to wait, to predict (all that was predicted
+        together) and to write the answer's bytes.
+    model, endpoint, inference_id : which model answered, and what the client called it.
+    error : the sentence the client was told.
+    headers : headers of the answer beside those that say what it is.
+    form : how an error is put into a body; None is the plain sentence.
+    """
+
+    id: bytes
+    method: str
+    path: str
+    started: float
+    route: str = "other"
+    status: int | None = None
+    bytes_in: int = 0
+    bytes_out: int = 0
+    decode: float | None = None
+    queue: float | None = None
+    predict: float | None = None
+    encode: float | None = None
+    model: str | None = None
+    endpoint: str | None = None
+    inference_id: str | None = None
+    error: str | None = None
+    headers: RawHeaders = field(default_factory=list)
+    form: Callable[[int, str], tuple[int, RawHeaders, bytes]] | None = None
+
+
+class Exchanges:
+    """The outermost application: makes an exchange of each request, then logs and counts it."""
+
+    def __init__(self, app: App, metrics: Metrics) -> None:
+        self.app = app
+        self.metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        exchange = Exchange(_request_id(scope["headers"]), scope["method"], scope["path"], perf_counter())
+        scope["exchange"] = exchange
+        own_header = (b"x-request-id", exchange.id)
+
+        async def send_on(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                exchange.status = message["status"]
+                message["headers"] = [*message["headers"], own_header, *exchange.headers]
+            else:
+                exchange.bytes_out += len(message.get("body", b""))
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_on)
+        except Disconnected:
+            exchange.error = "The client went away before it was answered."
+        finally:
+            self._finish(exchange)
+
+    def _finish(self, exchange: Exchange) -> None:
+        seconds = perf_counter() - exchange.started
+        self.metrics.count(exchange.route, exchange.status, seconds)
+        if exchange.route == "/ping" and exchange.status == 200:
+            return
+        write_line(
+            "request",
+            id=exchange.id.decode("ascii"),
+            method=exchange.method,
+            path=exchange.path,
+            status=exchange.status,
+            ms=_milliseconds(seconds),
+            decode_ms=_milliseconds(exchange.decode),
+            queue_ms=_milliseconds(exchange.queue),
+            predict_ms=_milliseconds(exchange.predict),
+            encode_ms=_milliseconds(exchange.encode),
+            bytes_in=exchange.bytes_in,
+            bytes_out=exchange.bytes_out,
+            model=exchange.model,
+            endpoint=exchange.endpoint,
+            inference_id=exchange.inference_id,
+            error=exchange.error,
+        )
+
+
+def _request_id(headers: RawHeaders) -> bytes:
+    for name, value in headers:
+        if name == b"x-request-id":
+            if _SANE_ID.fullmatch(value):
+                return value
+            break
+    return os.urandom(16).hex().encode("ascii")
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1e3, 3)

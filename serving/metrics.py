@@ -1,0 +1,111 @@
+"""What the server counts, for Prometheus.
+
+    forecastle_requests_total{path, status}      answered requests; status "none" where the client had gone
+    forecastle_request_seconds{path}             time from a request's head to the end of its answer
+    forecastle_queue_requests                    requests that wait or are predicted
+    forecastle_batch_requests                    requests that were predicted together
+    forecastle_model_loaded{model}               1 once a model is loaded and warmed up
+
+With several workers the figures are those of all of them, kept in files that they share; the figures of the process
+itself (memory, CPU) are shown for a single one only.
+"""
+
+import functools
+import os
+import shutil
+import tempfile
+from collections.abc import MutableMapping
+from pathlib import Path
+
+from serving.asgi import Receive, Scope, Send, respond
+
+FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"  # read by prometheus_client when it is imported
+SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 600)
+REQUESTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+
+def share_between_processes(environ: MutableMapping[str, str]) -> Path:
+    """Have the metrics of all processes that are forked from here on added up; the folder is the caller's to remove."""
+    memory = Path("/dev/shm")
+    folder = tempfile.mkdtemp(prefix="forecastle-", dir=memory if os.access(memory, os.W_OK) else None)
+    environ[FOLDER_VARIABLE] = folder
+    return Path(folder)
+
+
+def stop_sharing(environ: MutableMapping[str, str], folder: Path) -> None:
+    """Undo `share_between_processes`."""
+    environ.pop(FOLDER_VARIABLE, None)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def forget_process(folder: Path, pid: int) -> None:
+    """Let what a process that has ended still held no longer count as held; what it counted stays."""
+    for gauges in folder.glob(f"gauge_live*_{pid}.db"):
+        gauges.unlink(missing_ok=True)
+
+
+class Metrics:
+    """The counters of this process, and the text that a scraper reads."""
+
+    def __init__(self) -> None:
+        from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+
+        self._shared = os.environ.get(FOLDER_VARIABLE)
+        self._registry = registry = CollectorRegistry()
+        if not self._shared:
+            ProcessCollector(registry=registry)
+        self._requests = Counter("forecastle_requests", "Answered requests.", ["path", "status"], registry=registry)
+        self._seconds = Histogram(
+            "forecastle_request_seconds",
+            "Time from a request's head to the end of its answer.",
+            ["path"],
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.queue = Gauge(
+            "forecastle_queue_requests",
+            "Requests that wait or are predicted.",
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
+        self.batch = Histogram(
+            "forecastle_batch_requests", "Requests that were predicted together.", buckets=REQUESTS, registry=registry
+        )
+        self.loaded = Gauge(
+            "forecastle_model_loaded",
+            "1 once a model is loaded and warmed up.",
+            ["model"],
+            multiprocess_mode="livemin",
+            registry=registry,
+        )
+        # Looking a child up by its labels costs as much as counting: both are kept. Paths are routes, so they are few.
+        self._counter = functools.cache(self._requests.labels)
+        self._histogram = functools.cache(self._seconds.labels)
+
+    def count(self, path: str, status: int | None, seconds: float) -> None:
+        """Count one answered request."""
+        self._counter(path, "none" if status is None else str(status)).inc()
+        self._histogram(path).observe(seconds)
+
+    def text(self) -> tuple[bytes, str]:
+        """All figures in Prometheus' text format, and its media type."""
+        from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+
+        registry = self._registry
+        if self._shared:
+            from prometheus_client.multiprocess import MultiProcessCollector
+
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry, self._shared)  # type: ignore[no-untyped-call]
+        return generate_latest(registry), CONTENT_TYPE_LATEST
+
+
+class MetricsText:
+    """GET /metrics."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        body, media_type = self._metrics.text()
+        await respond(send, 200, [], body, media_type)

@@ -1,0 +1,72 @@
+"""Refusals: an error that was raised becomes an answer, one sentence of plain text."""
+
+from http import HTTPStatus
+from urllib.parse import quote
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from contract.errors import (
+    INTERNAL_STATUS,
+    ForecastleError,
+    MethodNotAllowed,
+    NotFound,
+    OutOfSpace,
+    PlatformError,
+)
+from serving.asgi import App, RawHeaders, Receive, Scope, Send, respond
+from serving.exchange import Disconnected, Exchange
+from serving.log import encodable, traceback_of, write_line
+
+RETRY_AFTER_SECONDS = b"1"
+
+
+class Refusals:
+    """The application that answers for those within when they raise."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self.app(scope, receive, send)
+        except Disconnected:
+            raise
+        except Exception as error:
+            exchange: Exchange = scope["exchange"]
+            if exchange.status is not None:  # the answer is under way: it can only be broken off
+                raise
+            await _refuse(error, exchange, send)
+
+
+async def raise_as_ours(request: Request, error: Exception) -> Response:
+    """Name what the router did not find: a path, or a method of it."""
+    assert isinstance(error, HTTPException)
+    path = quote(request.url.path)[:60]
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = ", ".join(sorted((error.headers or {}).get("Allow", "").split(", ")))
+        request.scope["exchange"].headers.append((b"allow", allowed.encode("ascii")))
+        raise MethodNotAllowed(f"{path}: expected {allowed}, got {request.method}.") from None
+    raise NotFound(f"{path}: there is no such path; GET /docs shows those that are.") from None
+
+
+async def _refuse(error: Exception, exchange: Exchange, send: Send) -> None:
+    if isinstance(error, MemoryError):
+        error = OutOfSpace("The machine has no memory left for this request: send fewer records at a time.")
+    if isinstance(error, ForecastleError):
+        status, exchange.error = error.status, error.sentence
+    else:
+        name = exchange.id.decode("ascii")
+        status = INTERNAL_STATUS
+        exchange.error = f"The server failed at this request; its log says more of it under the id {name}."
+        write_line("error", id=name, sentence=encodable(repr(error)), traceback=traceback_of(error))
+    if isinstance(error, PlatformError):
+        exchange.headers.append((b"retry-after", RETRY_AFTER_SECONDS))
+    exchange.error = encodable(exchange.error)
+    code, headers, body = (exchange.form or _plain)(status, exchange.error)
+    await respond(send, code, headers, body)
+
+
+def _plain(status: int, sentence: str) -> tuple[int, RawHeaders, bytes]:
+    return status, [(b"content-type", b"text/plain; charset=utf-8")], sentence.encode("utf-8")

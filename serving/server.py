@@ -1,0 +1,159 @@
+"""The server's life: bind, load, answer, drain."""
+
+import contextlib
+import gc
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from time import perf_counter
+
+import uvicorn
+
+from contract.errors import InvalidJob
+from contract.opt_ml import OptMl
+from contract.settings import Settings
+from contract.threads import available_cores
+from serving.app import build_app
+from serving.batching import Queue
+from serving.health import Readiness
+from serving.log import LogLines, write_line
+from serving.metrics import Metrics
+from serving.models import Models, load_model
+from serving.workers import Place, fork_workers
+
+BACKLOG = 2048
+KEEP_ALIVE_SECONDS = 75  # longer than the 60 that clients and proxies keep an idle connection for
+DRAIN_SECONDS = 28  # SageMaker kills what still runs 30 seconds after SIGTERM
+
+
+def serve(settings: Settings, tree: OptMl) -> None:
+    """Serve the model of `tree` until SIGTERM or SIGINT; then answer what came in, and return.
+
+    The port is bound at once and its line stands in the log; GET /ping says 503 until the model has answered its own
+    example. Raises `InvalidJob` where the port cannot be bound and `InvalidData` where the model cannot be loaded.
+    With several workers, returns in each of them and then in the process that started them.
+    """
+    began = perf_counter()
+    signal.signal(signal.SIGTERM, _leave)  # process 1 has no such signal unless it asks for it
+    with _bound(settings) as listener:
+        place = fork_workers(settings.workers, listener) if settings.workers > 1 else Place(0, Readiness(1))
+        if place is not None:
+            Worker(settings, tree, place, began).run(listener)
+    write_line("stop", pid=os.getpid())
+
+
+class Worker:
+    """One process that answers: a uvicorn server, a queue and the models."""
+
+    def __init__(self, settings: Settings, tree: OptMl, place: Place, began: float) -> None:
+        self._settings = settings
+        self._tree = tree
+        self._place = place
+        self._began = began
+        self._models = Models()
+        self._metrics = Metrics()
+        self._threads = settings.threads or available_cores()
+        self._failure: BaseException | None = None
+        self._queue = Queue(settings, self._metrics, self._threads)
+        app = build_app(settings, self._models, self._queue, self._metrics, place.readiness)
+        self._server = _Server(app, self._notice_orphanage if place.parent else None)
+
+    def run(self, listener: socket.socket) -> None:
+        """Answer until told to stop. Raises what loading the model raised."""
+        signal.signal(signal.SIGTERM, self._server.handle_exit)
+        # Ctrl-C reaches parent and workers alike; the parent passes it on in its own time.
+        signal.signal(signal.SIGINT, signal.SIG_IGN if self._place.parent else self._server.handle_exit)
+        _log_in_lines()
+        self._queue.start()
+        if self._place.replaces_another:  # the others answer meanwhile, so it joins them when it can
+            self._load()
+        else:
+            threading.Thread(target=self._load, name="load", daemon=True).start()
+        self._server.run(sockets=[listener])
+        if self._failure is not None:
+            raise self._failure
+
+    async def _notice_orphanage(self) -> None:
+        if os.getppid() != self._place.parent:
+            self._server.should_exit = True
+
+    def _load(self) -> None:
+        try:
+            held = load_model(self._tree.model, self._threads)
+        except BaseException as error:
+            self._failure = error
+            self._server.should_exit = True
+            return
+        # What is there now stays: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        self._models.add(held)
+        self._metrics.loaded.labels(held.name).set(1)
+        self._place.readiness.set(self._place.number)
+        write_line("ready", model=held.name, seconds=round(perf_counter() - self._began, 3), pid=os.getpid())
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's, but for the signals: a server that was told to stop, and did, ends with exit code 0."""
+
+    def __init__(self, app: object, every_second: Callable[[], Awaitable[None]] | None) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,  # type: ignore[arg-type]
+                loop="uvloop",
+                http="httptools",
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                backlog=BACKLOG,
+                timeout_keep_alive=KEEP_ALIVE_SECONDS,
+                timeout_graceful_shutdown=DRAIN_SECONDS,
+                callback_notify=every_second,
+                timeout_notify=1,
+            )
+        )
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@contextlib.contextmanager
+def _bound(settings: Settings) -> Iterator[socket.socket]:
+    """A socket that takes connections already; its address stands in the log's first line."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        listener = socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        number = error.errno or 0  # what a name that cannot be resolved gives is negative, and no errno
+        reason = os.strerror(number) if number > 0 else error.strerror
+        raise InvalidJob(f"{settings.host}:{settings.port}: the server cannot be bound there ({reason}).") from None
+    with listener:
+        port = listener.getsockname()[1]
+        host = f"[{settings.host}]" if family == socket.AF_INET6 else settings.host
+        write_line(
+            "start",
+            url=f"http://{host}:{port}",
+            host=settings.host,
+            port=port,
+            workers=settings.workers,
+            pid=os.getpid(),
+        )
+        yield listener
+
+
+def _log_in_lines() -> None:
+    library = logging.getLogger("uvicorn.error")
+    library.handlers = [LogLines(logging.WARNING)]
+    library.propagate = False
+
+
+def _leave(number: int, frame: object) -> None:  # noqa: ARG001
+    sys.exit(0)

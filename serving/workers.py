@@ -1,0 +1,106 @@
+"""Worker processes: forked, watched, replaced."""
+
+import os
+import signal
+import socket
+import sys
+import time
+from dataclasses import dataclass
+
+from contract.errors import INTERNAL_EXIT_CODE, PlatformError
+from serving.health import Readiness
+from serving.log import write_line
+from serving.metrics import forget_process, share_between_processes, stop_sharing
+
+PAUSE_SECONDS = 1.0  # before a worker is replaced, so that one that cannot start does not keep the machine busy
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A worker's place among the workers."""
+
+    number: int
+    readiness: Readiness
+    replaces_another: bool = False
+    parent: int | None = None  # who watches over it and passes signals on; None for a process on its own
+
+
+def fork_workers(count: int, listener: socket.socket) -> Place | None:
+    """Fork `count` workers and keep them running; returns in each with its place, and None when all have ended.
+
+    They share the listening socket, so that a connection is lost with none of them. SIGTERM and SIGINT are passed on
+    to all. Where a worker ends before it was ever ready, the others are stopped and the process exits as it did.
+    """
+    return _Workers(count, listener).run()
+
+
+class _Workers:
+    def __init__(self, count: int, listener: socket.socket) -> None:
+        self._count = count
+        self._listener = listener
+        self._readiness = Readiness(count)
+        self._numbers: dict[int, int] = {}  # a worker's place by its pid
+        self._stopping = False
+        self._exit_code = 0
+
+    def run(self) -> Place | None:
+        folder = share_between_processes(os.environ)
+        for name in _SIGNALS:
+            signal.signal(name, lambda *_: self._stop())
+        for number in range(self._count):
+            if self._fork(number) == 0:
+                return Place(number, self._readiness, parent=os.getppid())
+        while self._numbers:
+            pid, status = os.wait()  # of any child: process 1 is also asked to bury those of others
+            if pid not in self._numbers:
+                continue
+            number = self._numbers.pop(pid)
+            forget_process(folder, pid)
+            if self._stopping:
+                continue
+            code = os.waitstatus_to_exitcode(status)
+            if not self._readiness.has(number):
+                self._exit_code = self._code_of_failed(pid, code)
+                self._stop()
+                continue
+            write_line("worker", pid=pid, sentence=f"The worker ended with exit code {code}; another takes its place.")
+            time.sleep(PAUSE_SECONDS)
+            if self._fork(number) == 0:
+                return Place(number, self._readiness, replaces_another=True, parent=os.getppid())
+        stop_sharing(os.environ, folder)
+        if self._exit_code:
+            sys.exit(self._exit_code)
+        return None
+
+    def _fork(self, number: int) -> int | None:
+        """As `os.fork`, or None where all are to stop; no signal comes between a worker's birth and its entry."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        try:
+            if self._stopping:
+                return None
+            pid = os.fork()
+            if pid:
+                self._numbers[pid] = number
+            else:
+                for name in _SIGNALS:
+                    signal.signal(name, lambda *_: sys.exit(0))
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        return pid
+
+    def _stop(self) -> None:
+        self._stopping = True
+        self._listener.close()  # or connections would still be taken that nobody answers
+        for pid in self._numbers:
+            os.kill(pid, signal.SIGTERM)
+
+    @staticmethod
+    def _code_of_failed(pid: int, code: int) -> int:
+        if code >= 0:
+            return code or INTERNAL_EXIT_CODE  # it has told why
+        name = signal.Signals(-code).name
+        sentence = f"A worker was ended by {name} before its model was loaded; {name} may mean too little memory."
+        write_line("error", sentence=sentence, pid=pid)
+        return PlatformError.exit_code

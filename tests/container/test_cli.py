@@ -1,0 +1,174 @@
+"""The verbs of the command."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from container.cli import cli, main
+from contract.errors import INTERNAL_EXIT_CODE, INTERRUPTED_EXIT_CODE, InvalidData, InvalidJob, OutOfSpace, UserError
+from tests.training.tree import REPOSITORY, environ_of, start_train, write_job
+
+HEAVY = {"numba", "sklearn", "pandas", "mxnet", "gluonts", "scipy", "matplotlib"}
+
+
+def forecastle(*arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
+    """The installed command, beside the interpreter that runs the tests."""
+    return subprocess.run(
+        [str(Path(sys.executable).parent / "forecastle"), *arguments],
+        env=os.environ | environ,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def imported_by(code: str) -> set[str]:
+    """The packages that a fresh interpreter holds after `code`."""
+    ending = "import sys; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{ending}"], cwd=REPOSITORY, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.splitlines()[-1].split())
+
+
+def test_the_command_and_the_module_are_the_same() -> None:
+    module = subprocess.run([sys.executable, "-m", "container", "--help"], capture_output=True, text=True, timeout=60)
+    assert forecastle("--help").stdout == module.stdout
+    assert module.returncode == 0
+
+
+def test_the_version_is_the_distributions() -> None:
+    assert re.fullmatch(r"forecastle \d+\.\d+\.\d+\n", forecastle("--version").stdout)
+
+
+@pytest.mark.parametrize("verb", cli.commands)
+def test_every_verb_has_help_that_starts_with_a_sentence(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([verb, "--help"]) == 0
+    assert re.search(r"Usage: forecastle \w+ .*\n\n  [A-Z][^\n]+", capsys.readouterr().out)
+
+
+def test_help_imports_nothing_heavy_nor_any_floor_but_the_errors() -> None:
+    held = imported_by("from container.cli import main; main(['train', '--help'])")
+    assert not held & (HEAVY | {"numpy", "pydantic", "fastapi", "algorithms", "training", "serving"})
+
+
+def test_finding_the_algorithms_imports_none_of_their_libraries() -> None:
+    held = imported_by(
+        "from algorithms import available, find; from training.choice import catalogue\n"
+        "assert available() and not catalogue().broken\n"
+        "[find(name) for name in available()]"
+    )
+    assert "algorithms" in held
+    assert not held & HEAVY
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["sail"], "No such command 'sail'."),
+        (["train", "--speed", "9"], "No such option '--speed'"),
+        (["train", "--data", "."], "Options need an algorithm's name before them"),
+        (["train", "forest"], "forecastle train forest needs --data; without a name it reads /opt/ml."),
+        (["train", "forest", "--data", "nowhere.csv"], "Path 'nowhere.csv' does not exist."),
+        (["train", "forest", "--data", ".", "--set", "trees"], "--set trees: expected NAME=VALUE."),
+        (["serve", "--port", "70000"], "70000 is not in the range 0<=x<=65535."),
+    ],
+)
+def test_a_wrong_use_is_told_in_a_sentence(
+    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == UserError.exit_code
+    shown = capsys.readouterr()
+    assert sentence in shown.err
+    assert shown.out == ""
+
+
+def test_no_verb_at_all_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == UserError.exit_code
+    assert "Commands:" in capsys.readouterr().err
+
+
+def test_an_unknown_algorithm_is_answered_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "prophet", "--data", "."]) == InvalidJob.exit_code
+    assert re.fullmatch(
+        r"forecastle: Algorithm 'prophet' is unknown; known are .*random_cut_forest.*\.\n", capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize(
+    ("mood", "code", "errors"),
+    [
+        ("well", 0, r""),
+        (
+            "faulty",
+            INTERNAL_EXIT_CODE,
+            r"Traceback \(most recent call last\):\n(.*\n)*ZeroDivisionError: division by zero\n",
+        ),
+        ("starving", OutOfSpace.exit_code, r"forecastle: The machine's memory is too small .*\n"),
+        ("evaluation_refused", InvalidData.exit_code, r"forecastle: test/part.csv: row 1: expected a number.\n"),
+    ],
+)
+def test_the_exit_code_says_whose_fault_it_was(tmp_path: Path, mood: str, code: int, errors: str) -> None:
+    tree = write_job(tmp_path, {"shrinkage": "0", "mood": mood}, {"train/a": "1\n"})
+    done = forecastle("train", **environ_of(tree))
+    assert done.returncode == code
+    assert re.fullmatch(errors, done.stderr)
+    assert tree.failure.exists() == (code != 0)
+
+
+def test_ctrl_c_ends_quietly(tmp_path: Path) -> None:
+    tree = write_job(tmp_path, {"shrinkage": "0", "mood": "deaf"}, {"train/a": "1\n"})
+    with start_train(tree) as process:
+        assert process.stdout is not None
+        while "Mood: deaf" not in process.stdout.readline():
+            pass
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (INTERRUPTED_EXIT_CODE, "\n")  # below the terminal's ^C
+    assert not tree.failure.exists()
+
+
+def test_algorithms_are_listed_with_what_they_take(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["algorithms"]) == 0
+    shown = capsys.readouterr().out
+    assert "random_cut_forest: Random Cut Forest\n" in shown
+    assert re.search(r"\n  feature_dim +an integer in \[1, 10000\]; required\n", shown)
+    assert re.search(r"\n  num_trees +an integer in \[50, 1000\]; default 100\n", shown)
+
+
+def test_an_algorithm_on_pythonpath_is_listed_beside_the_others(tmp_path: Path) -> None:
+    shown = forecastle("algorithms", **environ_of(write_job(tmp_path, None, {}))).stdout
+    assert "column_mean: Column Mean\n" in shown
+    assert "random_cut_forest: Random Cut Forest\n" in shown
+
+
+def test_a_model_is_trained_from_a_file_and_checked(tmp_path: Path) -> None:
+    data, out = tmp_path / "numbers.csv", tmp_path / "out"
+    data.write_text("1\n3\n")
+    environ = environ_of(write_job(tmp_path / "nothing", None, {}))
+    trained = forecastle(
+        "train", "column_mean", "--data", str(data), "--set", "mood=well", "--out", str(out), **environ
+    )
+    assert trained.returncode == 0
+    assert trained.stdout.endswith(f"The model is in {out}. Serve it: forecastle serve --model {out}\n")
+    checked = forecastle("check", str(out), **environ)
+    assert (checked.returncode, checked.stdout) == (0, f"{out}: a column_mean model, complete; it answers.\n")
+
+
+def test_a_folder_without_a_model_does_not_pass_the_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(tmp_path)]) == InvalidData.exit_code
+    assert capsys.readouterr().err.startswith(f"forecastle: {tmp_path}: the folder is empty")
+
+
+def test_a_server_without_a_model_ends_with_its_sentence(tmp_path: Path) -> None:
+    done = forecastle("serve", "--model", str(tmp_path), "--port", "0")
+    assert done.returncode == InvalidData.exit_code
+    assert done.stderr == (
+        f"forecastle: {tmp_path}: the folder is empty: it must hold a model, manifest.json and its arrays.\n"
+    )

@@ -1,0 +1,153 @@
+"""The model artifact."""
+
+import contextlib
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from contract.artifact import MANIFEST, Artifact, read_artifact, read_manifest, write_artifact
+from contract.errors import InvalidData
+
+ARTIFACT = Artifact(
+    algorithm="forest",
+    arrays={"cuts": np.arange(6, dtype=np.float32).reshape(2, 3), "empty": np.zeros((0, 4), np.int64)},
+    parameters={"dimensions": 3},
+    hyperparameters={"num_trees": 50},
+    metrics={"test:f1": 0.9},
+)
+
+
+def altered(folder: Path, **members: object) -> Path:
+    """A written model whose manifest has other `members`."""
+    write_artifact(folder, ARTIFACT)
+    manifest = json.loads((folder / MANIFEST).read_text())
+    (folder / MANIFEST).write_text(json.dumps(manifest | members))
+    return folder
+
+
+def fault_of(folder: Path) -> str:
+    with pytest.raises(InvalidData) as caught:
+        read_artifact(folder)
+    return caught.value.sentence
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    write_artifact(tmp_path / "model", ARTIFACT)
+    read = read_artifact(tmp_path / "model")
+    assert read.arrays.keys() == ARTIFACT.arrays.keys()
+    for name, array in ARTIFACT.arrays.items():
+        assert read.arrays[name].dtype == array.dtype
+        np.testing.assert_array_equal(read.arrays[name], array)
+    assert (read.algorithm, read.parameters, read.hyperparameters, read.metrics) == (
+        "forest",
+        {"dimensions": 3},
+        {"num_trees": 50},
+        {"test:f1": 0.9},
+    )
+
+
+def test_the_same_model_is_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_artifact(tmp_path / name, ARTIFACT)
+    first, second = ({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("a", "b"))
+    assert first == second
+
+
+def test_a_new_model_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
+    write_artifact(tmp_path, ARTIFACT)
+    write_artifact(tmp_path, Artifact("forest", {"cuts": np.ones(1)}))
+    assert len(list(tmp_path.iterdir())) == 2
+    assert read_artifact(tmp_path).arrays["cuts"] == 1
+
+
+def test_a_new_model_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> None:
+    write_artifact(tmp_path, ARTIFACT)
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(ValueError, match="JSON"):
+        write_artifact(tmp_path, Artifact("forest", {"cuts": np.ones(1)}, metrics={"f1": float("nan")}))
+    assert sorted(tmp_path.iterdir()) == before
+    assert read_artifact(tmp_path).metrics == {"test:f1": 0.9}
+
+
+def test_arrays_of_objects_are_never_written(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="names"):
+        write_artifact(tmp_path, Artifact("forest", {"names": np.array([{}], dtype=object)}))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_is_missing_or_empty_or_anothers_is_told_apart(tmp_path: Path) -> None:
+    assert fault_of(tmp_path / "no") == f"{tmp_path}/no: there is no such folder: mount the model there, or train one."
+    assert fault_of(tmp_path) == (
+        f"{tmp_path}: the folder is empty: it must hold a model, manifest.json and its arrays."
+    )
+    (tmp_path / "model.pkl").touch()
+    assert fault_of(tmp_path) == (
+        f"{tmp_path}: there is no manifest.json (there are: model.pkl): the model is incomplete or another's."
+    )
+
+
+def test_a_model_of_a_newer_format_is_refused(tmp_path: Path) -> None:
+    assert fault_of(altered(tmp_path, format_version=2)).endswith(
+        "format_version: expected at most 1, got 2: the model was written by a newer forecastle, which can serve it."
+    )
+
+
+@pytest.mark.parametrize(
+    ("members", "fault"),
+    [
+        ({"format": "onnx"}, 'expected a model of forecastle ("format": "forecastle").'),
+        ({"format_version": "1"}, "format_version: expected a positive integer, got '1'."),
+        ({"format_version": True}, "format_version: expected a positive integer, got True."),
+        ({"algorithm": 3}, "algorithm: expected a string, got 3."),
+        ({"metrics": None}, "metrics: expected an object, got None."),
+        ({"arrays": {}}, "arrays.file: expected the name of a file beside it, got None."),
+        (
+            {"arrays": {"file": "../other.npz", "sha256": ""}},
+            "arrays.file: expected the name of a file beside it, got '../other.npz'.",
+        ),
+    ],
+)
+def test_a_manifest_that_makes_no_sense_is_refused(tmp_path: Path, members: dict[str, object], fault: str) -> None:
+    assert fault_of(altered(tmp_path, **members)) == f"{tmp_path}/manifest.json: {fault}"
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[" * 200_000, b"1" * 5000, b"[1]", b"null"])
+def test_a_manifest_that_is_no_json_object_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / MANIFEST).write_bytes(content)
+    assert fault_of(tmp_path).startswith(f"{tmp_path}/manifest.json: expected ")
+
+
+def test_a_manifest_that_is_a_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / MANIFEST).mkdir()
+    assert fault_of(tmp_path) == f"{tmp_path}/manifest.json: cannot be read (Is a directory)."
+
+
+def test_arrays_that_are_missing_or_half_there_are_refused(tmp_path: Path) -> None:
+    write_artifact(tmp_path, ARTIFACT)
+    arrays = tmp_path / read_manifest(tmp_path)["arrays"]["file"]
+    arrays.write_bytes(arrays.read_bytes()[:-1])
+    assert fault_of(tmp_path).endswith("the manifest's sha256 is another: the file is incomplete or was altered.")
+    arrays.unlink()
+    assert fault_of(tmp_path) == (
+        f"{arrays}: the manifest names this file, but it is not there: the model is incomplete."
+    )
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_arrays_that_were_forged_are_refused_or_read_but_never_run(tmp_path: Path, data: st.DataObject) -> None:
+    write_artifact(tmp_path, ARTIFACT)
+    arrays = tmp_path / read_manifest(tmp_path)["arrays"]["file"]
+    content = bytearray(arrays.read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    forged = tmp_path / "forged.npz"
+    forged.write_bytes(content)
+    altered(tmp_path, arrays={"file": "forged.npz", "sha256": hashlib.sha256(content).hexdigest()})
+    with contextlib.suppress(InvalidData):
+        assert read_artifact(tmp_path).arrays.keys() <= ARTIFACT.arrays.keys()

@@ -1,0 +1,132 @@
+"""A channel as a series of byte streams."""
+
+import gzip
+import os
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from contract.channel import Channel
+from contract.errors import InvalidData, InvalidJob
+
+
+def content_of(channel: Channel) -> dict[str, bytes]:
+    return {name: stream.read() for name, stream in channel.streams()}
+
+
+def test_files_lie_at_any_depth_and_come_in_order(tmp_path: Path) -> None:
+    (tmp_path / "year=2015" / "month=1").mkdir(parents=True)
+    (tmp_path / "year=2015" / "month=1" / "b.csv").write_bytes(b"2")
+    (tmp_path / "z.csv").write_bytes(b"3")
+    (tmp_path / "a.csv").write_bytes(b"1")
+    content = content_of(Channel("train", tmp_path))
+    assert list(content.items()) == [
+        ("train/a.csv", b"1"),
+        ("train/year=2015/month=1/b.csv", b"2"),
+        ("train/z.csv", b"3"),
+    ]
+
+
+def test_names_that_are_no_data_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / ".hidden").mkdir()
+    for name in [".amazon.manifest", "_SUCCESS", "part.manifest", ".hidden/a", "matrix_0.pbr"]:
+        (tmp_path / name).write_bytes(b"1")
+    assert list(content_of(Channel("train", tmp_path))) == ["train/matrix_0.pbr"]
+
+
+def test_a_single_file_goes_by_its_own_name(tmp_path: Path) -> None:
+    (tmp_path / "taxi.csv").write_bytes(b"1")
+    assert content_of(Channel("train", tmp_path / "taxi.csv")) == {"taxi.csv": b"1"}
+
+
+def test_gzip_is_recognised_whatever_the_name(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(gzip.compress(b"1\n") + gzip.compress(b"2\n"))
+    (tmp_path / "b.csv.gz").write_bytes(b"plain")
+    (tmp_path / "c").write_bytes(b"")
+    assert list(content_of(Channel("train", tmp_path)).values()) == [b"1\n2\n", b"plain", b""]
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.binary(min_size=1, max_size=2000), st.data())
+def test_a_gzip_file_that_is_cut_off_is_the_users_error(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes, data: st.DataObject
+) -> None:
+    zipped = gzip.compress(content)
+    path = tmp_path_factory.getbasetemp() / "cut.gz"
+    path.write_bytes(zipped[: data.draw(st.integers(2, len(zipped) - 1))])
+    with pytest.raises(InvalidData, match=r"^the gzip stream is broken \(.*[^.]\)\.$"):
+        content_of(Channel("train", path))
+
+
+def test_a_gzip_file_that_was_altered_is_the_users_error(tmp_path: Path) -> None:
+    zipped = bytearray(gzip.compress(b"1\n" * 1000))
+    zipped[-6] ^= 1
+    (tmp_path / "a.gz").write_bytes(zipped)
+    with pytest.raises(InvalidData, match=r"^the gzip stream is broken \(CRC check failed"):
+        content_of(Channel("train", tmp_path))
+
+
+def test_the_share_that_was_read_is_told_over_all_files(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"1" * 300)
+    (tmp_path / "b").write_bytes(gzip.compress(os.urandom(700)))
+    shares: list[float] = []
+    content = content_of(Channel("train", tmp_path, told=shares.append))
+    assert [len(each) for each in content.values()] == [300, 700]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+    assert 0.2 < shares[0] < 0.4
+
+
+def test_of_empty_files_all_was_read_at_once(tmp_path: Path) -> None:
+    (tmp_path / "a").touch()
+    shares: list[float] = []
+    assert content_of(Channel("train", tmp_path, told=shares.append)) == {"train/a": b""}
+    assert set(shares) == {1.0}
+
+
+def test_a_fifo_is_read_once_to_its_end(tmp_path: Path) -> None:
+    fifo = tmp_path / "train_0"
+    os.mkfifo(fifo)
+    writer = threading.Thread(target=fifo.write_bytes, args=[b"1\n" * 100_000])
+    writer.start()
+    content = content_of(Channel("train", fifo, pipe=True))
+    writer.join()
+    assert content == {"train": b"1\n" * 100_000}
+
+
+def test_a_fifo_that_is_missing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InvalidJob) as caught:
+        content_of(Channel("train", tmp_path / "train_0", pipe=True))
+    assert caught.value.sentence == (
+        f"Channel train: expected a FIFO at {tmp_path}/train_0, as its TrainingInputMode is Pipe."
+    )
+
+
+def test_a_folder_that_is_missing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InvalidJob) as caught:
+        content_of(Channel("train", tmp_path / "train"))
+    assert caught.value.sentence == f"Channel train: there is no folder {tmp_path}/train."
+
+
+def test_a_folder_without_a_data_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "_SUCCESS").touch()
+    with pytest.raises(InvalidJob) as caught:
+        content_of(Channel("train", tmp_path))
+    assert caught.value.sentence == f"Channel train: there is no data file in {tmp_path}."
+
+
+def test_a_link_to_nowhere_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").symlink_to("nowhere")
+    with pytest.raises(InvalidJob, match=r"^train/a.csv: cannot be read \(No such file or directory\)\.$"):
+        content_of(Channel("train", tmp_path))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_folder_that_may_not_be_read_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"1")
+    (tmp_path / "closed").mkdir(mode=0)
+    with pytest.raises(InvalidJob, match=r"closed cannot be read \(Permission denied\)\.$"):
+        content_of(Channel("train", tmp_path))

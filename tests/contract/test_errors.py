@@ -1,0 +1,39 @@
+"""Errors, by whose they are."""
+
+from http import HTTPStatus
+
+import pytest
+
+from contract import errors
+from contract.errors import ForecastleError, InvalidData, PlatformError, Stopped, UserError
+
+CLASSES = [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, ForecastleError)]
+LEAVES = [each for each in CLASSES if each not in (ForecastleError, UserError, PlatformError)]
+
+
+@pytest.mark.parametrize("kind", LEAVES)
+def test_an_error_is_the_users_or_the_platforms(kind: type[ForecastleError]) -> None:
+    if issubclass(kind, UserError):
+        assert 400 <= kind.status < 500
+        assert kind.exit_code == 1
+    else:
+        assert issubclass(kind, PlatformError)
+        assert kind.status == HTTPStatus.SERVICE_UNAVAILABLE
+        assert kind.exit_code == (143 if kind is Stopped else 3)
+
+
+def test_statuses_of_the_users_errors_tell_them_apart() -> None:
+    statuses = [kind.status for kind in LEAVES if issubclass(kind, UserError)]
+    assert len(set(statuses)) == len(statuses) - 1  # InvalidData and InvalidJob are both 400
+
+
+@pytest.mark.parametrize("kind", LEAVES)
+def test_the_tree_at_the_files_head_is_the_tree(kind: type[ForecastleError]) -> None:
+    assert errors.__doc__ is not None
+    assert f"── {kind.__name__}" in errors.__doc__
+
+
+def test_an_error_seen_from_further_out_has_the_place_before_its_sentence() -> None:
+    error = InvalidData("row 3: expected a number.").within("train/part.csv")
+    assert isinstance(error, InvalidData)
+    assert str(error) == error.sentence == "train/part.csv: row 3: expected a number."

@@ -1,0 +1,56 @@
+"""The settings of a server and of a job."""
+
+import pytest
+
+from contract.errors import InvalidJob
+from contract.settings import BATCH_BYTES, REALTIME_BYTES, Settings
+
+
+def test_an_empty_environment_gives_the_documented_defaults() -> None:
+    settings = Settings.from_environ({})
+    assert (settings.host, settings.port) == ("127.0.0.1", 8080)
+    assert settings.max_content_length == REALTIME_BYTES
+    assert settings.timeout == 60
+    assert not settings.batch
+
+
+def test_variables_of_others_are_left_alone_and_empty_ones_are_not_set() -> None:
+    assert Settings.from_environ(
+        {"PATH": "/bin", "SAGEMAKER_BIND_TO_PORT": "", "SM_HOSTS": "x"}
+    ) == Settings.from_environ({})
+
+
+@pytest.mark.parametrize("value", ["true", "True", "TRUE", "1"])
+def test_batch_transform_has_limits_of_its_own(value: str) -> None:
+    settings = Settings.from_environ({"SAGEMAKER_BATCH": value})
+    assert settings.batch
+    assert (settings.timeout, settings.max_content_length) == (600, BATCH_BYTES)
+
+
+def test_a_limit_that_is_set_holds_in_batch_transform_too() -> None:
+    environ = {"SAGEMAKER_BATCH": "true", "MODEL_SERVER_TIMEOUT": "5", "MAX_CONTENT_LENGTH": "7"}
+    settings = Settings.from_environ(environ)
+    assert (settings.timeout, settings.max_content_length) == (5, 7)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("SAGEMAKER_BIND_TO_PORT", "70000", "must be an integer in [0, 65535]. Got '70000'."),
+        ("MODEL_SERVER_TIMEOUT", "inf", "must be a number above 0. Got 'inf'."),
+        ("SAGEMAKER_BATCH", "maybe", "must be true or false. Got 'maybe'."),
+        ("SAGEMAKER_BATCH_STRATEGY", "ALL", "must be one of SINGLE_RECORD, MULTI_RECORD. Got 'ALL'."),
+    ],
+)
+def test_a_fault_names_the_variable(name: str, value: str, sentence: str) -> None:
+    with pytest.raises(InvalidJob) as caught:
+        Settings.from_environ({name: value})
+    assert caught.value.sentence == f"Setting {name} {sentence}"
+
+
+@pytest.mark.parametrize("name", Settings.known())
+def test_every_setting_is_named_like_a_variable_and_described(name: str) -> None:
+    assert name == name.upper()
+    description = Settings.known()[name].description
+    assert description is not None
+    assert description.endswith(".")

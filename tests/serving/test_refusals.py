@@ -1,0 +1,71 @@
+"""Errors, as a client sees them."""
+
+import pytest
+
+from tests.serving.running_server import RunningServer
+
+
+def test_an_unknown_path_is_404_in_one_sentence(server: RunningServer) -> None:
+    response = server.get("/nowhere")
+    assert response.status_code == 404
+    assert response.text == "/nowhere: there is no such path; GET /docs shows those that are."
+    assert response.headers["content-type"] == "text/plain; charset=utf-8"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("GET", "/invocations", "POST"),
+        ("PUT", "/ping", "GET, HEAD, POST"),
+        ("DELETE", "/metrics", "GET, HEAD"),
+        ("GET", "/endpoints/any/invocations", "POST"),
+    ],
+)
+def test_a_wrong_method_is_405_and_told_those_that_are_right(
+    server: RunningServer, method: str, path: str, allowed: str
+) -> None:
+    response = server.request(method, path)
+    assert (response.status_code, response.headers["allow"]) == (405, allowed)
+    assert response.text == f"{path}: expected {allowed}, got {method}."
+
+
+def test_a_path_that_is_html_comes_back_as_plain_text(server: RunningServer) -> None:
+    response = server.get("/<script>alert(1)</script>")
+    assert response.status_code == 404
+    assert "<" not in response.text
+
+
+def test_bytes_that_are_not_http_are_400(server: RunningServer) -> None:
+    with server.connection() as connection:
+        connection.sendall(b"\x16\x03\x01 what is this\r\n\r\n")
+        answer = connection.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.endswith(b"Invalid HTTP request received.")
+
+
+@pytest.mark.parametrize("step", ["decode", "predict", "encode"])
+def test_a_fault_of_ours_is_500_and_its_traceback_stands_in_the_log_alone(server: RunningServer, step: str) -> None:
+    server.ask()
+    for more in ({}, {"sleep": 0.01}):  # in the event loop, and in the queue
+        response = server.ask(fault=step, **more)
+        name = response.headers["x-request-id"]
+        assert response.status_code == 500
+        assert response.text == f"The server failed at this request; its log says more of it under the id {name}."
+        line = server.await_line("error", id=name)
+        assert "ZeroDivisionError" in line["sentence"]
+        assert f"a secret at {step}" in line["traceback"]
+
+
+@pytest.mark.parametrize("step", ["decode", "predict", "encode"])
+def test_what_the_model_refuses_at_any_step_is_400(server: RunningServer, step: str) -> None:
+    for more in ({}, {"sleep": 0.01}):
+        response = server.ask(refuse=step, **more)
+        assert (response.status_code, response.text) == (400, f"Refused at {step}.")
+
+
+def test_half_a_surrogate_pair_in_a_sentence_becomes_a_question_mark(server: RunningServer) -> None:
+    for path in ("/invocations", "/endpoints/any/invocations"):
+        body = b'{"rows": [], "refuse": "decode", "because": "\\ud800"}'
+        response = server.post(path, body, "application/json")
+        assert response.status_code in (400, 424)
+        assert "Refused at decode?." in response.text

@@ -1,0 +1,114 @@
+"""The sum of each row, as slow and as faulty as a request wants it."""
+
+import hashlib
+import json
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from algorithms.interface import Algorithm, Ask, Job, Model, Payload
+from contract.artifact import Artifact
+from contract.errors import InvalidData
+from contract.hyperparameters import Hyperparameters
+from contract.media_type import CSV, JSON, MediaType
+
+_MEBIBYTE = bytes(2**20)
+
+Request = dict[str, Any]  # rows; sleep, in seconds; fault, at a step
+
+
+class EchoSumHyperparameters(Hyperparameters):
+    """None."""
+
+
+class EchoSumModel(Model[Request, Request]):
+    """A model's parameters say how long it loads, what it costs and what faults it has."""
+
+    def __init__(self, artifact: Artifact) -> None:
+        self._artifact = artifact
+        self._cost = float(artifact.parameters.get("cost", 0.0))
+
+    def artifact(self) -> Artifact:
+        return self._artifact
+
+    def example(self) -> Payload:
+        return Payload(b"1,2,3\n4,5,6\n", MediaType.parse(CSV))
+
+    def decode(self, payload: Payload) -> Request:
+        payload.content_type.require_utf8()
+        if not payload.body:
+            raise InvalidData("Body: expected rows, got nothing.")
+        if payload.content_type.essence == JSON:
+            request: Request = json.loads(payload.body)
+        else:
+            try:
+                request = {"rows": [[float(cell) for cell in line.split(b",")] for line in payload.body.splitlines()]}
+            except ValueError:
+                raise InvalidData("row 1, column 1: expected a number, got 'abc'.") from None
+        request["attributes"] = payload.attributes
+        _fail(request, "decode")
+        return request
+
+    def cost(self, request: Request) -> float:
+        return max(self._cost, float(request.get("sleep", 0)), float(request.get("spin", 0)))
+
+    def predict(self, requests: Sequence[Request], threads: int) -> Sequence[Request]:
+        del threads
+        for request in requests:
+            _fail(request, "predict")
+        if seconds := sum(request.get("sleep", 0.0) for request in requests):
+            time.sleep(seconds)
+        end = time.monotonic() + sum(request.get("spin", 0.0) for request in requests)
+        while time.monotonic() < end:
+            hashlib.sha256(_MEBIBYTE)  # without the GIL, as a kernel
+        return requests
+
+    def encode(self, prediction: Request, media_type: str) -> bytes:
+        _fail(prediction, "encode")
+        sums = [sum(row) for row in prediction["rows"]]
+        if media_type == CSV:
+            return "".join(f"{value}\n" for value in sums).encode()
+        told = {"attributes": prediction["attributes"]} if prediction["attributes"] else {}
+        return json.dumps({"scores": [{"score": value} for value in sums]} | told).encode()
+
+
+def _fail(request: Request, step: str) -> None:
+    if request.get("fault") == step:
+        raise ZeroDivisionError(f"a secret at {step}")
+    if request.get("refuse") == step:
+        raise InvalidData(f"Refused at {step}{request.get('because', '')}.")
+
+
+class EchoSum(Algorithm[EchoSumHyperparameters]):
+    """The sum of each row."""
+
+    title = "Echo Sum"
+    log_name = "EchoSum"
+    hyperparameters = EchoSumHyperparameters
+    channels = {"train": "not read"}  # noqa: RUF012
+    request_types = (CSV, JSON)
+    response_types = (JSON, CSV)
+
+    def fit(self, job: Job[EchoSumHyperparameters]) -> EchoSumModel:
+        del job
+        return EchoSumModel(Artifact("echo_sum", {}))
+
+    def evaluate(self, model: Model[Any, Any], job: Job[EchoSumHyperparameters]) -> dict[str, float]:
+        del model, job
+        return {}
+
+    def load(self, artifact: Artifact) -> EchoSumModel:
+        time.sleep(artifact.parameters.get("load_seconds", 0.0))
+        if "broken" in artifact.parameters:
+            raise InvalidData("parameters.broken: expected nothing, got something.")
+        if "bug" in artifact.parameters:
+            raise ZeroDivisionError("a bug of the model's")
+        return EchoSumModel(artifact)
+
+    def demonstrate(self, ask: Ask, picture: Path) -> Iterable[str]:
+        del ask, picture
+        return ()
+
+
+ALGORITHM = EchoSum()

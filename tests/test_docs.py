@@ -1,0 +1,77 @@
+"""The README against the sources that it describes."""
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+from container.cli import cli
+from container.reference import BLOCK, blocks, refreshed
+from contract.settings import Settings
+from serving.metrics import Metrics
+
+README = Path(__file__).parents[1] / "README.md"
+GOLDEN_LOGS = sorted((Path(__file__).parent / "training" / "golden").glob("*.log"))
+
+
+@pytest.mark.parametrize("name", blocks())
+def test_the_readme_has_every_block_of_the_reference(name: str) -> None:
+    names = [block["name"] for block in BLOCK.finditer(README.read_text("utf-8"))]
+    assert names.count(name) == 1, f"README.md: put <!-- generated: {name} --> and <!-- end --> in, then `make docs`"
+
+
+def test_the_readmes_reference_is_up_to_date() -> None:
+    text = README.read_text("utf-8")
+    assert text == refreshed(text), "README.md: run `make docs`"
+
+
+def test_a_block_is_written_anew_and_the_rest_left_alone() -> None:
+    text = "# A\n<!-- generated: settings -->\nold\n<!-- end -->\n<!-- a remark -->\n"
+    written = refreshed(text)
+    assert written == f"# A\n<!-- generated: settings -->\n{blocks()['settings']}<!-- end -->\n<!-- a remark -->\n"
+    assert refreshed(written) == written
+
+
+def test_the_settings_table_has_every_setting() -> None:
+    rows = blocks()["settings"].splitlines()[2:]
+    assert [row.split("`")[1] for row in rows] == list(Settings.known())
+
+
+def test_the_commands_are_all_there_with_their_options() -> None:
+    helps = blocks()["commands"].split("Usage: forecastle ")[2:]
+    for text, (name, command) in zip(helps, cli.commands.items(), strict=True):
+        assert text.startswith(f"{name} ")
+        options = [parameter.opts[0] for parameter in command.params if isinstance(parameter, click.Option)]
+        assert all(f"\n  {option} " in text for option in options)
+
+
+def server_metrics() -> list[str]:
+    """The names of the server's own metrics, as a scraper sees them."""
+    text, _ = Metrics().text()
+    return re.findall(r"^# HELP (forecastle_\w+)(?<!_created) ", text.decode(), flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", server_metrics())
+def test_the_readme_mentions_every_metric_of_the_server(name: str) -> None:
+    assert name in README.read_text("utf-8")
+
+
+def metric_lines() -> set[str]:
+    """What a parser looks for in the golden logs: `#metrics`, `#quality_metric` and what it measures, such as `f1`."""
+    names = set()
+    for log in GOLDEN_LOGS:
+        for line in log.read_text("utf-8").splitlines():
+            found = re.search(r"(#[a-z]+_metric): host=\S+, (?:epoch=\d+, )?(?:batch=\d+ )?(.*?)[=\d]", line)
+            if found:
+                names.add(found[1])
+                if found[1] == "#quality_metric":
+                    names.add(found[2].split()[1])
+            elif line.startswith("#metrics "):
+                names.add("#metrics")
+    return names
+
+
+@pytest.mark.parametrize("name", sorted(metric_lines()))
+def test_the_readme_mentions_every_metric_line_of_a_job(name: str) -> None:
+    assert name in README.read_text("utf-8")

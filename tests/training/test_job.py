@@ -1,0 +1,208 @@
+"""One training job, through `train` and `train_files`."""
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from contract.artifact import read_artifact, read_manifest
+from contract.errors import ForecastleError, InvalidData, InvalidJob, OutOfSpace
+from contract.opt_ml import OptMl
+from tests.training.tree import environ_of, run_train, without_times, write_job
+from training.job import train, train_files
+
+GOLDEN = Path(__file__).parent / "golden"
+NUMBERS = "1\n2\n3\n6\n"
+
+pytestmark = pytest.mark.usefixtures("tiny_algorithm")
+
+
+def log_of(tree: OptMl, **environ: str) -> str:
+    stream = io.StringIO()
+    train({"SAGEMAKER_BASE_DIR": str(tree.base)} | environ, stream)
+    return stream.getvalue()
+
+
+def failure_of(tree: OptMl, expected: type[Exception], **environ: str) -> str:
+    """The failure file's first line, which is the error's sentence too."""
+    with pytest.raises(expected) as caught:
+        log_of(tree, **environ)
+    first = tree.failure.read_text().splitlines()[0]
+    if isinstance(caught.value, ForecastleError):
+        assert tree.failure.read_text() == caught.value.sentence + "\n"
+    return first
+
+
+def test_a_job_leaves_a_model_that_knows_how_it_was_trained(tmp_path: Path) -> None:
+    tree = write_job(tmp_path, {"shrinkage": "0.5"}, {"train/part.csv": NUMBERS})
+    log_of(tree)
+    artifact = read_artifact(tree.model)
+    assert artifact.algorithm == "column_mean"
+    assert artifact.arrays["mean"] == 1.5
+    assert artifact.hyperparameters == {"shrinkage": 0.5, "mood": "well"}
+    assert not tree.failure.exists()
+
+
+def test_metrics_are_in_the_manifest_and_in_a_file_but_for_those_that_json_cannot_hold(tmp_path: Path) -> None:
+    tree = write_job(tmp_path, {"shrinkage": "0"}, {"train/a": NUMBERS, "test/a": "4\n"})
+    log_of(tree)
+    expected = {"train:mean": 3.0, "test:error": 1.0}
+    assert read_manifest(tree.model)["metrics"] == expected
+    assert json.loads((tree.output_data / "metrics.json").read_text()) == expected
+
+
+def test_the_log_is_the_golden_one(tmp_path: Path) -> None:
+    write_job(
+        tmp_path / "ml",
+        {"shrinkage": '"0"', "_kvstore": "device", "sagemaker_program": "x"},
+        {"train/a": NUMBERS, "validation/a": "1\n"},
+    )
+    done = run_train(OptMl(Path("ml")), cwd=tmp_path)
+    assert done.stderr == ""
+    assert without_times(done.stdout) == (GOLDEN / "column_mean.log").read_text()
+
+
+def test_the_log_goes_out_line_by_line(tmp_path: Path) -> None:
+    tree = write_job(tmp_path, {"shrinkage": "0", "mood": "stopped"}, {"train/a": NUMBERS})
+    command = [sys.executable, "-m", "container", "train"]
+    with subprocess.Popen(command, env=environ_of(tree), stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        while "Mood: stopped" not in process.stdout.readline():
+            pass
+        assert process.poll() is None
+        process.terminate()
+
+
+def test_a_missing_train_channel_is_named_with_what_it_must_hold(tmp_path: Path) -> None:
+    tree = write_job(tmp_path, {"shrinkage": "0"}, {})
+    assert failure_of(tree, InvalidJob) == (
+        f"Channel train is required: {tmp_path}/input/data/train must hold a number on each line."
+    )
+
+
+def test_an_unknown_hyperparameter_is_refused_with_the_nearest_known_one(tmp_path: Path) -> None:
+    tree = write_job(tmp_path, {"shrinkage": "0", "moood": "well"}, {"train/a": NUMBERS})
+    assert failure_of(tree, InvalidJob) == "Hyperparameter moood is unknown: did you mean mood?"
+
+
+def test_the_configuration_is_in_the_log_even_where_it_is_refused(tmp_path: Path) -> None:
+    write_job(tmp_path, {"shrinkage": "2"}, {"train/a": NUMBERS})
+    stream = io.StringIO()
+    with pytest.raises(InvalidJob, match=r"^Hyperparameter shrinkage must be a number in \[0, 1\]. Got '2'.$"):
+        train({"SAGEMAKER_BASE_DIR": str(tmp_path)}, stream)
+    assert "Final configuration: {'mood': 'well', 'shrinkage': '2'}" in stream.getvalue()
+
+
+def test_a_failure_before_any_file_is_read_is_told_too(tmp_path: Path) -> None:
+    tree = write_job(tmp_path, {"shrinkage": "0"}, {"train/a": NUMBERS})
+    assert "FORECASTLE_THREADS must be" in failure_of(tree, InvalidJob, FORECASTLE_THREADS="many")
+
+
+def test_the_failure_of_an_earlier_run_is_gone_after_a_good_one(tmp_path: Path) -> None:
+    tree = write_job(tmp_path, {"shrinkage": "0", "mood": "faulty"}, {"train/a": NUMBERS})
+    failure_of(tree, ZeroDivisionError)
+    log_of(write_job(tmp_path, {"shrinkage": "0"}, {}))
+    assert not tree.failure.exists()
+
+
+def test_a_fault_of_ours_has_its_cause_first_and_its_traceback_after_it(tmp_path: Path) -> None:
+    tree = write_job(tmp_path, {"shrinkage": "0", "mood": "faulty"}, {"train/a": NUMBERS})
+    first = failure_of(tree, ZeroDivisionError)
+    assert first.startswith("An error of forecastle itself: ZeroDivisionError: division by zero (")
+    assert "column_mean/algorithm.py, line " in first
+    assert "Traceback (most recent call last):" in tree.failure.read_text()
+    assert not list(tree.model.iterdir())
+
+
+def test_memory_that_does_not_suffice_is_the_machines_fault(tmp_path: Path) -> None:
+    tree = write_job(tmp_path, {"shrinkage": "0", "mood": "starving"}, {"train/a": NUMBERS})
+    assert failure_of(tree, OutOfSpace) == (
+        "The machine's memory is too small for this job (Unable to allocate 80. GiB): take a larger one, or fewer data."
+    )
+
+
+def test_a_test_channel_that_cannot_be_read_fails_the_job_but_leaves_the_model(tmp_path: Path) -> None:
+    tree = write_job(tmp_path, {"shrinkage": "0", "mood": "evaluation_refused"}, {"train/a": NUMBERS})
+    assert failure_of(tree, InvalidData) == "test/part.csv: row 1: expected a number."
+    assert read_artifact(tree.model).arrays["mean"] == 3
+
+
+def test_a_model_folder_that_cannot_be_written_is_found_out_before_training(tmp_path: Path) -> None:
+    tree = write_job(tmp_path, {"shrinkage": "0", "mood": "faulty"}, {"train/a": NUMBERS})
+    tree.model.write_text("a file, not a folder")
+    assert failure_of(tree, InvalidJob).startswith(f"{tree.model}/.writable: cannot be written")
+
+
+def test_an_output_folder_that_cannot_be_written_does_not_hide_the_cause(tmp_path: Path) -> None:
+    tree = write_job(tmp_path, {"shrinkage": "2"}, {"train/a": NUMBERS})
+    tree.failure.parent.write_text("a file where the folder should be")
+    done = run_train(tree)
+    assert done.returncode == InvalidJob.exit_code
+    lines = done.stderr.splitlines()
+    assert lines[0].startswith("forecastle: the failure file was not written: ")
+    assert lines[1:] == ["forecastle: Hyperparameter shrinkage must be a number in [0, 1]. Got '2'."]
+
+
+def test_the_same_container_can_run_the_job_twice(tmp_path: Path) -> None:
+    tree = write_job(tmp_path, {"shrinkage": "0"}, {"train/a": NUMBERS})
+    log_of(tree)
+    before = sorted(path.name for path in tree.model.iterdir())
+    log_of(tree)
+    assert sorted(path.name for path in tree.model.iterdir()) == before
+
+
+def test_of_two_hosts_one_trains_and_the_other_says_so(tmp_path: Path) -> None:
+    hosts = {"current_host": "algo-2", "hosts": ["algo-1", "algo-2"], "network_interface_name": "eth0"}
+    tree = write_job(tmp_path, {"shrinkage": "2"}, {}, resourceconfig=hosts)
+    assert log_of(tree).endswith("algo-2 has nothing to do: algo-1 trains and writes the model.\n")
+    assert not tree.model.exists()
+
+
+def test_the_host_that_trains_on_a_shard_is_warned(tmp_path: Path) -> None:
+    tree = write_job(
+        tmp_path,
+        {"shrinkage": "0"},
+        {"train/a": NUMBERS},
+        resourceconfig={"current_host": "algo-1", "hosts": ["algo-1", "algo-2"]},
+        inputdataconfig={"train": {"S3DistributionType": "ShardedByS3Key"}},
+    )
+    assert " WARNING " in log_of(tree)
+    assert "Channel train is ShardedByS3Key over 2 hosts, and algo-1 alone trains" in log_of(tree)
+
+
+def test_the_named_algorithm_is_taken_whatever_the_hyperparameters(tmp_path: Path) -> None:
+    tree = write_job(tmp_path, {"feature_dim": "1"}, {"train/a": NUMBERS})
+    sentence = failure_of(tree, InvalidJob, FORECASTLE_ALGORITHM="column_mean")
+    assert sentence == "Hyperparameter shrinkage is required: it must be a number in [0, 1]."
+
+
+def test_a_job_without_hyperparameters_names_the_algorithms_and_what_they_require(tmp_path: Path) -> None:
+    tree = write_job(tmp_path, None, {"train/a": NUMBERS})
+    sentence = failure_of(tree, InvalidJob)
+    assert sentence.startswith("The hyperparameters given (none) fit no algorithm: column_mean requires shrinkage; ")
+    assert sentence.endswith("Set FORECASTLE_ALGORITHM to the one that is meant.")
+
+
+def test_a_job_without_a_tree_infers_what_the_data_tell(tmp_path: Path) -> None:
+    data, test = tmp_path / "numbers.csv", tmp_path / "test.csv"
+    data.write_text(NUMBERS)
+    test.write_text("3\n")
+    stream = io.StringIO()
+    train_files("column_mean", data, tmp_path / "out", {"mood": "well"}, stream, {}, test=test)
+    artifact = read_artifact(tmp_path / "out")
+    assert artifact.hyperparameters == {"shrinkage": 0.25, "mood": "well"}
+    assert artifact.metrics == {"train:mean": 2.25, "test:error": 0.75}
+    merged = "Merging with provided configuration from the command line: {'mood': 'well', 'shrinkage': '0.25'}"
+    assert merged in stream.getvalue()
+
+
+def test_a_job_without_a_tree_leaves_nothing_but_the_model(tmp_path: Path) -> None:
+    data = tmp_path / "numbers.csv"
+    data.write_text(NUMBERS)
+    train_files("column_mean", data, tmp_path / "out", {}, io.StringIO(), {})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["numbers.csv", "out"]
+    names = sorted(path.suffix for path in (tmp_path / "out").iterdir())
+    assert names == [".json", ".npz"]

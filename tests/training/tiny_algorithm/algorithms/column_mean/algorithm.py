@@ -1,0 +1,117 @@
+"""The mean of a column, as training and serving see it, with moods that try their patience."""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from algorithms.interface import Algorithm, Ask, Job, Model, Payload
+from contract.artifact import Artifact
+from contract.channel import Channel
+from contract.errors import InvalidData, Stopped
+from contract.hyperparameters import Hyperparameters
+from contract.media_type import CSV, JSON, MediaType
+
+Mood = Literal["well", "stopped", "finishing", "deaf", "faulty", "starving", "evaluation_stopped", "evaluation_refused"]
+
+
+class ColumnMeanHyperparameters(Hyperparameters):
+    """What a job may set."""
+
+    shrinkage: float = Field(ge=0, le=1, description="How far the mean is drawn to zero.")
+    mood: Mood = Field("well", description="What the job does.")
+
+
+@dataclass(frozen=True)
+class ColumnMean(Model[int, float]):
+    """A mean, which it answers for each line that it is asked."""
+
+    mean: float
+
+    def artifact(self) -> Artifact:
+        metrics = {"train:mean": self.mean, "train:undefined": float("nan")}
+        return Artifact("column_mean", {"mean": np.array(self.mean)}, metrics=metrics)
+
+    def example(self) -> Payload:
+        return Payload(b"1\n2\n", MediaType.parse(CSV))
+
+    def decode(self, payload: Payload) -> int:
+        lines = payload.body.splitlines()
+        if not lines:
+            raise InvalidData("Body: expected lines, got none.")
+        return len(lines)
+
+    def cost(self, request: int) -> float:
+        return 1e-6 * request
+
+    def predict(self, requests: Sequence[int], threads: int) -> Sequence[float]:
+        del threads
+        return [self.mean * lines for lines in requests]
+
+    def encode(self, prediction: float, media_type: str) -> bytes:
+        del media_type
+        return b'{"mean": %.3f}' % prediction
+
+
+class ColumnMeanAlgorithm(Algorithm[ColumnMeanHyperparameters]):
+    """Learns the mean of a file with a number on each line."""
+
+    title = "Column Mean"
+    log_name = "ColumnMean"
+    hyperparameters = ColumnMeanHyperparameters
+    channels: ClassVar[Mapping[str, str]] = {"train": "a number on each line", "test": "the same"}
+    request_types = (CSV,)
+    response_types = (JSON,)
+
+    def fit(self, job: Job[ColumnMeanHyperparameters]) -> ColumnMean:
+        mood, started = job.hyperparameters.mood, time.time()
+        job.log.line(f"Mood: {mood}")
+        if mood == "faulty":
+            job.log.progress(0.5, "averaging")
+            return ColumnMean(1 / 0)
+        if mood == "starving":
+            raise MemoryError("Unable to allocate 80. GiB")
+        while mood in ("stopped", "finishing", "deaf") and not (job.stopping() and mood != "deaf"):
+            time.sleep(0.01)
+        if mood == "stopped":
+            raise Stopped("Stopped by SIGTERM; there is no model.")
+        numbers = _numbers(job.channels["train"])
+        for done in range(len(numbers)):
+            job.log.progress((done + 1) / len(numbers), "averaging")
+        job.log.metrics("training", started, {"numbers": [len(numbers)]})
+        return ColumnMean(sum(numbers) / len(numbers) * (1 - job.hyperparameters.shrinkage))
+
+    def evaluate(self, model: Model[Any, Any], job: Job[ColumnMeanHyperparameters]) -> dict[str, float]:
+        assert isinstance(model, ColumnMean)
+        mood = job.hyperparameters.mood
+        if mood == "evaluation_refused":
+            raise InvalidData("test/part.csv: row 1: expected a number.")
+        if mood == "evaluation_stopped":
+            job.log.line("Evaluating")
+            while not job.stopping():
+                time.sleep(0.01)
+            raise Stopped("Stopped by SIGTERM in the evaluation.")
+        if "test" not in job.channels:
+            return {}
+        return {"test:error": abs(float(np.mean(_numbers(job.channels["test"]))) - model.mean)}
+
+    def infer(self, given: Mapping[str, str], channels: Mapping[str, Channel]) -> dict[str, str]:
+        return {} if "shrinkage" in given else {"shrinkage": str(1 / len(_numbers(channels["train"])))}
+
+    def load(self, artifact: Artifact) -> ColumnMean:
+        return ColumnMean(float(artifact.arrays["mean"]))
+
+    def demonstrate(self, ask: Ask, picture: Path) -> Iterable[str]:
+        del picture
+        return [ask(b"1\n", CSV, JSON).decode()]
+
+
+ALGORITHM = ColumnMeanAlgorithm()
+
+
+def _numbers(channel: Channel) -> list[float]:
+    return [float(line) for _, stream in channel.streams() for line in stream]

@@ -1,0 +1,63 @@
+"""A bar on a terminal: how much of a job is done, and how long the rest will take."""
+
+import os
+import shutil
+import time
+from collections.abc import Callable
+from typing import TextIO
+
+WIDTH = 30
+EVERY = 0.1  # seconds: more often than eyes can follow only slows the job down
+ERASED = "\r\x1b[K"
+
+
+class Bar:
+    """The last line of a terminal; it does nothing where the stream is none."""
+
+    def __init__(self, stream: TextIO, now: Callable[[], float] = time.monotonic) -> None:
+        self._stream = stream
+        self._now = now
+        self._terminal = stream.isatty() and os.environ.get("TERM") != "dumb"
+        self._started = self._drawn = 0.0
+        self._text = ""
+
+    def draw(self, share: float, note: str = "") -> None:
+        """Show that `share` is done, in [0, 1]; at 1 the bar goes, and the next one starts at 0 again."""
+        if not self._terminal:
+            return
+        now = self._now()
+        if share >= 1.0:
+            self.erase()
+            self._stream.flush()
+            self._text = ""
+        elif not self._text or now - self._drawn >= EVERY:
+            if not self._text:
+                self._started = now
+            self._drawn = now
+            self._text = picture(share, now - self._started, note)[: shutil.get_terminal_size().columns - 1]
+            self.redraw()
+
+    def erase(self) -> None:
+        """Make room for an ordinary line."""
+        if self._text:
+            self._stream.write(ERASED)
+
+    def redraw(self) -> None:
+        """Come back below an ordinary line."""
+        if self._text:
+            self._stream.write(ERASED + self._text)
+            self._stream.flush()
+
+
+def picture(share: float, elapsed: float, note: str = "") -> str:
+    """The bar as text: `━━━━━━━━╌╌╌╌  42 %  0:12 left  sampling`; `elapsed` is in seconds."""
+    share = min(max(share, 0.0), 1.0)
+    full = int(share * WIDTH)
+    left = f"  {_clock(elapsed * (1 - share) / share)} left" if share >= 0.01 and elapsed >= 1 else ""
+    return f"{'━' * full}{'╌' * (WIDTH - full)} {share:4.0%}{left}{'  ' + note if note else ''}"
+
+
+def _clock(seconds: float) -> str:
+    minutes, second = divmod(round(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"

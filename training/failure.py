@@ -1,0 +1,72 @@
+"""The failure file: why a job failed, for SageMaker's FailureReason.
+
+Its first 1,024 characters are what the user sees there, so the cause is its first line; a traceback follows where the
+fault is ours. Source: "How Amazon SageMaker Processes Training Output", AWS's developer guide.
+"""
+
+import errno
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from contract.errors import ForecastleError, InvalidJob, OutOfSpace
+from contract.whole_file import write_whole
+
+SHOWN = 1024
+
+
+@contextmanager
+def failure_told(path: Path | None) -> Iterator[None]:
+    """What is raised inside is written to `path`, where there is one, and raised again, blamed on whose it is.
+
+    A file that an earlier run left there is removed first: a warm pool starts the same container again.
+    """
+    if path is not None:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+    try:
+        yield
+    except Exception as error:
+        blamed = blame(error)
+        if path is not None:
+            _write(path, blamed)
+        if blamed is error:
+            raise
+        raise blamed from error
+
+
+def blame(error: Exception) -> Exception:
+    """The error itself where its type says whose it is; the machine's or the user's where that can be told."""
+    if isinstance(error, MemoryError):
+        detail = f" ({error})" if str(error) else ""
+        return OutOfSpace(f"The machine's memory is too small for this job{detail}: take a larger one, or fewer data.")
+    if isinstance(error, OSError) and error.filename is not None:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return OutOfSpace(f"{error.filename}: no space left on its disk.")
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            return InvalidJob(f"{error.filename}: not permitted ({error.strerror}).")
+    return error
+
+
+def cause(error: Exception) -> str:
+    """One line that says what went wrong; for a fault of ours, where in the sources too."""
+    if isinstance(error, ForecastleError):
+        line = " ".join(error.sentence.split())
+    else:
+        text = " ".join(traceback.format_exception_only(error)[-1].split())
+        frames = traceback.extract_tb(error.__traceback__)
+        place = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
+        line = f"An error of forecastle itself: {text}{place}"
+    return line if len(line) < SHOWN else line[: SHOWN - 2] + "…"
+
+
+def _write(path: Path, error: Exception) -> None:
+    text = cause(error) + "\n"
+    if not isinstance(error, ForecastleError):
+        text += "\n" + "".join(traceback.format_exception(error))
+    try:
+        write_whole(path, text.encode("utf-8", "backslashreplace"))
+    except (ForecastleError, OSError) as hindrance:  # the cause itself is on stderr all the same
+        print(f"forecastle: the failure file was not written: {hindrance}", file=sys.stderr)
