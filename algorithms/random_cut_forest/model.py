@@ -19,6 +19,7 @@ from contract.media_type import CSV, JSON, JSON_LINES, RECORDIO, MediaType
 
 FloatArray = NDArray[np.float32]
 
+EXAMPLE_ROWS, EXAMPLE_NUMBERS = 5, 1_000  # at the most
 DENSE_BYTES = 2**29  # what a sparse request may grow to
 
 # What a row costs, as benchmarks/random_cut_forest.py has it on a slow core.
@@ -60,8 +61,10 @@ class RandomCutForestModel(Model[Query, Scores]):
         return Artifact("random_cut_forest", self.forest.arrays(), self.parameters)
 
     def example(self) -> Payload:
-        rows = self.forest.leaf_points[:2].tolist()
-        return Payload("".join(",".join(map(str, row)) + "\n" for row in rows).encode(), MediaType.parse(CSV))
+        rows = max(1, min(EXAMPLE_ROWS, EXAMPLE_NUMBERS // self.forest.dimensions))
+        leaves = np.linspace(0, self.forest.leaf_offsets[1] - 1, rows).astype(np.int64)  # of the first tree
+        lines = (b",".join(b"%.9g" % x for x in row) + b"\n" for row in self.forest.leaf_points[leaves].tolist())
+        return Payload(b"".join(lines), MediaType.parse(CSV))
 
     def decode(self, payload: Payload) -> Query:
         points = decode_rows(payload.body, payload.content_type, width=self.forest.dimensions, max_bytes=DENSE_BYTES)
