@@ -28,10 +28,13 @@ RUN venv/bin/python -m container.compile && chmod -R a+rX kernels
 FROM python:3.11-slim-bookworm
 
 COPY --from=build /opt/forecastle /opt/forecastle
+# MALLOC_…: what a large request took goes back to the system when it is answered.
 ENV PATH=/opt/forecastle/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     FORECASTLE_HOST=0.0.0.0 \
+    MALLOC_MMAP_THRESHOLD_=1048576 \
+    MALLOC_TRIM_THRESHOLD_=4194304 \
     NUMBA_CACHE_DIR=/opt/forecastle/kernels \
     NUMBA_CPU_NAME=x86-64-v3 \
     NUMBA_CPU_FEATURES=+sse3,+ssse3,+sse4.1,+sse4.2,+popcnt,+cx16,+sahf,+avx,+avx2,+bmi,+bmi2,+f16c,+fma,+lzcnt,+movbe,+xsave

@@ -3,6 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
+LOCK := uv pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-annotate --no-header
 
 .PHONY: help env demo test check format docs lock bench clean
 
@@ -57,9 +58,9 @@ docs: env
 
 # The locks name no registry, so that whichever one you use serves them.
 lock:
-	uv pip compile pyproject.toml --upgrade --python-version 3.11 --universal --generate-hashes --no-annotate --no-header -q -o requirements.lock
-	uv pip compile pyproject.toml --extra dev -c requirements.lock --python-version 3.11 --universal --generate-hashes --no-annotate --no-header -q -o requirements-dev.lock
-	echo hatchling | uv pip compile - -c requirements-dev.lock --python-version 3.11 --universal --generate-hashes --no-annotate --no-header -q -o requirements-build.lock
+	$(LOCK) --upgrade --extra dev pyproject.toml -o requirements-dev.lock
+	$(LOCK) -c requirements-dev.lock pyproject.toml -o requirements.lock
+	echo hatchling | $(LOCK) -c requirements-dev.lock - -o requirements-build.lock
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

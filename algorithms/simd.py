@@ -12,6 +12,8 @@ from llvmlite import ir
 from numba import extending
 from numba.core import cgutils, types
 
+from contract.memory import memory as memory
+
 LANES = 8
 _VECTOR = ir.VectorType(ir.FloatType(), LANES)
 _FLOAT_BYTES = 4  # vectors may start at any float
@@ -42,20 +44,6 @@ class _Float8Model(extending.models.PrimitiveModel):  # type: ignore[misc]  # nu
 extending.register_model(_Float8Type)(_Float8Model)
 _Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 _intrinsic = cast(_Decorator, extending.intrinsic)
-
-
-@_intrinsic
-def memory(_: Any, values: Any) -> Any:
-    """`memory(values)`: a contiguous array's elements as one flat array that knows neither its length nor its owner.
-
-    Indices must be in range and not negative, and the array must outlive it. A function that is called for every few
-    numbers takes this: passing an array counts a reference up and down, which costs more than such a function.
-    """
-
-    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return context.make_array(signature.args[0])(context, builder, arguments[0]).data
-
-    return types.CPointer(values.dtype)(values), build  # type: ignore[attr-defined]
 
 
 @_intrinsic

@@ -19,6 +19,9 @@ PORT = click.IntRange(0, 65535)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb and give its exit code; whatever goes wrong is told on stderr in one sentence."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started the process
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - as long as the process
     # Until a verb listens itself: the kernel spares process 1, as in a container, the signals it has no handler for.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(Stopped.exit_code))
     try:
@@ -131,13 +134,10 @@ def algorithms() -> None:
 def check(model: Path) -> None:
     """Load the model in the folder MODEL and let it answer the request on its own page."""
     _open_kernel_cache()
-    from algorithms import find
-    from contract.artifact import read_artifact
+    from serving.models import load_model
 
-    artifact = read_artifact(model)
-    loaded = find(artifact.algorithm).load(artifact)
-    loaded.predict([loaded.decode(loaded.example())], threads=1)
-    click.echo(f"{model}: a {artifact.algorithm} model, complete; it answers.")
+    held = load_model(model, threads=1)
+    click.echo(f"{model}: a {held.name} model, complete; it answers.")
 
 
 _BY_DEFAULT = click.core.ParameterSource.DEFAULT

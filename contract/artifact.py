@@ -1,9 +1,12 @@
 """The model artifact: manifest.json and the plain arrays it names; nothing in it runs when it is loaded."""
 
+import fcntl
 import hashlib
 import io
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -59,16 +62,17 @@ def write_artifact(folder: Path, artifact: Artifact) -> None:
         "parameters": dict(artifact.parameters),
         "arrays": {"file": arrays.name, "sha256": digest},
     }
-    write_whole(arrays, content)
-    try:
-        write_whole(folder / MANIFEST, json.dumps(manifest, indent=2, allow_nan=False).encode() + b"\n")
-    except BaseException:
-        if not _is_current(folder, arrays.name):
-            arrays.unlink(missing_ok=True)
-        raise
-    for older in folder.glob("arrays-*.npz"):
-        if older != arrays:
-            older.unlink(missing_ok=True)
+    with _alone(folder):
+        write_whole(arrays, content)
+        try:
+            write_whole(folder / MANIFEST, json.dumps(manifest, indent=2, allow_nan=False).encode() + b"\n")
+        except BaseException:
+            if not _is_current(folder, arrays.name):
+                arrays.unlink(missing_ok=True)
+            raise
+        for older in folder.glob("arrays-*.npz"):
+            if older != arrays:
+                older.unlink(missing_ok=True)
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -108,7 +112,7 @@ def read_artifact(folder: Path) -> Artifact:
     path = folder / name
     try:
         content = path.read_bytes()
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a name that no file can have
         raise InvalidData(
             f"{path}: the manifest names this file, but it is not there: the model is incomplete."
         ) from None
@@ -140,6 +144,24 @@ def _absence(folder: Path) -> str:
     return (
         f"{folder}: there is no {MANIFEST} (there are: {', '.join(content[:5])}): the model is incomplete or another's."
     )
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One writer at a time: each removes arrays that are not its own, and they could be those of another, half done."""
+    with suppress(OSError):  # what cannot be written says so when it is
+        folder.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        yield
+        return
+    try:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _is_current(folder: Path, arrays: str) -> bool:

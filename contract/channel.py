@@ -6,6 +6,7 @@ Source: "Accessing Training Data" and "Input modes", AWS's developer guide.
 import gzip
 import io
 import os
+import select
 import stat
 import zlib
 from collections.abc import Callable, Iterator
@@ -14,10 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from contract.errors import InvalidData, InvalidJob
+from contract.errors import InvalidData, InvalidJob, Stopped
 from contract.media_type import MediaType
 
 GZIP_MAGIC = b"\x1f\x8b"
+_ASK_EVERY = 500  # milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +32,14 @@ class Channel:
     pipe: bool = False
     sharded: bool = False  # whether each host of the job has a part of it only
     told: Callable[[float], None] | None = field(default=None, compare=False)  # hears the share read, but of a FIFO
+    stopping: Callable[[], bool] | None = field(default=None, compare=False)  # whether to wait for a FIFO no longer
 
     def streams(self) -> Iterator[tuple[str, BinaryIO]]:
         """Each file's name and its bytes, unzipped; in the order of their names, which start with the channel's.
 
         Files lie at any depth; names that start with a dot, `_SUCCESS` and `*.manifest` are no data. A FIFO is read
-        once. Raises `InvalidJob` where there is no readable file, `InvalidData` on a broken gzip file.
+        once. Raises `InvalidJob` where there is no readable file, `InvalidData` on a broken gzip file, and `Stopped`
+        where `stopping` says so while a FIFO is read.
         """
         files = self._files()
         before, total = 0, sum(map(_size, files))
@@ -48,10 +52,12 @@ class Channel:
 
     def _opened(self, path: Path, name: str, before: int, total: int) -> io.BufferedReader:
         try:
+            if self.pipe:
+                return io.BufferedReader(_Awaited(path, name, self.stopping), 1 << 20)
             raw = open(path, "rb")  # noqa: SIM115 - streams() closes it, after the caller has read it
         except OSError as error:
             raise InvalidJob(f"{name}: cannot be read ({os.strerror(error.errno or 0)}).") from None
-        if self.told is None or self.pipe:
+        if self.told is None:
             return raw
         return io.BufferedReader(_Told(raw.detach(), self.told, before, total), 1 << 20)
 
@@ -69,7 +75,7 @@ class Channel:
         if self.path.is_file():
             return [self.path]
         if not self.path.is_dir():
-            raise InvalidJob(f"{place}: there is no folder {self.path}.")
+            raise InvalidJob(f"{place}: there is no file or folder {self.path}.")
         found = []
 
         def refuse(error: OSError) -> None:
@@ -89,6 +95,37 @@ def _is_data(name: str) -> bool:
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
+
+
+class _Awaited(io.RawIOBase):
+    """A FIFO: its writer may come late and pause for long, so whether to wait on is asked all the time."""
+
+    def __init__(self, path: Path, name: str, stopping: Callable[[], bool] | None) -> None:
+        # Opened like this, it does not wait for a writer; poll() below does, and tells "not yet" from "no more".
+        self._raw = open(path, "rb", buffering=0, opener=_without_waiting)  # noqa: SIM115 - close() closes it
+        self._name = name
+        self._stopping = stopping or (lambda: False)
+        self._ready = select.poll()
+        self._ready.register(self._raw, select.POLLIN)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int | None:  # type: ignore[override]
+        arrived = False
+        while not arrived:
+            if self._stopping():
+                raise Stopped(f"{self._name}: stopped by SIGTERM before all of it was read.")
+            arrived = bool(self._ready.poll(_ASK_EVERY))
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 class _Told(io.RawIOBase):

@@ -29,6 +29,11 @@ def kernel(function: F) -> F:
     return cast(F, compiled)
 
 
+def inlined(function: F) -> F:
+    """Compile `function` into every kernel that calls it."""
+    return cast(F, numba.njit(nogil=True, error_model="numpy", inline="always")(function))
+
+
 class _StampedByAllKernels:
     """Where machine code is kept, and what makes it stale.
 

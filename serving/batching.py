@@ -119,6 +119,7 @@ class Queue:
                 with self._change:
                     self._admitted -= len(batch)
                 self._metrics.queue.dec(len(batch))
+                del batch  # or its bodies and answers would be kept until the next one comes
 
     def _take(self) -> list[Job]:
         """All that waits for the model of the oldest job, in the order it came, up to a bound on its bytes."""

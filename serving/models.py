@@ -8,7 +8,7 @@ from typing import Any
 from algorithms import find
 from algorithms.interface import Algorithm, Model
 from contract.artifact import read_artifact, read_manifest
-from contract.errors import NotReady
+from contract.errors import InvalidData, NotReady
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,10 +51,14 @@ def load_model(folder: Path, threads: int) -> HeldModel:
     """Load the model in `folder` and let it answer its own example. Raises `UserError` where it cannot be loaded."""
     algorithm = find(read_manifest(folder)["algorithm"])
     artifact = read_artifact(folder)
+    try:
+        model = algorithm.load(artifact)
+    except InvalidData as error:
+        raise error.within(str(folder)) from None
     held = HeldModel(
         name=algorithm.name,
         algorithm=algorithm,
-        model=algorithm.load(artifact),
+        model=model,
         hyperparameters=artifact.hyperparameters,
         metrics=artifact.metrics,
         request_types=tuple(algorithm.request_types),

@@ -75,7 +75,7 @@ def _run(
     log = replace(log, algorithm=algorithm.log_name)
     job = Job(
         hyperparameters=_hyperparameters(algorithm, assignment, log),
-        channels=_channels(algorithm, assignment, log),
+        channels=_channels(algorithm, assignment, log, stopping),
         log=log,
         stopping=stopping,
         threads=settings.threads or available_cores(),
@@ -127,14 +127,16 @@ def _hyperparameters(algorithm: Algorithm[Any], assignment: Assignment, log: Str
     return kind.parse(given)
 
 
-def _channels(algorithm: Algorithm[Any], assignment: Assignment, log: StreamLog) -> dict[str, Channel]:
+def _channels(
+    algorithm: Algorithm[Any], assignment: Assignment, log: StreamLog, stopping: Callable[[], bool]
+) -> dict[str, Channel]:
     first, purpose = next(iter(algorithm.channels.items()))
     if first not in assignment.channels:
         raise InvalidJob(f"Channel {first} is required: {assignment.place / first} must hold {purpose}.")
     for name in sorted(assignment.channels.keys() - algorithm.channels.keys()):
         log.warning(f"Channel {name} is not read: {algorithm.name} reads {', '.join(algorithm.channels)}.")
     return {
-        name: replace(channel, told=partial(log.progress, note=f"reading {name}"))
+        name: replace(channel, told=partial(log.progress, note=f"reading {name}"), stopping=stopping)
         for name, channel in assignment.channels.items()
         if name in algorithm.channels
     }
@@ -153,7 +155,7 @@ def _require_writable(folder: Path) -> None:
     """Hours of training are too long a way to find it out."""
     probe = folder / ".writable"
     write_whole(probe, b"")
-    probe.unlink()
+    probe.unlink(missing_ok=True)  # another job on the same folder may have been quicker
 
 
 def _evaluated(algorithm: Algorithm[Any], model: Model[Any, Any], job: Job[Any], log: StreamLog) -> dict[str, float]:

@@ -4,9 +4,11 @@ Parsers of those logs read ours: the prefix, the keys of a `#metrics` line and t
 """
 
 import json
+import os
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TextIO
 
@@ -15,7 +17,10 @@ from training.bar import Bar
 
 @dataclass(frozen=True, slots=True)
 class StreamLog:
-    """The `JobLog` of a job: each line goes out as it comes, and on a terminal a bar stands below them."""
+    """The `JobLog` of a job: each line goes out as it comes, and on a terminal a bar stands below them.
+
+    Whoever reads it may go (`| head`), or its disk fill up: what is left to say is then said to nobody.
+    """
 
     stream: TextIO
     host: str
@@ -50,7 +55,7 @@ class StreamLog:
 
     def progress(self, share: float, note: str = "") -> None:
         """Draw the bar, where there is a terminal."""
-        with self._lock:
+        with self._writing():
             self.bar.draw(share, note)
 
     def _prefix(self, level: str) -> str:
@@ -58,8 +63,22 @@ class StreamLog:
         return f"[{clock} {level} {threading.get_ident()}] "
 
     def _write(self, line: str) -> None:
-        with self._lock:
+        with self._writing():
             self.bar.erase()
             self.stream.write(line + "\n")
             self.stream.flush()
             self.bar.redraw()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        with self._lock:
+            try:
+                yield
+            except OSError:  # no reason to lose the job
+                _silence(self.stream)
+
+
+def _silence(stream: TextIO) -> None:
+    """Let the null device take what the stream could not write, and whatever else comes."""
+    with suppress(OSError), open(os.devnull, "wb") as null:
+        os.dup2(null.fileno(), stream.fileno())

@@ -11,7 +11,7 @@ from algorithms.interface import Model, Payload
 from algorithms.random_cut_forest.forest import Forest
 from algorithms.random_cut_forest.score import attribute, score
 from contract.artifact import Artifact
-from contract.errors import NotAcceptable
+from contract.errors import NotAcceptable, PayloadTooLarge
 from contract.formats.recordio_writer import write_scores
 from contract.formats.rows import decode_rows
 from contract.formats.template import fill
@@ -20,6 +20,7 @@ from contract.media_type import CSV, JSON, JSON_LINES, RECORDIO, MediaType
 FloatArray = NDArray[np.float32]
 
 EXAMPLE_ROWS, EXAMPLE_NUMBERS = 5, 1_000  # at the most
+ATTRIBUTED_NUMBERS = 2_000_000  # answered with twice as many, some 50 MB
 DENSE_BYTES = 2**29  # what a sparse request may grow to
 
 # What a row costs, as benchmarks/random_cut_forest.py has it on a slow core.
@@ -68,7 +69,13 @@ class RandomCutForestModel(Model[Query, Scores]):
 
     def decode(self, payload: Payload) -> Query:
         points = decode_rows(payload.body, payload.content_type, width=self.forest.dimensions, max_bytes=DENSE_BYTES)
-        return Query(points, attribution=_asks_for_attribution(payload.attributes))
+        attribution = _asks_for_attribution(payload.attributes)
+        if attribution and points.size > ATTRIBUTED_NUMBERS:
+            raise PayloadTooLarge(
+                f"With attribution=true a request may have at most {ATTRIBUTED_NUMBERS:,} numbers, rows times columns, "
+                f"got {points.size:,}: send fewer rows at a time."
+            )
+        return Query(points, attribution)
 
     def cost(self, request: Query) -> float:
         rows, columns = request.points.shape
@@ -94,7 +101,7 @@ class RandomCutForestModel(Model[Query, Scores]):
         table = prediction.scores[:, np.newaxis]
         if media_type == JSON_LINES:
             return fill([b'{"score":', b"}\n"], table)
-        return b'{"scores":[' + fill([b'{"score":', b"}"], table, separator=b",") + b"]}"
+        return fill([b'{"score":', b"}"], table, separator=b",", before=b'{"scores":[', after=b"]}")
 
 
 def _encode_attribution(scores: FloatArray, high: FloatArray, low: FloatArray, media_type: str) -> bytes:
@@ -105,7 +112,7 @@ def _encode_attribution(scores: FloatArray, high: FloatArray, low: FloatArray, m
     texts = [b'{"score":', b',"attribution":{"high":[', *commas, b'],"low":[', *commas, b"]}}"]
     if media_type == JSON_LINES:
         return fill([*texts[:-1], texts[-1] + b"\n"], table)
-    return b'{"scores":[' + fill(texts, table, separator=b",") + b"]}"
+    return fill(texts, table, separator=b",", before=b'{"scores":[', after=b"]}")
 
 
 def _asks_for_attribution(attributes: str) -> bool:

@@ -18,7 +18,7 @@ from contract.channel import Channel
 from contract.errors import InvalidData, InvalidJob, Stopped, UnsupportedMediaType
 from contract.formats.block import Block
 from contract.formats.rows import read_rows
-from contract.memory import available_memory
+from contract.free_memory import available_memory
 
 FOREST_BYTES_PER_VALUE = 40  # as SageMaker's log estimates it
 SAMPLE_BYTES_PER_VALUE = 8
@@ -107,18 +107,23 @@ def read_blocks(
             for block in read_rows(stream, channel.content_type, default_label_size=int(labels)):
                 if stopping():
                     raise Stopped(f"{name}: stopped by SIGTERM before all rows were read; there is no model.")
-                found = block.features.shape[1]
-                if labels and block.labels is None and found == width:
-                    raise InvalidData("expected a label, 0 or 1, with each row, got none.")
-                if found != width:
-                    beside = " beside the label" if block.labels is not None else ""
-                    raise InvalidJob(
-                        f"Hyperparameter feature_dim must be the number of columns of the data{beside}, "
-                        f"{found} in {name}. Got {width}."
-                    )
+                _require_width(name, block, width, labels=labels)
                 yield name, block
         except (InvalidData, UnsupportedMediaType) as error:
             raise error.within(name) from None
+
+
+def _require_width(name: str, block: Block, width: int, *, labels: bool) -> None:
+    columns = block.features.shape[1] + (block.labels is not None)
+    if labels and columns == width:
+        raise InvalidData(f"expected a label, 0 or 1, before the {width} columns, got no label.")
+    if block.features.shape[1] != width:
+        beside = " beside the label" if block.labels is not None else ""
+        hint = "" if labels or columns != width + 1 else " (with label_size=1 in its ContentType the first is a label)"
+        raise InvalidJob(
+            f"Hyperparameter feature_dim must be the number of columns of the data{beside}, "
+            f"{block.features.shape[1]} in {name}{hint}. Got {width}."
+        )
 
 
 def first_width(channel: Channel) -> int:

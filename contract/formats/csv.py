@@ -10,6 +10,7 @@ from contract.compiled import kernel
 from contract.errors import InvalidData
 from contract.formats import number, quotation
 from contract.formats.block import Block
+from contract.memory import memory
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
@@ -99,23 +100,25 @@ def _scan(
 
     → complete rows; then of the fault: column, index in `text`, kind; how many values are doubtful.
     """
-    stop = len(text)
+    stop, text = len(text), memory(text)
     i, rows, count, doubts = begin, 0, 0, 0
     while i < stop:
         column = 0
         while True:
-            i = _blanks(text, i, stop)
-            field = i
-            if column == 0 and (i == stop or text[i] == _NEWLINE):
-                return rows, 0, i, (_COMPLETE if _only_blanks(text, i, stop) else _EMPTY_LINE), doubts
-            quoted = i < stop and text[i] == _QUOTE
-            value, i = number.parse(text, i + quoted, stop, False)
-            if i < 0 or (quoted and (i == stop or text[i] != _QUOTE)):
-                return rows, column, field, _NO_NUMBER, doubts
-            i = _blanks(text, i + quoted, stop)
-            last = i == stop or text[i] == _NEWLINE
-            if not last and text[i] != _COMMA:
-                return rows, column, field, _NO_NUMBER, doubts
+            field, quoted = i, False
+            value, i = number.parse_short(text, i, stop)
+            if i == field or (text[i] != _COMMA and text[i] != _NEWLINE):  # not only digits, or near the end
+                field = _blanks(text, field, stop)
+                if column == 0 and (field == stop or text[field] == _NEWLINE):
+                    kind = _COMPLETE if _only_blanks(text, field, stop) else _EMPTY_LINE
+                    return rows, 0, field, kind, doubts
+                quoted = field < stop and text[field] == _QUOTE
+                value, i = number.parse(text, field + quoted, stop, False)
+                if i < 0 or (quoted and (i == stop or text[i] != _QUOTE)):
+                    return rows, column, field, _NO_NUMBER, doubts
+                i = _blanks(text, i + quoted, stop)
+                if i < stop and text[i] != _NEWLINE and text[i] != _COMMA:
+                    return rows, column, field, _NO_NUMBER, doubts
             if column == width > 0:
                 return rows, column, field, _RAGGED, doubts
             values[count] = value
@@ -127,7 +130,7 @@ def _scan(
             count += 1
             column += 1
             i += 1
-            if last:
+            if i > stop or text[i - 1] == _NEWLINE:
                 break
         if width == 0:
             width = column

@@ -1,11 +1,13 @@
 """Decimal numbers in text: read into float32 exactly, written with ten decimals at the most."""
 
+import math
 import re
 
 import numpy as np
 from numpy.typing import NDArray
 
 from contract.compiled import kernel
+from contract.memory import leading_zeros, load_word, memory, store_word, trailing_zeros
 
 # From here on a number is rounded to infinity when it becomes a float32.
 FLOAT32_OVERFLOW = 2.0**128 * (1 - 2.0**-25)
@@ -16,7 +18,7 @@ WRITE_LIMIT = 2.0**63
 
 _MINUS, _PLUS, _POINT, _ZERO, _NINE, _CAPITAL_E, _SMALL_E = b"-+.09Ee"
 _POWERS_OF_TEN = np.array([float(f"1e{exponent}") for exponent in range(70)])
-_PAIRS = np.frombuffer("".join(f"{pair:02}" for pair in range(100)).encode(), np.uint8)
+_WHOLE_POWERS_OF_TEN = np.array([10**exponent for exponent in range(9)], np.uint64)
 _NUMBER = re.compile(rb"[+-]?[0-9]*\.?[0-9]*(?:[eE][+-]?[0-9]+)?")
 
 
@@ -28,6 +30,7 @@ def parse(text: NDArray[np.uint8], i: int, stop: int, strict: bool) -> tuple[flo
     close to the middle of two float32, or too large; `settle` reads such a token again. `strict` is JSON's grammar;
     without it `+1`, `.5`, `5.` and `007` are numbers too.
     """
+    text = memory(text)
     negative = i < stop and text[i] == _MINUS
     if negative or (i < stop and text[i] == _PLUS and not strict):
         i += 1
@@ -53,12 +56,35 @@ def parse(text: NDArray[np.uint8], i: int, stop: int, strict: bool) -> tuple[flo
         if i < 0:
             return 0.0, -1
         exponent += power
-    value = _scaled(mantissa, digits, exponent)
+    if exponent == 0 and mantissa <= np.uint64(1 << 53):
+        value = float(np.int64(mantissa))
+    else:
+        value = _scaled(mantissa, digits, exponent)
     return (-value if negative else value), i
 
 
 @kernel
+def parse_short(text: NDArray[np.uint8], i: int, stop: int) -> tuple[float, int]:
+    """The digits from `text[i]` on, eight at the most, as a number, and the index behind them, which is below `stop`.
+
+    What most numbers are takes a fraction of `parse`'s time so. The index is `i` where there are no digits, and near
+    the end, where `parse` has to look.
+    """
+    if i + 8 >= stop:
+        return 0.0, i
+    value, digits = _eight_digits_at(text, i)
+    return float(np.int64(value)), i + digits
+
+
+@kernel
 def _run(text: NDArray[np.uint8], i: int, stop: int, mantissa: np.uint64) -> tuple[np.uint64, int]:
+    """`mantissa` with the digits from `text[i]` on behind it, and the index behind them."""
+    while i + 8 <= stop:
+        value, digits = _eight_digits_at(text, i)
+        mantissa = mantissa * _WHOLE_POWERS_OF_TEN[digits] + value
+        i += digits
+        if digits < 8:
+            return mantissa, i
     while i < stop:
         digit = np.uint8(text[i] - _ZERO)
         if digit > 9:
@@ -66,6 +92,20 @@ def _run(text: NDArray[np.uint8], i: int, stop: int, mantissa: np.uint64) -> tup
         mantissa = mantissa * np.uint64(10) + np.uint64(digit)
         i += 1
     return mantissa, i
+
+
+@kernel
+def _eight_digits_at(text: NDArray[np.uint8], i: int) -> tuple[np.uint64, int]:
+    """The number that the digits from `text[i]` on make, and how many they are, up to eight: all bytes at once."""
+    word = load_word(memory(text), i) ^ np.uint64(0x3030_3030_3030_3030)
+    # In a byte that is no digit one of the high bits is set, or will be by adding 6.
+    others = (word | (word + np.uint64(0x0606_0606_0606_0606))) & np.uint64(0xF0F0_F0F0_F0F0_F0F0)
+    digits = trailing_zeros(others) >> 3
+    half = np.uint64(32 - 4 * digits)  # of the way to the end of the word, where zeros stand before them
+    word = word << half << half
+    word = (word * np.uint64(10) + (word >> np.uint64(8))) & np.uint64(0x00FF_00FF_00FF_00FF)
+    word = (word * np.uint64(100) + (word >> np.uint64(16))) & np.uint64(0x0000_FFFF_0000_FFFF)
+    return (word * np.uint64(10_000) + (word >> np.uint64(32))) & np.uint64(0xFFFF_FFFF), digits
 
 
 @kernel
@@ -138,38 +178,46 @@ def write(value: float, out: NDArray[np.uint8], at: int) -> int:
     Correctly rounded to ten decimals, without trailing zeros but for one: what `repr(round(value, 10))` says for
     0 and from 1e-4 to 5e5. Beyond, it has no exponent and perhaps more digits, but reads back as the same float64.
     """
+    text = memory(out)
     if np.signbit(value):
-        out[at] = _MINUS
+        text[at] = _MINUS
         at += 1
         value = -value
     whole = int(value)
     decimals = _ten_decimals(value - float(whole))
     if decimals == 10_000_000_000:
         whole, decimals = whole + 1, 0
-    at = _write_whole(whole, out, at)
-    out[at] = _POINT
-    first, second = _split(decimals, np.uint64(100_000))
-    _write_five(first, out, at + 1)
-    at += 6
-    if second > 0:
-        _write_five(second, out, at)
-        at += 5
-    while out[at - 1] == _ZERO and out[at - 2] != _POINT:
-        at -= 1
-    return at
+    if whole < 10:
+        text[at] = np.uint8(_ZERO + whole)
+        at += 1
+    else:
+        at = _write_whole(whole, text, at)
+    # Divisions as multiplications: what LLVM makes of them branches by size, which cannot be foreseen.
+    first = (decimals >> 8) * 90071993 >> 45  # decimals // 10^8; the factor is 2^45 / 5^8, rounded up
+    others = decimals - first * 100_000_000
+    tens = first * 103 >> 10
+    text[at] = _POINT
+    text[at + 1] = np.uint8(_ZERO + tens)
+    text[at + 2] = np.uint8(_ZERO + first - tens * 10)
+    if others == 0:
+        return at + (2 if first == tens * 10 else 3)
+    digits = _eight_digits(np.uint64(others))
+    store_word(text, at + 3, digits + np.uint64(0x3030_3030_3030_3030))
+    zeros: int = leading_zeros(digits) >> 3  # behind the last digit that is none
+    return at + 11 - zeros
 
 
 @kernel
 def _ten_decimals(fraction: float) -> int:
     """fraction · 10^10, rounded half to even as if computed without error, for fraction in [0, 1)."""
     scaled = fraction * 1e10
-    nearest = int(scaled)
-    rest = scaled - float(nearest)
-    if rest == 0.5:  # of the product itself, rounded: 1e10 has 24 significant bits, so those of both halves are exact
-        high = float(np.float32(fraction))
+    nearest = np.rint(scaled)
+    if abs(scaled - nearest) == 0.5:  # of the product itself, rounded: decided by what was rounded off
+        high = float(np.float32(fraction))  # 1e10 has 24 significant bits, so the products of both halves are exact
         error = (high * 1e10 - scaled) + (fraction - high) * 1e10
-        return nearest + int(error > 0 or (error == 0 and nearest & 1 == 1))
-    return nearest + int(rest > 0.5)
+        if error != 0:
+            nearest = scaled + math.copysign(0.5, error)
+    return int(nearest)
 
 
 @kernel
@@ -185,14 +233,15 @@ def _write_whole(number: int, out: NDArray[np.uint8], at: int) -> int:
 
 
 @kernel
-def _write_five(number: int, out: NDArray[np.uint8], at: int) -> None:
-    first, rest = _split(number, np.uint64(10_000))
-    second, third = _split(rest, np.uint64(100))
-    out[at] = np.uint8(_ZERO + first)
-    out[at + 1] = _PAIRS[2 * second]
-    out[at + 2] = _PAIRS[2 * second + 1]
-    out[at + 3] = _PAIRS[2 * third]
-    out[at + 4] = _PAIRS[2 * third + 1]
+def _eight_digits(number: np.uint64) -> np.uint64:
+    """The eight digits of `number`, one a byte, the first one lowest: split in halves, both in pairs, all in digits."""
+    high = number * np.uint64(109951163) >> np.uint64(40)  # number // 10,000
+    halves = high | (number - high * np.uint64(10_000)) << np.uint64(32)
+    # n · 5243 >> 19 is n // 100 up to 9,999, and n · 103 >> 10 is n // 10 up to 99.
+    high = (halves * np.uint64(5243) >> np.uint64(19)) & np.uint64(0x0000_007F_0000_007F)
+    pairs = high | (halves - high * np.uint64(100)) << np.uint64(16)
+    high = (pairs * np.uint64(103) >> np.uint64(10)) & np.uint64(0x000F_000F_000F_000F)
+    return high | (pairs - high * np.uint64(10)) << np.uint64(8)
 
 
 @kernel

@@ -37,9 +37,7 @@ def decode_rows(
     `PayloadTooLarge`, and `UnsupportedMediaType` for what is none of `REQUEST_TYPES` in UTF-8.
     """
     if body.startswith(_GZIP):
-        raise InvalidData(
-            f"byte 0: expected {content_type.essence}, got gzip data; announce it with Content-Encoding: gzip."
-        )
+        raise InvalidData(f"byte 0: expected {content_type.essence}, got gzip data; send it uncompressed.")
     if content_type.essence == media_type.RECORDIO:
         return recordio.decode(body, width=width, max_bytes=max_bytes)
     content_type.require_utf8()

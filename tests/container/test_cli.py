@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from container.cli import cli, main
+from contract.artifact import Artifact, read_artifact, write_artifact
 from contract.errors import INTERNAL_EXIT_CODE, INTERRUPTED_EXIT_CODE, InvalidData, InvalidJob, OutOfSpace, UserError
 from tests.training.tree import REPOSITORY, environ_of, start_train, write_job
 
@@ -159,6 +160,29 @@ def test_a_model_is_trained_from_a_file_and_checked(tmp_path: Path) -> None:
     assert trained.stdout.endswith(f"The model is in {out}. Serve it: forecastle serve --model {out}\n")
     checked = forecastle("check", str(out), **environ)
     assert (checked.returncode, checked.stdout) == (0, f"{out}: a column_mean model, complete; it answers.\n")
+
+
+def test_training_goes_on_when_nobody_reads_its_log_any_more(tmp_path: Path) -> None:
+    tree = write_job(tmp_path, {"shrinkage": "0", "mood": "well"}, {"train/a": "1\n3\n"})
+    with start_train(tree) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()  # as `| head` does
+        assert (process.wait(timeout=60), process.stderr.read()) == (0, "")
+    assert read_artifact(tree.model).arrays["mean"] == 2
+
+
+def test_training_needs_no_stdout(tmp_path: Path) -> None:
+    tree = write_job(tmp_path, {"shrinkage": "0", "mood": "well"}, {"train/a": "1\n3\n"})
+    line = f"exec {sys.executable} -m container train >&-"
+    done = subprocess.run(["sh", "-c", line], env=environ_of(tree), capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_model_that_is_no_forest_is_named_by_its_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_artifact(tmp_path, Artifact("random_cut_forest", {}))
+    assert main(["check", str(tmp_path)]) == InvalidData.exit_code
+    assert capsys.readouterr().err.startswith(f"forecastle: {tmp_path}: The forest's arrays: expected ")
 
 
 def test_a_folder_without_a_model_does_not_pass_the_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

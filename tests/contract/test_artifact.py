@@ -3,6 +3,8 @@
 import contextlib
 import hashlib
 import json
+import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +36,26 @@ def fault_of(folder: Path) -> str:
     with pytest.raises(InvalidData) as caught:
         read_artifact(folder)
     return caught.value.sentence
+
+
+def test_of_several_writers_at_once_one_leaves_its_model_whole(tmp_path: Path) -> None:
+    def write(seed: int) -> None:
+        for step in range(20):
+            arrays = {"cuts": np.full(3, 100 * seed + step, np.float32)}
+            write_artifact(tmp_path / "model", replace(ARTIFACT, arrays=arrays, parameters={"of": 100 * seed + step}))
+
+    writers = [threading.Thread(target=write, args=[seed]) for seed in range(4)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    read = read_artifact(tmp_path / "model")
+    assert read.arrays["cuts"][0] == read.parameters["of"]
+    assert len(list((tmp_path / "model").iterdir())) == 2
+
+
+def test_arrays_of_a_name_that_no_file_can_have_are_missing(tmp_path: Path) -> None:
+    assert "the model is incomplete" in fault_of(altered(tmp_path, arrays={"file": "a\0b", "sha256": ""}))
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:

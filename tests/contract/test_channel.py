@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contract.channel import Channel
-from contract.errors import InvalidData, InvalidJob
+from contract.errors import InvalidData, InvalidJob, Stopped
 
 
 def content_of(channel: Channel) -> dict[str, bytes]:
@@ -97,6 +97,38 @@ def test_a_fifo_is_read_once_to_its_end(tmp_path: Path) -> None:
     assert content == {"train": b"1\n" * 100_000}
 
 
+def test_a_fifo_whose_writer_comes_late_and_pauses_is_read_to_its_end(tmp_path: Path) -> None:
+    fifo = tmp_path / "train_0"
+    os.mkfifo(fifo)
+    asked = threading.Event()
+
+    def write() -> None:
+        asked.wait()
+        with fifo.open("wb", buffering=0) as file:
+            file.write(b"1\n")
+            asked.clear()
+            asked.wait()
+            file.write(b"2\n")
+
+    def stopping() -> bool:
+        asked.set()
+        return False
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    content = content_of(Channel("train", fifo, pipe=True, stopping=stopping))
+    writer.join()
+    assert content == {"train": b"1\n2\n"}
+
+
+def test_a_fifo_that_has_no_writer_is_waited_for_until_told_to_stop(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "train_0")
+    told = iter([False, True])
+    with pytest.raises(Stopped) as caught:
+        content_of(Channel("train", tmp_path / "train_0", pipe=True, stopping=lambda: next(told)))
+    assert caught.value.sentence == "train: stopped by SIGTERM before all of it was read."
+
+
 def test_a_fifo_that_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidJob) as caught:
         content_of(Channel("train", tmp_path / "train_0", pipe=True))
@@ -108,7 +140,7 @@ def test_a_fifo_that_is_missing_is_named(tmp_path: Path) -> None:
 def test_a_folder_that_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidJob) as caught:
         content_of(Channel("train", tmp_path / "train"))
-    assert caught.value.sentence == f"Channel train: there is no folder {tmp_path}/train."
+    assert caught.value.sentence == f"Channel train: there is no file or folder {tmp_path}/train."
 
 
 def test_a_folder_without_a_data_file_is_refused(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from contract.compiled import kernel
+from contract.compiled import inlined, kernel
 
 MODULE = """
 import numpy as np
@@ -24,7 +24,7 @@ print(total(np.arange(4.0)))
 """
 
 
-@kernel
+@inlined
 def _square(x: float) -> float:
     return x * x
 

@@ -1,41 +1,49 @@
-"""How much memory this process may still take."""
+import numpy as np
+import pytest
+from numpy.typing import NDArray
 
-from pathlib import Path
-
-from contract.memory import available_memory
-
-
-def _machine(root: Path, kib: int) -> None:
-    (root / "proc").mkdir()
-    (root / "proc" / "meminfo").write_text(f"MemTotal: 999 kB\nMemAvailable:  {kib} kB\n")
+from contract.compiled import kernel
+from contract.memory import leading_zeros, load_word, memory, store_word, trailing_zeros
 
 
-def test_without_a_limit_the_machine_s_free_memory_counts(tmp_path: Path) -> None:
-    _machine(tmp_path, 500)
-    groups = tmp_path / "sys" / "fs" / "cgroup"
-    groups.mkdir(parents=True)
-    (groups / "memory.max").write_text("max\n")
-    (groups / "memory.current").write_text("77\n")
-    assert available_memory(tmp_path) == 500 * 1024
+@kernel
+def _word(text: NDArray[np.uint8], index: int) -> np.uint64:
+    return np.uint64(load_word(memory(memory(text)), index))
 
 
-def test_a_container_s_limit_counts_less_what_it_uses(tmp_path: Path) -> None:
-    _machine(tmp_path, 500)
-    groups = tmp_path / "sys" / "fs" / "cgroup"
-    groups.mkdir(parents=True)
-    (groups / "memory.max").write_text("100000\n")
-    (groups / "memory.current").write_text("40000\n")
-    assert available_memory(tmp_path) == 60_000
+@kernel
+def _with_word(text: NDArray[np.uint8], index: int, word: np.uint64) -> None:
+    store_word(memory(text), index, word)
 
 
-def test_control_groups_of_version_1_count_too(tmp_path: Path) -> None:
-    _machine(tmp_path, 500)
-    groups = tmp_path / "sys" / "fs" / "cgroup" / "memory"
-    groups.mkdir(parents=True)
-    (groups / "memory.limit_in_bytes").write_text("100000\n")
-    (groups / "memory.usage_in_bytes").write_text("140000\n")
-    assert available_memory(tmp_path) == 0
+@kernel
+def _zeros(word: np.uint64) -> tuple[int, int]:
+    return leading_zeros(word), trailing_zeros(word)
 
 
-def test_this_machine_has_some() -> None:
-    assert available_memory() > 0
+@kernel
+def _third(values: NDArray[np.float32]) -> float:
+    return float(memory(values)[2])
+
+
+def test_a_word_is_eight_bytes_wherever_it_begins() -> None:
+    text = np.arange(17, dtype=np.uint8)
+    for index in range(10):
+        assert int(_word(text, index)) == int.from_bytes(text[index : index + 8].tobytes(), "little")
+
+
+def test_storing_a_word_writes_eight_bytes_and_no_others() -> None:
+    for index in range(10):
+        text = np.zeros(17, np.uint8)
+        _with_word(text, index, np.uint64(0x3837363534333231))
+        assert text.tobytes() == bytes(index) + b"12345678" + bytes(9 - index)
+
+
+@pytest.mark.parametrize("word", [0, 1, 2, 0x0900_0000_0000_0000, 0x0F00, 2**63, 2**64 - 1])
+def test_zeros_are_counted_from_both_ends(word: int) -> None:
+    trailing = (word & -word).bit_length() - 1 if word else 64
+    assert _zeros(np.uint64(word)) == (64 - word.bit_length(), trailing)
+
+
+def test_memory_is_indexed_by_element() -> None:
+    assert _third(np.array([1.5, 2.5, 3.5], np.float32)) == 3.5

@@ -58,10 +58,11 @@ def test_a_signal_while_the_model_is_loaded_ends_with_0(start: Start) -> None:
     assert server.await_end() == 0
 
 
-def test_a_model_that_cannot_be_loaded_ends_the_server_with_its_sentence(start: Start) -> None:
+def test_a_model_that_cannot_be_loaded_ends_the_server_with_its_place(start: Start, tmp_path: Path) -> None:
     server = start(broken=True)
     assert server.await_end() == 1
-    assert server.stderr == "forecastle: parameters.broken: expected nothing, got something.\n"
+    sentence = f"{tmp_path}/model: parameters.broken: expected nothing, got something."
+    assert server.stderr == f"forecastle: {sentence}\n"
 
 
 def test_a_folder_without_a_model_ends_the_server_with_its_place(tmp_path: Path) -> None:

@@ -74,10 +74,11 @@ def test_a_worker_that_dies_is_replaced_while_the_other_answers(start: Start) ->
     assert server.await_end() == 0
 
 
-def test_a_model_that_cannot_be_loaded_ends_all_with_its_sentence(start: Start) -> None:
+def test_a_model_that_cannot_be_loaded_ends_all_with_its_place(start: Start, tmp_path: Path) -> None:
     server = start(TWO, broken=True)
     assert server.await_end() == 1
-    assert set(server.stderr.splitlines()) == {"forecastle: parameters.broken: expected nothing, got something."}
+    sentence = f"{tmp_path}/model: parameters.broken: expected nothing, got something."
+    assert set(server.stderr.splitlines()) == {f"forecastle: {sentence}"}
 
 
 def test_workers_end_with_the_process_that_started_them(start: Start) -> None:

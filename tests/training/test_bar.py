@@ -54,11 +54,19 @@ def test_a_line_stands_above_the_bar() -> None:
         log = StreamLog(stream, "algo-1", now=lambda: 0.0)
         log.progress(0.5, "trees")
         log.line("100 samples gathered")
-    shown = os.read(leader, 4096).decode()
-    os.close(leader)
-    above, _, below = shown.partition("100 samples gathered\r\n")
+    above, _, below = everything(leader).partition("100 samples gathered\r\n")
     assert above.count("\x1b[K") == 2
     assert below.endswith("50%  trees")
+
+
+def everything(leader: int) -> str:
+    """What a terminal got, up to the end."""
+    shown = b""
+    with contextlib.suppress(OSError):  # the terminal's other end was closed
+        while piece := os.read(leader, 4096):
+            shown += piece
+    os.close(leader)
+    return shown.decode()
 
 
 def job_on_a_terminal(tmp_path: Path, mood: str) -> str:
@@ -72,12 +80,7 @@ def job_on_a_terminal(tmp_path: Path, mood: str) -> str:
         stderr=subprocess.DEVNULL,
     ):
         os.close(follower)
-        shown = b""
-        with contextlib.suppress(OSError):  # the terminal's other end was closed
-            while piece := os.read(leader, 4096):
-                shown += piece
-    os.close(leader)
-    return shown.decode()
+        return everything(leader)
 
 
 def test_a_job_on_a_terminal_draws_a_bar_and_leaves_none(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import re
 import threading
 import time
@@ -31,6 +32,17 @@ def test_a_metrics_line_is_the_same_bytes_as_sagemakers() -> None:
         '"Host": "algo-1", "Operation": "training"}, "Metrics": {"epochs": {"sum": 1.0, "count": 1, "min": 1, "max": 1}'
         ', "update.time": {"sum": 3.75, "count": 2, "min": 1.25, "max": 2.5}}}\n'
     )
+
+
+def test_a_log_whose_reader_has_gone_is_written_to_nobody() -> None:
+    read, write = os.pipe()
+    with os.fdopen(write, "w") as stream:
+        log = StreamLog(stream, "algo-1")
+        log.line("one")
+        assert b"one" in os.read(read, 1000)
+        os.close(read)
+        log.line("two")
+        log.metrics("x", 0.0, {"a": [1]})
 
 
 def test_lines_of_several_threads_stay_whole() -> None:

@@ -180,7 +180,11 @@ def test_of_several_algorithms_feature_dim_means_this_one(
         ({}, {"train/a": CSV + "1,nan\n"}, r"train/a: row 1201, column 2: .*"),
         ({}, {"train/a": CSV + "inf,1\n"}, r"train/a: row 1201, column 1: .*"),
         ({}, {"train/a": CSV + "1,1e400\n"}, r"train/a: row 1201, column 2: .*"),
-        ({}, {"train/a": CSV, "train/b": "1,2,3\n"}, r"Hyperparameter feature_dim must be .* 3 in train/b. Got 2\."),
+        (
+            {},
+            {"train/a": CSV, "train/b": "1,2,3\n"},
+            r"Hyperparameter feature_dim .* 3 in train/b \(with label_size=1 .*\)\. Got 2\.",
+        ),
         ({}, {"train/a": gzip.compress(CSV.encode())[:-9]}, r"train/a: the gzip stream is broken \(.*\)\."),
         ({}, {"train/a": write_dense(ROWS)[:-5]}, r"train/a: .*"),
         ({}, {"train/a": write_dense(ROWS) + b"\x0a\x23\xd7\xce\xff\xff\xff\xff"}, r"train/a: .*"),
@@ -241,7 +245,7 @@ def test_a_content_type_that_does_not_fit_the_data_is_told(
 @pytest.mark.parametrize(
     ("test", "sentence"),
     [
-        (CSV, r".* test/a.*"),
+        (CSV, r"test/a: expected a label, 0 or 1, before the 2 columns, got no label\."),
         ("0,1,2\n2,1,2\n", r"test/a: row 2: expected a label of 0 or 1, got 2\."),
         ("0,1,2\n0.5,1,2\n", r"test/a: row 2: expected a label of 0 or 1, got 0\.5\."),
     ],
@@ -256,6 +260,20 @@ def test_a_test_channel_without_right_labels_leaves_the_model(tmp_path: Path, te
 
 def test_rows_that_are_all_equal_train(tmp_path: Path) -> None:
     assert model_of(write_job(tmp_path, GIVEN, {"train/a": "1,2\n" * 100}))
+
+
+def test_a_job_whose_pipe_nobody_writes_to_can_be_stopped(tmp_path: Path) -> None:
+    tree = write_job(tmp_path, GIVEN, {}, inputdataconfig={"train": {"TrainingInputMode": "Pipe"}})
+    os.mkfifo(tree.data / "train_0")
+    with start_train(tree) as process:
+        assert process.stdout is not None
+        while "Validating that feature_dim" not in process.stdout.readline():
+            pass
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == Stopped.exit_code
+    assert errors == "forecastle: train: stopped by SIGTERM before all of it was read.\n"
+    assert tree.failure.read_text() == "train: stopped by SIGTERM before all of it was read.\n"
 
 
 def test_a_stopped_job_leaves_no_model_and_ends_with_143(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from algorithms import find
 from algorithms.interface import Payload
 from algorithms.random_cut_forest.grow import drawn_rows, grow
 from algorithms.random_cut_forest.model import Query, RandomCutForestModel
-from contract.errors import InvalidData, NotAcceptable
+from contract.errors import InvalidData, NotAcceptable, PayloadTooLarge
 from contract.media_type import CSV, JSON, JSON_LINES, RECORDIO, MediaType
 
 ROWS = np.random.default_rng(0).normal(size=(200, 3)).astype(np.float32)
@@ -95,6 +95,13 @@ def test_without_asking_there_is_no_attribution(model: RandomCutForestModel, att
 def test_attribution_cannot_be_had_as_recordio(model: RandomCutForestModel) -> None:
     with pytest.raises(NotAcceptable, match=r"^Accept: expected application/json or application/jsonlines with"):
         answered(model, payload(b"1,2,3\n", attributes="attribution=true"), RECORDIO)
+
+
+def test_attribution_of_more_numbers_than_an_answer_should_hold_is_refused(model: RandomCutForestModel) -> None:
+    rows = 1 + 2_000_000 // 3
+    assert len(model.decode(payload(b"1,2,3\n" * rows)).points) == rows
+    with pytest.raises(PayloadTooLarge, match=r"^With attribution=true a request may have at most 2,000,000 numbers"):
+        model.decode(payload(b"1,2,3\n" * rows, attributes="attribution=true"))
 
 
 def test_a_row_of_another_width_is_refused_with_its_place(model: RandomCutForestModel) -> None:

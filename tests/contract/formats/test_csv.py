@@ -73,6 +73,22 @@ def test_a_fault_is_told_with_its_place(body: bytes, sentence: str) -> None:
     assert error.value.sentence == sentence
 
 
+@pytest.mark.parametrize("behind", [b"", b"\n", b" \n", b"\r\n", b"\n1234567890\n", b".5\n", b"e1\n1\n2\n3\n4\n"])
+def test_whole_numbers_of_any_length_are_read_at_any_distance_from_the_end(behind: bytes) -> None:
+    for digits in range(1, 21):
+        body = (b"1234567890" * 2)[:digits] + behind
+        expected = [[np.float32(float(line))] for line in body.decode().split()]
+        np.testing.assert_array_equal(csv.decode(body), np.array(expected))
+
+
+@pytest.mark.parametrize("byte", [*b"/:;x\x00", 0x7F, 0x80, 0xFA, 0xFF])
+@pytest.mark.parametrize("at", range(8))
+def test_a_byte_among_digits_is_told_from_them(byte: int, at: int) -> None:
+    field = bytes(byte if i == at else 0x39 for i in range(8))
+    with pytest.raises(InvalidData, match=r"row 2, column 1: expected|UTF-16"):
+        csv.decode(b"1\n" + field + b"\n99999999\n")
+
+
 def test_a_label_column_too_many_is_recognised() -> None:
     with pytest.raises(InvalidData) as error:
         csv.decode(b"0,1.5\n1,2.5\n", width=1)

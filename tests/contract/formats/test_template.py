@@ -28,9 +28,23 @@ def test_a_row_may_hold_several_numbers() -> None:
     ]
 
 
+@pytest.mark.parametrize("rows", [0, 1, 3])
+def test_a_text_may_stand_before_and_after_all_rows(rows: int) -> None:
+    table = np.arange(float(rows))[:, None]
+    written = template.fill([b"<", b">"], table, separator=b",", before=b"[", after=b"]")
+    assert written.decode() == "[" + ",".join(f"<{value}>" for (value,) in table.tolist()) + "]"
+
+
+@pytest.mark.parametrize("length", [0, 1, 7, 8, 15, 16, 17, 24, 25, 100])
+def test_texts_of_any_length_are_copied(length: int) -> None:
+    text = bytes(65 + i % 26 for i in range(length))
+    written = template.fill([text, text, text], np.array([[0.5, -(2.0**62)], [1.0, 2.0]]))
+    assert written == text + b"0.5" + text + b"-4611686018427387904.0" + text + text + b"1.0" + text + b"2.0" + text
+
+
 @settings(deadline=None, max_examples=10)
 @given(st.integers(0, 2), st.integers(1, 3), st.booleans())
-def test_long_tables_are_written_in_pieces_without_a_seam(parts: int, columns: int, transposed: bool) -> None:
+def test_long_tables_are_written_row_by_row(parts: int, columns: int, transposed: bool) -> None:
     table = np.arange(parts * 5_000 * columns, dtype=np.float64).reshape(-1, columns) / 8
     table = np.asfortranarray(table) if transposed else table
     texts = [b"<", *[b"|"] * (columns - 1), b">"]
