@@ -1,5 +1,10 @@
 # One image for `docker run IMAGE train` and `docker run IMAGE serve`, on a laptop and in SageMaker.
-FROM python:3.11-slim-bookworm AS build
+FROM python:3.11-slim-bookworm AS base
+# What MXNet links against.
+RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 libquadmath0 && rm -rf /var/lib/apt/lists/*
+
+
+FROM base AS build
 
 WORKDIR /opt/forecastle
 RUN python -m venv --without-pip venv
@@ -25,7 +30,7 @@ ENV NUMBA_CACHE_DIR=/opt/forecastle/kernels \
 RUN venv/bin/python -m container.compile && chmod -R a+rX kernels
 
 
-FROM python:3.11-slim-bookworm
+FROM base
 
 COPY --from=build /opt/forecastle /opt/forecastle
 # MALLOC_…: what a large request took goes back to the system when it is answered.

@@ -70,6 +70,14 @@ def bare_route() -> Iterator[tuple["subprocess.Popen[bytes]", int, float]]:
     yield from _running([sys.executable, "-c", BARE.format(port=port)], dict(os.environ), port)
 
 
+@contextmanager
+def gluonts_shell(folder: Path) -> Iterator[tuple["subprocess.Popen[bytes]", int, float]]:
+    """gluonts.shell with the predictor in `folder`."""
+    port = free_port()
+    command = [sys.executable, "-m", "benchmarks.gluonts_mxnet", "serve", str(folder), str(port)]
+    yield from _running(command, dict(os.environ), port, log=subprocess.DEVNULL)  # it says a line for each series
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -77,10 +85,10 @@ def free_port() -> int:
 
 
 def _running(
-    command: list[str], environ: dict[str, str], port: int
+    command: list[str], environ: dict[str, str], port: int, log: int | None = None
 ) -> Iterator[tuple["subprocess.Popen[bytes]", int, float]]:
     begin = time.perf_counter()
-    process = subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, stderr=log)
     try:
         while not _ready(port):
             if process.poll() is not None or time.perf_counter() - begin > 120:

@@ -21,6 +21,9 @@ SYNONYMS = {
     "application/ndjson": JSON_LINES,
     "application/csv": CSV,
     "text/json": JSON,
+    "json": JSON,  # as the ContentType of DeepAR's channels is often given
+    "jsonl": JSON_LINES,
+    "parquet": "application/x-parquet",
 }
 
 
@@ -38,11 +41,12 @@ class MediaType:
         message["Content-Type"] = text
         pairs = message.get_params(failobj=[])
         essence = pairs[0][0].strip().lower() if pairs else ""
+        essence = SYNONYMS.get(essence, essence)
         kind, slash, subtype = essence.partition("/")
         if not (kind and slash and subtype) or any(c.isspace() for c in essence):
             raise InvalidData(f"Content-Type: expected a media type such as {CSV}, got {text!r:.42}.")
         return cls(
-            SYNONYMS.get(essence, essence),
+            essence,
             # collapse_rfc2231_value: of charset*=utf-8''x, as RFC 2231 has it, only the value is left
             {key.lower(): collapse_rfc2231_value(value) for key, value in pairs[1:] if key},
         )

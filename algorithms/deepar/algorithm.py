@@ -1,0 +1,57 @@
+"""DeepAR, as training and serving see it."""
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from algorithms.deepar.hyperparameters import DeepARHyperparameters
+from algorithms.interface import Algorithm, Ask, Job, Model
+from contract.artifact import Artifact
+from contract.media_type import JSON, JSON_LINES
+
+if TYPE_CHECKING:
+    from algorithms.deepar.model import DeepARModel
+
+
+class DeepARAlgorithm(Algorithm[DeepARHyperparameters]):
+    """Probabilistic forecasts of many time series from one recurrent network (Salinas et al., 2020)."""
+
+    title = "DeepAR"
+    log_name = "AWS/DeepAR"
+    hyperparameters = DeepARHyperparameters
+    channels: ClassVar[Mapping[str, str]] = {
+        "train": "time series: JSON Lines (.json, .jsonl, also gzipped) or Parquet, a series a record",
+        "test": "the same; the last prediction_length values of each series are forecast and compared",
+    }
+    request_types = (JSON, JSON_LINES)
+    response_types = (JSON, JSON_LINES)
+
+    def fit(self, job: Job[DeepARHyperparameters]) -> "DeepARModel":
+        from algorithms.deepar.training import fit
+
+        return fit(job)
+
+    def evaluate(self, model: Model[Any, Any], job: Job[DeepARHyperparameters]) -> dict[str, float]:
+        from algorithms.deepar.evaluation import evaluate
+
+        return evaluate(model, job)
+
+    def load(self, artifact: Artifact) -> "DeepARModel":
+        from algorithms.deepar.configuration import from_environ
+        from algorithms.deepar.model import DeepARModel
+
+        return DeepARModel.from_artifact(artifact, from_environ(os.environ))
+
+    def demonstrate(self, ask: Ask, picture: Path) -> Iterable[str]:
+        from algorithms.deepar.demo import demonstrate
+
+        return demonstrate(self.example, ask, picture)
+
+    def compile(self) -> None:
+        from algorithms.deepar.compilation import compile_kernels
+
+        compile_kernels(self)
+
+
+ALGORITHM = DeepARAlgorithm()

@@ -1,0 +1,59 @@
+"""Every kernel of DeepAR, run once on a little data."""
+
+import itertools
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import orjson
+
+from algorithms.deepar.configuration import BATCH, OUTPUT_TYPES
+from algorithms.deepar.model import DeepARModel
+from algorithms.deepar.network import PARAMETERS, Layer, Network
+from algorithms.deepar.time_features import Frequency
+from algorithms.interface import Algorithm, Payload
+from contract.media_type import JSON, JSON_LINES, MediaType
+
+CELLS, LAGS, FREQUENCY = 8, (1, 2, 7), "D"
+
+
+def compile_kernels(algorithm: Algorithm[Any]) -> None:
+    """Ask networks of every likelihood, with and without features, in all that a client may send and be answered in."""
+    batch = replace(BATCH, output_types=frozenset(OUTPUT_TYPES))
+    for likelihood, features in itertools.product(PARAMETERS, (0, 1)):
+        model = DeepARModel(_network(likelihood, features), batch=batch)
+        document = orjson.loads(model.example().body)
+        document["configuration"]["output_types"] = OUTPUT_TYPES
+        bodies = {JSON: orjson.dumps(document), JSON_LINES: orjson.dumps(document["instances"][0])}
+        for media_type, body in bodies.items():
+            request = model.decode(Payload(body, MediaType.parse(media_type)))
+            (prediction,) = model.predict([request], threads=1)
+            for response_type in algorithm.response_types:
+                model.encode(prediction, response_type)
+
+
+def _network(likelihood: str, features: int) -> Network:
+    """A network of zeros; with a category and a dynamic feature where `features` is 1."""
+    cardinality = (2,) * features
+    inputs = len(LAGS) + len(Frequency.parse(FREQUENCY).features) + 1 + features + 1 + 1 + 1
+    rows = len(PARAMETERS[likelihood])
+
+    def zeros(*shape: int) -> np.ndarray[Any, np.dtype[np.float32]]:
+        return np.zeros(shape, np.float32)
+
+    return Network(
+        time_freq=FREQUENCY,
+        context_length=4,
+        prediction_length=2,
+        likelihood=likelihood,
+        lags=LAGS,
+        cardinality=cardinality,
+        num_dynamic_feat=features,
+        layers=tuple(
+            Layer(zeros(4 * CELLS, width), zeros(4 * CELLS, CELLS), zeros(4 * CELLS), zeros(4 * CELLS))
+            for width in (inputs, CELLS)
+        ),
+        embeddings=(zeros(*(cardinality or (1,)), 1),),
+        projection_weight=zeros(rows, CELLS),
+        projection_bias=zeros(rows),
+    )

@@ -1,0 +1,83 @@
+"""The demo of DeepAR: SageMaker's notebook on electricity use, without SageMaker."""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from algorithms.deepar.accuracy import losses_of, measures
+from algorithms.interface import Ask
+from contract.errors import InvalidJob
+from contract.media_type import JSON
+
+STEP = timedelta(hours=2)
+CUSTOMERS = {0: "a household", 1: "an office", 2: "a shop"}  # by their category
+LEVELS = [tenth / 10 for tenth in range(1, 10)]
+LOWEST, MEDIAN, HIGHEST = 0, 4, 8
+STEPS_SHOWN = 84  # before the forecast: a week
+
+Floats = NDArray[np.float64]
+
+
+def demonstrate(example: Path, ask: Ask, picture: Path) -> Iterable[str]:
+    """Let a server forecast the end of each of the example's series, draw it to `picture`, tell how good it is."""
+    hyperparameters = json.loads((example / "input" / "config" / "hyperparameters.json").read_text())
+    steps = int(hyperparameters["prediction_length"])
+    lines = (example / "input" / "data" / "test" / "test.json").read_text().splitlines()
+    series = [json.loads(line) for line in lines]
+    configuration = {"num_samples": 100, "output_types": ["mean", "quantiles"], "quantiles": LEVELS, "seed": 1}
+    instances = [{**one, "target": one["target"][:-steps]} for one in series]
+    answer = json.loads(ask(json.dumps({"instances": instances, "configuration": configuration}).encode(), JSON, JSON))
+    mean = np.array([one["mean"] for one in answer["predictions"]])  # (series, steps)
+    quantiles = np.array([[one["quantiles"][str(level)] for one in answer["predictions"]] for level in LEVELS])
+    draw(series, quantiles, picture)
+    targets = np.array([one["target"] for one in series])
+    observed = targets[:, -steps:]
+    scores = measures(losses_of(observed, mean, quantiles, LEVELS), LEVELS)
+    week_before = targets[:, -steps - STEPS_SHOWN : -STEPS_SHOWN]
+    naive = np.abs(week_before - observed).sum() / np.abs(observed).sum()
+    inside = ((observed >= quantiles[LOWEST]) & (observed <= quantiles[HIGHEST])).mean()
+    yield f"{len(series)} customers, the next {steps * STEP.seconds // 3600} hours of each, from 100 paths:"
+    yield f"  mean weighted quantile loss  {scores['mean_wQuantileLoss']:.4f}"
+    yield f"  of the same hours last week  {naive:.4f}"
+    yield f"  of the hours to come, {inside:.1%} lie in the 80 % band."
+
+
+def draw(series: Sequence[dict[str, Any]], quantiles: Floats, picture: Path) -> None:
+    """The notebook's chart, for the first customer of each kind: what was used, the median and the 80 % band."""
+    try:
+        import matplotlib
+    except ModuleNotFoundError:
+        raise InvalidJob(
+            "The demo draws with matplotlib, which is not installed: pip install 'forecastle[demo]'."
+        ) from None
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, panels = plt.subplots(len(CUSTOMERS), figsize=(12, 8), layout="constrained", sharex=True)
+    for panel, (category, customer) in zip(panels, CUSTOMERS.items()):
+        number = next(index for index, one in enumerate(series) if one["cat"] == [category])
+        _draw_customer(panel, series[number], quantiles[:, number])
+        panel.set_title(f"Customer {number}, {customer}", loc="left")
+        panel.set_ylabel("Use in two hours")
+    panels[0].legend(loc="upper left", ncols=3, frameon=False)
+    figure.suptitle("Electricity use and its forecast")
+    figure.savefig(picture, dpi=120)
+    plt.close(figure)
+
+
+def _draw_customer(panel: Any, one: dict[str, Any], quantiles: Floats) -> None:
+    target, steps = one["target"], quantiles.shape[1]
+    start = datetime.fromisoformat(one["start"])
+    times = [start + STEP * index for index in range(len(target))]
+    shown, ahead = slice(-steps - STEPS_SHOWN, None), times[-steps:]
+    panel.plot(times[shown], target[shown], color="C0", linewidth=1, label="used")
+    panel.plot(ahead, quantiles[MEDIAN], color="C1", linewidth=1.4, label="median")
+    panel.fill_between(ahead, quantiles[LOWEST], quantiles[HIGHEST], color="C1", alpha=0.3, label="80 % band")
+    panel.set_ylim(0, 1.3 * max(target[shown]))
+    panel.set_xlim(times[shown][0], times[-1])
+    panel.grid(alpha=0.4)

@@ -1,0 +1,51 @@
+"""The memory that requests take while they are predicted and answered."""
+
+from algorithms.deepar.configuration import Configuration
+from algorithms.deepar.forecast import bytes_for
+from algorithms.deepar.network import Network
+from contract.errors import PayloadTooLarge
+from contract.free_memory import available_memory
+
+UNASKED_BYTES = 64 * 2**20  # what is taken without asking how much there is
+SHARE = 0.5  # of what there is, for one request
+BYTES_WRITTEN = 48  # of a number in an answer: as float32, as float64, and as text, twice while texts are put together
+
+
+def footprint(series: int, network: Network, wanted: Configuration, threads: int) -> int:
+    """Bytes that so many series take at the most, `threads` of them forecast at a time."""
+    return series * _told(wanted) * network.prediction_length * BYTES_WRITTEN + _drawn(series, network, wanted, threads)
+
+
+def fits(size: int) -> bool:
+    return size <= UNASKED_BYTES or size <= SHARE * available_memory()
+
+
+def require(series: int, network: Network, wanted: Configuration, threads: int) -> None:
+    """Raise `PayloadTooLarge`, with the number to lower, where so many series take more than there is."""
+    size = footprint(series, network, wanted, threads)
+    if fits(size):
+        return
+    numbers = {"configuration.num_samples": wanted.num_samples}
+    if _drawn(series, network, wanted, threads) < size / 2:
+        numbers = {"instances": series}
+        if "samples" in wanted.output_types:
+            numbers["configuration.num_samples"] = wanted.num_samples
+        if "quantiles" in wanted.output_types:
+            numbers["configuration.quantiles"] = len(wanted.quantiles)
+    place = max(numbers, key=numbers.__getitem__)
+    raise PayloadTooLarge(
+        f"{place}: expected no more than {SHARE * available_memory() / 1e9:.2g} GB of memory can hold, got "
+        f"{numbers[place]}: {series} series of {network.prediction_length} steps take {size / 1e9:.2g} GB with it: "
+        "ask for fewer."
+    )
+
+
+def _told(wanted: Configuration) -> int:
+    """Numbers that are answered for each step of a series."""
+    each = {"mean": 1, "quantiles": len(wanted.quantiles), "samples": wanted.num_samples}
+    return sum(each[name] for name in wanted.output_types)
+
+
+def _drawn(series: int, network: Network, wanted: Configuration, threads: int) -> int:
+    """Bytes that are held while series are forecast."""
+    return min(series, threads) * bytes_for(network, wanted.num_samples, "samples" in wanted.output_types)

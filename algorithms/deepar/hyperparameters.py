@@ -1,0 +1,92 @@
+"""The hyperparameters of DeepAR.
+
+Source: "DeepAR Hyperparameters", AWS's developer guide; `seed` is ours.
+"""
+
+import json
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from contract.hyperparameters import Hyperparameters
+from contract.typed_text import JsonList
+
+Likelihood = Literal["gaussian", "beta", "negative-binomial", "student-T", "deterministic-L1"]
+LIKELIHOODS: tuple[Likelihood, ...] = ("gaussian", "beta", "negative-binomial", "student-T", "deterministic-L1")
+
+MOST = 1_000_000  # of what the network is sized by: far beyond sense, and what an artifact may hold
+
+
+def _parsed(value: object) -> object:
+    """`"3"` is 3 and `"[2, 2]"` a list; words stay as they are."""
+    if isinstance(value, str):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value.strip()
+    return value
+
+
+def _off(value: object) -> object:
+    return None if value == "" else value
+
+
+def _in_any_case(value: object) -> object:
+    return next((name for name in LIKELIHOODS if str(value).strip().lower() == name.lower()), value)
+
+
+PositiveInteger = Annotated[int, Field(ge=1, strict=True)]
+Off = Literal["ignore", ""]
+Cardinality = Annotated[
+    Literal["auto"] | Off | Annotated[list[PositiveInteger], Field(min_length=1)], BeforeValidator(_parsed)
+]
+NumDynamicFeat = Annotated[Literal["auto"] | Off | PositiveInteger, BeforeValidator(_parsed)]
+
+
+class DeepARHyperparameters(Hyperparameters):
+    """What a job may set."""
+
+    context_length: int = Field(ge=1, le=MOST, description="Steps the network sees before it forecasts.")
+    prediction_length: int = Field(ge=1, le=MOST, description="Steps it is trained to forecast, and always forecasts.")
+    epochs: int = Field(ge=1, description="Passes over the training data, at the most.")
+    time_freq: str = Field(
+        pattern=r"^([1-9][0-9]{0,5})?(M|W|D|H|min)$",
+        description="Time from one value to the next.",
+        json_schema_extra={"must_be": "M, W, D, H or min, or a multiple such as 15min"},
+    )
+    cardinality: Cardinality = Field(
+        "auto",
+        description="Categories of each feature in `cat`; auto takes them from the data, ignore does without.",
+        json_schema_extra={"must_be": 'auto, ignore, "" or a list of positive integers such as [3, 2]'},
+    )
+    num_dynamic_feat: NumDynamicFeat = Field(
+        "auto",
+        description="Series in `dynamic_feat`; auto takes them from the data, ignore does without.",
+        json_schema_extra={"must_be": 'auto, ignore, "" or an integer of at least 1'},
+    )
+    embedding_dimension: int = Field(10, ge=1, le=MOST, description="Numbers that stand for a category.")
+    likelihood: Annotated[Likelihood, BeforeValidator(_in_any_case)] = Field(
+        "student-T", description="What a value is drawn from, given the past."
+    )
+    num_cells: int = Field(40, ge=1, le=MOST, description="LSTM cells in a layer.")
+    num_layers: int = Field(2, ge=1, le=MOST, description="LSTM layers.")
+    dropout_rate: float = Field(
+        0.10, ge=0, lt=1, description="Share of the state that a training step leaves as it was."
+    )
+    learning_rate: float = Field(0.001, gt=0, description="Adam's, at first.")
+    mini_batch_size: int = Field(128, ge=1, description="Windows in a step of training.")
+    early_stopping_patience: Annotated[PositiveInteger | None, BeforeValidator(_parsed), BeforeValidator(_off)] = Field(
+        None,
+        description="Epochs without a better loss after which training ends; the best model is then kept.",
+        json_schema_extra={"must_be": 'an integer of at least 1, or "" for none'},
+    )
+    num_eval_samples: int = Field(100, ge=1, description="Paths drawn for each series of the test channel.")
+    test_quantiles: JsonList[Annotated[float, Field(gt=0, lt=1)]] = Field(
+        [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9],
+        min_length=1,
+        description="Quantiles that the test channel is scored by.",
+        json_schema_extra={"must_be": "a list of numbers in (0, 1)"},
+    )
+    seed: int | None = Field(
+        None, ge=0, lt=2**63, description="Makes training repeatable: the same seed and data give the same model."
+    )

@@ -1,0 +1,133 @@
+"""A trained network that answers requests."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from algorithms.deepar import footprint
+from algorithms.deepar.answer import write_answer
+from algorithms.deepar.configuration import BATCH, Configuration
+from algorithms.deepar.forecast import Forecast, forecast
+from algorithms.deepar.network import Network
+from algorithms.deepar.requests import Request, decode
+from algorithms.interface import Model, Payload
+from contract.artifact import Artifact
+from contract.errors import OutOfSpace
+from contract.media_type import JSON, MediaType
+from contract.threads import in_parallel
+
+# What a series costs, as benchmarks/deepar.py has it: a multiplication of the network, and a path's step besides.
+SECONDS_PER_PRODUCT = 25e-12
+SECONDS_PER_DRAW = 180e-9
+SECONDS_PER_NUMBER = 20e-9  # written
+
+EXAMPLE_STEPS = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The forecasts of a request's series, in their order, and what of them it wants to be told."""
+
+    forecasts: tuple[Forecast, ...]
+    configuration: Configuration
+
+
+class DeepARModel(Model[Request, Prediction]):
+    """A network, and what stands between it and the wire."""
+
+    def __init__(
+        self, network: Network, *, metrics: Mapping[str, float] | None = None, batch: Configuration = BATCH
+    ) -> None:
+        self.network = network
+        self.metrics = dict(metrics or {})  # how training went
+        self.batch = batch  # the configuration of JSON Lines
+
+    @classmethod
+    def from_artifact(cls, artifact: Artifact, batch: Configuration = BATCH) -> "DeepARModel":
+        """Raises `InvalidData` where the arrays are no network."""
+        network = Network.from_artifact(artifact.parameters, artifact.arrays)
+        return cls(network, metrics=artifact.metrics, batch=batch)
+
+    def artifact(self) -> Artifact:
+        return Artifact("deepar", self.network.arrays(), self.network.parameters(), metrics=self.metrics)
+
+    def example(self) -> Payload:
+        network = self.network
+        steps = range(min(network.context_length, EXAMPLE_STEPS))
+        instance: dict[str, Any] = {"start": "2024-01-01 00:00:00", "target": [_typical(network, i) for i in steps]}
+        if network.cardinality:
+            instance["cat"] = [0] * len(network.cardinality)
+        if network.num_dynamic_feat:
+            instance["dynamic_feat"] = [[0.0] * (len(steps) + network.prediction_length)] * network.num_dynamic_feat
+        wanted = {"num_samples": 100, "output_types": ["mean", "quantiles"], "quantiles": ["0.1", "0.5", "0.9"]}
+        return Payload(orjson.dumps({"instances": [instance], "configuration": wanted}), MediaType.parse(JSON))
+
+    def decode(self, payload: Payload) -> Request:
+        return decode(payload, self.network, self.batch)
+
+    def cost(self, request: Request) -> float:
+        network, wanted = self.network, request.configuration
+        cells, steps = network.cells, network.prediction_length
+        products = sum(4 * cells * (layer.input_weight.shape[1] + cells) for layer in network.layers)
+        drawn = steps * wanted.num_samples
+        seconds = (network.context_length + drawn) * products * SECONDS_PER_PRODUCT + drawn * SECONDS_PER_DRAW
+        if "samples" in wanted.output_types:
+            seconds += drawn * SECONDS_PER_NUMBER
+        return len(request.series) * seconds
+
+    def predict(self, requests: Sequence[Request], threads: int) -> Sequence[Prediction]:
+        """Raises `OutOfSpace` where there is no memory to predict the requests together, or this one now."""
+        self._require_memory(requests, threads)
+        answers: list[Prediction | None] = [None] * len(requests)
+        # A request of many series has work for all threads; small ones are done side by side, each on one.
+        large = [index for index, request in enumerate(requests) if len(request.series) >= 2 * threads]
+        small = [index for index, request in enumerate(requests) if len(request.series) < 2 * threads]
+        if len(small) == 1:
+            large, small = large + small, []
+        for index in large:
+            answers[index] = self._predict(requests[index], threads)
+
+        def work(start: int, stop: int) -> None:
+            for index in small[start:stop]:
+                answers[index] = self._predict(requests[index], 1)
+
+        in_parallel(work, len(small), block=1, threads=threads)
+        return [answer for answer in answers if answer is not None]
+
+    def encode(self, prediction: Prediction, media_type: str) -> bytes:
+        return write_answer(prediction.forecasts, prediction.configuration, media_type)
+
+    def _predict(self, request: Request, threads: int) -> Prediction:
+        wanted = request.configuration
+        forecasts = forecast(
+            self.network,
+            request.series,
+            num_samples=wanted.num_samples,
+            quantiles=tuple(wanted.quantiles.values()) if "quantiles" in wanted.output_types else (),
+            seed=request.seed,
+            want_samples="samples" in wanted.output_types,
+            threads=threads,
+        )
+        return Prediction(tuple(forecasts), wanted)
+
+    def _require_memory(self, requests: Sequence[Request], threads: int) -> None:
+        """Each request fitted when it was read; several, or one that comes while others are answered, may not."""
+        size = sum(
+            footprint.footprint(len(request.series), self.network, request.configuration, threads)
+            for request in requests
+        )
+        if not footprint.fits(size):
+            raise OutOfSpace(f"There is too little memory now for the {size / 1e9:.2g} GB that it takes: ask again.")
+
+
+def _typical(network: Network, step: int) -> float:
+    """A value that the likelihood may have drawn, of a series that swings with the day."""
+    swing = 0.5 + 0.4 * math.sin(step * math.tau / EXAMPLE_STEPS)  # in (0, 1)
+    if network.likelihood == "beta":
+        return round(swing, 3)
+    if network.likelihood == "negative-binomial":
+        return round(10 * swing)
+    return round(100 * swing, 1)

@@ -1,0 +1,216 @@
+"""DeepAR's network as plain arrays: what an engine trains, an artifact keeps and the forecaster computes with.
+
+The network is GluonTS' DeepAR on MXNet (Salinas et al., "DeepAR: Probabilistic forecasting with autoregressive
+recurrent networks", 2020). One step of one series takes the inputs, in this order,
+
+    lags / scale            (lags,)    y[t − lag] for each lag, ascending
+    time features           (f,)       `time_features.features(time_freq)`
+    age                     (1,)       log10(2 + index in the series)
+    dynamic features        (dynamic,)
+    embeddings              (Σ dims,)  of the categories; of the constant category 0 where the model has none
+    a zero                  (1,)       where GluonTS has static real features
+    log(scale)              (1,)
+
+through `layers` LSTM layers of `cells`, with a residual connection around each but the first, and projects the last
+one's output to the parameters of the likelihood, before their links.
+
+scale is the mean of |y| over the observed values of the context, and `default_scale` where that holds none but zeros;
+under the beta likelihood, whose values lie in (0, 1) as they are, it is 1 (GluonTS: `scaling=False`). What lies before
+a series' start, and what is missing, is `value_in_support`; before the start the time, age and dynamic features are
+that value too, as in GluonTS.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, TypeGuard
+
+import numpy as np
+from numpy.typing import NDArray
+
+from algorithms.deepar.time_features import Frequency
+from contract.errors import InvalidData
+
+Floats = NDArray[np.float32]
+
+# What the rows of the projection are, before their links, for each likelihood.
+PARAMETERS: Mapping[str, tuple[str, ...]] = {
+    "gaussian": ("mu", "sigma"),
+    "beta": ("alpha", "beta"),
+    "negative-binomial": ("mu", "alpha"),
+    "student-T": ("mu", "sigma", "nu"),
+    "deterministic-L1": ("location",),
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layer:
+    """An LSTM layer. The gates lie one behind the other: input, forget, cell, output."""
+
+    input_weight: Floats  # (4·cells, inputs)
+    hidden_weight: Floats  # (4·cells, cells)
+    input_bias: Floats  # (4·cells,)
+    hidden_bias: Floats  # (4·cells,)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Network:
+    """A trained network and what it was made for."""
+
+    time_freq: str  # as SageMaker has it: "2H", "15min", "D" …
+    context_length: int
+    prediction_length: int
+    likelihood: str  # a key of PARAMETERS
+    lags: tuple[int, ...]  # ascending
+    cardinality: tuple[int, ...]  # of each categorical feature; () where the model takes none
+    num_dynamic_feat: int
+    layers: tuple[Layer, ...]
+    embeddings: tuple[Floats, ...]  # (cardinality, dimension) each; one of (1, 1) where there is no category
+    projection_weight: Floats  # (parameters, cells)
+    projection_bias: Floats  # (parameters,)
+    default_scale: float = 0.0  # the mean of |y| over the training set; below `MINIMUM_SCALE` that is taken
+
+    @property
+    def cells(self) -> int:
+        return self.projection_weight.shape[1]
+
+    @property
+    def frequency(self) -> Frequency:
+        return Frequency.parse(self.time_freq)
+
+    @property
+    def value_in_support(self) -> float:
+        """What stands for a missing value."""
+        return 0.5 if self.likelihood == "beta" else 0.0
+
+    def parameters(self) -> dict[str, Any]:
+        """What the artifact keeps as JSON."""
+        return {
+            "time_freq": self.time_freq,
+            "context_length": self.context_length,
+            "prediction_length": self.prediction_length,
+            "likelihood": self.likelihood,
+            "lags": list(self.lags),
+            "cardinality": list(self.cardinality),
+            "num_dynamic_feat": self.num_dynamic_feat,
+            "num_layers": len(self.layers),
+            "num_cells": self.cells,
+            "default_scale": self.default_scale,
+        }
+
+    def arrays(self) -> dict[str, Floats]:
+        """What the artifact keeps as arrays: `layer0_input_weight` …, `embedding0` …, `projection_weight`."""
+        arrays = {
+            f"layer{number}_{part}": getattr(layer, part)
+            for number, layer in enumerate(self.layers)
+            for part in Layer.__dataclass_fields__
+        }
+        arrays |= {f"embedding{number}": embedding for number, embedding in enumerate(self.embeddings)}
+        return arrays | {"projection_weight": self.projection_weight, "projection_bias": self.projection_bias}
+
+    @classmethod
+    def from_artifact(cls, parameters: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> "Network":
+        """The network that both make. Raises `InvalidData` where anything is missing, misshapen or not finite."""
+        numbers = {name: _count(parameters, name, least) for name, least in _LEAST.items()}
+        cells, likelihood = numbers["num_cells"], _likelihood(parameters)
+        lags, cardinality = _counts(parameters, "lags"), _counts(parameters, "cardinality")
+        if not lags or any(lag >= later for lag, later in pairwise(lags)):
+            raise InvalidData("parameters: lags: expected at least one, in ascending order.")
+        frequency = _frequency(parameters)
+        embeddings = tuple(
+            _array(arrays, f"embedding{number}", (categories, None))
+            for number, categories in enumerate(cardinality or (1,))
+        )
+        inputs = len(lags) + len(frequency.features) + numbers["num_dynamic_feat"] + _ALWAYS
+        inputs += sum(embedding.shape[1] for embedding in embeddings)
+        rows = len(PARAMETERS[likelihood])
+        return cls(
+            time_freq=parameters["time_freq"],
+            context_length=numbers["context_length"],
+            prediction_length=numbers["prediction_length"],
+            likelihood=likelihood,
+            lags=lags,
+            cardinality=cardinality,
+            num_dynamic_feat=numbers["num_dynamic_feat"],
+            layers=tuple(
+                _layer(arrays, f"layer{number}_", inputs if number == 0 else cells, cells)
+                for number in range(numbers["num_layers"])
+            ),
+            embeddings=embeddings,
+            projection_weight=_array(arrays, "projection_weight", (rows, cells)),
+            projection_bias=_array(arrays, "projection_bias", (rows,)),
+            default_scale=_default_scale(parameters),
+        )
+
+
+MINIMUM_SCALE = 1e-10  # GluonTS' `MeanScaler`
+_ALWAYS = 3  # inputs of every network: the age, the zero and log(scale)
+_LEAST = {"context_length": 1, "prediction_length": 1, "num_dynamic_feat": 0, "num_layers": 1, "num_cells": 1}
+_MOST = 1_000_000  # far beyond sense, and what sizes computed from such numbers still fit
+
+
+def _layer(arrays: Mapping[str, NDArray[Any]], prefix: str, inputs: int, cells: int) -> Layer:
+    return Layer(
+        input_weight=_array(arrays, f"{prefix}input_weight", (4 * cells, inputs)),
+        hidden_weight=_array(arrays, f"{prefix}hidden_weight", (4 * cells, cells)),
+        input_bias=_array(arrays, f"{prefix}input_bias", (4 * cells,)),
+        hidden_bias=_array(arrays, f"{prefix}hidden_bias", (4 * cells,)),
+    )
+
+
+def _array(arrays: Mapping[str, NDArray[Any]], name: str, shape: tuple[int | None, ...]) -> Floats:
+    array = arrays.get(name)
+    if array is None:
+        raise InvalidData(f"arrays: expected {name}, which is not there.")
+    fits = len(array.shape) == len(shape) and all(want in (None, got) for want, got in zip(shape, array.shape))
+    if not fits or array.size == 0 or array.dtype.kind != "f":
+        expected = " × ".join("any" if size is None else str(size) for size in shape)
+        came = " × ".join(map(str, array.shape))
+        raise InvalidData(f"arrays: {name}: expected {expected} floats, got {came or 'a single'} of {array.dtype}.")
+    with np.errstate(over="ignore"):  # too large for a float is infinite, and told below
+        floats = np.ascontiguousarray(array, np.float32)
+    if not np.isfinite(floats).all():
+        raise InvalidData(f"arrays: {name}: expected finite numbers only.")
+    return floats
+
+
+def _count(parameters: Mapping[str, Any], name: str, least: int) -> int:
+    value = parameters.get(name)
+    if not _is_count(value, least):
+        raise InvalidData(f"parameters: {name}: expected an integer in [{least}, {_MOST}], got {value!r:.40}.")
+    return value
+
+
+def _counts(parameters: Mapping[str, Any], name: str) -> tuple[int, ...]:
+    values = parameters.get(name)
+    if not isinstance(values, list | tuple) or not all(_is_count(value, 1) for value in values):
+        raise InvalidData(f"parameters: {name}: expected a list of integers in [1, {_MOST}], got {values!r:.40}.")
+    return tuple(values)
+
+
+def _is_count(value: object, least: int) -> TypeGuard[int]:
+    return type(value) is int and least <= value <= _MOST
+
+
+def _likelihood(parameters: Mapping[str, Any]) -> str:
+    value = parameters.get("likelihood")
+    if not isinstance(value, str) or value not in PARAMETERS:
+        raise InvalidData(f"parameters: likelihood: expected one of {', '.join(PARAMETERS)}, got {value!r:.40}.")
+    return value
+
+
+def _frequency(parameters: Mapping[str, Any]) -> Frequency:
+    value = parameters.get("time_freq")
+    if not isinstance(value, str):
+        raise InvalidData(f"parameters: time_freq: expected a text such as 2H, got {value!r:.40}.")
+    try:
+        return Frequency.parse(value)
+    except InvalidData as error:
+        raise error.within("parameters") from None
+
+
+def _default_scale(parameters: Mapping[str, Any]) -> float:
+    value = parameters.get("default_scale")
+    if type(value) not in (int, float) or not 0 <= value < np.inf:  # type: ignore[operator]  # the type is looked at
+        raise InvalidData(f"parameters: default_scale: expected a number that is not negative, got {value!r:.40}.")
+    return float(value)  # type: ignore[arg-type]

@@ -1,0 +1,123 @@
+"""Mean and quantiles of each step's draws."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from algorithms.deepar.network import Floats
+from algorithms.lanes import LANES, SIZES, bits_of, floats_of, fma, load, maximum, minimum, spread, store
+from algorithms.simd import memory
+from contract.compiled import kernel
+
+_BINS = 512
+_REACH = 4.0  # mean absolute deviations on both sides that the bins take up; the outermost take all beyond
+_SIZE = SIZES[2]
+_LANES = 2 * LANES  # at once: the draws of a step are a multiple
+_INTEGERS = 2.0**23  # added to a number in [0, 2²³) it leaves the nearest integer in the last bits
+
+
+@kernel
+def summarise(
+    expected: Floats, draws: Floats, levels: NDArray[np.float64], first: int, stop: int, mean: Floats, quantiles: Floats
+) -> None:
+    """The mean and the quantiles of steps [first, stop).
+
+    A quantile lies between two of the sorted draws, by linear interpolation (Hyndman and Fan's type 7, numpy's own).
+    The draws are cast into bins, and only the bins that hold a quantile are sorted.
+
+    Parameters
+    ----------
+    expected : (T, lanes), means of the distributions that were drawn from.
+    draws : (T, draws, lanes).
+    levels : (Q,), in [0, 1].
+    mean, quantiles : (T,) and (Q, T), written.
+    """
+    count = draws.shape[1] * draws.shape[2]
+    bins, ordered = np.empty(count, np.int32), np.empty(count, np.float32)
+    ends = np.empty(_BINS + 1, np.int32)
+    for step in range(first, stop):
+        total = 0.0
+        for lane in range(expected.shape[1]):
+            total += expected[step, lane]
+        mean[step] = total / expected.shape[1]
+        if len(levels) > 0:
+            values = draws[step].reshape(count)
+            _cast(values, float(mean[step]), bins)
+            _order_by_bin(values, bins, ends, ordered)
+            for number in range(len(levels)):
+                quantiles[number, step] = _quantile(ordered, ends, levels[number])
+
+
+@kernel
+def _cast(values: Floats, centre: float, bins: NDArray[np.int32]) -> None:
+    """Give each value its bin, so that a larger value never has a lower one."""
+    source, target = memory(values), memory(bins.view(np.float32))
+    deviations = spread(np.float32(0), _SIZE)
+    for at in range(0, len(values), _LANES):
+        distance = load(source, at, _SIZE) - centre
+        deviations = deviations + maximum(distance, 0.0 - distance)
+    sums = np.empty(_LANES, np.float32)
+    store(memory(sums), 0, deviations)
+    reach = np.float32(_REACH) * sums.sum() / np.float32(len(values))
+    per_unit = np.float32(_BINS) / (np.float32(2.0) * reach)
+    for at in range(0, len(values), _LANES):
+        place = fma(load(source, at, _SIZE) - centre, per_unit, np.float32(_BINS / 2))
+        place = minimum(maximum(place, 0.0), np.float32(_BINS - 1))
+        store(target, at, floats_of(bits_of(place + _INTEGERS) ^ 0x4B000000))
+
+
+@kernel
+def _order_by_bin(values: Floats, bins: NDArray[np.int32], ends: NDArray[np.int32], ordered: Floats) -> None:
+    """Put the values of a bin side by side; `ends` says where each bin ends, behind a first 0."""
+    ends[:] = 0
+    source, bin_of, end, target = memory(values), memory(bins), memory(ends), memory(ordered)
+    for index in range(len(bins)):
+        end[bin_of[index] + 1] += 1
+    start = 0
+    for number in range(1, len(ends)):
+        size = end[number]
+        end[number] = start
+        start += size
+    for index in range(len(bins)):
+        place = end[bin_of[index] + 1]
+        target[place] = source[index]
+        end[bin_of[index] + 1] = place + 1
+
+
+@kernel
+def _quantile(ordered: Floats, ends: NDArray[np.int32], level: float) -> float:
+    rank = level * (len(ordered) - 1)
+    below = int(rank)
+    lower = _at_rank(ordered, ends, below)
+    if below == rank:
+        return lower
+    return lower + (rank - below) * (_at_rank(ordered, ends, below + 1) - lower)
+
+
+@kernel
+def _at_rank(ordered: Floats, ends: NDArray[np.int32], rank: int) -> float:
+    """The value of a rank, from 0 on; its bin is sorted for it."""
+    low, high = 0, _BINS  # the bin's number lies in [low, high)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if ends[middle] <= rank:
+            low = middle
+        else:
+            high = middle
+    _sort(ordered, ends[low], ends[low + 1])
+    return float(ordered[rank])
+
+
+@kernel
+def _sort(values: Floats, first: int, stop: int) -> None:
+    """Shell's sort: bins are small, and many of them sorted already."""
+    gap = 1
+    while gap < (stop - first) // 3:
+        gap = 3 * gap + 1
+    while gap > 0:
+        for index in range(first + gap, stop):
+            value, place = values[index], index
+            while place >= first + gap and values[place - gap] > value:
+                values[place] = values[place - gap]
+                place -= gap
+            values[place] = value
+        gap //= 3

@@ -1,0 +1,261 @@
+"""DeepAR beside its peers: GluonTS' predictors on MXNet and on PyTorch, gluonts.shell and GluonTS' own training loop.
+
+    python -m benchmarks.deepar [--json] [--runs 5] [--only one,many,torch,http,shell,threads,error,memory,train]
+
+Needs the extra `deepar`, and what `shell` and `torch` name where they are missing. Medians of several runs, theirs and
+ours in turn, one thread; two-hour steps, context = prediction = 84, 2 × 40 cells, student-T, 100 paths and nine
+quantiles; series of 1,000 steps of a real customer. The weights are the same on both sides, but for PyTorch, whose
+network is another. Ratios above 1 say how many times faster ours is, but for those called `…_over_…`, which are
+quotients of what the two columns say.
+"""
+
+import argparse
+import functools
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from algorithms.deepar.forecast import forecast
+from algorithms.deepar.model import DeepARModel
+from algorithms.deepar.network import Network
+from algorithms.deepar.series import Series
+from benchmarks import gluonts_mxnet
+from benchmarks.gluonts_mxnet import Asked
+from benchmarks.real_series import ELECTRICITY_START, electricity
+from benchmarks.server import Client, gluonts_shell, served
+from benchmarks.timing import in_turn
+from contract.artifact import write_artifact
+
+LEVELS = [tenth / 10 for tenth in range(1, 10)]
+SAMPLES, LENGTH, SERIES = 100, 1_000, 64
+ASKED = Asked(freq="2H", context_length=84, prediction_length=84, epochs=3)
+JSON = "application/json"
+Row = tuple[str, str, float, float, float]  # key, what, ours, theirs, ratio
+
+TARGETS = {
+    "one_series_vs_mxnet": 90.0,
+    "64_series_vs_mxnet": 14.0,
+    "one_series_vs_torch": 20.0,
+    "http_one_series_over_in_process": 1.5,
+    "http_64_series_vs_shell": 12.0,
+    "one_thread_over_two_64_series": 1.8,
+    "p10_error_over_mxnet": 0.25,
+    "p90_error_over_mxnet": 0.25,
+    "memory_over_mxnet": 0.6,
+    "train_vs_mxnet": 1.1,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="one line for programs")
+    parser.add_argument("--runs", type=int, default=5, help="counted runs of each")
+    parser.add_argument("--only", default=",".join(PARTS), help="the parts to run")
+    arguments = parser.parse_args()
+    os.environ |= {"OMP_NUM_THREADS": "1", "MXNET_OMP_MAX_THREADS": "1"}  # read as MXNet is imported
+    rows: list[Row] = []
+    with threadpool_limits(1):
+        for part in arguments.only.split(","):
+            for row in PARTS[part](arguments.runs):
+                rows.append(row)
+                if not arguments.json:
+                    print(table_line(row), flush=True)
+    if arguments.json:
+        print(json.dumps({"ratios": {key: round(ratio, 3) for key, _, _, _, ratio in rows}}))
+
+
+def table_line(row: Row) -> str:
+    key, what, ours, theirs, ratio = row
+    target = f"{TARGETS[key]:8.2f}" if key in TARGETS else " " * 8
+    return f"{key:34} {ours:14,.4g} {theirs:14,.4g} {ratio:9.3g} {target}  {what}"
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """One network in two hands."""
+
+    predictor: Any  # GluonTS' own
+    network: Network
+    seconds: Sequence[float]  # of each epoch of GluonTS' training
+
+
+@functools.cache
+def trained() -> Trained:
+    predictor, seconds = gluonts_mxnet.train(customers(), ASKED)
+    return Trained(predictor, gluonts_mxnet.network_of(predictor, ASKED), seconds)
+
+
+@functools.cache
+def customers() -> tuple[Series, ...]:
+    """Stretches of the real customer, each 1,000 steps long and a while after the one before."""
+    load = electricity().astype(np.float32)
+    start, shift = np.datetime64(ELECTRICITY_START.replace(" ", "T"), "s"), (len(load) - LENGTH) // SERIES
+    return tuple(
+        Series(start + np.timedelta64(7200 * first, "s"), load[first : first + LENGTH])
+        for first in range(0, SERIES * shift, shift)
+    )
+
+
+def ours(series: Sequence[Series], threads: int = 1, samples: bool = True) -> None:
+    network = trained().network
+    forecast(network, series, num_samples=SAMPLES, quantiles=LEVELS, seed=0, want_samples=samples, threads=threads)
+
+
+def theirs(series: Sequence[Series]) -> None:
+    gluonts_mxnet.predict(trained().predictor, series, ASKED.freq, SAMPLES, LEVELS)
+
+
+def one_rows(runs: int) -> Iterator[Row]:
+    one = customers()[:1]
+    pair = in_turn(lambda: ours(one), lambda: theirs(one), runs)
+    yield "one_series_vs_mxnet", "ms", 1e3 * pair.ours, 1e3 * pair.theirs, pair.ratio
+
+
+def many_rows(runs: int) -> Iterator[Row]:
+    each = 1e3 / SERIES
+    pair = in_turn(lambda: ours(customers()), lambda: theirs(customers()), min(runs, 3))
+    yield f"{SERIES}_series_vs_mxnet", "ms a series", each * pair.ours, each * pair.theirs, pair.ratio
+
+
+def torch_rows(runs: int) -> Iterator[Row]:
+    if missing := absent("torch", "lightning"):
+        tell_missing("one_series_vs_torch", missing, "pip install torch==2.13.0 lightning==2.6.6")
+        return
+    from benchmarks import gluonts_torch
+
+    one, predictor = customers()[:1], gluonts_torch.predictor(ASKED)
+
+    def peer() -> None:
+        gluonts_mxnet.predict(predictor, one, ASKED.freq, SAMPLES, LEVELS)
+
+    pair = in_turn(lambda: ours(one), peer, runs)
+    yield "one_series_vs_torch", "ms", 1e3 * pair.ours, 1e3 * pair.theirs, pair.ratio
+
+
+def http_rows(runs: int) -> Iterator[Row]:
+    one = customers()[:1]
+    with tempfile.TemporaryDirectory() as folder:
+        write_artifact(Path(folder), DeepARModel(trained().network).artifact())
+        with served(Path(folder), threads=1) as (_, port, _):
+            client, body = Client(port), request(one)
+            pair = in_turn(lambda: ours(one, samples=False), lambda: ask(client, body), 10 * runs)
+    what = "ms: in process, over HTTP with JSON both ways"
+    yield "http_one_series_over_in_process", what, 1e3 * pair.ours, 1e3 * pair.theirs, pair.ratio
+
+
+def shell_rows(runs: int) -> Iterator[Row]:
+    if missing := absent("flask", "waitress"):
+        tell_missing(f"http_{SERIES}_series_vs_shell", missing, "pip install 'gluonts[shell]'")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        write_artifact(Path(folder, "ours"), DeepARModel(trained().network).artifact())
+        gluonts_mxnet.save(trained().predictor, Path(folder, "theirs"))
+        own, peer = served(Path(folder, "ours"), threads=1), gluonts_shell(Path(folder, "theirs"))
+        with own as (_, port, _), peer as (_, shell_port, _):
+            client, shell, body = Client(port), Client(shell_port), request(customers())
+            pair = in_turn(lambda: ask(client, body), lambda: ask(shell, body), min(runs, 3))
+    each = 1e3 / SERIES
+    yield f"http_{SERIES}_series_vs_shell", "ms a series", each * pair.ours, each * pair.theirs, pair.ratio
+
+
+def thread_rows(runs: int) -> Iterator[Row]:
+    pair = in_turn(lambda: ours(customers(), threads=2), lambda: ours(customers()), runs)
+    each = 1e3 / SERIES
+    yield f"one_thread_over_two_{SERIES}_series", "ms a series", each * pair.ours, each * pair.theirs, pair.ratio
+
+
+def error_rows(runs: int) -> Iterator[Row]:
+    """Root mean square, over steps and repetitions, of the error of a quantile, as a share of the 80 % band."""
+    network, one, levels, repetitions = trained().network, customers()[:1], [0.1, 0.9], 5 * runs
+    (exact,) = forecast(network, one, num_samples=100_000, quantiles=levels, seed=2**40, threads=2)
+    band = exact.quantiles[1] - exact.quantiles[0]
+    mine, other = [], []
+    for seed in range(repetitions):
+        (found,) = forecast(network, one, num_samples=SAMPLES, quantiles=levels, seed=seed, threads=1)
+        mine.append(found.quantiles)
+        other.append(gluonts_mxnet.predict(trained().predictor, one, ASKED.freq, SAMPLES, levels)[0][1])
+    errors = [np.sqrt((((np.stack(found) - exact.quantiles) / band) ** 2).mean(axis=(0, 2))) for found in (mine, other)]
+    for name, own, peer in zip(("p10", "p90"), *errors):
+        yield f"{name}_error_over_mxnet", "RMSE over the 80 % band, 100 paths", own, peer, own / peer
+
+
+def memory_rows(runs: int) -> Iterator[Row]:  # noqa: ARG001
+    with tempfile.TemporaryDirectory() as folder:
+        write_artifact(Path(folder, "ours"), DeepARModel(trained().network).artifact())
+        gluonts_mxnet.save(trained().predictor, Path(folder, "theirs"))
+        with served(Path(folder, "ours"), threads=1) as (process, port, _):
+            client, body = Client(port), request(customers()[:1])
+            for _ in range(1_000):
+                ask(client, body)
+            status = Path(f"/proc/{process.pid}/status").read_text()
+        resident = int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS"))) / 1024
+        command = [sys.executable, "-m", "benchmarks.gluonts_mxnet", "memory", str(Path(folder, "theirs"))]
+        told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    peer = float(told.split()[-1])
+    yield "memory_over_mxnet", "MiB: ours after 1,000 requests, theirs after 20", resident, peer, resident / peer
+
+
+def train_rows(runs: int) -> Iterator[Row]:
+    """Windows a second, the first epoch of each left out."""
+    from benchmarks.engine_speed import seconds_of_epochs
+
+    windows = ASKED.batch_size * ASKED.batches_per_epoch
+    rates = []
+    for _ in range(min(runs, 3)):
+        own, counts = seconds_of_epochs(customers(), ASKED)
+        _, peer = gluonts_mxnet.train(customers(), ASKED)
+        rates.append((sum(counts[1:]) / sum(own[1:]), windows * len(peer[1:]) / sum(peer[1:])))
+    mine, other = np.median(rates, axis=0)
+    yield "train_vs_mxnet", "windows a second", mine, other, float(np.median([own / peer for own, peer in rates]))
+
+
+def request(series: Sequence[Series]) -> bytes:
+    instances = [
+        {"start": str(one.start).replace("T", " "), "target": np.round(one.target, 3).tolist()} for one in series
+    ]
+    configuration = {
+        "num_samples": SAMPLES,
+        "output_types": ["mean", "quantiles"],
+        "quantiles": [str(level) for level in LEVELS],
+        "freq": ASKED.freq,  # gluonts.shell wants to be told
+    }
+    return json.dumps({"instances": instances, "configuration": configuration}).encode()
+
+
+def ask(client: Client, body: bytes) -> None:
+    status, answer = client.request("POST /invocations", body, JSON)
+    assert status == 200, answer[:200]
+
+
+def absent(*modules: str) -> list[str]:
+    return [name for name in modules if importlib.util.find_spec(name) is None]
+
+
+def tell_missing(key: str, missing: Sequence[str], remedy: str) -> None:
+    print(f"{key}: left out, as {' and '.join(missing)} cannot be imported: {remedy}", file=sys.stderr)
+
+
+PARTS: dict[str, Callable[[int], Iterator[Row]]] = {
+    "one": one_rows,
+    "many": many_rows,
+    "torch": torch_rows,
+    "http": http_rows,
+    "shell": shell_rows,
+    "threads": thread_rows,
+    "error": error_rows,
+    "memory": memory_rows,
+    "train": train_rows,
+}
+
+if __name__ == "__main__":
+    main()

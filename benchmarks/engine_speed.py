@@ -1,0 +1,74 @@
+"""How long our engine takes for an epoch."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from algorithms.deepar.engine import Settings, Trained, train
+from algorithms.deepar.series import Series
+from benchmarks.gluonts_mxnet import Asked
+
+
+def settings_of(asked: Asked, series: Sequence[Series], seed: int = 0) -> Settings:
+    """What a job with the hyperparameters' defaults, and these, would train with."""
+    values = np.concatenate([one.target for one in series])
+    return Settings(
+        time_freq=asked.freq,
+        context_length=asked.context_length,
+        prediction_length=asked.prediction_length,
+        likelihood="student-T",
+        cardinality=(),
+        num_dynamic_feat=0,
+        embedding_dimension=10,
+        num_cells=asked.cells,
+        num_layers=2,
+        dropout_rate=0.1,
+        learning_rate=asked.learning_rate,
+        mini_batch_size=asked.batch_size,
+        epochs=asked.epochs,
+        early_stopping_patience=None,
+        seed=seed,
+        default_scale=float(np.nanmean(np.abs(values), dtype=np.float64)),
+    )
+
+
+def seconds_of_epochs(series: Sequence[Series], asked: Asked) -> tuple[list[float], list[int]]:
+    """Seconds and windows of each epoch."""
+    clock = Clock()
+    train(series, settings_of(asked, series), clock, lambda: False)
+    return np.diff(clock.ends).tolist(), clock.windows
+
+
+def trained_quietly(series: Sequence[Series], asked: Asked, seed: int) -> Trained:
+    """The best epoch's network, as GluonTS keeps it; training never ends early."""
+    settings = replace(settings_of(asked, series, seed), early_stopping_patience=asked.epochs)
+    return train(series, settings, Clock(), lambda: False)
+
+
+class Clock:
+    """An `engine.Watcher` that looks at the clock."""
+
+    def __init__(self) -> None:
+        self.ends: list[float] = []
+        self.windows: list[int] = []
+
+    def ready(self, epoch: int) -> None:
+        del epoch
+        self.ends.append(time.perf_counter())
+
+    def notice(self, sentence: str) -> None:
+        del sentence
+
+    def batch(self, epoch: int, batch: int, losses: NDArray[np.float32]) -> None:
+        del epoch, batch, losses
+
+    def epoch(self, epoch: int, loss: float, windows: int, improved: bool) -> None:
+        del epoch, loss, improved
+        self.ends.append(time.perf_counter())
+        self.windows.append(windows)
+
+    def halted(self, best: int) -> None:
+        del best

@@ -1,0 +1,36 @@
+"""Real series: a customer of the electricity data, and those of the M4 competition that are hourly.
+
+They lie in `shared/data` beside the checkout, and are no part of it.
+"""
+
+import csv
+import gzip
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+FOLDER = Path(__file__).resolve().parents[2] / "shared" / "data"
+ELECTRICITY_START, M4_START = "2011-01-01 00:00:00", "2015-07-01 12:00:00"  # M4's own are not told: any will do
+
+Floats = NDArray[np.float64]
+
+
+def electricity() -> Floats:
+    """Mean load of customer MT_200 in kW, every two hours for four years, (17532,)."""
+    hourly = np.loadtxt(FOLDER / "ld2011_mt200_hourly.csv", delimiter=",", skiprows=1, usecols=2)
+    whole = len(hourly) // 2 * 2
+    return np.asarray(hourly[:whole].reshape(-1, 2).mean(axis=1))
+
+
+def m4_hourly() -> tuple[list[Floats], Floats]:
+    """The 414 series that M4 gave, each of its own length, and what came next, (414, 48)."""
+    given = _rows("m4_hourly_train.csv.gz")
+    return given, np.stack(_rows("m4_hourly_test.csv.gz"))
+
+
+def _rows(name: str) -> list[Floats]:
+    with gzip.open(FOLDER / name, "rt", newline="") as file:
+        rows = csv.reader(file)
+        next(rows)
+        return [np.array([float(field) for field in row[1:] if field]) for row in rows]

@@ -1,0 +1,56 @@
+"""Networks with random weights."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from algorithms.deepar.network import PARAMETERS, Floats, Layer, Network
+from algorithms.deepar.time_features import Frequency
+
+
+def random_network(
+    likelihood: str = "student-T",
+    *,
+    time_freq: str = "2H",
+    context_length: int = 10,
+    prediction_length: int = 8,
+    cells: int = 6,
+    layers: int = 2,
+    lags: Sequence[int] = (1, 2, 3, 5, 8, 13),
+    cardinality: Sequence[int] = (),
+    num_dynamic_feat: int = 0,
+    default_scale: float = 0.0,
+    seed: int = 0,
+) -> Network:
+    generator = np.random.default_rng(seed)
+
+    def weights(*shape: int) -> Floats:
+        return generator.uniform(-1, 1, shape).astype(np.float32) * np.float32(1.5 / np.sqrt(cells))
+
+    embeddings = tuple(weights(categories, 2 + number) for number, categories in enumerate(cardinality))
+    embeddings = embeddings or (weights(1, 1),)
+    inputs = len(lags) + len(Frequency.parse(time_freq).features) + num_dynamic_feat + 3
+    inputs += sum(embedding.shape[1] for embedding in embeddings)
+    parameters = len(PARAMETERS[likelihood])
+    return Network(
+        time_freq=time_freq,
+        context_length=context_length,
+        prediction_length=prediction_length,
+        likelihood=likelihood,
+        lags=tuple(lags),
+        cardinality=tuple(cardinality),
+        num_dynamic_feat=num_dynamic_feat,
+        layers=tuple(
+            Layer(
+                weights(4 * cells, inputs if layer == 0 else cells),
+                weights(4 * cells, cells),
+                weights(4 * cells),
+                weights(4 * cells),
+            )
+            for layer in range(layers)
+        ),
+        embeddings=embeddings,
+        projection_weight=weights(parameters, cells),
+        projection_bias=weights(parameters),
+        default_scale=default_scale,
+    )

@@ -1,0 +1,311 @@
+"""Reading a channel's series."""
+
+import gzip
+import json
+import os
+import threading
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from algorithms.deepar.dataset import Dataset, Wish, read_dataset, statistics
+from algorithms.deepar.series import Series
+from contract.channel import Channel
+from contract.errors import InvalidData, Stopped, UnsupportedMediaType, UserError
+from contract.media_type import MediaType
+
+START = "2009-11-01 00:00:00"
+AUTO = Wish()
+
+
+def record(**members: Any) -> dict[str, Any]:
+    return {"start": START, "target": [1.0, 2.0, 3.0]} | members
+
+
+def lines(*records: Any) -> bytes:
+    return b"".join(json.dumps(each).encode() + b"\n" for each in records)
+
+
+def read(
+    folder: Path,
+    wish: Wish = AUTO,
+    likelihood: str = "student-T",
+    content_type: str | None = None,
+    free: int | None = None,
+) -> Dataset:
+    kind = MediaType.parse(content_type) if content_type else None
+    return read_dataset(Channel("train", folder, kind), wish, likelihood, free=free)
+
+
+def of_lines(tmp_path: Path, *records: Any, wish: Wish = AUTO, likelihood: str = "student-T") -> Dataset:
+    (tmp_path / "a.json").write_bytes(lines(*records))
+    return read(tmp_path, wish, likelihood)
+
+
+def fault(tmp_path: Path, *records: Any, wish: Wish = AUTO, likelihood: str = "student-T") -> str:
+    with pytest.raises(UserError) as caught:
+        of_lines(tmp_path, *records, wish=wish, likelihood=likelihood)
+    return caught.value.sentence
+
+
+def test_a_json_line_is_a_series(tmp_path: Path) -> None:
+    data = of_lines(tmp_path, record(cat=[1, 0], dynamic_feat=[[0.5, 1, 2], [3, 4, 5]], item="ignored"))
+    (series,) = data.series
+    assert series.start == np.datetime64("2009-11-01T00:00:00", "s")
+    assert series.target.dtype == np.float32
+    assert series.target.tolist() == [1, 2, 3]
+    assert series.cat == (1, 0)
+    assert series.dynamic_feat is not None
+    assert series.dynamic_feat.tolist() == [[0.5, 1, 2], [3, 4, 5]]
+    assert data.cardinality == (2, 1)
+    assert data.num_dynamic_feat == 2
+    assert data.file == tmp_path / "a.json"
+
+
+@pytest.mark.parametrize("target", ["[1, null, 3]", '[1, "NaN", 3]', "[1, NaN, 3]"])
+def test_a_value_may_be_missing_in_three_ways(tmp_path: Path, target: str) -> None:
+    (tmp_path / "a.jsonl").write_text(f'{{"start": "{START}", "target": {target}}}\n')
+    assert np.array_equal(read(tmp_path).series[0].target, [1, np.nan, 3], equal_nan=True)
+
+
+@pytest.mark.parametrize("start", ["2009-11-01", "2009-11-01T00:00:00", "2009-11-01 00:00", " 2009-11-01 00:00:00.5 "])
+def test_a_start_may_be_written_shorter(tmp_path: Path, start: str) -> None:
+    assert of_lines(tmp_path, record(start=start)).series[0].start == np.datetime64("2009-11-01T00:00:00", "s")
+
+
+def test_a_bare_category_is_a_list_of_one(tmp_path: Path) -> None:
+    data = of_lines(tmp_path, record(cat=4), record(cat=[2]))
+    assert [each.cat for each in data.series] == [(4,), (2,)]
+    assert data.cardinality == (5,)
+
+
+def test_an_empty_target_and_blank_lines_are_no_fault(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_bytes(b"\xef\xbb\xbf" + lines(record(target=[])) + b"\n  \n" + lines(record()))
+    assert [len(each.target) for each in read(tmp_path).series] == [0, 3]
+
+
+def test_what_is_not_wished_for_is_not_looked_at(tmp_path: Path) -> None:
+    data = of_lines(tmp_path, record(cat="x", dynamic_feat="y"), record(), wish=Wish((), 0))
+    assert (data.cardinality, data.num_dynamic_feat) == ((), 0)
+    assert data.series[0].cat == ()
+    assert data.series[0].dynamic_feat is None
+
+
+def test_what_the_first_record_lacks_is_not_read(tmp_path: Path) -> None:
+    data = of_lines(tmp_path, record(), record(cat=[1], dynamic_feat=[[1, 2, 3]]))
+    assert (data.cardinality, data.num_dynamic_feat) == ((), 0)
+
+
+def test_zipped_files_and_folders_are_read_in_the_order_of_their_names(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "c.json.gz").write_bytes(gzip.compress(lines(record(target=[2]))))
+    (tmp_path / "a.jsonl").write_bytes(lines(record(target=[1])))
+    (tmp_path / "_SUCCESS").touch()
+    assert [each.target[0] for each in read(tmp_path).series] == [1, 2]
+
+
+def test_the_content_type_tells_where_the_extension_does_not(tmp_path: Path) -> None:
+    (tmp_path / "part-0").write_bytes(lines(record()))
+    assert len(read(tmp_path, content_type="application/jsonlines").series) == 1
+    with pytest.raises(UnsupportedMediaType, match=r"^train.*/part-0: expected \.json, \.jsonl or \.parquet, or a Con"):
+        read_dataset(Channel("train", tmp_path), AUTO, "student-T")
+
+
+def test_a_fifo_is_read_once(tmp_path: Path) -> None:
+    path = tmp_path / "train_0"
+    os.mkfifo(path)
+    writer = threading.Thread(target=path.write_bytes, args=(lines(record(), record()),))
+    writer.start()
+    data = read_dataset(Channel("train", path, pipe=True), AUTO, "student-T")
+    writer.join()
+    assert len(data.series) == 2
+
+
+def test_parquet_is_read_like_json(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow", reason="pyarrow, which reads Parquet, is not installed")
+    from pyarrow import parquet
+
+    times = [datetime(2009, 11, 1), datetime(2010, 11, 1)]
+    table = {
+        "start": pyarrow.array(times, pyarrow.timestamp("ns")),
+        "target": [[1.0, None, float("nan")], [4.0]],
+        "cat": [[0], [2]],
+        "dynamic_feat": [[[1.0, 2.0, 3.0]], [[4.0]]],
+        "item": ["x", "y"],
+    }
+    parquet.write_table(pyarrow.table(table), tmp_path / "a.parquet", compression="snappy")
+    data = read(tmp_path)
+    assert np.array_equal(data.series[0].target, [1, np.nan, np.nan], equal_nan=True)
+    assert [each.start for each in data.series] == [np.datetime64(time, "s") for time in times]
+    assert data.cardinality == (3,)
+    first = data.series[0].dynamic_feat
+    assert first is not None
+    assert first.tolist() == [[1, 2, 3]]
+    strings = pyarrow.table({"start": [START], "target": [[1, 2]], "cat": [1]})
+    parquet.write_table(strings, tmp_path / "a.parquet", compression="gzip")
+    assert read(tmp_path).series[0].target.tolist() == [1, 2]
+    assert read(tmp_path).cardinality == (2,)
+    parquet.write_table(pyarrow.table({"start": [START, START], "target": [[1.0], ["x"][:0]]}), tmp_path / "a.parquet")
+    assert len(read(tmp_path).series[1].target) == 0
+
+
+def test_a_fault_in_parquet_has_its_row(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow", reason="pyarrow, which reads Parquet, is not installed")
+    from pyarrow import parquet
+
+    folder = tmp_path / "train"
+    folder.mkdir()
+    parquet.write_table(pyarrow.table({"start": [START, None], "target": [[1.0], [2.0]]}), folder / "a.parquet")
+    with pytest.raises(InvalidData, match=r'^train/a\.parquet, row 2: expected "start", which is missing\.$'):
+        read(folder)
+    (folder / "a.parquet").write_bytes(b"PAR1 is not enough")
+    with pytest.raises(InvalidData, match=r"^train/a\.parquet: expected Parquet \("):
+        read(folder)
+
+
+@pytest.mark.parametrize(
+    ("odd", "sentence"),
+    [
+        ([1], "expected an object, got a list."),
+        ({"target": [1.0]}, 'expected "start", which is missing.'),
+        ({"start": START}, 'expected "target", which is missing.'),
+        (record(start="yesterday"), 'start: expected a timestamp such as "2009-11-01 00:00:00", got "yesterday".'),
+        (record(start=7), 'start: expected a timestamp such as "2009-11-01 00:00:00", got 7.'),
+        (
+            record(start="2009-11-01 00:00:00+01:00"),
+            'start: expected a timestamp without a time zone, such as "2009-11-01 00:00:00", '
+            'got "2009-11-01 00:00:00+01:00".',
+        ),
+        (record(target=5), 'target: expected a list, each a number, null or "NaN", got 5.'),
+        (record(target=[1, "abc"]), 'target[1]: expected a number, null or "NaN", got "abc".'),
+        (record(target=[1, True]), 'target[1]: expected a number, null or "NaN", got true.'),
+        (record(target=[[1]]), 'target[0]: expected a number, null or "NaN", got a list.'),
+        (record(target=[1, 1e39]), "target[1]: expected a number that float32 holds, got 1e+39."),
+        (record(cat=[-1]), "cat[0]: expected an integer of at least 0, got -1."),
+        (record(cat=["a"]), 'cat[0]: expected an integer of at least 0, got "a".'),
+        (record(cat=1.5), "cat: expected an integer of at least 0, got 1.5."),
+        (record(cat=[0, 1]), "cat: expected a category, as everywhere, got 2."),
+        (record(dynamic_feat=7), "dynamic_feat: expected 1 list of 3 values, as many as target has, got 7."),
+        (record(dynamic_feat=[]), "dynamic_feat: expected 1 list of 3 values, as many as target has, got 0 lists."),
+        (
+            record(dynamic_feat=[[1, 2]]),
+            "dynamic_feat[0]: expected 3 values, as many as target has, got 2.",
+        ),
+        (record(dynamic_feat=[[1, None, 3]]), "dynamic_feat[0][1]: expected a number, got null."),
+    ],
+)
+def test_a_fault_has_file_line_and_member(tmp_path: Path, odd: Any, sentence: str) -> None:
+    whole = {"cat": [0], "dynamic_feat": [[1, 2, 3]]}
+    folder = tmp_path / "train"
+    folder.mkdir()
+    if isinstance(odd, dict):
+        odd = whole | odd
+    assert fault(folder, record(**whole), odd) == f"train/a.json, line 2: {sentence}"
+
+
+def test_a_field_of_the_first_record_is_required_of_the_others(tmp_path: Path) -> None:
+    assert fault(tmp_path, record(cat=[0, 1]), record()).endswith(
+        'line 2: expected "cat", 2 categories, as in the first record, which is missing.'
+    )
+    assert fault(tmp_path, record(dynamic_feat=[[1, 2, 3]]), record()).endswith(
+        'line 2: expected "dynamic_feat", 1 list of 3 values, as many as target has, which is missing.'
+    )
+
+
+def test_a_given_cardinality_is_held_to(tmp_path: Path) -> None:
+    wish = Wish((2, 3), 1)
+    good = record(cat=[1, 2], dynamic_feat=[[1, 2, 3]])
+    assert of_lines(tmp_path, good, wish=wish).cardinality == (2, 3)
+    assert fault(tmp_path, good, good | {"cat": [2, 0]}, wish=wish).endswith(
+        "line 2: cat[0]: expected an integer in [0, 2), its cardinality, got 2."
+    )
+    assert "cat: expected 2 categories, as everywhere, got 1." in fault(tmp_path, good | {"cat": [0]}, wish=wish)
+
+
+@pytest.mark.parametrize("value", ["-0.1", "1.5"])
+def test_beta_wants_values_between_0_and_1(tmp_path: Path, value: str) -> None:
+    good = record(target=[0, 0.5, 1, None])
+    assert of_lines(tmp_path, good, likelihood="beta").series[0].target[2] == 1
+    assert fault(tmp_path, record(target=[0.5, float(value)]), likelihood="beta").endswith(
+        f"line 1: target[1]: expected a number in [0, 1], as the likelihood is beta, got {value}."
+    )
+
+
+def test_negative_binomial_wants_no_negative_values(tmp_path: Path) -> None:
+    assert fault(tmp_path, record(target=[3, -1]), likelihood="negative-binomial").endswith(
+        "target[1]: expected a number that is not negative, as the likelihood is negative-binomial, got -1."
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b'{"start": 1,}\n', "train/a.json, line 1, column 13: expected valid JSON, got '}' ("),
+        (b'{"start":\n', "train/a.json, line 1, column "),
+        (b'{"start": "\xff"}\n', "train/a.json, line 1, byte 11: expected text in UTF-8, got another encoding."),
+        (b"", "Channel train: expected time series, got none."),
+    ],
+)
+def test_what_is_no_json_is_refused_with_its_place(tmp_path: Path, content: bytes, sentence: str) -> None:
+    folder = tmp_path / "train"
+    folder.mkdir()
+    (folder / "a.json").write_bytes(content)
+    with pytest.raises(InvalidData) as caught:
+        read(folder)
+    assert caught.value.sentence.startswith(sentence)
+
+
+def test_a_broken_gzip_file_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "train"
+    folder.mkdir()
+    (folder / "a.json.gz").write_bytes(gzip.compress(lines(*[record(target=list(range(999)))] * 99))[:-40])
+    with pytest.raises(InvalidData, match=r"^train/a\.json\.gz: the gzip stream is broken \("):
+        read(folder)
+
+
+def test_a_set_of_series_that_half_of_the_memory_does_not_hold_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "train"
+    folder.mkdir()
+    (folder / "a.json").write_bytes(lines(*[record(target=[1] * 1000)] * 50))
+    with pytest.raises(InvalidData) as caught:
+        read(folder, free=2_000_000)
+    assert caught.value.sentence == (
+        "train/a.json, line 25: expected series that half of the free memory holds, 1000000 bytes, got more: "
+        "take a machine with more memory, or fewer series."
+    )
+
+
+def test_a_line_that_would_fill_the_memory_is_not_read_to_its_end(tmp_path: Path) -> None:
+    folder = tmp_path / "train"
+    folder.mkdir()
+    (folder / "a.json").write_bytes(lines(record(target=[1] * 100_000)))
+    with pytest.raises(
+        InvalidData, match=r"^train/a\.json, line 1: expected at most 200000 bytes, a fraction of the m"
+    ):
+        read(folder, free=2_000_000)
+
+
+def test_sigterm_ends_the_reading(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_bytes(lines(record()))
+    with pytest.raises(Stopped, match=r"a\.json, line 1: stopped by SIGTERM before all series were read"):
+        read_dataset(Channel("train", tmp_path), AUTO, "student-T", lambda: True)
+
+
+def test_the_statistics_are_those_of_what_is_observed() -> None:
+    start = np.datetime64("2024-01-01", "s")
+    counts = [Series(start, np.array(values, np.float32)) for values in ([1, 2, np.nan], [6])]
+    assert statistics(counts).lines() == [
+        "Integer time series",
+        "number of time series: 2",
+        "number of observations: 3",
+        "mean target length: 1.5",
+        "min/mean/max target: 1.0/3.0/6.0",
+        "mean abs(target): 3.0",
+        "contains missing values: yes",
+    ]
+    reals = statistics([Series(start, np.array([-1.5, 2.5], np.float32))])
+    assert (reals.integer, reals.mean, reals.mean_absolute, reals.missing) == (False, 0.5, 2.0, False)
+    assert statistics([Series(start, np.array([np.nan], np.float32))]).observations == 0

@@ -1,0 +1,162 @@
+"""The forecaster beside GluonTS' own predictor on MXNet, with the same weights."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from algorithms.deepar.forecast import forecast
+from algorithms.deepar.network import Layer, Network
+from algorithms.deepar.series import Series
+
+START = "2012-02-27 22:00:00"
+CONTEXT, STEPS, PATHS = 10, 4, 20_000
+LEVELS = [0.1, 0.5, 0.9]
+
+
+@pytest.fixture(scope="module")
+def mx() -> Any:
+    np.bool = np.bool_  # type: ignore[attr-defined]  # numpy dropped the name, and MXNet reads it
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pytest.importorskip("mxnet", reason="MXNet, whose forecasts ours are held to, is not here")
+        pytest.importorskip("gluonts.mx", reason="GluonTS, whose forecasts ours are held to, is not here")
+        import mxnet
+
+    return mxnet
+
+
+@pytest.mark.parametrize("features", [False, True], ids=["alone", "cat_and_dynamic_feat"])
+@pytest.mark.parametrize("likelihood", ["student-T", "gaussian", "negative-binomial", "beta"])
+@pytest.mark.filterwarnings("ignore")  # GluonTS' own
+def test_forecasts_are_those_of_gluonts(mx: Any, likelihood: str, features: bool) -> None:
+    predictor, network = gluonts_predictor(mx, likelihood, features)
+    for length, missing in ((60, 0.3), (5, 0.0), (0, 0.0)) if features else ((60, 0.0), (CONTEXT, 1.0), (0, 0.0)):
+        target = observed(likelihood, length, missing)
+        cat, dynamic = (1, 2), np.random.default_rng(3).normal(size=(2, length + STEPS)).astype(np.float32)
+        entry = {"start": period(START), "target": target.copy()}
+        if features:
+            entry |= {"feat_static_cat": np.array(cat), "feat_dynamic_real": dynamic}
+        (theirs,) = predictor.predict([entry])
+
+        series = Series(np.datetime64(START, "s"), target, *((cat, dynamic) if features else ()))
+        (ours,) = forecast(network, [series], num_samples=PATHS, quantiles=LEVELS, seed=1, want_samples=True)
+
+        assert ours.samples is not None
+        agree(ours.samples, theirs.samples)
+        close_to(ours.mean, ours.quantiles, theirs.samples)
+
+
+def agree(ours: NDArray[Any], theirs: NDArray[Any]) -> None:
+    """Two samples' distribution functions, at the quantiles of one, within five standard errors of their difference."""
+    for step in range(STEPS):
+        for level in LEVELS:
+            value = np.quantile(theirs[:, step], level)
+            shares = [np.mean(sample[:, step] <= value) for sample in (ours, theirs)]
+            assert abs(shares[0] - shares[1]) < 5 * np.sqrt(2 * level * (1 - level) / PATHS) + 1e-9, (step, level)
+
+
+def close_to(mean: NDArray[Any], quantiles: NDArray[Any], theirs: NDArray[Any]) -> None:
+    error = theirs.std(axis=0) / np.sqrt(PATHS)
+    assert (np.abs(mean - theirs.mean(axis=0)) < 6 * error).all()
+    for level, quantile in zip(LEVELS, quantiles):
+        above = np.mean(theirs <= quantile, axis=0)
+        below = np.mean(theirs < quantile, axis=0)
+        bound = 6 * np.sqrt(level * (1 - level) / PATHS)
+        assert (below - bound < level).all()
+        assert (level < above + bound).all()
+
+
+def observed(likelihood: str, length: int, missing: float) -> NDArray[np.float32]:
+    generator = np.random.default_rng(11)
+    # As rough as can be, so that each lag matters.
+    target: NDArray[np.float32] = generator.poisson(30 * generator.gamma(0.7, size=length)).astype(np.float32)
+    if likelihood == "beta":
+        target = generator.beta(0.5, 0.5, length).astype(np.float32).clip(0.01, 0.99)
+    target[generator.random(length) < missing] = np.nan
+    return target
+
+
+def period(start: str) -> Any:
+    import pandas as pd
+
+    return pd.Period(start, freq="2H")
+
+
+def gluonts_predictor(mx: Any, likelihood: str, features: bool) -> tuple[Any, Network]:
+    """A predictor with random weights, and our network with the same."""
+    from gluonts.mx import distribution
+    from gluonts.mx.model.deepar import DeepAREstimator
+
+    outputs = {
+        "student-T": distribution.StudentTOutput(),
+        "gaussian": distribution.GaussianOutput(),
+        "negative-binomial": distribution.NegativeBinomialOutput(),
+        "beta": distribution.BetaOutput(),
+    }
+    lags = [1, 2, 3, 4, 12, 13, 40]
+    cardinality, dimensions = [2, 4], [3, 2]
+    estimator = DeepAREstimator(
+        freq="2H",
+        prediction_length=STEPS,
+        context_length=CONTEXT,
+        num_cells=7,
+        num_layers=3,
+        lags_seq=lags,
+        distr_output=outputs[likelihood],
+        use_feat_static_cat=features,
+        use_feat_dynamic_real=features,
+        cardinality=cardinality if features else None,
+        embedding_dimension=dimensions if features else None,
+        num_parallel_samples=PATHS,
+        scaling=likelihood != "beta",
+        default_scale=9.0,
+    )
+    mx.random.seed(5)
+    network = estimator.create_training_network()
+    network.initialize(mx.init.Uniform(0.8))
+    width = len(lags) + 4 + 1 + (2 + sum(dimensions) if features else 1) + 2
+    for number in range(3):
+        lstm(network.rnn[number]).i2h_weight.shape = (28, width if number == 0 else 7)
+    for dense in network.proj_distr_args.proj:
+        dense.weight.shape = (1, 7)
+    for parameter in network.collect_params().values():
+        parameter.initialize(mx.init.Uniform(0.8), force_reinit=True)
+    predictor = estimator.create_predictor(estimator.create_transformation(), network)
+    return predictor, converted(network, likelihood, lags, cardinality if features else [])
+
+
+def lstm(cell: Any) -> Any:
+    while hasattr(cell, "base_cell"):
+        cell = cell.base_cell
+    return cell
+
+
+def converted(network: Any, likelihood: str, lags: Sequence[int], cardinality: Sequence[int]) -> Network:
+    arrays: Mapping[str, Any] = {
+        name: value.data().asnumpy() for name, value in network._collect_params_with_prefix().items()
+    }
+    cells = [lstm(network.rnn[number]) for number in range(3)]
+    heads = range(len(network.proj_distr_args.proj))
+    return Network(
+        time_freq="2H",
+        context_length=CONTEXT,
+        prediction_length=STEPS,
+        likelihood=likelihood,
+        lags=tuple(lags),
+        cardinality=tuple(cardinality),
+        num_dynamic_feat=2 if cardinality else 0,
+        layers=tuple(
+            Layer(
+                *(getattr(cell, name).data().asnumpy() for name in ("i2h_weight", "h2h_weight", "i2h_bias", "h2h_bias"))
+            )
+            for cell in cells
+        ),
+        embeddings=tuple(arrays[f"embedder.{number}.weight"] for number in range(max(1, len(cardinality)))),
+        projection_weight=np.concatenate([arrays[f"proj_distr_args.{head}.weight"] for head in heads]),
+        projection_bias=np.concatenate([arrays[f"proj_distr_args.{head}.bias"] for head in heads]),
+        default_scale=9.0,
+    )

@@ -1,0 +1,105 @@
+"""A running server with a DeepAR model, as a client sees it."""
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from algorithms.deepar.model import DeepARModel
+from contract.artifact import write_artifact
+from tests.algorithms.deepar.networks import random_network
+from tests.serving.running_server import RunningServer
+
+JSON, LINES = "application/json", "application/jsonlines"
+INSTANCE = {"start": "2024-01-01 00:00:00", "target": [100, 120, None, 90.5] * 10}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    base = tmp_path_factory.mktemp("ml")
+    write_artifact(base / "model", DeepARModel(random_network(prediction_length=4)).artifact())
+    config = json.dumps({"num_samples": 10, "output_types": ["quantiles"], "quantiles": ["0.50"]})
+    with RunningServer(base, {"DEEPAR_INFERENCE_CONFIG": config}) as running:
+        yield running.await_ready()
+
+
+def asked(server: RunningServer, *instances: dict[str, Any], **configuration: Any) -> httpx.Response:
+    document: dict[str, Any] = {"instances": instances}
+    if configuration:
+        document["configuration"] = configuration
+    return server.post("/invocations", json.dumps(document).encode(), JSON)
+
+
+def test_a_request_without_a_configuration_is_answered_with_the_mean(server: RunningServer) -> None:
+    response = asked(server, INSTANCE, INSTANCE)
+    assert (response.status_code, response.headers["content-type"]) == (200, JSON)
+    assert [(list(one), len(one["mean"])) for one in response.json()["predictions"]] == [(["mean"], 4)] * 2
+
+
+def test_a_batch_is_answered_a_line_a_series_as_the_environment_wants_it(server: RunningServer) -> None:
+    body = b"".join(json.dumps(INSTANCE).encode() + b"\n" for _ in range(3))
+    response = server.post("/invocations", body, LINES, headers={"Accept": LINES})
+    assert (response.status_code, response.headers["content-type"]) == (200, LINES)
+    assert [list(json.loads(line)["quantiles"]) for line in response.text.splitlines()] == [["0.50"]] * 3
+
+
+def test_the_same_seed_gives_the_same_bytes_in_a_crowd(server: RunningServer) -> None:
+    def ask(number: int) -> bytes | None:
+        if number % 2:
+            asked(server, *[INSTANCE] * (number % 5 + 1), num_samples=30)
+            return None
+        return asked(server, INSTANCE, num_samples=50, seed=1, output_types=["samples", "quantiles"]).content
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = set(pool.map(ask, range(40))) - {None}
+    assert len(answers) == 1
+
+
+@pytest.mark.parametrize(
+    ("instance", "configuration", "status", "sentence"),
+    [
+        (
+            {**INSTANCE, "target": [1, "x"]},
+            {},
+            400,
+            'instances[1].target[1]: expected a number, null or "NaN", got "x".',
+        ),
+        (
+            INSTANCE,
+            {"quantiles": [1.5]},
+            400,
+            "configuration.quantiles[0]: expected a number between 0 and 1, got 1.5.",
+        ),
+        (
+            {**INSTANCE, "cat": [0]},
+            {},
+            400,
+            "instances[1].cat: expected none, as the model was trained without categories, got a list: leave it out.",
+        ),
+    ],
+)
+def test_a_fault_is_told_in_one_line(
+    server: RunningServer, instance: dict[str, Any], configuration: dict[str, Any], status: int, sentence: str
+) -> None:
+    response = asked(server, INSTANCE, instance, **configuration)
+    assert (response.status_code, response.text) == (status, sentence)
+
+
+def test_what_trains_is_not_in_the_server_s_memory(server: RunningServer) -> None:
+    assert asked(server, INSTANCE).status_code == 200
+    libraries = Path(f"/proc/{server.pid}/maps").read_text()
+    assert "numpy" in libraries
+    assert not [name for name in ("mxnet", "pandas", "pyarrow", "torch", "sklearn") if name in libraries]
+
+
+def test_numbers_are_plain_and_have_ten_decimals_at_the_most(server: RunningServer) -> None:
+    text = asked(server, INSTANCE, num_samples=200, output_types=["samples"]).text
+    numbers = text.split("[[")[1].split("]]")[0].replace("],[", ",").split(",")
+    assert len(numbers) == 800
+    assert max(len(number.partition(".")[2]) for number in numbers) <= 10
+    assert np.isfinite(np.array(numbers, np.float64)).all()

@@ -1,0 +1,263 @@
+"""A training job of DeepAR, through the driver: its log, its end, and what it leaves."""
+
+import io
+import json
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from algorithms.deepar.forecast import forecast
+from algorithms.deepar.network import Network
+from algorithms.deepar.series import Series
+from contract.artifact import read_artifact
+from contract.errors import InvalidData, InvalidJob, Stopped
+from contract.opt_ml import OptMl
+from tests.algorithms.deepar.waves import json_lines, needs_mxnet, waves
+from tests.training.tree import run_train, start_train, without_times, write_job
+from training.job import train
+
+GOLDEN = Path(__file__).parent / "golden"
+ELECTRICITY = Path(__file__).parents[4] / "shared" / "data" / "ld2011_mt200_hourly.csv"
+
+SMALL = {
+    "context_length": "8",
+    "prediction_length": "4",
+    "epochs": "3",
+    "time_freq": "D",
+    "num_cells": "6",
+    "mini_batch_size": "16",
+    "learning_rate": "0.01",
+    "seed": "5",
+}
+DEEPAR = {"FORECASTLE_ALGORITHM": "deepar"}
+
+
+def log_of(tree: OptMl, **environ: str) -> str:
+    stream = io.StringIO()
+    train({"SAGEMAKER_BASE_DIR": str(tree.base)} | DEEPAR | environ, stream)
+    return stream.getvalue()
+
+
+def network_of(tree: OptMl) -> Network:
+    artifact = read_artifact(tree.model)
+    return Network.from_artifact(artifact.parameters, artifact.arrays)
+
+
+def epochs_in(log: str) -> list[int]:
+    return [int(epoch) for epoch in re.findall(r"epoch=(\d+), train loss", log)]
+
+
+def masked(log: str) -> str:
+    """The log without what hangs on the machine: times, and the last digits of losses."""
+    log = without_times(log)
+    for pattern in (
+        r"avg_epoch_loss=\d+\.\d{6}$",
+        r"<loss>=\d+\.\d+$",
+        r"Speed: \d+\.\d\d samples/sec",
+        r"#011loss=\d+\.\d{6}$",
+        r"throughput=\d+\.\d+ ",
+        r"<model> = \d+ mb",
+        r"Final loss: \d+\.\d+ ",
+    ):
+        log = re.sub(pattern, lambda match: re.sub(r"\d+(\.\d+)?(?= |$)", "N", match[0]), log, flags=re.M)
+    return log
+
+
+@needs_mxnet
+def test_the_log_is_sagemakers(tmp_path: Path) -> None:
+    series = waves(14, 60, cat=True, dynamic=True)
+    series[2].target[5] = np.nan
+    data = {"train/train.json": json_lines(series), "test/test.json": json_lines(series[:2])}
+    given = SMALL | {"early_stopping_patience": "3", "epochs": "2"}
+    write_job(tmp_path / "ml", given, data)
+    done = run_train(OptMl(Path("ml")), cwd=tmp_path, **DEEPAR)
+    assert done.stderr == ""
+    log = masked(done.stdout)
+    end = "train final_loss <loss>=N\n"
+    assert log[: log.index(end) + len(end)] == (GOLDEN / "training.log").read_text()
+
+
+@needs_mxnet
+def test_the_log_says_what_is_not_in_the_data(tmp_path: Path) -> None:
+    tree = write_job(tmp_path, SMALL | {"epochs": "1"}, {"train/a/b.json": json_lines(waves())})
+    log = log_of(tree)
+    file = tree.data / "train" / "a" / "b.json"
+    assert (
+        f"[cardinality=auto] `cat` field was NOT found in the file `{file}` and will NOT be used for training." in log
+    )
+    assert (
+        f"[num_dynamic_feat=auto] `dynamic_feat` field was NOT found in the file `{file}` and will NOT be used for "
+        "training." in log
+    )
+    assert "Inferred value" not in log
+    assert "early stopping" not in log
+    assert "best epoch" not in log
+    assert "Final loss: " in log
+
+
+@needs_mxnet
+def test_with_many_series_there_is_one_pass(tmp_path: Path) -> None:
+    tree = write_job(tmp_path, SMALL | {"epochs": "1", "mini_batch_size": "2"}, {"train/a.json": json_lines(waves(20))})
+    assert "Small number of time series" not in log_of(tree)
+
+
+@needs_mxnet
+@pytest.mark.parametrize(
+    ("given", "cardinality", "dynamic"),
+    [
+        ({}, (2,), 1),
+        ({"cardinality": "ignore", "num_dynamic_feat": ""}, (), 0),
+        ({"cardinality": "", "num_dynamic_feat": "1"}, (), 1),
+        ({"cardinality": "[5]", "num_dynamic_feat": "ignore"}, (5,), 0),
+    ],
+)
+def test_the_optional_fields_are_used_as_asked_for(
+    tmp_path: Path, given: dict[str, str], cardinality: tuple[int, ...], dynamic: int
+) -> None:
+    data = {"train/a.json": json_lines(waves(cat=True, dynamic=True))}
+    tree = write_job(tmp_path, SMALL | {"epochs": "1"} | given, data)
+    log = log_of(tree)
+    network = network_of(tree)
+    assert (network.cardinality, network.num_dynamic_feat) == (cardinality, dynamic)
+    assert ("[cardinality=auto] Inferred value of cardinality=[2] from dataset." in log) == (not given)
+    assert ("[num_dynamic_feat=auto]" in log) == (not given)
+
+
+@needs_mxnet
+def test_the_final_loss_is_in_the_metrics(tmp_path: Path) -> None:
+    tree = write_job(tmp_path, SMALL | {"epochs": "2"}, {"train/a.json": json_lines(waves())})
+    told = re.findall(r"train final_loss <loss>=(.*)", log_of(tree))
+    assert json.loads((tree.output_data / "metrics.json").read_text())["train:final_loss"] == float(told[0])
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@needs_mxnet
+def test_a_terminal_has_a_bar_with_epoch_and_loss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    tree = write_job(tmp_path, SMALL | {"epochs": "2"}, {"train/a.json": json_lines(waves())})
+    terminal = Terminal()
+    train({"SAGEMAKER_BASE_DIR": str(tree.base)} | DEEPAR, terminal)
+    assert re.search(r"━+╌*  *\d+%.*  epoch [12] of 2, loss \d+\.\d{4}", terminal.getvalue())
+
+
+def test_fewer_than_300_observations_are_refused(tmp_path: Path) -> None:
+    series = waves(5, 60)
+    series[0].target[7] = np.nan
+    tree = write_job(tmp_path, SMALL, {"train/a.json": json_lines(series)})
+    with pytest.raises(InvalidData, match=r"^Channel train: expected at least 300 observations in all, got 299\.$"):
+        log_of(tree)
+
+
+def test_a_fault_in_the_test_channel_is_found_before_the_training(tmp_path: Path) -> None:
+    data = {"train/a.json": json_lines(waves(cat=True)), "test/b.json": json_lines(waves(1))}
+    tree = write_job(tmp_path, SMALL, data)
+    with pytest.raises(InvalidData, match=r'^test/b\.json, line 1: expected "cat", a category, as in the first rec'):
+        log_of(tree)
+
+
+def test_an_engine_is_chosen_by_a_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEEPAR_ENGINE", "abacus")
+    tree = write_job(tmp_path, SMALL, {"train/a.json": json_lines(waves())})
+    with pytest.raises(InvalidJob, match=r"^Setting DEEPAR_ENGINE must be one of mxnet\. Got 'abacus'\.$"):
+        log_of(tree)
+
+
+@needs_mxnet
+def test_a_job_killed_at_any_moment_goes_on_from_its_last_epoch(tmp_path: Path) -> None:
+    given = {name: value for name, value in SMALL.items() if name != "seed"} | {"epochs": "40"}
+    tree = write_job(tmp_path, given, {"train/a.json": json_lines(waves())})
+    tree.checkpoints.mkdir()
+    done = epochs_in(_killed(start_train(tree, **DEEPAR), "epoch=7, train loss"))
+    assert not (tree.model / "manifest.json").exists()
+    last = run_train(tree, cwd=None, **DEEPAR)
+    assert last.returncode == 0, last.stderr
+    rest = epochs_in(last.stdout)
+    # It may have been killed after its last checkpoint, and before it told of it.
+    assert rest[0] in (done[-1] + 1, done[-1] + 2)
+    assert rest == list(range(rest[0], 40))
+    assert "completed 100.0 % of epochs" in last.stdout
+    assert network_of(tree).cells == 6
+
+
+def _killed(process: "subprocess.Popen[str]", after: str) -> str:
+    """Kill a job once its log has `after`; its log."""
+    told = []
+    with process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            told.append(line)
+            if after in line:
+                break
+        time.sleep(0.05)  # somewhere in the next epoch, wherever that is
+        process.send_signal(signal.SIGKILL)
+        told += process.stdout.readlines()
+    return "".join(line for line in told if line.endswith("\n"))
+
+
+@needs_mxnet
+def test_sigterm_gives_a_model_of_what_was_learned(tmp_path: Path) -> None:
+    tree = write_job(tmp_path, SMALL | {"epochs": "100000"}, {"train/a.json": json_lines(waves())})
+    with start_train(tree, **DEEPAR) as process:
+        assert process.stdout is not None
+        while "epoch=2, train loss" not in process.stdout.readline():
+            pass
+        process.terminate()
+        rest = process.stdout.read()
+        assert process.wait(30) == 0
+    assert "Stopped by SIGTERM: the model is what was learned so far." in rest
+    assert "Final loss: " in rest
+    network = network_of(tree)
+    (one,) = forecast(network, waves(1), num_samples=20, quantiles=(0.5,), seed=1)
+    assert np.isfinite(one.mean).all()
+
+
+def test_sigterm_before_anything_was_learned_leaves_no_model(tmp_path: Path) -> None:
+    from algorithms.deepar.algorithm import ALGORITHM
+    from algorithms.deepar.hyperparameters import DeepARHyperparameters
+    from algorithms.interface import Job
+    from contract.channel import Channel
+    from training.job_log import StreamLog
+
+    tree = write_job(tmp_path, SMALL, {"train/a.json": json_lines(waves())})
+    job = Job(
+        DeepARHyperparameters.parse(SMALL),
+        {"train": Channel("train", tree.data / "train")},
+        StreamLog(io.StringIO(), "algo-1"),
+        stopping=lambda: True,
+    )
+    with pytest.raises(Stopped):
+        ALGORITHM.fit(job)
+
+
+@needs_mxnet
+def test_a_real_customers_load_is_learned(tmp_path: Path) -> None:
+    if not ELECTRICITY.exists():
+        pytest.skip(f"{ELECTRICITY} is absent")
+    hourly = np.loadtxt(ELECTRICITY, delimiter=",", skiprows=1, usecols=2)[: 24 * 250]
+    load = hourly.reshape(-1, 2).mean(axis=1).astype(np.float32)  # every two hours
+    start, day = np.datetime64("2011-01-01", "s"), 12
+    given = SMALL | {
+        "time_freq": "2H",
+        "context_length": "36",
+        "prediction_length": "12",
+        "num_cells": "16",
+        "epochs": "15",
+        "mini_batch_size": "32",
+    }
+    parts = [Series(start, load[:-day])]
+    tree = write_job(tmp_path, given, {"train/load.json": json_lines(parts)})
+    losses = [float(loss) for loss in re.findall(r"epoch=\d+, train loss <loss>=(.*)", log_of(tree))]
+    assert losses[-1] < losses[0] - 0.5
+    (one,) = forecast(network_of(tree), parts, num_samples=200, quantiles=(0.5,), seed=1)
+    error = np.abs(one.quantiles[0] - load[-day:]).mean()
+    assert error < 0.5 * np.abs(load[-day:] - load[:-day].mean()).mean()
