@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -85,13 +86,14 @@ class RandomCutForestModel(Model[Query, Scores]):
     def predict(self, requests: Sequence[Query], threads: int) -> Sequence[Scores]:
         together = np.concatenate([request.points for request in requests]) if len(requests) > 1 else requests[0].points
         scores = score(self.forest, together, threads=threads)
-        ends = np.cumsum([len(request.points) for request in requests])
+        ends = accumulate(len(request.points) for request in requests)
         return [
-            Scores(own, *attribute(self.forest, request.points, threads=threads))
-            if request.attribution
-            else Scores(own)
-            for request, own in zip(requests, np.split(scores, ends[:-1]), strict=True)
+            Scores(scores[end - len(request.points) : end], *self._shares(request, threads))
+            for request, end in zip(requests, ends, strict=True)
         ]
+
+    def _shares(self, request: Query, threads: int) -> tuple[FloatArray, FloatArray] | tuple[None, None]:
+        return attribute(self.forest, request.points, threads=threads) if request.attribution else (None, None)
 
     def encode(self, prediction: Scores, media_type: str) -> bytes:
         if prediction.high is not None and prediction.low is not None:
