@@ -9,7 +9,6 @@ network is another. Ratios above 1 say how many times faster ours is, but for th
 quotients of what the two columns say.
 """
 
-import argparse
 import functools
 import importlib.util
 import json
@@ -23,7 +22,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from algorithms.deepar.forecast import forecast
 from algorithms.deepar.model import DeepARModel
@@ -32,6 +30,7 @@ from algorithms.deepar.series import Series
 from benchmarks import gluonts_mxnet
 from benchmarks.gluonts_mxnet import Asked
 from benchmarks.real_series import ELECTRICITY_START, electricity
+from benchmarks.report import Row, report
 from benchmarks.server import Client, gluonts_shell, served
 from benchmarks.timing import in_turn
 from contract.artifact import write_artifact
@@ -40,7 +39,6 @@ LEVELS = [tenth / 10 for tenth in range(1, 10)]
 SAMPLES, LENGTH, SERIES = 100, 1_000, 64
 ASKED = Asked(freq="2H", context_length=84, prediction_length=84, epochs=3)
 JSON = "application/json"
-Row = tuple[str, str, float, float, float]  # key, what, ours, theirs, ratio
 
 TARGETS = {
     "one_series_vs_mxnet": 90.0,
@@ -57,27 +55,8 @@ TARGETS = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", action="store_true", help="one line for programs")
-    parser.add_argument("--runs", type=int, default=5, help="counted runs of each")
-    parser.add_argument("--only", default=",".join(PARTS), help="the parts to run")
-    arguments = parser.parse_args()
     os.environ |= {"OMP_NUM_THREADS": "1", "MXNET_OMP_MAX_THREADS": "1"}  # read as MXNet is imported
-    rows: list[Row] = []
-    with threadpool_limits(1):
-        for part in arguments.only.split(","):
-            for row in PARTS[part](arguments.runs):
-                rows.append(row)
-                if not arguments.json:
-                    print(table_line(row), flush=True)
-    if arguments.json:
-        print(json.dumps({"ratios": {key: round(ratio, 3) for key, _, _, _, ratio in rows}}))
-
-
-def table_line(row: Row) -> str:
-    key, what, ours, theirs, ratio = row
-    target = f"{TARGETS[key]:8.2f}" if key in TARGETS else " " * 8
-    return f"{key:34} {ours:14,.4g} {theirs:14,.4g} {ratio:9.3g} {target}  {what}"
+    report(__doc__, PARTS, TARGETS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,6 @@ columns; the HTTP figures with a forest of 50 × 206 on generated taxi rides. Ra
 ours is, but for those called `…_over_…`, which are quotients of our own times.
 """
 
-import argparse
-import json
 import statistics
 import tempfile
 from collections.abc import Callable, Iterator
@@ -16,15 +14,15 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from algorithms.random_cut_forest import RandomCutForest
+from benchmarks.report import Row, report
 from benchmarks.server import Client, bare_route, served
 from benchmarks.timing import in_turn, seconds
 
 POINTS = 100_000
+MICRO = 1e6  # µs in a second
 KRCF_POINTS = {1: 10_000, 10: 5_000, 100: 1_000}  # its cost is linear in them
-Row = tuple[str, str, float, float, float]  # key, what, ours (s), theirs (s), ratio
 
 TARGETS = {
     "score_d1_vs_krcf": 30.0,
@@ -44,26 +42,7 @@ TARGETS = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", action="store_true", help="one line for programs")
-    parser.add_argument("--runs", type=int, default=5, help="counted runs of each")
-    parser.add_argument("--only", default=",".join(PARTS), help="the parts to run")
-    arguments = parser.parse_args()
-    rows: list[Row] = []
-    with threadpool_limits(1):
-        for part in arguments.only.split(","):
-            for row in PARTS[part](arguments.runs):
-                rows.append(row)
-                if not arguments.json:
-                    print(table_line(row), flush=True)
-    if arguments.json:
-        print(json.dumps({"ratios": {key: round(ratio, 3) for key, _, _, _, ratio in rows}}))
-
-
-def table_line(row: Row) -> str:
-    key, what, ours, theirs, ratio = row
-    target = f"{TARGETS[key]:8.2f}" if key in TARGETS else " " * 8
-    return f"{key:34} {ours * 1e6:14,.2f} {theirs * 1e6:14,.2f} {ratio:9.2f} {target}  {what}"
+    report(__doc__, PARTS, TARGETS)
 
 
 def score_rows(runs: int) -> Iterator[Row]:
@@ -79,14 +58,14 @@ def score_rows(runs: int) -> Iterator[Row]:
         krcf = krcf_forest(points[:10_000])
         pair = in_turn(score_all, lambda: [krcf.score(point) for point in few], min(runs, 3))
         each, others = pair.ours / POINTS, pair.theirs / len(few)
-        yield f"score_d{columns}_vs_krcf", "µs a point", each, others, pair.ratio * POINTS / len(few)
+        yield f"score_d{columns}_vs_krcf", "µs a point", MICRO * each, MICRO * others, pair.ratio * POINTS / len(few)
         isolation = isolation_forest(points)
         pair = in_turn(score_all, lambda: isolation.score_samples(points), runs)
         yield (
             f"score_d{columns}_vs_isolation_forest",
             "µs a point",
-            pair.ours / POINTS,
-            pair.theirs / POINTS,
+            MICRO * pair.ours / POINTS,
+            MICRO * pair.theirs / POINTS,
             pair.ratio,
         )
 
@@ -95,7 +74,7 @@ def fit_rows(runs: int) -> Iterator[Row]:
     for columns in (1, 10, 100):
         points = gaussian(columns)
         pair = in_turn(lambda: RandomCutForest(random_state=0).fit(points), lambda: isolation_forest(points), runs)
-        yield f"fit_d{columns}_vs_isolation_forest", "µs a fit", pair.ours, pair.theirs, pair.ratio
+        yield f"fit_d{columns}_vs_isolation_forest", "µs a fit", MICRO * pair.ours, MICRO * pair.theirs, pair.ratio
 
 
 def thread_rows(runs: int) -> Iterator[Row]:
@@ -104,7 +83,13 @@ def thread_rows(runs: int) -> Iterator[Row]:
         points = gaussian(columns)
         forest = RandomCutForest(random_state=0).fit(points).forest_
         pair = in_turn(lambda: score_points(forest, points, 2), lambda: score_points(forest, points, 1), runs)
-        yield f"one_thread_over_two_d{columns}", "µs a point", pair.ours / POINTS, pair.theirs / POINTS, pair.ratio
+        yield (
+            f"one_thread_over_two_d{columns}",
+            "µs a point",
+            MICRO * pair.ours / POINTS,
+            MICRO * pair.theirs / POINTS,
+            pair.ratio,
+        )
 
 
 def http_rows(runs: int) -> Iterator[Row]:
@@ -125,13 +110,19 @@ def http_rows(runs: int) -> Iterator[Row]:
                 10 * runs,
             )
             what = "µs: in process, over HTTP with CSV to JSON"
-            yield "http_10000_rows_over_in_process", what, pair.ours, pair.theirs, pair.ratio
+            yield "http_10000_rows_over_in_process", what, MICRO * pair.ours, MICRO * pair.theirs, pair.ratio
             mine, other = [], []
             for _ in range(400 * runs):
                 mine.append(seconds(lambda: ours.request("POST /invocations", lines[0])))
                 other.append(seconds(lambda: bare.request("POST /invocations", lines[0])))
             p50, bare_p50 = statistics.median(mine), statistics.median(other)
-            yield "http_one_row_over_bare_route", "µs: ours, the bare route, p50", p50, bare_p50, p50 / bare_p50
+            yield (
+                "http_one_row_over_bare_route",
+                "µs: ours, the bare route, p50",
+                MICRO * p50,
+                MICRO * bare_p50,
+                p50 / bare_p50,
+            )
 
 
 def server_rows(runs: int) -> Iterator[Row]:

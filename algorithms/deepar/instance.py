@@ -4,7 +4,6 @@ Source: "DeepAR Inference Formats", AWS's developer guide.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from algorithms.deepar.network import Network
 from algorithms.deepar.series import Series
+from algorithms.deepar.timestamp import timestamp
 from contract.errors import InvalidData
 from contract.formats import quotation
 from contract.formats.number import FLOAT32_OVERFLOW
@@ -32,23 +32,10 @@ def read_instance(instance: Any, network: Network, place: str, dot: str = ".") -
     for name in ("start", "target"):
         if name not in instance:
             raise InvalidData(f'{place}: expected "{name}", which is missing.')
-    start = _timestamp(instance["start"], f"{place}{dot}start")
+    start = timestamp(instance["start"], f"{place}{dot}start")
     target = _numbers(instance["target"], f"{place}{dot}target", missing=True)
     cat = _categories(instance, network, place, dot)
     return Series(start, target, cat, _dynamic_feat(instance, network, len(target), place, dot))
-
-
-def _timestamp(value: Any, place: str) -> np.datetime64:
-    example = '"2009-11-01 00:00:00"'
-    try:
-        time = datetime.fromisoformat(value.strip())
-    except (AttributeError, ValueError):
-        raise InvalidData(f"{place}: expected a timestamp such as {example}, got {quotation.of_json(value)}.") from None
-    if time.tzinfo is not None:
-        raise InvalidData(
-            f"{place}: expected a timestamp without a time zone, such as {example}, got {quotation.of_json(value)}."
-        )
-    return np.datetime64(time, "s")
 
 
 def _numbers(values: Any, place: str, *, missing: bool) -> Floats:

@@ -5,13 +5,13 @@ Source: "Input/Output Interface for the DeepAR Algorithm", AWS's developer guide
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
 from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from algorithms.deepar.series import Series
+from algorithms.deepar.timestamp import timestamp
 from contract.errors import InvalidData
 from contract.formats import quotation
 from contract.formats.number import FLOAT32_OVERFLOW
@@ -57,7 +57,7 @@ def read_record(record: Any, form: Form) -> Series:
     _require_support(target, form.likelihood)
     cat = _cat(record.get("cat"), form) if form.categories else ()
     dynamic = _dynamic_feat(record.get("dynamic_feat"), form.num_dynamic_feat, len(target))
-    return Series(_timestamp(record["start"]), target, cat, dynamic)
+    return Series(timestamp(record["start"], "start"), target, cat, dynamic)
 
 
 def categories_of(record: Any) -> int:
@@ -70,23 +70,6 @@ def dynamic_features_of(record: Any) -> int:
     """How many series the record has in `dynamic_feat`."""
     given = record.get("dynamic_feat") if isinstance(record, Mapping) else None
     return len(given) if isinstance(given, list) else 0
-
-
-def _timestamp(value: Any) -> np.datetime64:
-    example = '"2009-11-01 00:00:00"'
-    try:
-        time = datetime.fromisoformat(value.strip()) if isinstance(value, str) else value
-    except ValueError:
-        time = None
-    if isinstance(time, date) and not isinstance(time, datetime):
-        time = datetime(time.year, time.month, time.day)
-    if not isinstance(time, datetime):
-        raise InvalidData(f"start: expected a timestamp such as {example}, got {quotation.of_json(value)}.")
-    if time.tzinfo is not None:
-        raise InvalidData(
-            f"start: expected a timestamp without a time zone, such as {example}, got {quotation.of_json(str(value))}."
-        )
-    return np.datetime64(time, "s")
 
 
 def _numbers(values: Any, place: str, *, missing: bool) -> Floats:
