@@ -20,6 +20,7 @@ from contract.errors import InvalidJob
 # GluonTS' `LearningRateReduction`, as its `Trainer` sets it.
 DECAY = 0.5
 DECAY_PATIENCE = 10
+LEAST_RATE = 5e-5  # there GluonTS ends; a job here does the epochs it was given
 
 
 def run(
@@ -65,13 +66,13 @@ def run(
 
 
 def learning_rate(first: float, losses: Sequence[float]) -> float:
-    """The rate after so many epochs: halved whenever ten in a row brought no better loss."""
+    """The rate after so many epochs: halved, down to the least, whenever ten in a row brought no better loss."""
     rate, best, since = first, math.inf, 0
     for loss in losses:
         since = 0 if loss < best else since + 1
         best = min(best, loss)
         if since >= DECAY_PATIENCE:
-            rate, since = DECAY * rate, 0
+            rate, since = max(DECAY * rate, min(first, LEAST_RATE)), 0
     return rate
 
 

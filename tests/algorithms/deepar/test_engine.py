@@ -52,6 +52,11 @@ def test_the_learning_rate_is_halved_after_ten_epochs_without_a_better_loss() ->
     assert learning_rate(0.1, [*better, *[5.0] * 9, 0.5, *[5.0] * 9]) == 0.1
 
 
+def test_the_learning_rate_ends_where_gluonts_has_its_least() -> None:
+    assert learning_rate(1e-3, [1.0] * 200) == 5e-5
+    assert learning_rate(1e-5, [1.0] * 200) == 1e-5  # one that begins below is left as it is
+
+
 @needs_mxnet
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
 def test_every_likelihood_is_learned(likelihood: str) -> None:
