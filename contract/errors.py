@@ -5,15 +5,19 @@
     │   ├── InvalidData           a request's body, a training file, a model's files
     │   ├── InvalidJob            hyperparameters, channels, settings, a job's files
     │   ├── NotFound
+    │   ├── AlreadyLoaded
     │   ├── MethodNotAllowed
     │   ├── NotAcceptable
     │   ├── PayloadTooLarge
+    │   ├── HeadTooLarge
+    │   ├── HeadTooLate
     │   └── UnsupportedMediaType
     └── PlatformError             the machine's: status 503, exit 3
         ├── NotReady
         ├── Overloaded
         ├── DeadlineExceeded
         ├── OutOfSpace
+        │   └── OutOfModelSpace   status 507: the platform unloads a model and asks again
         └── Stopped               by SIGTERM, before there was anything to keep: exit 143
 
 Anything else is ours: status 500 and exit 2, the traceback in the log and never in the answer.
@@ -64,6 +68,12 @@ class NotFound(UserError):
     status = HTTPStatus.NOT_FOUND
 
 
+class AlreadyLoaded(UserError):
+    """The server held a model of that name already."""
+
+    status = HTTPStatus.CONFLICT
+
+
 class MethodNotAllowed(UserError):
     """The path was there, but it does not answer that method."""
 
@@ -80,6 +90,18 @@ class PayloadTooLarge(UserError):
     """The request, or what it would grow into, was larger than the limit."""
 
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+class HeadTooLarge(UserError):
+    """The request's address and headers were larger than the limit."""
+
+    status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+
+
+class HeadTooLate(UserError):
+    """The request's address and headers did not come in time."""
+
+    status = HTTPStatus.REQUEST_TIMEOUT
 
 
 class UnsupportedMediaType(UserError):
@@ -109,6 +131,12 @@ class DeadlineExceeded(PlatformError):
 
 class OutOfSpace(PlatformError):
     """The disk or the memory was full."""
+
+
+class OutOfModelSpace(OutOfSpace):
+    """There was no memory for a model, or for what it was asked, beside the other models."""
+
+    status = HTTPStatus.INSUFFICIENT_STORAGE
 
 
 class Stopped(PlatformError):

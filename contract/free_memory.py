@@ -7,24 +7,33 @@ from pathlib import Path
 def available_memory(root: Path = Path("/")) -> int:
     """Bytes that are free, to the machine or to this container, whichever is less.
 
-    `root` is where /proc and /sys are; the container's limit is that of its control group, version 2 or 1.
+    `root` is where /proc and /sys are; the container's limit is that of its control group, version 2 or 1. What a
+    group's usage counts of files that were read is as good as free: they can be read again.
     """
     free = [_machine(root)]
     groups = root / "sys" / "fs" / "cgroup"
-    for limit, usage in (
-        (groups / "memory.max", groups / "memory.current"),
-        (groups / "memory" / "memory.limit_in_bytes", groups / "memory" / "memory.usage_in_bytes"),
+    for limit, usage, prefix in (
+        (groups / "memory.max", groups / "memory.current", ""),
+        (groups / "memory" / "memory.limit_in_bytes", groups / "memory" / "memory.usage_in_bytes", "total_"),
     ):
         if limit.is_file() and usage.is_file() and (text := limit.read_text().strip()) != "max":
-            free.append(int(text) - int(usage.read_text()))
+            files = (f"{prefix}active_file", f"{prefix}inactive_file")
+            cached = sum(_counted(limit.with_name("memory.stat"), name, " ") for name in files)
+            free.append(int(text) - int(usage.read_text()) + cached)
     return max(0, min(free))
 
 
 def _machine(root: Path) -> int:
+    free = _counted(root / "proc" / "meminfo", "MemAvailable", ":")
+    return free * 1024 or os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def _counted(path: Path, name: str, separator: str) -> int:
+    """The number behind `name` in a file of such lines; 0 where there is none."""
     try:
-        for line in (root / "proc" / "meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
+        for line in path.read_text().splitlines():
+            if line.startswith(name + separator):
+                return int(line.split()[1])
     except OSError:
         pass
-    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return 0

@@ -1,14 +1,17 @@
 """The settings of a server and of a job: one table, read once from the environment."""
 
+import re
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from contract.typed_text import TypedText
 
 REALTIME_BYTES = 25 * 2**20
 BATCH_BYTES = 100 * 2**20
+
+ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#@\s]+")  # scheme, host and perhaps a port, and nothing behind them
 
 
 class Settings(TypedText):
@@ -64,6 +67,12 @@ class Settings(TypedText):
         "",
         alias="FORECASTLE_CORS_ORIGINS",
         description="Origins whose pages may call the port, separated by commas; * is any.",
+        json_schema_extra={"must_be": "* or origins such as https://charts.example, separated by commas"},
+    )
+    multi_model: bool = Field(
+        False,
+        alias="SAGEMAKER_MULTI_MODEL",
+        description="Set on a multi-model endpoint: models come and go by POST and DELETE /models.",
     )
     batch: bool = Field(False, alias="SAGEMAKER_BATCH", description="Set by batch transform.")
     batch_strategy: Literal["SINGLE_RECORD", "MULTI_RECORD"] = Field(
@@ -85,10 +94,27 @@ class Settings(TypedText):
         description="Requests a batch transform keeps open; by default one for each core.",
     )
 
-    @field_validator("batch", mode="before")
+    @field_validator("batch", "multi_model", mode="before")
     @classmethod
     def _any_case(cls, value: object) -> object:
         return value.strip().lower() if isinstance(value, str) else value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _as_browsers_send_them(cls, value: str) -> str:
+        origins = [origin.strip().lower() for origin in value.split(",") if origin.strip()]
+        if not all(origin == "*" or ORIGIN.fullmatch(origin) for origin in origins):
+            raise ValueError
+        return ",".join(origins)
+
+    @model_validator(mode="after")
+    def _one_process_for_several_models(self) -> Self:
+        if self.multi_model and self.workers > 1:
+            raise ValueError(
+                "Setting MODEL_SERVER_WORKERS must be 1 where SAGEMAKER_MULTI_MODEL is true: a model is loaded into "
+                f"the one process that is asked to, which uses all cores. Got '{self.workers}'."
+            )
+        return self
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "Settings":

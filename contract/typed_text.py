@@ -17,7 +17,7 @@ from typing import (
 )
 
 import annotated_types
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 
 from contract.errors import InvalidJob
@@ -48,6 +48,18 @@ class TypedText(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     noun: ClassVar[str] = "Value"
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _refuse_what_is_no_number(cls, value: object, info: ValidationInfo) -> object:
+        """pydantic takes `3_0` for 30 and true for 1."""
+        assert info.field_name is not None
+        kind = _kind(cls.model_fields[info.field_name].annotation)
+        if kind in (_SCALARS[int], _SCALARS[float]) and (
+            isinstance(value, bool) or (isinstance(value, str) and "_" in value)
+        ):
+            raise ValueError
+        return value
 
     @classmethod
     def parse(cls, given: Mapping[str, object]) -> Self:
@@ -92,6 +104,9 @@ def _unquoted(value: object) -> object:
     return value
 
 
+_SCALARS = {int: "an integer", float: "a number", bool: "true or false"}
+
+
 def _kind(annotation: Any) -> str:
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
@@ -102,7 +117,7 @@ def _kind(annotation: Any) -> str:
         return "one of " + ", ".join(str(argument) for argument in arguments)
     if origin in (list, tuple, set, frozenset):
         return "a list, each " + _kind(arguments[0])
-    return {int: "an integer", float: "a number", bool: "true or false"}.get(annotation, "text")
+    return _SCALARS.get(annotation, "text")
 
 
 def _bounds(metadata: Iterable[object]) -> str:

@@ -1,5 +1,6 @@
 """The application: what is answered at which path."""
 
+import re
 from importlib.metadata import version
 
 from fastapi import FastAPI
@@ -8,20 +9,24 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 
 from contract.settings import Settings
-from serving.asgi import Receive, Scope, Send
+from serving.asgi import App, Receive, Scope, Send
 from serving.batching import Queue
 from serving.endpoints import EndpointInvocations, EndpointStreams
 from serving.exchange import Exchanges
 from serving.health import ExecutionParameters, Ping, Readiness
 from serving.invocations import Invocations
+from serving.loader import Loader
 from serving.metrics import Metrics, MetricsText
+from serving.model_calls import ModelInvocations, ModelList, OneModel
 from serving.models import Models
 from serving.openapi import describe
 from serving.page import Page, ToPage
 from serving.refusals import Refusals, raise_as_ours
 
 
-def build_app(settings: Settings, models: Models, queue: Queue, metrics: Metrics, readiness: Readiness) -> FastAPI:
+def build_app(
+    settings: Settings, models: Models, queue: Queue, loader: Loader, metrics: Metrics, readiness: Readiness
+) -> FastAPI:
     """Put the routes together, the busiest first."""
     # FastAPI's own pages fetch their scripts from elsewhere; ours need nothing but this server.
     app = FastAPI(title="forecastle", version=version("forecastle"), docs_url=None, redoc_url=None)
@@ -37,13 +42,19 @@ def build_app(settings: Settings, models: Models, queue: Queue, metrics: Metrics
         _Route("/docs", Page(models, settings, app.version), methods=["GET"]),
         _Route("/", ToPage(), methods=["GET"]),
     ]
+    if models.several:
+        app.router.routes += [
+            _ModelRoute("/models/{name:path}/invoke", ModelInvocations(models, invocations), methods=["POST"]),
+            _ModelRoute("/models/{name:path}", OneModel(models, loader), methods=["GET", "DELETE"]),
+            _Route("/models", ModelList(models, loader, settings), methods=["GET", "POST"]),
+        ]
     app.openapi = lambda: describe(app.title, app.version, models)  # type: ignore[method-assign]
     app.add_exception_handler(HTTPException, raise_as_ours)
     app.add_middleware(Refusals)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
-            allow_origins=[origin.strip() for origin in settings.cors_origins.split(",")],
+            allow_origins=settings.cors_origins.split(","),
             allow_methods=["GET", "POST"],
             allow_headers=["*"],
             expose_headers=["X-Request-Id"],
@@ -56,5 +67,13 @@ class _Route(Route):
     """A route that tells the exchange which it is."""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["exchange"].route = self.path
+        scope["exchange"].route = self.path_format
         await super().handle(scope, receive, send)
+
+
+class _ModelRoute(_Route):
+    """A route to a model, in whose name any character may stand."""
+
+    def __init__(self, path: str, endpoint: App, methods: list[str]) -> None:
+        super().__init__(path, endpoint, methods=methods)
+        self.path_regex = re.compile(self.path_regex.pattern, re.DOTALL)

@@ -55,7 +55,10 @@ class Queue:
         self._threads = threads  # of one prediction
         self._waiting: deque[Job] = deque()
         self._admitted = 0  # waiting or in a runner's hands
-        self._change = threading.Condition()
+        self._taken: list[HeldModel] = []  # by the runners: the models of what is in their hands
+        lock = threading.Lock()
+        self._change = threading.Condition(lock)  # something waits
+        self._return = threading.Condition(lock)  # a runner's hands are empty
 
     def start(self) -> None:
         """Start the threads; they end with the process."""
@@ -80,6 +83,13 @@ class Queue:
             if not job.settled:
                 job.answer.cancel()
                 self._withdraw(job)
+
+    def finish(self, held: HeldModel) -> None:
+        """Wait until nothing that is meant for `held` waits or is predicted; nothing more may come."""
+        with self._return:
+            self._return.wait_for(
+                lambda: held not in self._taken and not any(job.held is held for job in self._waiting)
+            )
 
     def _expire(self, job: Job) -> None:
         if not job.answer.done():
@@ -108,6 +118,7 @@ class Queue:
             except ValueError:
                 return  # a runner has it, and lets go of it
             self._admitted -= 1
+            self._return.notify_all()
         self._metrics.queue.dec()
 
     def _run(self) -> None:
@@ -116,10 +127,14 @@ class Queue:
             try:
                 self._work(batch)
             finally:
-                with self._change:
-                    self._admitted -= len(batch)
-                self._metrics.queue.dec(len(batch))
+                count, held = len(batch), batch[0].held
                 del batch  # or its bodies and answers would be kept until the next one comes
+                with self._change:
+                    self._admitted -= count
+                    self._taken.remove(held)
+                    self._return.notify_all()
+                del held
+                self._metrics.queue.dec(count)
 
     def _take(self) -> list[Job]:
         """All that waits for the model of the oldest job, in the order it came, up to a bound on its bytes."""
@@ -137,6 +152,7 @@ class Queue:
                 else:
                     others.append(job)
             self._waiting = others
+            self._taken.append(held)
             if others:
                 self._change.notify()
         return batch

@@ -3,6 +3,7 @@
 import asyncio
 
 from contract.errors import DeadlineExceeded, PayloadTooLarge
+from contract.joined import LARGE, joined
 from contract.settings import Settings
 from serving.asgi import RawHeaders, Receive
 from serving.exchange import Disconnected, Exchange
@@ -33,7 +34,7 @@ async def read_body(receive: Receive, headers: RawHeaders, settings: Settings, e
 
 async def _read(receive: Receive, limit: int) -> bytes:
     message = await receive()
-    parts = [message.get("body", b"")]
+    parts: list[bytes] = [message.get("body", b"")]
     size = len(parts[0])
     while message.get("more_body") and size <= limit:
         message = await receive()
@@ -41,7 +42,9 @@ async def _read(receive: Receive, limit: int) -> bytes:
         size += len(parts[-1])
     if message["type"] == "http.disconnect":
         raise Disconnected
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+    if len(parts) == 1:
+        return parts[0]
+    return await asyncio.to_thread(joined, parts) if size >= LARGE else b"".join(parts)
 
 
 def _too_large(limit: int, exchange: Exchange, headers: RawHeaders, came: str) -> PayloadTooLarge:

@@ -17,10 +17,11 @@ from serving.models import HeldModel, Models
 SMALL_BYTES = 4096  # a body that may be decoded in the event loop
 CHEAP_SECONDS = 0.001  # a prediction that may be made in the event loop: less than handing it to a thread may take
 MAX_ATTRIBUTES = 1024  # AWS's limit
+TARGET_MODEL = b"x-amzn-sagemaker-target-model"
 
 
 class Invocations:
-    """Answers what is posted with the model's prediction of it."""
+    """Answers what is posted with a model's prediction of it."""
 
     def __init__(self, models: Models, queue: Queue, settings: Settings) -> None:
         self._models = models
@@ -32,13 +33,23 @@ class Invocations:
         await respond(send, 200, [], body, media_type)
 
     async def answer(
-        self, headers: RawHeaders, receive: Receive, exchange: Exchange, accept_header: bytes = b"accept"
+        self,
+        headers: RawHeaders,
+        receive: Receive,
+        exchange: Exchange,
+        *,
+        accept_header: bytes = b"accept",
+        model: str | None = None,
     ) -> tuple[bytes, str]:
-        """The answer to a request, and its media type. Raises a `ForecastleError` where there is none."""
+        """The answer to a request, and its media type. Raises a `ForecastleError` where there is none.
+
+        On a server of several models `model`, or else the client's Target-Model, names the one that is meant.
+        """
         body = await read_body(receive, headers, self._settings, exchange)
-        held = self._models.only()
-        exchange.model = held.name
         given = dict(headers)
+        # From here to the queue nothing is waited for: a model is not unloaded in between.
+        held = self._named(model, given) if self._models.several else self._models.only()
+        exchange.model = held.name
         payload = Payload(body, _content_type(held, given), _attributes(given))
         accept = b",".join(value for name, value in headers if name == accept_header).decode("latin-1")
         response_type = _negotiated(accept or self._settings.default_accept, held.response_types)
@@ -50,6 +61,16 @@ class Invocations:
             if content is not None:
                 return content, response_type
         return await self._queue.answer(job, receive), response_type
+
+    def _named(self, model: str | None, headers: dict[bytes, bytes]) -> HeldModel:
+        if model is None and (target := headers.get(TARGET_MODEL)) is not None:
+            model = target.decode("utf-8", "replace")
+        if model is None:
+            raise InvalidData(
+                "X-Amzn-SageMaker-Target-Model: expected the name of a model, got none: this server holds several "
+                "(setting SAGEMAKER_MULTI_MODEL); POST to /models/{name}/invoke, or name one in that header."
+            )
+        return self._models.named(model)
 
 
 def _is_small(job: Job) -> bool:

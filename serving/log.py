@@ -3,7 +3,7 @@
 Every line has `time` (UTC) and `event`:
 
     start      the socket is bound: url, host, port, workers, pid
-    ready      the model is loaded and has made a prediction: model, seconds, pid
+    ready      the model is loaded and has made a prediction: model (none where several come and go), seconds, pid
     request    one answered request: id, method, path, status (none where the client had gone), ms in all, decode_ms,
                queue_ms, predict_ms, encode_ms, bytes_in, bytes_out, model, endpoint, inference_id, error
     error      something unexpected: sentence and, where there is one, traceback

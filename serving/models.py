@@ -8,7 +8,7 @@ from typing import Any
 from algorithms import find
 from algorithms.interface import Algorithm, Model
 from contract.artifact import read_artifact, read_manifest
-from contract.errors import InvalidData, NotReady
+from contract.errors import AlreadyLoaded, InvalidData, NotFound, NotReady
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -17,11 +17,14 @@ class HeldModel:
 
     Attributes
     ----------
+    name : what requests call it: a server of several models is told a name, another's model is named as its algorithm.
+    folder : where it came from.
     seen : pairs of media types, in and out, that it has read and written at least once, so that whatever is compiled
         or imported at first use is there.
     """
 
     name: str
+    folder: Path
     algorithm: Algorithm[Any]
     model: Model[Any, Any]
     hyperparameters: Mapping[str, Any]
@@ -32,23 +35,49 @@ class HeldModel:
 
 
 class Models:
-    """The models by name. An ordinary server holds one; requests that name none mean that one."""
+    """The models by name. An ordinary server holds one, and requests name none; `several` come and go by name."""
 
-    def __init__(self) -> None:
+    def __init__(self, several: bool) -> None:
+        self.several = several
         self._held: dict[str, HeldModel] = {}
 
     def add(self, held: HeldModel) -> None:
         self._held[held.name] = held
 
+    def remove(self, name: str) -> HeldModel:
+        """Hold the model no longer, and give it back. Raises `NotFound`."""
+        held = self.named(name)
+        del self._held[name]
+        return held
+
+    def require_new(self, name: str) -> None:
+        """Raises `AlreadyLoaded` where a model of that name is held."""
+        if name in self._held:
+            raise AlreadyLoaded(f"Model {name} is already registered.")
+
+    def named(self, name: str) -> HeldModel:
+        """The model of that name. Raises `NotFound`."""
+        try:
+            return self._held[name]
+        except KeyError:
+            raise NotFound(f"Model not found: {name}") from None
+
+    def all(self) -> list[HeldModel]:
+        """Those that are loaded and warmed up, in the order of their names."""
+        return [held for _, held in sorted(self._held.items())]
+
     def only(self) -> HeldModel:
-        """The model that is meant where none is named. Raises `NotReady` before it is loaded and warmed up."""
+        """The model of an ordinary server. Raises `NotReady` before it is loaded and warmed up."""
         for held in self._held.values():
             return held
         raise NotReady("The model is not loaded and warmed up yet: ask again once GET /ping answers 200.")
 
 
-def load_model(folder: Path, threads: int) -> HeldModel:
-    """Load the model in `folder` and let it answer its own example. Raises `UserError` where it cannot be loaded."""
+def load_model(folder: Path, threads: int, name: str | None = None) -> HeldModel:
+    """Load the model in `folder` and let it answer its own example. Raises `UserError` where it cannot be loaded.
+
+    Without a `name` it is called after its algorithm.
+    """
     algorithm = find(read_manifest(folder)["algorithm"])
     artifact = read_artifact(folder)
     try:
@@ -56,7 +85,8 @@ def load_model(folder: Path, threads: int) -> HeldModel:
     except InvalidData as error:
         raise error.within(str(folder)) from None
     held = HeldModel(
-        name=algorithm.name,
+        name=algorithm.name if name is None else name,
+        folder=folder,
         algorithm=algorithm,
         model=model,
         hyperparameters=artifact.hyperparameters,

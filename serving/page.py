@@ -4,10 +4,10 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, quote
 
 import orjson
 
-from contract.errors import NotReady
 from contract.settings import Settings
 from serving.asgi import Receive, Scope, Send, respond
 from serving.models import HeldModel, Models
@@ -26,23 +26,35 @@ class Page:
         self._version = version
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
-        content = orjson.dumps(self._content()).replace(b"<", b"\\u003c")  # no </script> in the middle of the script
+        wanted = parse_qs(scope["query_string"].decode("latin-1")).get("model", [""])[-1]
+        content = orjson.dumps(self._content(wanted)).replace(
+            b"<", b"\\u003c"
+        )  # no </script> in the middle of the script
         body = TEMPLATE.read_bytes().replace(PLACEHOLDER, content)
         headers = [(b"content-security-policy", POLICY), (b"cache-control", b"no-store")]
         await respond(send, 200, headers, body, "text/html; charset=utf-8")
 
-    def _content(self) -> Mapping[str, Any]:
+    def _content(self, wanted: str) -> Mapping[str, Any]:
+        """What the page shows: of several models the one that is wanted, or the first."""
         limits = {
             "max_content_length": self._settings.max_content_length,
             "timeout": self._settings.timeout,
             "queue": self._settings.queue,
             "workers": self._settings.workers,
         }
-        try:
-            model = _described(self._models.only())
-        except NotReady:
-            model = None
-        return {"version": self._version, "pid": os.getpid(), "limits": limits, "model": model}
+        loaded = self._models.all()
+        shown = next((held for held in loaded if held.name == wanted), loaded[0] if loaded else None)
+        return {
+            "version": self._version,
+            "pid": os.getpid(),
+            "limits": limits,
+            "several": self._models.several,
+            "names": [held.name for held in loaded],
+            "model": shown and _described(shown),
+            "address": f"/models/{quote(shown.name, safe='')}/invoke"
+            if shown and self._models.several
+            else "/invocations",
+        }
 
 
 def _described(held: HeldModel) -> Mapping[str, Any]:

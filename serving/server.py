@@ -1,7 +1,6 @@
 """The server's life: bind, load, answer, drain."""
 
 import contextlib
-import gc
 import logging
 import os
 import signal
@@ -17,12 +16,15 @@ from contract.errors import InvalidJob
 from contract.opt_ml import OptMl
 from contract.settings import Settings
 from contract.threads import available_cores
+from serving import heap
 from serving.app import build_app
 from serving.batching import Queue
 from serving.health import Readiness
+from serving.loader import Loader, keep_what_is_there
 from serving.log import LogLines, write_line
 from serving.metrics import Metrics
 from serving.models import Models, load_model
+from serving.protocol import Protocol
 from serving.workers import Place, fork_workers
 
 BACKLOG = 2048
@@ -34,10 +36,16 @@ def serve(settings: Settings, tree: OptMl) -> None:
     """Serve the model of `tree` until SIGTERM or SIGINT; then answer what came in, and return.
 
     The port is bound at once and its line stands in the log; GET /ping says 503 until the model has answered its own
-    example. Raises `InvalidJob` where the port cannot be bound and `InvalidData` where the model cannot be loaded.
+    example. A server of several models begins with none. Raises `InvalidJob` where the port cannot be bound and
+    `InvalidData` where the model cannot be loaded.
     With several workers, returns in each of them and then in the process that started them.
     """
     began = perf_counter()
+    if settings.multi_model and tree.model_folder is not None:
+        raise InvalidJob(
+            f"--model {tree.model_folder}: a server of several models (setting SAGEMAKER_MULTI_MODEL) begins with "
+            "none, and loads them by POST /models."
+        )
     signal.signal(signal.SIGTERM, _leave)  # process 1 has no such signal unless it asks for it
     with _bound(settings) as listener:
         place = fork_workers(settings.workers, listener) if settings.workers > 1 else Place(0, Readiness(1))
@@ -54,12 +62,13 @@ class Worker:
         self._tree = tree
         self._place = place
         self._began = began
-        self._models = Models()
+        self._models = Models(settings.multi_model)
         self._metrics = Metrics()
         self._threads = settings.threads or available_cores()
         self._failure: BaseException | None = None
         self._queue = Queue(settings, self._metrics, self._threads)
-        app = build_app(settings, self._models, self._queue, self._metrics, place.readiness)
+        loader = Loader(self._models, self._queue, self._metrics, self._threads)
+        app = build_app(settings, self._models, self._queue, loader, self._metrics, place.readiness)
         self._server = _Server(app, self._notice_orphanage if place.parent else None)
 
     def run(self, listener: socket.socket) -> None:
@@ -68,8 +77,12 @@ class Worker:
         # Ctrl-C reaches parent and workers alike; the parent passes it on in its own time.
         signal.signal(signal.SIGINT, signal.SIG_IGN if self._place.parent else self._server.handle_exit)
         _log_in_lines()
+        if self._models.several:
+            heap.have_one()
         self._queue.start()
-        if self._place.replaces_another:  # the others answer meanwhile, so it joins them when it can
+        if self._models.several:
+            self._tell_ready(None)
+        elif self._place.replaces_another:  # the others answer meanwhile, so it joins them when it can
             self._load()
         else:
             threading.Thread(target=self._load, name="load", daemon=True).start()
@@ -88,13 +101,14 @@ class Worker:
             self._failure = error
             self._server.should_exit = True
             return
-        # What is there now stays: the collector need not look at it again.
-        gc.collect()
-        gc.freeze()
         self._models.add(held)
         self._metrics.loaded.labels(held.name).set(1)
+        self._tell_ready(held.name)
+
+    def _tell_ready(self, model: str | None) -> None:
+        keep_what_is_there()
         self._place.readiness.set(self._place.number)
-        write_line("ready", model=held.name, seconds=round(perf_counter() - self._began, 3), pid=os.getpid())
+        write_line("ready", model=model, seconds=round(perf_counter() - self._began, 3), pid=os.getpid())
 
 
 class _Server(uvicorn.Server):
@@ -105,7 +119,7 @@ class _Server(uvicorn.Server):
             uvicorn.Config(
                 app,  # type: ignore[arg-type]
                 loop="uvloop",
-                http="httptools",
+                http=Protocol,
                 ws="none",
                 lifespan="off",
                 log_config=None,

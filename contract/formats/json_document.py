@@ -15,7 +15,7 @@ from contract.formats.sparse import densify
 
 def decode(body: bytes, *, width: int | None, max_bytes: int) -> NDArray[np.float32]:
     """The instances as rows, (instances, columns). Raises as `contract.formats.json.decode` does."""
-    document = _object(parse(decode_text(body)), "")
+    document = _object(parse(decode_text(body), quotable=True), "")
     instances = _member(document, "instances", "")
     if not isinstance(instances, list):
         raise InvalidData(f"instances: expected a list, got {quotation.of_json(instances)}.")
@@ -35,13 +35,20 @@ def decode_text(body: bytes) -> str:
         raise InvalidData(f"byte {error.start}: expected text in UTF-8, got another encoding.") from None
 
 
-def parse(text: str, first_line: int = 1) -> Any:
+def parse(text: str, first_line: int = 1, *, quotable: bool = False) -> Any:
     """The JSON value that `text` is. Raises `InvalidData` with line and column; `first_line` is where `text` begins.
 
-    Unlike what `json.loads` gives, an object with a member twice is an `_Ambiguous`.
+    Unlike what `json.loads` gives, an object with a member twice is an `_Ambiguous`; with `quotable`, a number that no
+    float32 holds is a `quotation.Written`.
     """
+    real = _real if quotable else float
     try:
-        return json.loads(text, object_pairs_hook=_members, parse_int=_integer)
+        return json.loads(
+            text,
+            object_pairs_hook=_members,
+            parse_int=lambda token: int(token) if len(token) < 20 else real(token),
+            parse_float=real,
+        )
     except json.JSONDecodeError as error:
         place = f"line {first_line + error.lineno - 1}, column {error.colno}"
         got = quotation.of_text(text[error.pos].encode()) if error.pos < len(text) else "nothing"
@@ -67,8 +74,9 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any] | _Ambiguous:
     return members
 
 
-def _integer(token: str) -> int | float:
-    return int(token) if len(token) < 20 else float(token)
+def _real(token: str) -> float:
+    value = float(token)
+    return value if abs(value) < number.FLOAT32_OVERFLOW else quotation.Written.parse(token)
 
 
 class Rows:
@@ -158,7 +166,7 @@ def _numbers(values: Any, place: str) -> list[float]:
     if not isinstance(values, list):
         raise InvalidData(f"{place}: expected a list of numbers, got {quotation.of_json(values)}.")
     for index, value in enumerate(values):
-        if type(value) not in (int, float):
+        if type(value) not in (int, float, quotation.Written):
             raise InvalidData(f"{place}[{index}]: expected a number, got {quotation.of_json(value)}.")
         if not abs(value) < number.FLOAT32_OVERFLOW:
             raise InvalidData(

@@ -20,7 +20,7 @@ def _read(body: bytes, width: int | None, max_bytes: int) -> NDArray[np.float32]
     rows, empty = json_document.Rows(width), True
     for number, line in enumerate(json_document.decode_text(body).split("\n"), 1):
         if line.strip():
-            rows.append(json_document.parse(line, number), f"line {number}: instance")
+            rows.append(json_document.parse(line, number, quotable=True), f"line {number}: instance")
             empty = False
     if empty:
         raise InvalidData("line 1: expected an instance, got nothing.")

@@ -6,7 +6,7 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.compiled import kernel
+from contract.compiled import inlined, kernel
 from contract.memory import leading_zeros, load_word, memory, store_word, trailing_zeros
 
 # From here on a number is rounded to infinity when it becomes a float32.
@@ -171,7 +171,7 @@ def settle(text: bytes, values: NDArray[np.float32], doubtful: NDArray[np.int64]
     return None
 
 
-@kernel
+@inlined
 def write(value: float, out: NDArray[np.uint8], at: int) -> int:
     """Write `value`, of less than `WRITE_LIMIT`, to `out[at:]`; the index behind it.
 
@@ -207,7 +207,7 @@ def write(value: float, out: NDArray[np.uint8], at: int) -> int:
     return at + 11 - zeros
 
 
-@kernel
+@inlined
 def _ten_decimals(fraction: float) -> int:
     """fraction · 10^10, rounded half to even as if computed without error, for fraction in [0, 1)."""
     scaled = fraction * 1e10
@@ -232,7 +232,7 @@ def _write_whole(number: int, out: NDArray[np.uint8], at: int) -> int:
     return end
 
 
-@kernel
+@inlined
 def _eight_digits(number: np.uint64) -> np.uint64:
     """The eight digits of `number`, one a byte, the first one lowest: split in halves, both in pairs, all in digits."""
     high = number * np.uint64(109951163) >> np.uint64(40)  # number // 10,000

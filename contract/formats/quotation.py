@@ -10,8 +10,22 @@ def of_text(token: bytes) -> str:
     return repr(_cut(token[: 4 * LONGEST].decode("utf-8", "backslashreplace")))
 
 
+class Written(float):
+    """A number that is quoted as it was written."""
+
+    token: str
+
+    @classmethod
+    def parse(cls, token: str) -> "Written":
+        written = cls(token)
+        written.token = token
+        return written
+
+
 def of_json(value: object) -> str:
     """A JSON value: `"abc"`, `12`, `null`, but `a list` and `an object`."""
+    if isinstance(value, Written):
+        return _cut(value.token)
     if isinstance(value, dict):
         return "an object"
     if isinstance(value, list):

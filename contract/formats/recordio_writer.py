@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from contract.compiled import kernel
 from contract.formats import protobuf, recordio
+from contract.joined import joined
 
 _NUMBERS = {np.dtype(np.float32): protobuf.FLOAT32, np.dtype(np.float64): protobuf.FLOAT64}
 
@@ -104,7 +105,7 @@ def _joined(first: _Pieces, second: _Pieces) -> _Pieces:
 def _framed(records: _Pieces) -> bytes:
     data = np.empty(len(records.data) + 11 * len(records.ends), np.uint8)
     size = _frame(records.data, records.ends, np.frombuffer(recordio.MAGIC, np.uint8), data)
-    return data[:size].tobytes()
+    return joined([data[:size].data])
 
 
 @kernel

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from contract.compiled import kernel
 from contract.formats import number
+from contract.joined import joined
 from contract.memory import load_word, memory, store_word
 
 _SLACK = bytes(16)  # texts are copied 16 bytes at once, and so may be read and written that much too far
@@ -42,7 +43,7 @@ def fill(
     end = _fill(text, ends, np.ascontiguousarray(table, np.float64), out)
     if end < 0:
         raise ValueError("Only finite numbers of ordinary size can be written.")
-    return b"".join([before, texts[0], out[: end - len(between)].data, texts[-1], after])
+    return joined([before, texts[0], out[: end - len(between)].data, texts[-1], after])
 
 
 @kernel

@@ -5,7 +5,7 @@ from http import HTTPStatus
 import pytest
 
 from contract import errors
-from contract.errors import ForecastleError, InvalidData, PlatformError, Stopped, UserError
+from contract.errors import ForecastleError, InvalidData, OutOfModelSpace, PlatformError, Stopped, UserError
 
 CLASSES = [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, ForecastleError)]
 LEAVES = [each for each in CLASSES if each not in (ForecastleError, UserError, PlatformError)]
@@ -18,7 +18,8 @@ def test_an_error_is_the_users_or_the_platforms(kind: type[ForecastleError]) -> 
         assert kind.exit_code == 1
     else:
         assert issubclass(kind, PlatformError)
-        assert kind.status == HTTPStatus.SERVICE_UNAVAILABLE
+        full = kind is OutOfModelSpace
+        assert kind.status == (HTTPStatus.INSUFFICIENT_STORAGE if full else HTTPStatus.SERVICE_UNAVAILABLE)
         assert kind.exit_code == (143 if kind is Stopped else 3)
 
 

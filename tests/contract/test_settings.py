@@ -39,6 +39,7 @@ def test_a_limit_that_is_set_holds_in_batch_transform_too() -> None:
         ("SAGEMAKER_BIND_TO_PORT", "70000", "must be an integer in [0, 65535]. Got '70000'."),
         ("MODEL_SERVER_TIMEOUT", "inf", "must be a number above 0. Got 'inf'."),
         ("SAGEMAKER_BATCH", "maybe", "must be true or false. Got 'maybe'."),
+        ("SAGEMAKER_MULTI_MODEL", "several", "must be true or false. Got 'several'."),
         ("SAGEMAKER_BATCH_STRATEGY", "ALL", "must be one of SINGLE_RECORD, MULTI_RECORD. Got 'ALL'."),
     ],
 )
@@ -46,6 +47,43 @@ def test_a_fault_names_the_variable(name: str, value: str, sentence: str) -> Non
     with pytest.raises(InvalidJob) as caught:
         Settings.from_environ({name: value})
     assert caught.value.sentence == f"Setting {name} {sentence}"
+
+
+@pytest.mark.parametrize("value", ["true", "True", " TRUE", "1"])
+def test_several_models_are_switched_on_in_any_case(value: str) -> None:
+    assert Settings.from_environ({"SAGEMAKER_MULTI_MODEL": value}).multi_model
+
+
+def test_several_models_take_one_process() -> None:
+    environ = {"SAGEMAKER_MULTI_MODEL": "true", "MODEL_SERVER_WORKERS": "4"}
+    with pytest.raises(InvalidJob, match=r"^Setting MODEL_SERVER_WORKERS must be 1 where .* Got '4'\.$"):
+        Settings.from_environ(environ)
+    assert Settings.from_environ(environ | {"SAGEMAKER_MULTI_MODEL": "false"}).workers == 4
+
+
+@pytest.mark.parametrize(
+    ("value", "origins"),
+    [
+        ("*", "*"),
+        ("https://charts.example", "https://charts.example"),
+        (" https://Charts.example , http://localhost:3000,", "https://charts.example,http://localhost:3000"),
+    ],
+)
+def test_origins_are_as_browsers_send_them(value: str, origins: str) -> None:
+    assert Settings.from_environ({"FORECASTLE_CORS_ORIGINS": value}).cors_origins == origins
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["charts.example", "https://", "https://charts.example/", "//charts.example", "https://a.example b.example"],
+)
+def test_an_origin_that_no_browser_sends_is_refused(value: str) -> None:
+    with pytest.raises(InvalidJob) as caught:
+        Settings.from_environ({"FORECASTLE_CORS_ORIGINS": value})
+    assert caught.value.sentence == (
+        "Setting FORECASTLE_CORS_ORIGINS must be * or origins such as https://charts.example, separated by commas. "
+        f"Got {value!r}."
+    )
 
 
 @pytest.mark.parametrize("name", Settings.known())

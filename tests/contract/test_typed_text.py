@@ -52,6 +52,10 @@ def test_a_list_arrives_as_json_text(value: object) -> None:
     [
         ({"cups": "20"}, "Ingredient cups must be an integer in [1, 12]. Got '20'."),
         ({"cups": "3.5"}, "Ingredient cups must be an integer in [1, 12]. Got '3.5'."),
+        ({"cups": "1_2"}, "Ingredient cups must be an integer in [1, 12]. Got '1_2'."),
+        ({"cups": True}, "Ingredient cups must be an integer in [1, 12]. Got True."),
+        ({"cups": "true"}, "Ingredient cups must be an integer in [1, 12]. Got 'true'."),
+        ({"salt": "0.0_1", "cups": "1"}, "Ingredient salt must be a number in [0, 1). Got '0.0_1'."),
         ({}, "Ingredient cups is required: it must be an integer in [1, 12]."),
         ({"sugar": "0", "cups": "1"}, "Ingredient sugar must be a number above 0. Got '0'."),
         ({"sugar": "nan", "cups": "1"}, "Ingredient sugar must be a number above 0. Got 'nan'."),

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 import httpx
 import numpy as np
@@ -24,9 +25,9 @@ ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 60.0
 
 
-def write_model(folder: Path, **parameters: object) -> Path:
-    """Write a model of the tiny algorithm below `folder`, a base as SAGEMAKER_BASE_DIR has it."""
-    artifact = Artifact("echo_sum", {"nothing": np.zeros(1)}, parameters, {"depth": "3"}, {"train_loss": 0.25})
+def write_model(folder: Path, weights: int = 1, **parameters: object) -> Path:
+    """Write a model of the tiny algorithm below `folder`, a base as SAGEMAKER_BASE_DIR has it; with weights, if any."""
+    artifact = Artifact("echo_sum", {"weights": np.ones(weights)}, parameters, {"depth": "3"}, {"train_loss": 0.25})
     write_artifact(folder / "model", artifact)
     return folder
 
@@ -139,6 +140,18 @@ class RunningServer:
         """POST a request of the tiny algorithm in JSON."""
         body = json.dumps({"rows": [[1, 2]]} | request).encode()
         return self.post("/invocations", body, "application/json")
+
+    def load(self, name: str, folder: Path | str) -> httpx.Response:
+        """POST /models, of a server of several models."""
+        return self.request("POST", "/models", json={"model_name": name, "url": str(folder)})
+
+    def unload(self, name: str) -> httpx.Response:
+        return self.request("DELETE", f"/models/{quote(name, safe='')}")
+
+    def invoke(self, name: str, **request: Any) -> httpx.Response:
+        """Ask the model of that name, in JSON."""
+        body = json.dumps({"rows": [[1, 2]]} | request).encode()
+        return self.post(f"/models/{quote(name, safe='')}/invoke", body, "application/json")
 
     def request(self, method: str, path: str, **more: Any) -> httpx.Response:
         with httpx.Client(base_url=self.url, timeout=PATIENCE_SECONDS, trust_env=False, verify=False) as client:

@@ -125,15 +125,15 @@ def _sparse(text: str) -> bytes:
         ),
         (
             b'{"instances": [{"features": [1, 1e400]}]}',
-            "instances[0].features[1]: expected a number that float32 holds, got Infinity.",
+            "instances[0].features[1]: expected a number that float32 holds, got 1e400.",
         ),
         (
             b'{"instances": [{"features": [1, 1e39]}]}',
-            "instances[0].features[1]: expected a number that float32 holds, got 1e+39.",
+            "instances[0].features[1]: expected a number that float32 holds, got 1e39.",
         ),
         (
             b'{"instances": [{"features": [' + b"9" * 6000 + b"]}]}",
-            "instances[0].features[0]: expected a number that float32 holds, got Infinity.",
+            f"instances[0].features[0]: expected a number that float32 holds, got {'9' * 39}….",
         ),
         (
             b'{"instances": [{"features": [1]}, {"features": [1, 2]}]}',

@@ -28,6 +28,7 @@ class EchoSumModel(Model[Request, Request]):
     def __init__(self, artifact: Artifact) -> None:
         self._artifact = artifact
         self._cost = float(artifact.parameters.get("cost", 0.0))
+        self._circle = self if "circular" in artifact.parameters else None
 
     def artifact(self) -> Artifact:
         return self._artifact
@@ -76,6 +77,8 @@ class EchoSumModel(Model[Request, Request]):
 def _fail(request: Request, step: str) -> None:
     if request.get("fault") == step:
         raise ZeroDivisionError(f"a secret at {step}")
+    if request.get("full") == step:
+        raise MemoryError
     if request.get("refuse") == step:
         raise InvalidData(f"Refused at {step}{request.get('because', '')}.")
 
@@ -102,6 +105,8 @@ class EchoSum(Algorithm[EchoSumHyperparameters]):
         time.sleep(artifact.parameters.get("load_seconds", 0.0))
         if "broken" in artifact.parameters:
             raise InvalidData("parameters.broken: expected nothing, got something.")
+        if "full" in artifact.parameters:
+            raise MemoryError
         if "bug" in artifact.parameters:
             raise ZeroDivisionError("a bug of the model's")
         return EchoSumModel(artifact)

@@ -1,0 +1,112 @@
+"""The limits on a request's head."""
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+import uvicorn
+
+from serving.asgi import Receive, Scope, Send, respond
+from serving.protocol import HEAD_BYTES, Protocol
+from tests.serving.running_server import PATIENCE_SECONDS, RunningServer, read_answer
+
+TOO_LARGE = b"Head: expected at most 65536 bytes in address and headers, got more."
+LINE = b"POST /invocations HTTP/1.1\r\nHost: a\r\nContent-Type: text/csv\r\n"
+
+
+def test_a_head_may_be_as_large_as_the_limit(server: RunningServer) -> None:
+    fill = HEAD_BYTES - len("/invocationsHostaContent-Typetext/csvX-FillContent-Length4")
+    with server.connection() as connection:
+        for size, status in ((fill, 200), (fill + 1, 431)):
+            connection.sendall(LINE + b"X-Fill: " + b"x" * size + b"\r\nContent-Length: 4\r\n\r\n1,2\n")
+            assert read_answer(connection)[0] == status
+
+
+@pytest.mark.parametrize(
+    ("begin", "piece"),
+    [
+        (b"GET /", b"x" * 1000),  # an address
+        (b"GET / HTTP/1.1\r\nX-Long: ", b"x" * 1000),  # a header
+        (b"GET / HTTP/1.1\r\n", b"X-Many: x\r\n" * 100),  # headers
+    ],
+)
+def test_a_head_without_end_is_431_and_closes_the_connection(server: RunningServer, begin: bytes, piece: bytes) -> None:
+    with server.connection() as connection:
+        connection.sendall(begin)
+        with contextlib.suppress(ConnectionError):  # it may be closed before all is sent
+            for _ in range(2 * HEAD_BYTES // len(piece)):
+                connection.sendall(piece)
+        with contextlib.suppress(ConnectionResetError):
+            answer = b"".join(iter(lambda: connection.recv(65536), b""))
+            assert answer.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
+            assert answer.endswith(TOO_LARGE)
+    assert server.await_line("request", status=431)["error"] == TOO_LARGE.decode()
+    assert server.get("/ping").status_code == 200
+
+
+def test_a_large_body_before_the_next_head_does_not_count(server: RunningServer) -> None:
+    body = b"1,2\n" * HEAD_BYTES
+    request = LINE + b"Content-Length: %d\r\n\r\n" % len(body) + body
+    with server.connection() as connection:
+        connection.sendall(request + LINE)
+        assert read_answer(connection)[0] == 200
+        connection.sendall(b"Content-Length: 4\r\n\r\n1,2\n")
+        assert read_answer(connection)[0] == 200
+
+
+class Impatient(Protocol):
+    head_seconds = 0.3
+
+
+@pytest.fixture(scope="module")
+def impatient() -> Iterator[tuple[str, int]]:
+    """The address of a server that waits for a head for no longer than that, and for an answer for three times so."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
+        await asyncio.sleep(3 * Impatient.head_seconds)
+        await respond(send, 200, [], b"here")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        config = uvicorn.Config(app, http=Impatient, loop="uvloop", lifespan="off", log_config=None)
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        yield listener.getsockname()
+        server.should_exit = True
+        thread.join()
+
+
+@contextlib.contextmanager
+def connection_to(address: tuple[str, int]) -> Iterator[socket.socket]:
+    with socket.create_connection(address, timeout=PATIENCE_SECONDS) as connection:
+        yield connection
+
+
+def test_a_head_that_does_not_end_in_time_is_408(impatient: tuple[str, int]) -> None:
+    with connection_to(impatient) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost:")
+        status, headers, body = read_answer(connection)
+        assert (status, headers["connection"]) == (408, "close")
+        assert body == b"Head: expected its end within 0.3 seconds."
+        assert connection.recv(1) == b""
+
+
+def test_a_connection_on_which_nothing_comes_is_closed(impatient: tuple[str, int]) -> None:
+    with connection_to(impatient) as connection:
+        assert connection.recv(1) == b""
+
+
+def test_a_head_that_waits_behind_an_answer_leaves_that_whole(impatient: tuple[str, int]) -> None:
+    with connection_to(impatient) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\n")
+        assert read_answer(connection)[2] == b"here"
+
+
+def test_an_answer_may_take_longer_than_a_head(impatient: tuple[str, int]) -> None:
+    with connection_to(impatient) as connection:
+        for _ in range(2):
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert read_answer(connection)[2] == b"here"
