@@ -46,6 +46,7 @@ class Floats(Protocol):
     def __mul__(self, other: "Floats | float") -> "Floats": ...
     def __truediv__(self, other: "Floats | float") -> "Floats": ...
     def __rsub__(self, other: float) -> "Floats": ...
+    def __rtruediv__(self, other: float) -> "Floats": ...
 
 
 class Bits(Protocol):
@@ -106,6 +107,55 @@ def store(_: Any, memory: Any, index: Any, group: Any) -> Any:  # noqa: ARG001
         return context.get_dummy_value()
 
     return types.void(memory, types.intp, group), build
+
+
+@_gives_either
+def fetch(_: Any, memory: Any, index: Any, to_write: Any) -> Any:  # noqa: ARG001
+    """`fetch(memory, index, to_write)`: have the line of the cache that holds a number at hand, soon to be needed.
+
+    `to_write`, a constant, says what for.
+    """
+    if not isinstance(to_write, types.Literal):
+        return None
+
+    def build(context: Any, builder: Any, ___: Any, arguments: Any) -> Any:
+        address = builder.bitcast(builder.gep(arguments[0], [arguments[1]]), ir.PointerType(ir.IntType(8)))
+        type_ = ir.FunctionType(ir.VoidType(), [address.type, _INTEGER, _INTEGER, _INTEGER])
+        function = cgutils.get_or_insert_function(builder.module, type_, "llvm.prefetch.p0")
+        builder.call(function, [address, _INTEGER(to_write.literal_value), _INTEGER(3), _INTEGER(1)])
+        return context.get_dummy_value()
+
+    return types.void(memory, types.intp, to_write), build
+
+
+@_gives_either
+def turn(_: Any, source: Any, index: Any, step: Any, target: Any, place: Any, stride: Any) -> Any:  # noqa: ARG001
+    """`turn(source, index, step, target, place, stride)`: eight rows of eight floats become eight columns.
+
+    Row i lies at source[index + i·step]; what was its column j goes to target[place + j·stride + i].
+    """
+
+    def build(context: Any, builder: Any, ___: Any, arguments: Any) -> Any:
+        source, index, step, target, place, stride = arguments
+        rows = []
+        for _ in range(LANES):
+            rows.append(builder.load(_address(builder, source, index), align=_BYTES, typ=_VECTORS["float32"]))
+            index = builder.add(index, step)
+        for distance in (4, 2, 1):  # of the halves, quarters and lanes that change places
+            low = [lane + (LANES - distance if lane & distance else 0) for lane in range(LANES)]
+            high = [lane + distance for lane in low]
+            masks = [ir.Constant(_VECTORS["uint32"], order) for order in (low, high)]
+            upper = [number for number in range(LANES) if not number & distance]
+            for number in upper:
+                pair = rows[number], rows[number + distance]
+                rows[number], rows[number + distance] = (builder.shuffle_vector(*pair, mask) for mask in masks)
+        for number, row in enumerate(rows):
+            builder.store(row, _address(builder, target, place), align=_BYTES)
+            if number + 1 < LANES:
+                place = builder.add(place, stride)
+        return context.get_dummy_value()
+
+    return types.void(source, types.intp, types.intp, target, types.intp, types.intp), build
 
 
 @_gives_either

@@ -1,8 +1,9 @@
-"""How long our engine takes for an epoch."""
+"""How long our engines take for an epoch."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from importlib import import_module
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,10 +49,26 @@ def trained_quietly(series: Sequence[Series], asked: Asked, seed: int) -> Traine
     return train(series, settings, Clock(), lambda: False)
 
 
+def load(engine: str) -> None:
+    """Import all that an engine needs."""
+    import_module(f"algorithms.deepar.engine_{engine}")
+    if engine == "mxnet":
+        import_module("gluonts.mx")
+
+
+def train_on(
+    engine: str, series: Sequence[Series], asked: Asked, zoneout: float, epoch_ended: Callable[[int], None]
+) -> None:
+    """Train with an engine, telling the windows of each epoch."""
+    settings = replace(settings_of(asked, series), dropout_rate=zoneout)
+    train(series, settings, Clock(epoch_ended), lambda: False, engine=engine)
+
+
 class Clock:
     """An `engine.Watcher` that looks at the clock."""
 
-    def __init__(self) -> None:
+    def __init__(self, epoch_ended: Callable[[int], None] = lambda _: None) -> None:
+        self._epoch_ended = epoch_ended
         self.ends: list[float] = []
         self.windows: list[int] = []
 
@@ -69,6 +86,4 @@ class Clock:
         del epoch, loss, improved
         self.ends.append(time.perf_counter())
         self.windows.append(windows)
-
-    def halted(self, best: int) -> None:
-        del best
+        self._epoch_ended(windows)

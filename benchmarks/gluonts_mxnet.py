@@ -9,7 +9,7 @@ FOLDER holds what `Predictor.serialize` writes, in `model/`.
 import sys
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,9 @@ class Asked:
     cells: int = 40
 
 
-def train(series: Sequence[Series], asked: Asked, seed: int = 0) -> tuple[Any, list[float]]:
+def train(
+    series: Sequence[Series], asked: Asked, seed: int = 0, epoch_ended: Callable[[], None] = lambda: None
+) -> tuple[Any, list[float]]:
     """GluonTS' predictor after so many epochs, and the seconds that each of them took."""
     import mxnet
     from gluonts.env import env
@@ -53,6 +55,7 @@ def train(series: Sequence[Series], asked: Asked, seed: int = 0) -> tuple[Any, l
 
         def on_epoch_end(self, **_: Any) -> bool:
             self.ends.append(time.perf_counter())
+            epoch_ended()
             return True
 
     mxnet.random.seed(seed)

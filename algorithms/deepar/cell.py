@@ -12,7 +12,7 @@ from algorithms.lanes import Floats, Size, fma, load, maximum, minimum
 from contract.compiled import inlined
 
 # 2^40 and more is as good as infinite beside 1, and three such factors still fit a float32.
-_LARGEST, _SMALLEST = 40.0, -100.0
+LARGEST, SMALLEST = 40.0, -100.0
 
 
 @inlined
@@ -27,7 +27,7 @@ def cell(input_: Floats, forget: Floats, cell_: Floats, output: Floats, state: F
 
 @inlined
 def _power(gate: Floats) -> Floats:
-    return exp2(maximum(minimum(gate, _LARGEST), _SMALLEST))
+    return exp2(maximum(minimum(gate, LARGEST), SMALLEST))
 
 
 @inlined

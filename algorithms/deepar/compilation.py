@@ -8,9 +8,13 @@ import numpy as np
 import orjson
 
 from algorithms.deepar.configuration import BATCH, OUTPUT_TYPES
+from algorithms.deepar.engine import Settings
+from algorithms.deepar.engine_native import learner
 from algorithms.deepar.model import DeepARModel
 from algorithms.deepar.network import PARAMETERS, Layer, Network
+from algorithms.deepar.series import Series
 from algorithms.deepar.time_features import Frequency
+from algorithms.deepar.windows import WindowSource
 from algorithms.interface import Algorithm, Payload
 from contract.media_type import JSON, JSON_LINES, MediaType
 
@@ -18,7 +22,37 @@ CELLS, LAGS, FREQUENCY = 8, (1, 2, 7), "D"
 
 
 def compile_kernels(algorithm: Algorithm[Any]) -> None:
-    """Ask networks of every likelihood, with and without features, in all that a client may send and be answered in."""
+    """Ask networks of every likelihood in all that a client may send and be answered in; and let one learn."""
+    _learn()
+    _answer(algorithm)
+
+
+def _learn() -> None:
+    """A step of the engine native: its kernels are the same for all networks."""
+    settings = Settings(
+        time_freq=FREQUENCY,
+        context_length=4,
+        prediction_length=2,
+        likelihood="student-T",
+        cardinality=(),
+        num_dynamic_feat=0,
+        embedding_dimension=1,
+        num_cells=CELLS,
+        num_layers=2,
+        dropout_rate=0.1,
+        learning_rate=0.0,
+        mini_batch_size=1,
+        epochs=1,
+        early_stopping_patience=None,
+        seed=0,
+        default_scale=1.0,
+    )
+    source = WindowSource([Series(np.datetime64("2024-01-01", "s"), np.ones(6, np.float32))], settings)
+    learner(settings).step(source.batch(np.array([[0, 4]])), settings.learning_rate, seed=0)
+
+
+def _answer(algorithm: Algorithm[Any]) -> None:
+    """Networks of every likelihood, with and without features, each for all forms of requests and answers."""
     batch = replace(BATCH, output_types=frozenset(OUTPUT_TYPES))
     for likelihood, features in itertools.product(PARAMETERS, (0, 1)):
         model = DeepARModel(_network(likelihood, features), batch=batch)

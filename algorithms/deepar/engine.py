@@ -20,7 +20,7 @@ from contract.errors import InvalidJob
 if TYPE_CHECKING:
     from algorithms.deepar.windows import Windows
 
-ENGINES = ("mxnet",)  # the first is the default
+ENGINES = ("native", "mxnet")  # the first is the default
 SETTING = "DEEPAR_ENGINE"
 
 

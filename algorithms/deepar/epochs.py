@@ -7,7 +7,6 @@ what one who was never interrupted would have done.
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,7 +85,11 @@ def _resumed(
     found = read_checkpoint(checkpoints, settings, source.fingerprint, watcher.notice)
     if found is None:
         return beginning
-    learner.restore(found.state)
+    try:
+        learner.restore(found.state)
+    except (KeyError, ValueError):
+        watcher.notice(f"The checkpoint in {checkpoints} is another engine's: training begins anew.")
+        return beginning
     watcher.notice(f"Going on from the checkpoint in {checkpoints}: {len(found.losses)} epochs are done.")
     return found
 
@@ -100,7 +103,10 @@ def _epoch(
     watcher: Watcher,
     stopping: Callable[[], bool],
 ) -> tuple[float, int, bool]:
-    """The mean loss of an epoch's windows, how many there were, and whether SIGTERM left it time for all of them."""
+    """The mean loss of an epoch's batches, how many windows they had, and whether SIGTERM left time for all of them.
+
+    Batches count alike, whatever the last one's size, as in SageMaker's logs.
+    """
     rng = np.random.default_rng([settings.seed, epoch])
     rate = learning_rate(settings.learning_rate, losses)
     drawn = source.draw(rng)
@@ -112,14 +118,19 @@ def _epoch(
         seen.append(of_batch)
         if stopping():
             break
-    of_all: NDArray[Any] = np.concatenate(seen)
-    finite = of_all[np.isfinite(of_all)]
-    if not len(finite):
+    means = [float(finite.mean(dtype=np.float64)) for finite in map(_finite, seen) if len(finite)]
+    if not means:
         raise InvalidJob(
             f"The loss of epoch {epoch} is not a finite number: lower the hyperparameter learning_rate, "
             f"{settings.learning_rate}, or take another likelihood than {settings.likelihood}."
         )
-    return float(finite.mean(dtype=np.float64)), len(of_all), len(of_all) == len(drawn)
+    windows_seen = sum(map(len, seen))
+    return float(np.mean(means)), windows_seen, windows_seen == len(drawn)
+
+
+def _finite(losses: NDArray[np.float32]) -> NDArray[np.float32]:
+    finite: NDArray[np.float32] = losses[np.isfinite(losses)]
+    return finite
 
 
 def _best(losses: Sequence[float]) -> int:

@@ -8,12 +8,14 @@ from contract.free_memory import available_memory
 
 UNASKED_BYTES = 64 * 2**20  # what is taken without asking how much there is
 SHARE = 0.5  # of what there is, for one request
-BYTES_WRITTEN = 48  # of a number in an answer: as float32, as float64, and as text, twice while texts are put together
+BYTES_WRITTEN = 56  # of a number in an answer: as float32, as float64, and as text, twice while texts are put together
+BYTES_OF_SERIES = 1_500  # of a series, be it empty: the objects it is read into, and those of its forecast
 
 
 def footprint(series: int, network: Network, wanted: Configuration, threads: int) -> int:
     """Bytes that so many series take at the most, `threads` of them forecast at a time."""
-    return series * _told(wanted) * network.prediction_length * BYTES_WRITTEN + _drawn(series, network, wanted, threads)
+    each = _told(wanted) * network.prediction_length * BYTES_WRITTEN + BYTES_OF_SERIES
+    return series * each + _drawn(series, network, wanted, threads)
 
 
 def fits(size: int) -> bool:

@@ -1,63 +1,103 @@
-"""Gamma and Poisson random numbers, for compiled kernels."""
+"""Gamma and Poisson random numbers, several at once, for compiled kernels.
+
+They are made from normal and uniform numbers that the caller gives: where those lie evenly, so do these. The few that a
+rejection sends back are made from fresh ones of the stream, so that each is distributed as it should be.
+"""
 
 import math
 
+import numpy as np
+from numpy.typing import NDArray
+
 from algorithms.deepar.philox import Stream, next_uniform
 from contract.compiled import kernel
+
+Doubles = NDArray[np.float64]
 
 _FEW = 10.0  # events a Poisson number is counted up to
 
 
 @kernel
-def log_gamma(stream: Stream, shape: float) -> float:
-    """The logarithm of a gamma number of scale 1: numbers of a small shape are too small themselves.
+def gammas(stream: Stream, shape: float, normals: Doubles, uniforms: Doubles, numbers: Doubles) -> None:
+    """Fill `numbers` with gamma numbers of scale 1 and a `shape` of at least 1; they grow with the normal ones.
 
     Reference: Marsaglia, Tsang, "A simple method for generating gamma variables", ACM TOMS 26, 2000.
     """
-    boost = 0.0
-    if shape < 1.0:
-        boost = math.log(next_uniform(stream)) / shape
-        shape += 1.0
     d = shape - 1.0 / 3.0
     c = 1.0 / math.sqrt(9.0 * d)
+    for index in range(len(numbers)):  # without a branch, so that it becomes vectors
+        v, square = 1.0 + c * normals[index], normals[index] * normals[index]
+        passes = v > 0.0 and uniforms[index] < 1.0 - 0.0331 * square * square
+        numbers[index] = d * v * v * v if passes else -1.0
+    for index in range(len(numbers)):
+        if numbers[index] < 0.0:
+            numbers[index] = _looked_at(stream, d, c, normals[index], uniforms[index])
+
+
+@kernel
+def _looked_at(stream: Stream, d: float, c: float, normal: float, uniform: float) -> float:
+    """A gamma number, once there is one that is not rejected."""
     while True:
-        x = math.sqrt(-2.0 * math.log(next_uniform(stream))) * math.cos(2.0 * math.pi * next_uniform(stream))
-        v = 1.0 + c * x
+        v = 1.0 + c * normal
         if v > 0.0:
             v *= v * v
-            u = next_uniform(stream)
-            if u < 1.0 - 0.0331 * x**4 or math.log(u) < 0.5 * x * x + d * (1.0 - v + math.log(v)):
-                return math.log(d * v) + boost
+            if math.log(uniform) < 0.5 * normal * normal + d * (1.0 - v + math.log(v)):
+                return d * v
+        normal = math.sqrt(-2.0 * math.log(next_uniform(stream))) * math.cos(2.0 * math.pi * next_uniform(stream))
+        uniform = next_uniform(stream)
 
 
 @kernel
-def poisson(stream: Stream, mean: float) -> float:
-    """How many events there are where `mean` are expected."""
-    if mean < _FEW:
-        count, rest, chance = 0.0, next_uniform(stream), math.exp(-mean)
-        while rest > chance and count < 1000.0:
-            rest -= chance
-            count += 1.0
-            chance *= mean / count
-        return count
-    return _poisson_by_rejection(stream, mean)
+def log_share(shape: float, uniform: float) -> float:
+    """The logarithm of what a gamma number of `shape` + 1 is multiplied by to be one of a `shape` below 1; else 0.
+
+    A logarithm, since numbers of a small shape are too small themselves. Reference: as for `gammas`.
+    """
+    return math.log(uniform) / shape if shape < 1.0 else 0.0
 
 
 @kernel
-def _poisson_by_rejection(stream: Stream, mean: float) -> float:
-    """Reference: Hörmann, "The transformed rejection method for generating Poisson random variables", 1993: PTRS."""
-    log_mean = math.log(mean)
+def poissons(stream: Stream, means: Doubles, uniforms: Doubles, others: Doubles, counts: Doubles) -> None:
+    """Fill `counts` with how many events there are where so many are expected; they grow with the `uniforms`.
+
+    Reference: Hörmann, "The transformed rejection method for generating Poisson random variables", 1993: PTRS.
+    """
+    for index in range(len(counts)):  # without a branch, so that it becomes vectors
+        mean, u = means[index], uniforms[index] - 0.5
+        b = 0.931 + 2.53 * math.sqrt(mean)
+        distance = 0.5 - abs(u)
+        count = math.floor((2.0 * (0.02483 * b - 0.059) / distance + b) * u + mean + 0.43)
+        passes = mean >= _FEW and distance >= 0.07 and others[index] <= 0.9277 - 3.6224 / (b - 2.0)
+        counts[index] = count if passes else -1.0
+    for index in range(len(counts)):
+        if counts[index] < 0.0:
+            if means[index] < _FEW:
+                counts[index] = _counted(means[index], uniforms[index])
+            else:
+                counts[index] = _by_rejection(stream, means[index], uniforms[index], others[index])
+
+
+@kernel
+def _counted(mean: float, uniform: float) -> float:
+    count, rest, chance = 0.0, uniform, math.exp(-mean)
+    while rest > chance and count < 1000.0:
+        rest -= chance
+        count += 1.0
+        chance *= mean / count
+    return count
+
+
+@kernel
+def _by_rejection(stream: Stream, mean: float, uniform: float, other: float) -> float:
     b = 0.931 + 2.53 * math.sqrt(mean)
-    a = -0.059 + 0.02483 * b
-    log_inverse_alpha = math.log(1.1239 + 1.1328 / (b - 3.4))
-    surely = 0.9277 - 3.6224 / (b - 2.0)
+    a = 0.02483 * b - 0.059
     while True:
-        u, v = next_uniform(stream) - 0.5, next_uniform(stream)
+        u = uniform - 0.5
         distance = 0.5 - abs(u)
         count = math.floor((2.0 * a / distance + b) * u + mean + 0.43)
-        if distance >= 0.07 and v <= surely:
-            return count
-        if count >= 0.0 and (distance >= 0.013 or v <= distance):
-            log_ratio = math.log(v) + log_inverse_alpha - math.log(a / (distance * distance) + b)
-            if log_ratio <= count * log_mean - mean - math.lgamma(count + 1.0):
+        if count >= 0.0 and (distance >= 0.013 or other <= distance):
+            inverse_alpha = 1.1239 + 1.1328 / (b - 3.4)
+            log_ratio = math.log(other * inverse_alpha / (a / (distance * distance) + b))
+            if log_ratio <= count * math.log(mean) - mean - math.lgamma(count + 1.0):
                 return count
+        uniform, other = next_uniform(stream), next_uniform(stream)

@@ -19,7 +19,8 @@ from contract.errors import OutOfSpace
 from contract.media_type import JSON, MediaType
 from contract.threads import in_parallel
 
-# What a series costs, as benchmarks/deepar.py has it: a multiplication of the network, and a path's step besides.
+# What it costs, as benchmarks/deepar.py has it: a series, a multiplication of the network, and a path's step besides.
+SECONDS_PER_SERIES = 300e-6
 SECONDS_PER_PRODUCT = 25e-12
 SECONDS_PER_DRAW = 180e-9
 SECONDS_PER_NUMBER = 20e-9  # written
@@ -39,20 +40,27 @@ class DeepARModel(Model[Request, Prediction]):
     """A network, and what stands between it and the wire."""
 
     def __init__(
-        self, network: Network, *, metrics: Mapping[str, float] | None = None, batch: Configuration = BATCH
+        self,
+        network: Network,
+        *,
+        metrics: Mapping[str, float] | None = None,
+        seed: int | None = None,
+        batch: Configuration = BATCH,
     ) -> None:
         self.network = network
         self.metrics = dict(metrics or {})  # how training went
+        self.seed = seed  # that it was trained with, for whoever wants to repeat it; None where nobody knows
         self.batch = batch  # the configuration of JSON Lines
 
     @classmethod
     def from_artifact(cls, artifact: Artifact, batch: Configuration = BATCH) -> "DeepARModel":
         """Raises `InvalidData` where the arrays are no network."""
         network = Network.from_artifact(artifact.parameters, artifact.arrays)
-        return cls(network, metrics=artifact.metrics, batch=batch)
+        return cls(network, metrics=artifact.metrics, seed=artifact.parameters.get("seed"), batch=batch)
 
     def artifact(self) -> Artifact:
-        return Artifact("deepar", self.network.arrays(), self.network.parameters(), metrics=self.metrics)
+        parameters = self.network.parameters() | ({} if self.seed is None else {"seed": self.seed})
+        return Artifact("deepar", self.network.arrays(), parameters, metrics=self.metrics)
 
     def example(self) -> Payload:
         network = self.network
@@ -76,7 +84,7 @@ class DeepARModel(Model[Request, Prediction]):
         seconds = (network.context_length + drawn) * products * SECONDS_PER_PRODUCT + drawn * SECONDS_PER_DRAW
         if "samples" in wanted.output_types:
             seconds += drawn * SECONDS_PER_NUMBER
-        return len(request.series) * seconds
+        return len(request.series) * (seconds + SECONDS_PER_SERIES)
 
     def predict(self, requests: Sequence[Request], threads: int) -> Sequence[Prediction]:
         """Raises `OutOfSpace` where there is no memory to predict the requests together, or this one now."""

@@ -3,7 +3,7 @@
 import numpy as np
 
 from algorithms.deepar.cell import Sums, cell, products
-from algorithms.deepar.draw import draw_in_lanes, draw_one_by_one
+from algorithms.deepar.draw import DRAWS, TABLE_ROWS, draw_in_lanes, draw_one_by_one
 from algorithms.deepar.layout import Layout
 from algorithms.deepar.network import PARAMETERS, Floats
 from algorithms.deepar.philox import new_stream
@@ -56,7 +56,7 @@ def run_paths(
     top = _rows(layout.layers, 0, cells, values, lanes)
     path = top + cells * lanes
     parameters = path + steps * lanes
-    stream = new_stream(key)
+    stream, table = new_stream(key), np.empty((TABLE_ROWS, DRAWS))
     for vector in range(first_vector, last_vector, len(size)):
         _begin(layout, states, work, values, lanes, size)
         sampled = 0
@@ -79,6 +79,7 @@ def run_paths(
                     step,
                     series,
                     stream,
+                    table,
                     scale,
                     expected,
                     draws,

@@ -5,24 +5,13 @@ Source: "Input/Output Interface for the DeepAR Algorithm", AWS's developer guide
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from algorithms.deepar.numbers import Floats, read_features, read_target, rows_wanted
 from algorithms.deepar.series import Series
 from algorithms.deepar.timestamp import timestamp
 from contract.errors import InvalidData
 from contract.formats import quotation
-from contract.formats.number import FLOAT32_OVERFLOW
-
-Floats = NDArray[np.float32]
-
-# What targets may be, for likelihoods that cannot draw everything.
-SUPPORT: Mapping[str, tuple[float, float, str]] = {
-    "beta": (0.0, 1.0, "a number in [0, 1], as the likelihood is beta"),
-    "negative-binomial": (0.0, np.inf, "a number that is not negative, as the likelihood is negative-binomial"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +42,7 @@ def read_record(record: Any, form: Form) -> Series:
     for name in ("start", "target"):
         if record.get(name) is None:
             raise InvalidData(f'expected "{name}", which is missing.')
-    target = _numbers(record["target"], "target", missing=True)
-    _require_support(target, form.likelihood)
+    target = read_target(record["target"], form.likelihood, "target")
     cat = _cat(record.get("cat"), form) if form.categories else ()
     dynamic = _dynamic_feat(record.get("dynamic_feat"), form.num_dynamic_feat, len(target))
     return Series(timestamp(record["start"], "start"), target, cat, dynamic)
@@ -70,53 +58,6 @@ def dynamic_features_of(record: Any) -> int:
     """How many series the record has in `dynamic_feat`."""
     given = record.get("dynamic_feat") if isinstance(record, Mapping) else None
     return len(given) if isinstance(given, list) else 0
-
-
-def _numbers(values: Any, place: str, *, missing: bool) -> Floats:
-    """A list of numbers, (length,); with `missing`, null, NaN and "NaN" become NaN."""
-    wanted = 'a number, null or "NaN"' if missing else "a number"
-    if isinstance(values, np.ndarray):
-        numbers = values.astype(np.float64, copy=False)
-    elif isinstance(values, list):
-        numbers = _from_list(values, place, wanted, missing)
-    else:
-        raise InvalidData(f"{place}: expected a list, each {wanted}, got {quotation.of_json(values)}.")
-    fine = np.abs(numbers) < FLOAT32_OVERFLOW
-    if missing:
-        fine |= np.isnan(numbers)
-    if not fine.all():
-        index = int(np.argmin(fine))
-        raise InvalidData(f"{place}[{index}]: expected a number that float32 holds, got {float(numbers[index])}.")
-    return numbers.astype(np.float32)
-
-
-_NUMBERS: frozenset[type] = frozenset({int, float})
-_NUMBERS_OR_NULL: frozenset[type] = frozenset({int, float, type(None)})
-
-
-def _from_list(values: list[Any], place: str, wanted: str, missing: bool) -> NDArray[np.float64]:
-    kinds = set(map(type, values))
-    if missing and str in kinds:
-        values = [None if value == "NaN" else value for value in values]
-        kinds = set(map(type, values))
-    allowed = _NUMBERS_OR_NULL if missing else _NUMBERS
-    if not kinds <= allowed:
-        _refuse(values, place, wanted, allowed)
-    return np.array(values, np.float64)
-
-
-def _refuse(values: list[Any], place: str, wanted: str, allowed: frozenset[type]) -> NoReturn:
-    index = next(index for index, value in enumerate(values) if type(value) not in allowed)
-    raise InvalidData(f"{place}[{index}]: expected {wanted}, got {quotation.of_json(values[index])}.")
-
-
-def _require_support(target: Floats, likelihood: str) -> None:
-    if likelihood in SUPPORT:
-        low, high, wanted = SUPPORT[likelihood]
-        odd = np.flatnonzero((target < low) | (target > high))
-        if len(odd):
-            came = np.format_float_positional(target[odd[0]], trim="-")
-            raise InvalidData(f"target[{odd[0]}]: expected {wanted}, got {came}.")
 
 
 def _cat(given: Any, form: Form) -> tuple[int, ...]:
@@ -141,19 +82,7 @@ def _dynamic_feat(given: Any, count: int, length: int) -> Floats | None:
     """The rows of dynamic features, (count, length)."""
     if not count:
         return None
-    wanted = f"{count} list{'s' if count > 1 else ''} of {length} values, as many as target has"
+    reason = "as many as target has"
     if given is None:
-        raise InvalidData(f'expected "dynamic_feat", {wanted}, which is missing.')
-    if not isinstance(given, list):
-        raise InvalidData(f"dynamic_feat: expected {wanted}, got {quotation.of_json(given)}.")
-    if len(given) != count:
-        raise InvalidData(f"dynamic_feat: expected {wanted}, got {len(given)} lists.")
-    rows = np.empty((count, length), np.float32)
-    for index, values in enumerate(given):
-        row = _numbers(values, f"dynamic_feat[{index}]", missing=False)
-        if len(row) != length:
-            raise InvalidData(
-                f"dynamic_feat[{index}]: expected {length} values, as many as target has, got {len(row)}."
-            )
-        rows[index] = row
-    return rows
+        raise InvalidData(f'expected "dynamic_feat", {rows_wanted(count, length, reason)}, which is missing.')
+    return read_features(given, count, length, reason, "dynamic_feat")

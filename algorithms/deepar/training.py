@@ -57,20 +57,21 @@ def fit(job: Job[DeepARHyperparameters]) -> DeepARModel:
     )
     if trained.stopped:
         line("Stopped by SIGTERM: the model is what was learned so far.")
-    elif given.early_stopping_patience is not None:
+    elif len(trained.losses) < given.epochs:
         line(f"Loading parameters from best epoch ({trained.epoch})")
-        if len(trained.losses) < given.epochs:
-            line("stopping training now")
+        line("stopping training now")
+        line(f"#progress_metric: host={job.log.host}, completed 100 % of epochs")
     line(f"Final loss: {trained.loss} (occurred at epoch {trained.epoch})")
     line(f"#quality_metric: host={job.log.host}, train final_loss <loss>={trained.loss}")
-    return DeepARModel(trained.network, metrics={"train:final_loss": trained.loss})
+    return DeepARModel(trained.network, metrics={"train:final_loss": trained.loss}, seed=settings.seed)
 
 
 class _Teller:
     """Tells a job's log how training goes, as `engine.Watcher` has it.
 
-    A batch's loss is the mean since the one reported before it, as with MXNet's `Speedometer`, from which SageMaker's
-    log has these lines.
+    A batch's loss is the mean of the batches since the one reported before it, and so `avg_epoch_loss`, the mean of the
+    epoch so far, at the first two reports alone: MXNet's `Speedometer` has it so, from which SageMaker's log has these
+    lines. Batches count alike, be there few windows in the last one; it has been so in each job whose log is public.
     """
 
     def __init__(self, log: JobLog, given: DeepARHyperparameters, windows: int) -> None:
@@ -79,12 +80,13 @@ class _Teller:
         self._patient = given.early_stopping_patience is not None
         self._expected = windows  # in an epoch, on average
         self._began = time.time()
-        self._of_epoch, self._recent, self._clock = _Mean(), _Mean(), 0.0
+        self._ahead: dict[str, list[float]] = {}  # how many epochs there are to come, until it is told
+        self._of_epoch, self._recent, self._clock, self._windows = _Mean(), _Mean(), 0.0, 0
 
     def ready(self, epoch: int) -> None:
         self._log.line(f"#memory_usage::<model> = {_resident_bytes() >> 20} mb")
-        took = 1000 * (time.time() - self._began)
-        self._log.metrics("training", self._began, {"initialize.time": [took], "epochs": [self._epochs - epoch]})
+        self._log.metrics("training", self._began, {"initialize.time": [1000 * (time.time() - self._began)]})
+        self._ahead = {"epochs": [self._epochs - epoch]}
         self._began = time.time()
 
     def notice(self, sentence: str) -> None:
@@ -94,6 +96,7 @@ class _Teller:
         line = self._log.line
         self._of_epoch.add(losses)
         self._recent.add(losses)
+        self._windows += len(losses)
         if batch % REPORTED_EVERY == 0:
             line(f"Epoch[{epoch}] Batch[{batch}] avg_epoch_loss={self._of_epoch.value:.6f}")
             loss, now = self._recent.value, time.perf_counter()
@@ -104,7 +107,7 @@ class _Teller:
                 line(f"Epoch[{epoch}] Batch [{batch}]#011Speed: {speed:.2f} samples/sec#011loss={loss:.6f}")
                 self._recent = _Mean()
             self._clock = now
-        share = (epoch + min(self._of_epoch.count / self._expected, 1.0)) / self._epochs
+        share = (epoch + min(self._windows / self._expected, 1.0)) / self._epochs
         # At 1 the bar would go, and the last epoch may have more windows than the average one.
         note = f"epoch {epoch + 1} of {self._epochs}, loss {self._of_epoch.value:.4f}"
         self._log.progress(min(share, 0.999), note)
@@ -112,30 +115,31 @@ class _Teller:
     def epoch(self, epoch: int, loss: float, windows: int, improved: bool) -> None:
         log, took = self._log, max(time.time() - self._began, 1e-9)
         log.line(f"processed a total of {windows} examples")
-        log.metrics("training", self._began, {"update.time": [1000 * took]})
+        log.metrics("training", self._began, {**self._ahead, "update.time": [1000 * took]})
         log.line(f"#throughput_metric: host={log.host}, train throughput={windows / took} records/second")
         log.line(f"#progress_metric: host={log.host}, completed {100 * (epoch + 1) / self._epochs} % of epochs")
         log.line(f"#quality_metric: host={log.host}, epoch={epoch}, train loss <loss>={loss}")
         if self._patient:
             log.line("best epoch loss so far" if improved else "loss did not improve")
+        self._ahead, self._windows = {}, 0
         self._began, self._of_epoch, self._recent = time.time(), _Mean(), _Mean()
 
 
 class _Mean:
-    """The mean of finite losses, as far as they have come."""
+    """The mean of batches' losses, as far as they have come and are finite."""
 
     def __init__(self) -> None:
-        self._sum, self._finite, self.count = 0.0, 0, 0
+        self._sum, self._batches = 0.0, 0
 
     def add(self, losses: NDArray[np.float32]) -> None:
         finite = losses[np.isfinite(losses)]
-        self._sum += float(finite.sum(dtype=np.float64))
-        self._finite += len(finite)
-        self.count += len(losses)
+        if len(finite):
+            self._sum += float(finite.mean(dtype=np.float64))
+            self._batches += 1
 
     @property
     def value(self) -> float:
-        return self._sum / self._finite if self._finite else float("nan")
+        return self._sum / self._batches if self._batches else float("nan")
 
 
 def _wish(given: DeepARHyperparameters) -> Wish:

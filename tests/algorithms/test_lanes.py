@@ -15,6 +15,7 @@ from algorithms.lanes import (
     choose,
     count_up,
     exceeds,
+    fetch,
     floats_of,
     fma,
     high_product,
@@ -25,6 +26,7 @@ from algorithms.lanes import (
     square_root,
     store,
     to_floats,
+    turn,
 )
 from algorithms.simd import memory
 from contract.compiled import inlined
@@ -130,3 +132,19 @@ def test_aligned_arrays_begin_with_a_line_of_the_cache(shape: tuple[int, ...]) -
     assert array.shape == shape
     assert array.flags.c_contiguous
     assert array.size == 0 or array.ctypes.data % 64 == 0
+
+
+def test_rows_are_turned_into_columns() -> None:
+    source, target = generator.normal(size=(8, 12)).astype(np.float32), np.zeros((9, 20), np.float32)
+
+    @numba.njit(error_model="numpy")  # type: ignore[untyped-decorator]
+    def run(source: Any, target: Any) -> None:
+        fetch(memory(source), 3, 0)  # without effect on what is read
+        fetch(memory(target), 20, 1)
+        turn(memory(source), 3, 12, memory(target), 20 + 5, 20)
+
+    run(source, target)
+
+    expected = np.zeros((9, 20), np.float32)
+    expected[1:9, 5:13] = source[:, 3:11].T
+    np.testing.assert_array_equal(target, expected)

@@ -183,16 +183,16 @@ def test_a_fault_in_parquet_has_its_row(tmp_path: Path) -> None:
         (record(target=[1, "abc"]), 'target[1]: expected a number, null or "NaN", got "abc".'),
         (record(target=[1, True]), 'target[1]: expected a number, null or "NaN", got true.'),
         (record(target=[[1]]), 'target[0]: expected a number, null or "NaN", got a list.'),
-        (record(target=[1, 1e39]), "target[1]: expected a number that float32 holds, got 1e+39."),
+        (record(target=[1, 1e39]), "target[1]: expected a finite number that float32 holds, got 1e+39."),
         (record(cat=[-1]), "cat[0]: expected an integer of at least 0, got -1."),
         (record(cat=["a"]), 'cat[0]: expected an integer of at least 0, got "a".'),
         (record(cat=1.5), "cat: expected an integer of at least 0, got 1.5."),
         (record(cat=[0, 1]), "cat: expected a category, as everywhere, got 2."),
-        (record(dynamic_feat=7), "dynamic_feat: expected 1 list of 3 values, as many as target has, got 7."),
-        (record(dynamic_feat=[]), "dynamic_feat: expected 1 list of 3 values, as many as target has, got 0 lists."),
+        (record(dynamic_feat=7), "dynamic_feat: expected 1 list of 3 values (as many as target has), got 7."),
+        (record(dynamic_feat=[]), "dynamic_feat: expected 1 list of 3 values (as many as target has), got 0."),
         (
             record(dynamic_feat=[[1, 2]]),
-            "dynamic_feat[0]: expected 3 values, as many as target has, got 2.",
+            "dynamic_feat[0]: expected 3 values (as many as target has), got 2.",
         ),
         (record(dynamic_feat=[[1, None, 3]]), "dynamic_feat[0][1]: expected a number, got null."),
     ],
@@ -211,7 +211,7 @@ def test_a_field_of_the_first_record_is_required_of_the_others(tmp_path: Path) -
         'line 2: expected "cat", 2 categories, as in the first record, which is missing.'
     )
     assert fault(tmp_path, record(dynamic_feat=[[1, 2, 3]]), record()).endswith(
-        'line 2: expected "dynamic_feat", 1 list of 3 values, as many as target has, which is missing.'
+        'line 2: expected "dynamic_feat", 1 list of 3 values (as many as target has), which is missing.'
     )
 
 

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from algorithms.deepar import engine
+from algorithms import deepar
 from algorithms.deepar.checkpoint import FILE, seed_in
 from algorithms.deepar.engine import Learner, Settings, Trained, require_engine, train
 from algorithms.deepar.epochs import learning_rate
@@ -20,15 +21,19 @@ from contract.errors import InvalidJob
 from tests.algorithms.deepar.waves import Recorded, after, needs_mxnet, never, settings, waves
 
 
-def trained(given: Settings, watcher: Recorded | None = None, **more: Any) -> Trained:
+@pytest.fixture(params=["native", pytest.param("mxnet", marks=needs_mxnet)])
+def engine(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def trained(engine: str, given: Settings, watcher: Recorded | None = None, **more: Any) -> Trained:
     series = waves(likelihood=given.likelihood)
-    return train(series, given, watcher or Recorded(), more.pop("stopping", never), **more)
+    return train(series, given, watcher or Recorded(), more.pop("stopping", never), engine=engine, **more)
 
 
-def learner_of(given: Settings) -> Learner:
-    from algorithms.deepar.engine_mxnet import learner
-
-    return learner(given)
+def learner_of(engine: str, given: Settings) -> Learner:
+    learner: Learner = import_module(f"algorithms.deepar.engine_{engine}").learner(given)
+    return learner
 
 
 def same(left: Network, right: Network) -> bool:
@@ -37,10 +42,10 @@ def same(left: Network, right: Network) -> bool:
 
 
 def test_an_engine_that_does_not_exist_is_refused() -> None:
-    assert require_engine("") == "mxnet"
+    assert require_engine("") == "native"
     with pytest.raises(InvalidJob) as caught:
         require_engine("abacus")
-    assert caught.value.sentence == "Setting DEEPAR_ENGINE must be one of mxnet. Got 'abacus'."
+    assert caught.value.sentence == "Setting DEEPAR_ENGINE must be one of native, mxnet. Got 'abacus'."
 
 
 def test_the_learning_rate_is_halved_after_ten_epochs_without_a_better_loss() -> None:
@@ -57,13 +62,12 @@ def test_the_learning_rate_ends_where_gluonts_has_its_least() -> None:
     assert learning_rate(1e-5, [1.0] * 200) == 1e-5  # one that begins below is left as it is
 
 
-@needs_mxnet
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
-def test_every_likelihood_is_learned(likelihood: str) -> None:
+def test_every_likelihood_is_learned(engine: str, likelihood: str) -> None:
     scale = 0.5 if likelihood == "beta" else 10.0
     watcher = Recorded()
     given = settings(likelihood=likelihood, epochs=6, default_scale=scale)
-    network = trained(given, watcher).network
+    network = trained(engine, given, watcher).network
     losses = [loss for _, loss, _, _ in watcher.epochs]
     reduction = losses[0] - losses[-1]
     assert reduction > (0.2 * losses[0] if likelihood == "deterministic-L1" else 0.1)
@@ -72,13 +76,12 @@ def test_every_likelihood_is_learned(likelihood: str) -> None:
     assert same(network, Network.from_artifact(network.parameters(), network.arrays()))
 
 
-@needs_mxnet
 @pytest.mark.parametrize("cardinality", [(), (2,), (2, 1)])
 @pytest.mark.parametrize("dynamic", [0, 1])
-def test_a_network_takes_what_it_is_made_for(cardinality: tuple[int, ...], dynamic: int) -> None:
+def test_a_network_takes_what_it_is_made_for(engine: str, cardinality: tuple[int, ...], dynamic: int) -> None:
     series = [replace(each, cat=(*each.cat, 0)[: len(cardinality)]) for each in waves(cat=True, dynamic=bool(dynamic))]
     given = settings(cardinality=cardinality, num_dynamic_feat=dynamic, epochs=1, num_layers=1)
-    network = train(series, given, Recorded(), never).network
+    network = train(series, given, Recorded(), never, engine=engine).network
     assert [each.shape for each in network.embeddings] == ([(size, 3) for size in cardinality] or [(1, 1)])
     inputs = len(network.lags) + 3 + 1 + dynamic + sum(each.shape[1] for each in network.embeddings) + 2
     assert [layer.input_weight.shape for layer in network.layers] == [(24, inputs)]
@@ -96,7 +99,7 @@ def test_the_loss_is_that_of_gluonts_own_network(likelihood: str) -> None:
     drawn[0, 1] = 0  # nothing of it is known: its scale is that of the others in its batch
     windows = source.batch(drawn)
     windows.future_observed[1, 2] = 0
-    learner: Any = learner_of(given)
+    learner: Any = learner_of("mxnet", given)
     weights = {name: each.data().asnumpy() for name, each in learner._weights.items()}
     ours = learner.step(windows, 0.0, 0)
     assert ours.shape == (5,)
@@ -156,8 +159,8 @@ def test_a_step_is_one_of_mxnets_adam() -> None:
     given = settings(dropout_rate=0.0)
     source = WindowSource(waves(), given)
     drawn = source.draw(np.random.default_rng(0))
-    ours: Any = learner_of(given)
-    theirs: Any = learner_of(given)
+    ours: Any = learner_of("mxnet", given)
+    theirs: Any = learner_of("mxnet", given)
     optimizer = mx.optimizer.Adam(learning_rate=0.01, wd=1e-8, clip_gradient=10.0)
     trainer = mx.gluon.Trainer(theirs._net.collect_params(), optimizer, kvstore=None)
     for step in range(5):
@@ -171,117 +174,107 @@ def test_a_step_is_one_of_mxnets_adam() -> None:
         np.testing.assert_allclose(weight.data().asnumpy(), theirs._weights[name].data().asnumpy(), atol=1e-6)
 
 
-@needs_mxnet
-def test_a_batch_whose_loss_is_not_finite_changes_nothing() -> None:
+def test_a_batch_whose_loss_is_not_finite_changes_nothing(engine: str) -> None:
     given = settings()
     source = WindowSource(waves(), given)
     windows = source.batch(source.draw(np.random.default_rng(0))[:16])
-    learner = learner_of(given)
+    learner = learner_of(engine, given)
     before = learner.network()
     windows.past[3] = np.inf
     assert not np.isfinite(learner.step(windows, 0.01, 0)[3])
     assert same(learner.network(), before)
 
 
-@needs_mxnet
-def test_a_loss_that_is_never_finite_ends_the_training_with_advice() -> None:
+def test_a_loss_that_is_never_finite_ends_the_training_with_advice(engine: str) -> None:
     with pytest.raises(
         InvalidJob, match=r"^The loss of epoch \d is not a finite number: lower the hyperparameter learn"
     ):
-        trained(settings(learning_rate=1e38, likelihood="deterministic-L1"))
+        trained(engine, settings(learning_rate=1e38, likelihood="deterministic-L1"))
 
 
-@needs_mxnet
-def test_weights_that_are_not_finite_make_no_model() -> None:
+def test_weights_that_are_not_finite_make_no_model(engine: str) -> None:
     with pytest.raises(
         InvalidJob, match=r"^The network that was learned holds numbers that are not finite: lower the h"
     ):
-        trained(settings(learning_rate=1e39, likelihood="deterministic-L1", epochs=1))
+        trained(engine, settings(learning_rate=1e39, likelihood="deterministic-L1", epochs=1))
 
 
-@needs_mxnet
-def test_zoneout_is_there_in_training_only() -> None:
+def test_zoneout_is_there_in_training_only(engine: str) -> None:
     source = WindowSource(waves(), settings())
     windows = source.batch(source.draw(np.random.default_rng(0))[:16])
-    learner = learner_of(settings())
+    learner = learner_of(engine, settings())
     losses = [learner.step(windows, 0.0, seed) for seed in (1, 1, 2)]
     assert np.array_equal(losses[0], losses[1])
     assert not np.array_equal(losses[0], losses[2])
-    without = learner_of(settings(dropout_rate=0.0))
+    without = learner_of(engine, settings(dropout_rate=0.0))
     assert np.array_equal(without.step(windows, 0.0, 1), without.step(windows, 0.0, 2))
 
 
-@needs_mxnet
-def test_the_same_seed_gives_the_same_network_and_another_another() -> None:
+def test_the_same_seed_gives_the_same_network_and_another_another(engine: str) -> None:
     given = settings(epochs=1)
-    first = trained(given).network
-    assert same(first, trained(given).network)
-    assert not same(first, trained(settings(epochs=1, seed=6)).network)
+    first = trained(engine, given).network
+    assert same(first, trained(engine, given).network)
+    assert not same(first, trained(engine, settings(epochs=1, seed=6)).network)
 
 
-@needs_mxnet
-def test_an_interrupted_training_goes_on_to_what_an_uninterrupted_one_gives(tmp_path: Path) -> None:
-    whole = trained(settings(epochs=4))
+def test_an_interrupted_training_goes_on_to_what_an_uninterrupted_one_gives(engine: str, tmp_path: Path) -> None:
+    whole = trained(engine, settings(epochs=4))
     stopping = after(25)
-    first = trained(settings(epochs=4), checkpoints=tmp_path, stopping=lambda: next(stopping))
+    first = trained(engine, settings(epochs=4), checkpoints=tmp_path, stopping=lambda: next(stopping))
     assert first.stopped
     assert 0 < len(first.losses) < 4
     watcher = Recorded()
-    second = trained(settings(epochs=4), watcher, checkpoints=tmp_path)
+    second = trained(engine, settings(epochs=4), watcher, checkpoints=tmp_path)
     assert watcher.first_epoch == len(first.losses)
     assert watcher.notices == [f"Going on from the checkpoint in {tmp_path}: {len(first.losses)} epochs are done."]
     assert second.losses == whole.losses
     assert same(second.network, whole.network)
     assert not second.stopped
-    again = trained(settings(epochs=4), checkpoints=tmp_path)
+    again = trained(engine, settings(epochs=4), checkpoints=tmp_path)
     assert same(again.network, whole.network)
     assert seed_in(tmp_path) == 5
 
 
-@needs_mxnet
-def test_a_checkpoint_that_is_broken_or_another_jobs_is_left_aside(tmp_path: Path) -> None:
-    trained(settings(epochs=1), checkpoints=tmp_path)
+def test_a_checkpoint_that_is_broken_or_another_jobs_is_left_aside(engine: str, tmp_path: Path) -> None:
+    trained(engine, settings(epochs=1), checkpoints=tmp_path)
     for change in ({"num_cells": 5}, {"seed": 9}, {"early_stopping_patience": 3}):
         watcher = Recorded()
-        trained(settings(epochs=1, **change), watcher, checkpoints=tmp_path)
+        trained(engine, settings(epochs=1, **change), watcher, checkpoints=tmp_path)
         assert watcher.first_epoch == 0
         assert watcher.notices == [
             f"{tmp_path / FILE} is a checkpoint of other hyperparameters or data: training begins anew."
         ]
     (tmp_path / FILE).write_bytes((tmp_path / FILE).read_bytes()[:999])
     watcher = Recorded()
-    trained(settings(epochs=1), watcher, checkpoints=tmp_path)
+    trained(engine, settings(epochs=1), watcher, checkpoints=tmp_path)
     assert watcher.first_epoch == 0
     assert watcher.notices[0].startswith(f"{tmp_path / FILE} is no checkpoint that can be read (")
     assert seed_in(tmp_path) == 5
     assert seed_in(tmp_path / "none") is None
 
 
-@needs_mxnet
-def test_early_stopping_keeps_the_best_network() -> None:
+def test_early_stopping_keeps_the_best_network(engine: str) -> None:
     watcher = Recorded()
     # A rate at which the loss soon gets worse.
-    done = trained(settings(epochs=20, early_stopping_patience=3, learning_rate=0.5, seed=1), watcher)
+    done = trained(engine, settings(epochs=20, early_stopping_patience=3, learning_rate=0.5, seed=1), watcher)
     assert len(done.losses) < 20
     assert done.epoch == done.losses.index(min(done.losses)) == len(done.losses) - 4
     assert done.loss == min(done.losses)
     assert [improved for _, _, _, improved in watcher.epochs[-4:]] == [True, False, False, False]
-    until_best = trained(settings(epochs=done.epoch + 1, learning_rate=0.5, seed=1))
+    until_best = trained(engine, settings(epochs=done.epoch + 1, learning_rate=0.5, seed=1))
     assert same(done.network, until_best.network)
     assert not done.stopped
 
 
-@needs_mxnet
-def test_without_early_stopping_the_last_network_is_kept() -> None:
-    done = trained(settings(epochs=6, learning_rate=0.5, seed=1))
+def test_without_early_stopping_the_last_network_is_kept(engine: str) -> None:
+    done = trained(engine, settings(epochs=6, learning_rate=0.5, seed=1))
     assert done.epoch == 5
     assert done.loss == done.losses[5]
 
 
-@needs_mxnet
-def test_sigterm_in_the_first_batch_leaves_a_network() -> None:
+def test_sigterm_in_the_first_batch_leaves_a_network(engine: str) -> None:
     stopping, watcher = after(0), Recorded()
-    done = trained(settings(), watcher, stopping=lambda: next(stopping))
+    done = trained(engine, settings(), watcher, stopping=lambda: next(stopping))
     assert done.stopped
     assert done.losses == ()
     assert [(epoch, batch) for epoch, batch, _ in watcher.batches] == [(0, 0)]
@@ -289,6 +282,6 @@ def test_sigterm_in_the_first_batch_leaves_a_network() -> None:
 
 
 def test_mxnet_and_gluonts_are_imported_by_the_engine_alone() -> None:
-    package = Path(engine.__file__).parent
+    package = Path(deepar.__file__).parent
     importing = re.compile(r"^\s*(import|from) (mxnet|gluonts|pandas)\b", re.M)
     assert [path.name for path in package.rglob("*.py") if importing.search(path.read_text())] == ["engine_mxnet.py"]

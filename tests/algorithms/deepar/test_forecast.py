@@ -171,8 +171,9 @@ def test_a_longer_list_of_paths_begins_with_the_shorter_one() -> None:
     assert (more[:10] == few).all()
 
 
-def test_mean_and_quantiles_are_four_times_finer_than_the_samples() -> None:
-    network = random_network(cells=12, prediction_length=12, seed=3)
+@pytest.mark.parametrize("likelihood", RANDOM)
+def test_mean_and_quantiles_are_four_times_finer_than_the_samples(likelihood: str) -> None:
+    network = random_network(likelihood, cells=12, prediction_length=12, seed=3)
     series = series_for(network)
     (truth,) = forecast(network, [series], num_samples=40_000, quantiles=[0.1, 0.9], seed=0)
     band = truth.quantiles[1] - truth.quantiles[0]

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from algorithms.deepar.instance import read_instance
+from algorithms.deepar.record import Form, read_record
 from algorithms.deepar.series import Series
 from contract.errors import InvalidData
 from tests.algorithms.deepar.networks import random_network
@@ -93,6 +94,30 @@ def test_a_time_zone_is_refused(start: str) -> None:
 )
 def test_whatever_else_stands_in_a_target_is_refused_with_its_place(target: Any, sentence: str) -> None:
     assert fault(target=target) == sentence
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "target", "sentence"),
+    [
+        ("beta", [0, 1, None, 1.5], "[3]: expected a number in [0, 1], as the likelihood is beta, got 1.5."),
+        ("beta", [-1e-30], "[0]: expected a number in [0, 1], as the likelihood is beta, got -1e-30."),
+        (
+            "negative-binomial",
+            [0, 2.5, -3],
+            "[2]: expected a number that is not negative, as the likelihood is negative-binomial, got -3.",
+        ),
+    ],
+)
+def test_what_the_likelihood_could_not_have_drawn_is_refused_as_in_training(
+    likelihood: str, target: list[Any], sentence: str
+) -> None:
+    network = random_network(likelihood)
+    assert len(read(network, target=target[:-1]).target) == len(target) - 1
+    assert fault(network, target=target) == f"instances[3].target{sentence}"
+    form = Form(0, (), 0, likelihood)
+    with pytest.raises(InvalidData) as caught:
+        read_record({"start": START, "target": target}, form)
+    assert caught.value.sentence == f"target{sentence}"
 
 
 def test_what_is_missing_is_named() -> None:

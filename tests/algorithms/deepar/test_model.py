@@ -162,12 +162,14 @@ def test_a_fault_is_told_with_its_place(model: DeepARModel) -> None:
 
 
 def test_the_artifact_gives_the_same_model() -> None:
-    model = DeepARModel(small(cardinality=(3,)), metrics={"train:final_loss": 2.5})
+    model = DeepARModel(small(cardinality=(3,)), metrics={"train:final_loss": 2.5}, seed=12)
     artifact = model.artifact()
     assert json.loads(json.dumps(artifact.parameters)) == artifact.parameters
     again = find("deepar").load(artifact)
     assert isinstance(again, DeepARModel)
     assert again.artifact().metrics == {"train:final_loss": 2.5}
+    assert again.artifact().parameters == artifact.parameters
+    assert artifact.parameters["seed"] == 12
     asked = payload({**INSTANCE, "cat": 1}, **ALL)
     assert answered(again, asked) == answered(model, asked)
 
@@ -182,12 +184,19 @@ def test_an_artifact_that_lacks_an_array_is_refused() -> None:
 def test_more_series_paths_steps_and_cells_cost_more() -> None:
     one = Series(np.datetime64("2024-01-01T00:00:00", "s"), np.array(TARGET, np.float32))
     request = Request((one,), LIVE, 0)
-    model = DeepARModel(small())
+    sized = partial(random_network, prediction_length=40, cells=40)
+    model = DeepARModel(sized())
     cost = model.cost(request)
     assert model.cost(Request((one,) * 10, LIVE, 0)) == pytest.approx(10 * cost)
     assert model.cost(Request((one,), Configuration(1000, LIVE.output_types, {}), 0)) > 5 * cost
-    assert DeepARModel(small(prediction_length=40)).cost(request) > 5 * cost
-    assert DeepARModel(small(cells=160)).cost(request) > 5 * cost
+    assert DeepARModel(sized(prediction_length=400)).cost(request) > 5 * cost
+    assert DeepARModel(sized(cells=160)).cost(request) > 5 * cost
+
+
+def test_a_thousand_empty_series_of_a_tiny_model_are_not_cheap() -> None:
+    empty = Series(np.datetime64("2024-01-01T00:00:00", "s"), np.empty(0, np.float32))
+    tiny = DeepARModel(random_network(prediction_length=1, context_length=1, cells=1, layers=1))
+    assert tiny.cost(Request((empty,) * 1000, Configuration(1, LIVE.output_types, {}), 0)) > 0.1
 
 
 def test_requests_that_do_not_fit_the_memory_together_are_refused_for_now() -> None:

@@ -10,7 +10,7 @@ from algorithms.deepar.engine import train
 from algorithms.deepar.forecast import forecast
 from algorithms.deepar.network import Network
 from algorithms.deepar.series import Series
-from tests.algorithms.deepar.waves import Recorded, needs_mxnet, never, settings
+from tests.algorithms.deepar.waves import Recorded, never, settings
 
 DAYS, HORIZON, SPECIAL = 200, 7, 3  # the fourth day ahead is a special one
 UPLIFT = 1.6
@@ -61,7 +61,6 @@ def uplifts(network: Network, series: Sequence[Series]) -> NDArray[np.float64]:
     return np.divide(medians, np.tile(LEVELS * ordinary, len(series) // 2))
 
 
-@needs_mxnet
 @pytest.mark.parametrize("knows", [True, False])
 def test_who_knows_the_special_days_forecasts_their_uplift_and_who_does_not_misses_it(knows: bool) -> None:
     series = customers(feature=knows)

@@ -1,15 +1,15 @@
 """The forecaster beside GluonTS' own predictor on MXNet, with the same weights."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from algorithms.deepar.forecast import forecast
-from algorithms.deepar.network import Layer, Network
+from algorithms.deepar.forecast import Forecast, forecast
+from algorithms.deepar.network import PARAMETERS, Layer, Network
 from algorithms.deepar.series import Series
 
 START = "2012-02-27 22:00:00"
@@ -33,7 +33,24 @@ def mx() -> Any:
 @pytest.mark.parametrize("likelihood", ["student-T", "gaussian", "negative-binomial", "beta"])
 @pytest.mark.filterwarnings("ignore")  # GluonTS' own
 def test_forecasts_are_those_of_gluonts(mx: Any, likelihood: str, features: bool) -> None:
-    predictor, network = gluonts_predictor(mx, likelihood, features)
+    for ours, theirs in forecasts(mx, likelihood, features, PATHS):
+        assert ours.samples is not None
+        agree(ours.samples, theirs)
+        close_to(ours.mean, ours.quantiles, theirs)
+
+
+@pytest.mark.parametrize("features", [False, True], ids=["alone", "cat_and_dynamic_feat"])
+@pytest.mark.filterwarnings("ignore")  # GluonTS' own
+def test_so_are_point_forecasts(mx: Any, features: bool) -> None:
+    for ours, theirs in forecasts(mx, "deterministic-L1", features, 10):
+        assert ours.samples is not None
+        for told in (ours.mean, *ours.quantiles, *ours.samples):
+            np.testing.assert_allclose(told, theirs[0], rtol=1e-4)
+
+
+def forecasts(mx: Any, likelihood: str, features: bool, paths: int) -> Iterator[tuple[Forecast, NDArray[Any]]]:
+    """Our forecast and their samples, of series that are long, short, empty, and missing some values or all."""
+    predictor, network = gluonts_predictor(mx, likelihood, features, paths)
     for length, missing in ((60, 0.3), (5, 0.0), (0, 0.0)) if features else ((60, 0.0), (CONTEXT, 1.0), (0, 0.0)):
         target = observed(likelihood, length, missing)
         cat, dynamic = (1, 2), np.random.default_rng(3).normal(size=(2, length + STEPS)).astype(np.float32)
@@ -43,11 +60,8 @@ def test_forecasts_are_those_of_gluonts(mx: Any, likelihood: str, features: bool
         (theirs,) = predictor.predict([entry])
 
         series = Series(np.datetime64(START, "s"), target, *((cat, dynamic) if features else ()))
-        (ours,) = forecast(network, [series], num_samples=PATHS, quantiles=LEVELS, seed=1, want_samples=True)
-
-        assert ours.samples is not None
-        agree(ours.samples, theirs.samples)
-        close_to(ours.mean, ours.quantiles, theirs.samples)
+        (ours,) = forecast(network, [series], num_samples=paths, quantiles=LEVELS, seed=1, want_samples=True)
+        yield ours, theirs.samples
 
 
 def agree(ours: NDArray[Any], theirs: NDArray[Any]) -> None:
@@ -86,7 +100,7 @@ def period(start: str) -> Any:
     return pd.Period(start, freq="2H")
 
 
-def gluonts_predictor(mx: Any, likelihood: str, features: bool) -> tuple[Any, Network]:
+def gluonts_predictor(mx: Any, likelihood: str, features: bool, paths: int) -> tuple[Any, Network]:
     """A predictor with random weights, and our network with the same."""
     from gluonts.mx import distribution
     from gluonts.mx.model.deepar import DeepAREstimator
@@ -96,6 +110,8 @@ def gluonts_predictor(mx: Any, likelihood: str, features: bool) -> tuple[Any, Ne
         "gaussian": distribution.GaussianOutput(),
         "negative-binomial": distribution.NegativeBinomialOutput(),
         "beta": distribution.BetaOutput(),
+        # GluonTS' own point is one for all series; a normal distribution of no width is what is meant.
+        "deterministic-L1": distribution.GaussianOutput(),
     }
     lags = [1, 2, 3, 4, 12, 13, 40]
     cardinality, dimensions = [2, 4], [3, 2]
@@ -111,20 +127,24 @@ def gluonts_predictor(mx: Any, likelihood: str, features: bool) -> tuple[Any, Ne
         use_feat_dynamic_real=features,
         cardinality=cardinality if features else None,
         embedding_dimension=dimensions if features else None,
-        num_parallel_samples=PATHS,
+        num_parallel_samples=paths,
         scaling=likelihood != "beta",
         default_scale=9.0,
     )
     mx.random.seed(5)
     network = estimator.create_training_network()
     network.initialize(mx.init.Uniform(0.8))
-    width = len(lags) + 4 + 1 + (2 + sum(dimensions) if features else 1) + 2
+    inputs = len(lags) + 4 + 1 + (2 + sum(dimensions) if features else 1) + 2
     for number in range(3):
-        lstm(network.rnn[number]).i2h_weight.shape = (28, width if number == 0 else 7)
+        lstm(network.rnn[number]).i2h_weight.shape = (28, inputs if number == 0 else 7)
     for dense in network.proj_distr_args.proj:
         dense.weight.shape = (1, 7)
     for parameter in network.collect_params().values():
         parameter.initialize(mx.init.Uniform(0.8), force_reinit=True)
+    if likelihood == "deterministic-L1":
+        width = network.proj_distr_args.proj[1]
+        width.weight.set_data(mx.nd.zeros((1, 7)))
+        width.bias.set_data(mx.nd.array([-60.0]))
     predictor = estimator.create_predictor(estimator.create_transformation(), network)
     return predictor, converted(network, likelihood, lags, cardinality if features else [])
 
@@ -140,7 +160,7 @@ def converted(network: Any, likelihood: str, lags: Sequence[int], cardinality: S
         name: value.data().asnumpy() for name, value in network._collect_params_with_prefix().items()
     }
     cells = [lstm(network.rnn[number]) for number in range(3)]
-    heads = range(len(network.proj_distr_args.proj))
+    heads = range(len(PARAMETERS[likelihood]))
     return Network(
         time_freq="2H",
         context_length=CONTEXT,

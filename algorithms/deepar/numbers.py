@@ -1,0 +1,90 @@
+"""The numbers of a series, as training records and requests have them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contract.errors import InvalidData
+from contract.formats import quotation
+from contract.formats.number import FLOAT32_OVERFLOW
+
+Floats = NDArray[np.float32]
+
+# What a target may hold, for likelihoods that cannot draw everything.
+SUPPORT: Mapping[str, tuple[float, float, str]] = {
+    "beta": (0.0, 1.0, "a number in [0, 1], as the likelihood is beta"),
+    "negative-binomial": (0.0, np.inf, "a number that is not negative, as the likelihood is negative-binomial"),
+}
+
+
+def read_target(values: Any, likelihood: str, place: str) -> Floats:
+    """A target, (length,), NaN where null, NaN or "NaN" says that a value is missing.
+
+    Raises `InvalidData` at the first value that is no number, or that the likelihood could not have drawn.
+    """
+    target = _numbers(values, place, missing=True)
+    if likelihood in SUPPORT:
+        low, high, wanted = SUPPORT[likelihood]
+        odd = np.flatnonzero((target < low) | (target > high))
+        if len(odd):
+            raise InvalidData(f"{place}[{odd[0]}]: expected {wanted}, got {target[odd[0]]:.7g}.")
+    return target
+
+
+def read_features(given: Any, count: int, length: int, reason: str, place: str) -> Floats:
+    """The rows of dynamic features, (count, length); `reason` says why each must have that length.
+
+    Raises `InvalidData` where there are more or fewer, or any is longer, shorter or missing a value.
+    """
+    wanted = rows_wanted(count, length, reason)
+    if not isinstance(given, list):
+        raise InvalidData(f"{place}: expected {wanted}, got {quotation.of_json(given)}.")
+    if len(given) != count:
+        raise InvalidData(f"{place}: expected {wanted}, got {len(given)}.")
+    rows = np.empty((count, length), np.float32)
+    for index, values in enumerate(given):
+        row = _numbers(values, f"{place}[{index}]", missing=False)
+        if len(row) != length:
+            raise InvalidData(f"{place}[{index}]: expected {length} values ({reason}), got {len(row)}.")
+        rows[index] = row
+    return rows
+
+
+def rows_wanted(count: int, length: int, reason: str) -> str:
+    return f"{count} list{'s' if count > 1 else ''} of {length} values ({reason})"
+
+
+_NUMBERS: frozenset[type] = frozenset({int, float})
+_NUMBERS_OR_NULL: frozenset[type] = frozenset({int, float, type(None)})
+
+
+def _numbers(values: Any, place: str, *, missing: bool) -> Floats:
+    """A list of numbers, or an array of them as Parquet has it, (length,); with `missing`, some may be missing."""
+    wanted = 'a number, null or "NaN"' if missing else "a number"
+    if isinstance(values, np.ndarray):
+        numbers = values.astype(np.float64, copy=False)
+    elif isinstance(values, list):
+        numbers = _from_list(values, place, wanted, _NUMBERS_OR_NULL if missing else _NUMBERS)
+    else:
+        raise InvalidData(f"{place}: expected a list, each {wanted}, got {quotation.of_json(values)}.")
+    fine = np.abs(numbers) < FLOAT32_OVERFLOW
+    if missing:
+        fine |= np.isnan(numbers)
+    if not fine.all():
+        index = int(np.argmin(fine))
+        got = quotation.of_json(float(numbers[index]))
+        raise InvalidData(f"{place}[{index}]: expected a finite number that float32 holds, got {got}.")
+    return numbers.astype(np.float32)
+
+
+def _from_list(values: list[Any], place: str, wanted: str, allowed: frozenset[type]) -> NDArray[np.float64]:
+    kinds = set(map(type, values))
+    if str in kinds and type(None) in allowed:
+        values = [None if value == "NaN" else value for value in values]
+        kinds = set(map(type, values))
+    if not kinds <= allowed:
+        index = next(index for index, value in enumerate(values) if type(value) not in allowed)
+        raise InvalidData(f"{place}[{index}]: expected {wanted}, got {quotation.of_json(values[index])}.")
+    return np.array(values, np.float64)

@@ -1,0 +1,53 @@
+"""The memory that requests take."""
+
+import json
+import tracemalloc
+
+import pytest
+
+from algorithms.deepar.configuration import LIVE, Configuration
+from algorithms.deepar.footprint import UNASKED_BYTES, footprint, require
+from algorithms.deepar.model import DeepARModel
+from algorithms.interface import Payload
+from contract.errors import PayloadTooLarge
+from contract.media_type import JSON, MediaType
+from tests.algorithms.deepar.networks import random_network
+
+TINY = random_network(prediction_length=1, context_length=1, cells=1, layers=1, lags=(1,))
+ONE_PATH = Configuration(1, LIVE.output_types, {})
+
+
+def test_series_that_are_many_and_empty_are_refused_with_their_number() -> None:
+    with pytest.raises(PayloadTooLarge, match=r"^instances: expected no more than .* got 10000000000: 10000000000 ser"):
+        require(10**10, TINY, ONE_PATH, threads=2)
+    assert footprint(500_000, TINY, ONE_PATH, threads=2) > UNASKED_BYTES
+    require(1_000, TINY, ONE_PATH, threads=2)
+
+
+@pytest.mark.parametrize(
+    ("series", "steps", "wanted"),
+    [
+        (2_000, 1, {"num_samples": 1}),
+        (2_000, 1, {"num_samples": 1, "output_types": ["mean", "quantiles"], "quantiles": ["0.5", "0.9"]}),
+        (300, 50, {"num_samples": 5, "output_types": ["mean", "samples"]}),
+    ],
+)
+def test_a_request_takes_no_more_than_was_reckoned(series: int, steps: int, wanted: dict[str, object]) -> None:
+    model = DeepARModel(random_network(prediction_length=steps, context_length=1, cells=2, layers=1, lags=(1,)))
+
+    def answered(count: int) -> int:
+        """Bytes, at the peak, that the body itself is not among."""
+        instances = [{"start": "2009-11-01", "target": []}] * count
+        payload = Payload(json.dumps({"instances": instances, "configuration": wanted}).encode(), MediaType.parse(JSON))
+        tracemalloc.start()
+        try:
+            request = model.decode(payload)
+            (prediction,) = model.predict([request], threads=1)
+            assert len(model.encode(prediction, JSON)) > count
+            reckoned = footprint(count, model.network, request.configuration, threads=1)
+            return tracemalloc.get_traced_memory()[1] - reckoned
+        finally:
+            tracemalloc.stop()
+
+    answered(2)  # so that everything is compiled
+    assert answered(series) < 0

@@ -1,0 +1,49 @@
+"""The vector of a network's parameters: fresh ones, and what lies where in it."""
+
+import numpy as np
+
+from algorithms.deepar.lesson import layer_at, plan_of
+from algorithms.deepar.network import Network
+from algorithms.deepar.packing import embedding_numbers
+from algorithms.deepar.parameters import Parameters, network_of
+from tests.algorithms.deepar.waves import settings
+
+GIVEN = settings(cardinality=(4, 3), num_dynamic_feat=2, num_layers=3)
+
+
+def test_the_arrays_lie_one_behind_the_other_in_the_networks_order() -> None:
+    parameters = Parameters.of(GIVEN)
+    vector = np.arange(parameters.size, dtype=np.float32)
+
+    network = network_of(GIVEN, parameters.split(vector))
+
+    np.testing.assert_array_equal(np.concatenate([array.ravel() for array in network.arrays().values()]), vector)
+    assert list(network.arrays()) == list(parameters.shapes)
+    assert Network.from_artifact(network.parameters(), network.arrays()).parameters() == network.parameters()
+
+
+def test_the_kernels_find_each_layer_where_it_lies() -> None:
+    plan, starts, at = plan_of(GIVEN), {}, 0
+    for name, array in Parameters.of(GIVEN).split(Parameters.of(GIVEN).drawn(0)).items():
+        starts[name] = at
+        at += array.size
+
+    assert [layer_at(plan, layer) for layer in range(3)] == [starts[f"layer{n}_input_weight"] for n in range(3)]
+    assert layer_at(plan, 3) == starts["embedding0"]
+    assert layer_at(plan, 3) + embedding_numbers(plan) == starts["projection_weight"]
+
+
+def test_a_network_does_not_change_with_what_it_was_made_of() -> None:
+    parameters = Parameters.of(GIVEN)
+    vector = parameters.drawn(0)
+    network = network_of(GIVEN, parameters.split(vector))
+    vector[:] = 0
+
+    assert network.layers[0].input_weight.any()
+
+
+def test_a_seed_draws_the_same_parameters_another_seed_others() -> None:
+    parameters = Parameters.of(GIVEN)
+
+    np.testing.assert_array_equal(parameters.drawn(3), parameters.drawn(3))
+    assert (parameters.drawn(3) != parameters.drawn(4)).any()
