@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import Any
 
 from algorithms.interface import Payload
-from contract.errors import DeadlineExceeded, Overloaded
+from contract.errors import DeadlineExceeded, Overloaded, PayloadTooLarge
 from contract.settings import Settings
 from contract.threads import available_cores
 from serving.asgi import Receive
@@ -19,6 +19,7 @@ from serving.metrics import Metrics
 from serving.models import HeldModel
 
 UNREAD: Any = object()  # the request of a job whose body was not decoded yet
+UNDERRATED = 2.0  # a model's cost is rough: what seems to take so many times as long as is allowed surely is too long
 BATCH_BYTES = 32 * 2**20  # bodies that are held decoded at once, for one thread; a larger one comes alone
 
 
@@ -83,6 +84,12 @@ class Queue:
             if not job.settled:
                 job.answer.cancel()
                 self._withdraw(job)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a runner has something in hand, whoever waits for it."""
+        with self._change:
+            return bool(self._taken)
 
     def finish(self, held: HeldModel) -> None:
         """Wait until nothing that is meant for `held` waits or is predicted; nothing more may come."""
@@ -163,9 +170,20 @@ class Queue:
             job.exchange.queue = taken - job.since
             if job.waits and job.request is UNREAD:
                 _attempt(job, _decode)
+            if job.waits:
+                _attempt(job, self._require_time)
         jobs = [job for job in batch if job.waits]
         if jobs:
             self._predict(jobs)
+
+    def _require_time(self, job: Job) -> None:
+        """Raises `PayloadTooLarge` where the answer cannot be ready in time: a prediction that runs is not ended."""
+        seconds, allowed = job.held.model.cost(job.request) / self._threads, self._settings.timeout
+        if seconds > UNDERRATED * allowed:
+            raise PayloadTooLarge(
+                f"The answer would take about {seconds:.0f} seconds, and {allowed:g} are allowed (setting "
+                "MODEL_SERVER_TIMEOUT): ask for less at a time, such as fewer instances or samples."
+            )
 
     def _predict(self, jobs: Sequence[Job]) -> None:
         model, began = jobs[0].held.model, perf_counter()

@@ -89,6 +89,9 @@ class Worker:
         self._server.run(sockets=[listener])
         if self._failure is not None:
             raise self._failure
+        if self._queue.busy:  # nobody waits for it any more, and Python would, before it ends
+            sys.stdout.flush()
+            os._exit(0)
 
     async def _notice_orphanage(self) -> None:
         if os.getppid() != self._place.parent:

@@ -109,3 +109,14 @@ def test_a_ping_is_answered_while_every_core_predicts(start: Start) -> None:
         assert not any(task.done() for task in busy)
         assert [task.result().status_code for task in busy] == [200] * len(busy)
     assert pings == [200] * 5
+
+
+def test_what_would_take_far_longer_than_is_allowed_is_413_and_not_begun(start: Start) -> None:
+    server = start({"MODEL_SERVER_TIMEOUT": "1", "FORECASTLE_THREADS": "2"}).await_ready()
+    answer = server.ask(sleep=3600)
+    assert answer.status_code == 413
+    assert answer.text == (
+        "The answer would take about 1800 seconds, and 1 are allowed (setting MODEL_SERVER_TIMEOUT): "
+        "ask for less at a time, such as fewer instances or samples."
+    )
+    assert server.ask(rows=[[1]]).status_code == 200
