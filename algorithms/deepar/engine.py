@@ -1,7 +1,7 @@
 """The door to what trains a network: series and settings in, plain arrays and the loss history out.
 
-An engine is a module `engine_<name>.py` whose `learner(settings)` gives a `Learner`; everything around it, the
-windows, the epochs, checkpoints and early stopping, is the same for all of them.
+An engine is a module `engine_<name>.py` whose `learner(settings, threads=…)` gives a `Learner`; everything around it,
+the windows, the epochs, checkpoints and early stopping, is the same for all of them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -114,9 +114,11 @@ def train(
     *,
     engine: str = "",
     checkpoints: Path | None = None,
+    threads: int | None = None,
 ) -> Trained:
     """Train a network on the series; from the last checkpoint on, where there is one of the same job.
 
+    On `threads` threads, by default one for each available core; they do not change what is learned.
     Raises `InvalidJob` where the engine's libraries are not installed or what is learned is not finite, `InvalidData`
     where no series is long enough.
     """
@@ -125,7 +127,7 @@ def train(
 
     source = WindowSource(series, settings)
     module = import_module(f"algorithms.deepar.engine_{require_engine(engine)}")
-    learner = cast(Learner, module.learner(settings))
+    learner = cast(Learner, module.learner(settings, threads=threads))
     trained = run(learner, source, settings, watcher, stopping, checkpoints)
     if not all(np.isfinite(array).all() for array in trained.network.arrays().values()):
         raise InvalidJob(

@@ -26,8 +26,11 @@ WEIGHT_DECAY = 1e-8
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 
 
-def learner(settings: Settings) -> "MxnetLearner":
-    """A network with fresh weights. Raises `InvalidJob` where MXNet or GluonTS is not installed."""
+def learner(settings: Settings, *, threads: int | None = None) -> "MxnetLearner":  # noqa: ARG001
+    """A network with fresh weights, which learns on one thread: see `_mxnet`.
+
+    Raises `InvalidJob` where MXNet or GluonTS is not installed.
+    """
     return MxnetLearner(settings)
 
 

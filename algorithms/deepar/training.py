@@ -54,6 +54,7 @@ def fit(job: Job[DeepARHyperparameters]) -> DeepARModel:
         job.stopping,
         engine=name,
         checkpoints=job.checkpoints,
+        threads=job.threads,
     )
     if trained.stopped:
         line("Stopped by SIGTERM: the model is what was learned so far.")

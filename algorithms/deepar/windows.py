@@ -95,17 +95,14 @@ class WindowSource:
         Each kept series is cut at each of its positions with the same probability, such that there is one window a
         series on average; long series give more than short ones.
         """
-        chance = 1 / self._positions.mean()
+        chance, count = 1 / self._positions.mean(), len(self._positions)
         while True:
-            drawn = []
-            for _ in range(self.work.passes):
-                kept = np.flatnonzero(rng.random(len(self._positions)) < self.work.share)
-                counts = rng.binomial(self._positions[kept], chance)
-                for index, count in zip(kept[counts > 0], counts[counts > 0]):
-                    cuts = rng.choice(self._positions[index], count, replace=False)
-                    drawn.append(np.stack([np.full(count, index), cuts], axis=1))
-            if drawn:
-                return rng.permutation(np.concatenate(drawn))
+            kept = np.flatnonzero(rng.random(self.work.passes * count) < self.work.share)  # pass · count + series
+            visits = np.repeat(kept, rng.binomial(self._positions[kept % count], chance))
+            if len(visits):
+                series = visits % count
+                cuts = _distinct(visits, self._positions[series], rng)
+                return rng.permutation(np.stack([series, cuts], axis=1))
 
     def batch(self, drawn: Indices) -> Windows:
         """The windows that are meant by `drawn`, (n, 2)."""
@@ -142,6 +139,16 @@ class WindowSource:
         if self._settings.likelihood == "beta":
             values.clip(BETA_MARGIN, 1 - BETA_MARGIN, out=values)
         return values, observed.astype(np.float32)
+
+
+def _distinct(groups: Indices, sizes: Indices, rng: np.random.Generator) -> Indices:
+    """A number below each size, no two alike in a group, whose members have one size, at least as large as it is."""
+    drawn, again = np.empty_like(sizes), np.arange(len(sizes))
+    while len(again):
+        drawn[again] = rng.integers(sizes[again])
+        first = np.unique(groups * sizes.max() + drawn, return_index=True)[1]
+        again = np.setdiff1d(np.arange(len(drawn)), first)
+    return drawn
 
 
 def _features(series: Series, frequency: Frequency) -> Floats:
