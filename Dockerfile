@@ -1,38 +1,87 @@
 # One image for `docker run IMAGE train` and `docker run IMAGE serve`, on a laptop and in SageMaker.
-FROM python:3.11-slim-bookworm AS base
-# What MXNet links against.
-RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 libquadmath0 && rm -rf /var/lib/apt/lists/*
+#   docker build -t forecastle .                            with MXNet; on arm64, for which MXNet has no wheel, without
+#   docker build -t forecastle --build-arg VARIANT=lean .   without MXNet
+ARG VARIANT=full
+
+# Kernels are compiled as the image is built, for every CPU of a level and not for the one that builds it: numba looks
+# them up by both of these names.
+FROM python:3.11-slim-bookworm AS base-amd64
+ENV NUMBA_CPU_NAME=x86-64-v3 \
+    NUMBA_CPU_FEATURES=+sse3,+ssse3,+sse4.1,+sse4.2,+popcnt,+cx16,+sahf,+avx,+avx2,+bmi,+bmi2,+f16c,+fma,+lzcnt,+movbe,+xsave
+
+FROM python:3.11-slim-bookworm AS base-arm64
+ENV NUMBA_CPU_NAME=generic \
+    NUMBA_CPU_FEATURES=+neon
+
+FROM base-${TARGETARCH} AS base
+# The base image comes without bytecode, and a container may not write any.
+RUN python -m compileall -q -x '/(site-packages|ensurepip|idlelib|lib2to3|pydoc_data|test|tkinter|turtledemo)/' /usr/local/lib/python3.11
 
 
-FROM base AS build
-
+FROM base AS packages
 WORKDIR /opt/forecastle
 RUN python -m venv --without-pip venv
-COPY requirements.lock requirements-build.lock /tmp/
-# Into the new environment from outside, so that pip itself stays behind.
-RUN --mount=type=cache,target=/root/.cache/pip \
+# Into the new environment from outside, so that pip itself stays behind; then out with what nothing imports.
+RUN --mount=type=bind,source=requirements-lean.lock,target=/tmp/requirements.lock \
+    --mount=type=cache,target=/root/.cache/pip \
     python -m pip --python venv/bin/python install --disable-pip-version-check --require-hashes -r /tmp/requirements.lock \
- && python -m pip install --disable-pip-version-check --root-user-action=ignore --require-hashes -r /tmp/requirements-build.lock
-
-COPY pyproject.toml README.md LICENSE /src/
-COPY contract /src/contract
-COPY algorithms /src/algorithms
-COPY training /src/training
-COPY serving /src/serving
-COPY container /src/container
-RUN python -m pip wheel --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir /wheel /src \
- && python -m pip --python venv/bin/python install --disable-pip-version-check --no-deps --no-index /wheel/*.whl
-
-# The kernels are compiled here, for any CPU of the x86-64-v3 level (AVX2 and FMA), and not by the first request.
-ENV NUMBA_CACHE_DIR=/opt/forecastle/kernels \
-    NUMBA_CPU_NAME=x86-64-v3 \
-    NUMBA_CPU_FEATURES=+sse3,+ssse3,+sse4.1,+sse4.2,+popcnt,+cx16,+sahf,+avx,+avx2,+bmi,+bmi2,+f16c,+fma,+lzcnt,+movbe,+xsave
-RUN venv/bin/python -m container.compile && chmod -R a+rX kernels
+ && cd venv/lib/python3.11/site-packages \
+ && find . -type d -name tests -prune -exec rm -r {} + \
+ && find . -type f -regex '.*\.\(a\|c\|cc\|cpp\|h\|hpp\|pxd\|pxi\|pyx\)' -delete \
+ && rm -r pyarrow/*flight* pyarrow/*substrait*
 
 
-FROM base
+FROM packages AS kernels
+WORKDIR /src
+COPY contract contract
+COPY algorithms algorithms
+COPY container/__init__.py container/compile.py container/
+# Code of kernels that did not change since the last build on this machine is not compiled again.
+RUN --mount=type=cache,target=/cache,sharing=locked \
+    NUMBA_CACHE_DIR=/cache/$NUMBA_CPU_NAME /opt/forecastle/venv/bin/python -m container.compile /opt/forecastle/kernels \
+ && chmod -R a+rX /opt/forecastle/kernels
 
-COPY --from=build /opt/forecastle /opt/forecastle
+
+FROM packages AS project
+RUN --mount=type=bind,source=requirements-build.lock,target=/tmp/requirements.lock \
+    --mount=type=cache,target=/root/.cache/pip \
+    python -m pip install --disable-pip-version-check --root-user-action=ignore --require-hashes -r /tmp/requirements.lock
+WORKDIR /src
+COPY pyproject.toml README.md LICENSE ./
+COPY contract contract
+COPY algorithms algorithms
+COPY training training
+COPY serving serving
+COPY container container
+RUN python -m hatchling build --target wheel --directory /wheel \
+ && python -m pip --python /opt/forecastle/venv/bin/python install --disable-pip-version-check --no-deps --no-index \
+    --ignore-installed --root /project /wheel/*.whl
+
+
+FROM base AS lean
+COPY --from=packages /opt/forecastle/venv /opt/forecastle/venv
+
+FROM lean AS lean-amd64
+FROM lean AS lean-arm64
+FROM lean AS full-arm64
+
+FROM lean AS full-amd64
+# MXNet, GluonTS and what they need beside the lean image's packages; the system's libraries are what MXNet links against.
+RUN --mount=type=bind,source=requirements.lock,target=/tmp/requirements.lock \
+    --mount=type=cache,target=/root/.cache/pip \
+    --mount=type=cache,target=/var/cache/apt \
+    --mount=type=cache,target=/var/lib/apt/lists \
+    apt-get update && apt-get install -y --no-install-recommends libgomp1 libquadmath0 \
+ && cd /opt/forecastle/venv \
+ && python -m pip --python bin/python install --disable-pip-version-check --require-hashes -r /tmp/requirements.lock \
+ && cd lib/python3.11/site-packages \
+ && rm -r pandas/tests mxnet/include \
+ && rm -f /var/log/apt/* /var/log/dpkg.log
+
+
+FROM ${VARIANT}-${TARGETARCH}
+COPY --from=kernels /opt/forecastle/kernels /opt/forecastle/kernels
+COPY --from=project /project /
 # MALLOC_…: what a large request took goes back to the system when it is answered.
 ENV PATH=/opt/forecastle/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -40,16 +89,24 @@ ENV PATH=/opt/forecastle/venv/bin:$PATH \
     FORECASTLE_HOST=0.0.0.0 \
     MALLOC_MMAP_THRESHOLD_=1048576 \
     MALLOC_TRIM_THRESHOLD_=4194304 \
-    NUMBA_CACHE_DIR=/opt/forecastle/kernels \
-    NUMBA_CPU_NAME=x86-64-v3 \
-    NUMBA_CPU_FEATURES=+sse3,+ssse3,+sse4.1,+sse4.2,+popcnt,+cx16,+sahf,+avx,+avx2,+bmi,+bmi2,+f16c,+fma,+lzcnt,+movbe,+xsave
+    NUMBA_CACHE_DIR=/opt/forecastle/kernels
 
+ARG VERSION=0.1.0
+ARG REVISION=
+ARG SOURCE=
 LABEL com.amazonaws.sagemaker.capabilities.accept-bind-to-port=true \
+      com.amazonaws.sagemaker.capabilities.multi-models=true \
       org.opencontainers.image.title=forecastle \
       org.opencontainers.image.description="SageMaker's DeepAR and Random Cut Forest without SageMaker" \
-      org.opencontainers.image.licenses=Apache-2.0
+      org.opencontainers.image.licenses=Apache-2.0 \
+      org.opencontainers.image.version=$VERSION \
+      org.opencontainers.image.revision=$REVISION \
+      org.opencontainers.image.source=$SOURCE
 
+# What a verb writes without being told where is temporary.
+WORKDIR /tmp
 EXPOSE 8080
+HEALTHCHECK --interval=5s --timeout=4s --start-period=60s CMD ["python", "-m", "container.healthcheck"]
 # The word that SageMaker gives, train or serve, is the command's verb; the command is PID 1 and gets the signals.
 ENTRYPOINT ["forecastle"]
 CMD ["serve"]

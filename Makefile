@@ -5,17 +5,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOCK := uv pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-annotate --no-header
 
-.PHONY: help env demo test check format docs lock bench clean
+.PHONY: help env demo test test-image image check format docs lock bench clean
 
 help:
-	@echo "make env      the environment alone, in $(VENV)"
-	@echo "make demo     train, serve and look at the example"
-	@echo "make test     the test suite"
-	@echo "make check    format, lint, types, import rules"
-	@echo "make format   let ruff format and mend"
-	@echo "make docs     write the generated parts of the README anew"
-	@echo "make bench    the benchmarks, beside the peers"
-	@echo "make lock     resolve the dependencies anew (needs uv)"
+	@echo "make env         the environment alone, in $(VENV)"
+	@echo "make demo        train, serve and look at the example"
+	@echo "make test        the test suite, but for the image's"
+	@echo "make image       the container image, forecastle; VARIANT=lean without MXNet"
+	@echo "make test-image  build the image and test it; needs a Docker engine"
+	@echo "make check       format, lint, types, import rules"
+	@echo "make format      let ruff format and mend"
+	@echo "make docs        write the generated parts of the README anew"
+	@echo "make bench       the benchmarks, beside the peers"
+	@echo "make lock        resolve the dependencies anew (needs uv)"
 
 env: $(VENV)/.complete
 
@@ -45,7 +47,15 @@ format: env
 	$(BIN)/ruff check --fix .
 
 test: env
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -m 'not image' $(ARGS)
+
+IMAGE ?= forecastle
+VARIANT ?= full
+image:
+	docker build --build-arg VARIANT=$(VARIANT) --build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null) -t $(IMAGE) .
+
+test-image: env
+	$(BIN)/pytest -m image $(ARGS)
 
 demo: env
 	@$(BIN)/forecastle demo
@@ -56,10 +66,12 @@ bench: env
 docs: env
 	$(BIN)/python -m container.reference README.md
 
-# The locks name no registry, so that whichever one you use serves them.
+# The locks name no registry, so that whichever one you use serves them. requirements.lock is the image's with MXNet, and
+# requirements-lean.lock that without.
 lock:
 	$(LOCK) --upgrade --extra dev pyproject.toml -o requirements-dev.lock
-	$(LOCK) -c requirements-dev.lock pyproject.toml -o requirements.lock
+	$(LOCK) -c requirements-dev.lock --extra mxnet pyproject.toml -o requirements.lock
+	$(LOCK) -c requirements-dev.lock pyproject.toml -o requirements-lean.lock
 	echo hatchling | $(LOCK) -c requirements-dev.lock - -o requirements-build.lock
 
 clean:

@@ -68,7 +68,6 @@ def train(
     Without arguments: the job that /opt/ml describes, as SageMaker starts it. With the name of an ALGORITHM: from
     files, with the hyperparameters that are --set; what the data tell, such as their width, need not be.
     """
-    _open_kernel_cache()
     from training.job import train, train_files
 
     if algorithm is None:
@@ -88,7 +87,6 @@ def train(
 @click.option("--port", type=PORT, help="The port to bind, instead of SAGEMAKER_BIND_TO_PORT; 0 takes a free one.")
 def serve(model: Path | None, host: str | None, port: int | None) -> None:
     """Serve a model over HTTP, until SIGTERM or Ctrl-C."""
-    _open_kernel_cache()
     from dataclasses import replace
 
     from contract.opt_ml import OptMl
@@ -133,7 +131,6 @@ def algorithms() -> None:
 @click.argument("model", type=FOLDER)
 def check(model: Path) -> None:
     """Load the model in the folder MODEL and let it answer the request on its own page."""
-    _open_kernel_cache()
     from serving.models import load_model
 
     held = load_model(model, threads=1)
@@ -141,12 +138,6 @@ def check(model: Path) -> None:
 
 
 _BY_DEFAULT = click.core.ParameterSource.DEFAULT
-
-
-def _open_kernel_cache() -> None:
-    from container.kernel_cache import open_kernel_cache
-
-    open_kernel_cache(os.environ)
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from contract.compiled import inlined, kernel
 
+REPOSITORY = Path(__file__).parents[2]
 MODULE = """
 import numpy as np
 from contract.compiled import kernel
@@ -49,10 +50,15 @@ def test_division_by_zero_is_numpys() -> None:
     assert quotient(1.0, 0.0) == np.inf
 
 
+def copy(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
 def run_kernel(folder: Path, **environ: str) -> str:
     done = subprocess.run(
         [sys.executable, str(folder / "module.py")],
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])} | environ,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)} | environ,
         capture_output=True,
         text=True,
         timeout=120,
@@ -84,4 +90,29 @@ def test_code_is_compiled_anew_when_a_kernel_it_calls_was_changed(tmp_path: Path
     assert run_kernel(tmp_path, **cache) == "2\n"
     (tmp_path / "other.py").write_text("from contract.compiled import kernel\n@kernel\ndef one():\n    return 3\n")
     assert run_kernel(tmp_path, **cache) == "6\n"
-    assert len(list((tmp_path / "cache").rglob("module.twice*.nbi"))) == 1
+
+
+def test_code_stays_when_a_source_was_changed_that_the_kernel_does_not_import(tmp_path: Path) -> None:
+    packages = tmp_path / "packages"
+    for name in ("__init__", "compiled", "memory"):
+        copy(packages / "contract" / f"{name}.py", (REPOSITORY / "contract" / f"{name}.py").read_text())
+    copy(packages / "contract" / "one.py", "from contract.compiled import kernel\n@kernel\ndef one():\n    return 1\n")
+    copy(packages / "contract" / "other.py", "FACTOR = 2\n")
+    copy(tmp_path / "module.py", "from contract.one import one\nprint(one())\n")
+    environ = {"PYTHONPATH": str(packages), "NUMBA_CACHE_DIR": str(tmp_path / "cache"), "NUMBA_DEBUG_CACHE": "1"}
+    assert "data saved" in run_kernel(tmp_path, **environ)
+    copy(packages / "contract" / "other.py", "FACTOR = 3\n")
+    assert "data saved" not in run_kernel(tmp_path, **environ)
+    copy(packages / "contract" / "memory.py", (packages / "contract" / "memory.py").read_text() + "\n")
+    assert "data saved" in run_kernel(tmp_path, **environ)  # it works in kernels that do not import it
+
+
+def test_a_kernel_that_cannot_be_kept_is_compiled_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "module.py").write_text(MODULE)
+    cache = {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    run_kernel(tmp_path, **cache)
+    (code,) = (tmp_path / "cache").rglob("*.nbc")
+    code.unlink()
+    code.mkdir()  # which even root cannot read or replace as a file
+    assert run_kernel(tmp_path, **cache) == "6.0\n"
+    assert "[cache] not saved: " in run_kernel(tmp_path, NUMBA_DEBUG_CACHE="1", **cache)

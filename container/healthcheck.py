@@ -1,0 +1,34 @@
+"""Says whether a container of the image is well: `python -m container.healthcheck`, which exits 0 or 1.
+
+A server is when it is ready, a training job as long as it runs.
+"""
+
+import http.client
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+SECONDS = 2  # as SageMaker waits for a ping
+
+
+def well(first_process: Path, environ: Mapping[str, str]) -> bool:
+    """Whether process 1 trains, or is a server that is ready; `first_process` is where the kernel tells its command."""
+    return b"train" in first_process.read_bytes().split(b"\0") or ready(environ)
+
+
+def ready(environ: Mapping[str, str]) -> bool:
+    """Whether the server on this machine's port answers `/ping` with 200."""
+    port = int(environ.get("SAGEMAKER_BIND_TO_PORT") or 8080)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS)
+    try:
+        connection.request("GET", "/ping")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+if __name__ == "__main__":
+    sys.exit(not well(Path("/proc/1/cmdline"), os.environ))

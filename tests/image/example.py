@@ -1,0 +1,86 @@
+"""The jobs and requests of the image's tests: the algorithms' own examples, DeepAR's for fewer epochs."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from algorithms import find
+from algorithms.interface import Payload
+from contract.artifact import read_artifact
+from contract.formats.recordio_writer import write_dense
+from contract.media_type import CSV, JSON, JSON_LINES, RECORDIO, MediaType
+from tests.image.container import may_write
+
+ALGORITHMS = ("random_cut_forest", "deepar")
+SHORT = {"random_cut_forest": {}, "deepar": {"epochs": "2", "num_cells": "16"}}
+WRONG = {
+    "random_cut_forest": ("num_trees", "20", "Hyperparameter num_trees must be an integer in [50, 1000]. Got '20'."),
+    "deepar": ("epochs", "0", "Hyperparameter epochs must be an integer of at least 1. Got '0'."),
+}
+SEEDED = '{"num_samples": 50, "output_types": ["mean", "quantiles"], "seed": 7}'  # of DeepAR's JSON Lines
+ENVIRON = {"DEEPAR_INFERENCE_CONFIG": SEEDED}
+
+
+def write_job(tree: Path, algorithm: str, **given: str) -> Path:
+    """An /opt/ml with the example's job in it, which anybody may write to."""
+    shutil.copytree(find(algorithm).example / "input", tree / "input")
+    path = tree / "input" / "config" / "hyperparameters.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | SHORT[algorithm] | given))
+    for folder in ("model", "output"):
+        may_write(tree / folder)
+    return tree
+
+
+def train_here(tree: Path) -> str:
+    """The same job outside the image, with the command of this environment: what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "container", "train"],
+        env=os.environ | {"SAGEMAKER_BASE_DIR": str(tree)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def requests(algorithm: str) -> Iterator[tuple[str, bytes]]:
+    """A request in each of the media types that the algorithm reads."""
+    path = next(find(algorithm).example.glob("request.*"))
+    body = path.read_bytes()
+    if algorithm == "deepar":
+        document = json.loads(body)
+        document["configuration"] = json.loads(SEEDED)
+        yield JSON, json.dumps(document).encode()
+        yield JSON_LINES, b"".join(json.dumps(each).encode() + b"\n" for each in document["instances"])
+        return
+    rows = np.loadtxt(path, delimiter=",", ndmin=2, dtype=np.float32)
+    yield CSV, body
+    yield JSON, json.dumps({"instances": [{"features": row} for row in rows.tolist()]}).encode()
+    yield JSON_LINES, b"".join(json.dumps({"features": row}).encode() + b"\n" for row in rows.tolist())
+    yield RECORDIO, write_dense(rows)
+
+
+def exchanges(algorithm: str) -> list[tuple[str, bytes, str]]:
+    """Each request with each media type that it can be answered in: content type, body, accept."""
+    return [
+        (content_type, body, accept)
+        for content_type, body in requests(algorithm)
+        for accept in find(algorithm).response_types
+    ]
+
+
+def answers_here(algorithm: str, folder: Path) -> Mapping[tuple[str, str], bytes]:
+    """What the model in `folder` answers outside the image, by content type and accept."""
+    model = find(algorithm).load(read_artifact(folder))
+    answers = {}
+    for content_type, body, accept in exchanges(algorithm):
+        request = model.decode(Payload(body, MediaType.parse(content_type)))
+        (prediction,) = model.predict([request], threads=1)
+        answers[content_type, accept] = model.encode(prediction, accept)
+    return answers

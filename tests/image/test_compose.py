@@ -1,0 +1,80 @@
+"""docker-compose.yml, as the README has it used, in a checkout that is somebody's."""
+
+import os
+import shutil
+import socket
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from contract.artifact import read_artifact
+from tests.image.conftest import REPOSITORY
+from tests.image.container import pinged
+
+pytestmark = pytest.mark.image
+
+SOMEBODY = 4321
+
+
+@pytest.fixture
+def checkout(image: str, tmp_path: Path) -> Iterator[Path]:
+    """What compose needs of a checkout, of a user who is not root where the tests may make it so."""
+    shutil.copy(REPOSITORY / "docker-compose.yml", tmp_path)
+    shutil.copytree(REPOSITORY / "algorithms" / "random_cut_forest" / "example", tmp_path / EXAMPLE)
+    if os.getuid() == 0:
+        for path in (tmp_path, *tmp_path.rglob("*")):
+            os.chown(path, SOMEBODY, SOMEBODY)
+    yield tmp_path
+    compose(tmp_path, image, "--profile", "*", "down", "--volumes")
+
+
+EXAMPLE = Path("algorithms", "random_cut_forest", "example")
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def compose(checkout: Path, image: str, *arguments: str, port: int = 0) -> "subprocess.CompletedProcess[str]":
+    """Run `docker compose` there, with an image that is made already; of a name that no other checkout's has."""
+    environ = os.environ | {"IMAGE": image, "PORT": str(port), "COMPOSE_PROJECT_NAME": f"forecastle-{checkout.name}"}
+    command = ["docker", "compose", *arguments]
+    return subprocess.run(command, cwd=checkout, env=environ, capture_output=True, text=True)
+
+
+def test_a_model_is_trained_and_served_and_belongs_to_whose_the_checkout_is(
+    image: str, checkout: Path, port: int
+) -> None:
+    trained = compose(checkout, image, "run", "--rm", "train")
+    assert trained.returncode == 0, trained.stderr
+    assert read_artifact(checkout / "ml" / "model").algorithm == "random_cut_forest"
+    owner = SOMEBODY if os.getuid() == 0 else os.getuid()
+    assert {path.stat().st_uid for path in (checkout / "ml", *(checkout / "ml").rglob("*"))} == {owner}
+    served = compose(checkout, image, "up", "serve", "--wait", port=port)
+    assert served.returncode == 0, served.stderr
+    assert pinged(port)
+
+
+def test_the_demo_trains_serves_and_shows_the_page(image: str, checkout: Path, port: int) -> None:
+    shown = compose(checkout, image, "--profile", "demo", "up", "--wait", port=port)
+    assert shown.returncode == 0, shown.stderr
+    page = f"http://127.0.0.1:{port}/docs"
+    assert f"The model's page: {page}\n" in compose(checkout, image, "logs", "demo", port=port).stdout
+    with urllib.request.urlopen(page) as response:
+        assert b"<title>forecastle</title>" in response.read()
+
+
+def test_another_algorithms_hyperparameters_are_refused(image: str, checkout: Path) -> None:
+    shutil.copytree(checkout / EXAMPLE / "input", checkout / "ml" / "input")
+    (checkout / "algorithms" / "deepar").mkdir()
+    (checkout / "algorithms" / "deepar" / "example").mkdir()
+    arguments = ("run", "--rm", "-e", "FORECASTLE_ALGORITHM=deepar", "train")
+    done = compose(checkout, image, *arguments)
+    assert done.returncode == 1
+    assert "Hyperparameter " in done.stderr
