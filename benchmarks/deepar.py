@@ -187,13 +187,13 @@ def memory_rows(runs: int) -> Iterator[Row]:  # noqa: ARG001
 
 
 def train_rows(runs: int) -> Iterator[Row]:
-    """Windows a second, the first epoch of each left out."""
+    """Windows a second of the engine mxnet, the first epoch of each left out; `deepar_training` is about the other."""
     from benchmarks.engine_speed import seconds_of_epochs
 
     windows = ASKED.batch_size * ASKED.batches_per_epoch
     rates = []
     for _ in range(min(runs, 3)):
-        own, counts = seconds_of_epochs(customers(), ASKED)
+        own, counts = seconds_of_epochs("mxnet", customers(), ASKED)
         _, peer = gluonts_mxnet.train(customers(), ASKED)
         rates.append((sum(counts[1:]) / sum(own[1:]), windows * len(peer[1:]) / sum(peer[1:])))
     mine, other = np.median(rates, axis=0)

@@ -1,6 +1,7 @@
-"""DeepAR's accuracy on real series, beside GluonTS' estimator with the same settings and beside seasonal naive.
+"""DeepAR's accuracy on real series: our engines, GluonTS' estimator with the same settings, and seasonal naive.
 
     python -m benchmarks.deepar_parity [--json] [--seeds 3] [--epochs 50] [--only m4_hourly,electricity]
+                                       [--trainers native,mxnet,gluonts]
 
 Mean weighted quantile loss (lower is better) of the deciles of 100 paths: of all series together, and the mean of each
 one's own. The first hangs on the largest series, two of which are three eighths of all that M4 sums up.
@@ -12,7 +13,7 @@ two hours, trained on all but the last eight weeks, which are forecast a week ah
 import argparse
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from algorithms.deepar.accuracy import losses_of, measures
+from algorithms.deepar.engine import ENGINES
 from algorithms.deepar.forecast import forecast
 from algorithms.deepar.series import Series
 from benchmarks import gluonts_mxnet
@@ -49,17 +51,21 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each")
     parser.add_argument("--epochs", type=int, default=50, help="epochs of each")
     parser.add_argument("--only", default=",".join(TASKS), help="the tasks to run")
+    parser.add_argument("--trainers", default=",".join(TRAINERS), help="who trains: engines of ours, or gluonts")
     arguments = parser.parse_args()
     os.environ |= {"OMP_NUM_THREADS": "1", "MXNET_OMP_MAX_THREADS": "1"}  # read as MXNet is imported
     told: dict[str, dict[str, list[tuple[float, float]]]] = {}
     with threadpool_limits(1):
         for name in arguments.only.split(","):
             task = TASKS[name]()
-            losses = told[name] = {"naive": [naive_loss(task)], "ours": [], "theirs": []}
-            for whose, loss in trained_losses(replace_epochs(task, arguments.epochs), arguments.seeds):
-                losses[whose].append(loss)
-                if not arguments.json:
-                    print(f"{name:12} {whose:8} {loss[0]:.4f} {loss[1]:.4f}", flush=True)
+            trainers = arguments.trainers.split(",")
+            losses = told[name] = {"naive": [naive_loss(task)]} | {trainer: [] for trainer in trainers}
+            for seed in range(arguments.seeds):
+                for trainer in trainers:
+                    loss = trained_loss(trainer, replace_epochs(task, arguments.epochs), seed)
+                    losses[trainer].append(loss)
+                    if not arguments.json:
+                        print(f"{name:12} {trainer:8} {loss[0]:.4f} {loss[1]:.4f}", flush=True)
             if not arguments.json:
                 for whose, found in losses.items():
                     middle, spread = np.mean(found, axis=0), np.std(found, axis=0)
@@ -69,15 +75,16 @@ def main() -> None:
         print(json.dumps({"mean_wQuantileLoss": told}))
 
 
-def trained_losses(task: Task, seeds: int) -> Iterator[tuple[str, tuple[float, float]]]:
+def trained_loss(trainer: str, task: Task, seed: int) -> tuple[float, float]:
+    """Of what is forecast after a training of one's own; our networks by our forecaster, GluonTS' by GluonTS'."""
     asked = task.asked
-    for seed in range(seeds):
-        network = trained_quietly(task.train, asked, seed).network
-        own = forecast(network, task.known, num_samples=SAMPLES, quantiles=LEVELS, seed=seed, threads=available_cores())
-        yield "ours", loss_of(task, np.stack([one.quantiles for one in own], axis=1))
+    if trainer == "gluonts":
         predictor, _ = gluonts_mxnet.train(task.train, asked, seed)
         peer = gluonts_mxnet.predict(predictor, task.known, asked.freq, SAMPLES, LEVELS)
-        yield "theirs", loss_of(task, np.stack([quantiles for _, quantiles, _ in peer], axis=1))
+        return loss_of(task, np.stack([quantiles for _, quantiles, _ in peer], axis=1))
+    network = trained_quietly(trainer, task.train, asked, seed).network
+    own = forecast(network, task.known, num_samples=SAMPLES, quantiles=LEVELS, seed=seed, threads=available_cores())
+    return loss_of(task, np.stack([one.quantiles for one in own], axis=1))
 
 
 def naive_loss(task: Task) -> tuple[float, float]:
@@ -122,6 +129,7 @@ def time(text: str) -> np.datetime64:
     return np.datetime64(text.replace(" ", "T"), "s")
 
 
+TRAINERS = (*ENGINES, "gluonts")
 TASKS: dict[str, Callable[[], Task]] = {"m4_hourly": m4_task, "electricity": electricity_task}
 
 if __name__ == "__main__":

@@ -36,17 +36,17 @@ def settings_of(asked: Asked, series: Sequence[Series], seed: int = 0) -> Settin
     )
 
 
-def seconds_of_epochs(series: Sequence[Series], asked: Asked) -> tuple[list[float], list[int]]:
+def seconds_of_epochs(engine: str, series: Sequence[Series], asked: Asked) -> tuple[list[float], list[int]]:
     """Seconds and windows of each epoch."""
     clock = Clock()
-    train(series, settings_of(asked, series), clock, lambda: False)
+    train(series, settings_of(asked, series), clock, lambda: False, engine=engine)
     return np.diff(clock.ends).tolist(), clock.windows
 
 
-def trained_quietly(series: Sequence[Series], asked: Asked, seed: int) -> Trained:
+def trained_quietly(engine: str, series: Sequence[Series], asked: Asked, seed: int) -> Trained:
     """The best epoch's network, as GluonTS keeps it; training never ends early."""
     settings = replace(settings_of(asked, series, seed), early_stopping_patience=asked.epochs)
-    return train(series, settings, Clock(), lambda: False)
+    return train(series, settings, Clock(), lambda: False, engine=engine)
 
 
 def load(engine: str) -> None:

@@ -1,0 +1,95 @@
+"""A version of SageMaker's Python SDK in an environment of its own, made by pip from its lock beside this file.
+
+The SDK's own dependencies would overturn ours. An environment is kept in .sagemaker-sdk/ of the checkout until its lock
+changes, so that only the first run waits for it.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+KEPT = HERE.parents[1] / ".sagemaker-sdk"
+TIMEOUT_SECONDS = 900
+DEAD_END = "http://127.0.0.1:9"  # a port that nobody listens on: what would leave this machine comes to an end there
+QUIET = "SchemaVersion: '1.0'\nSageMaker:\n  PythonSDK:\n    Modules:\n      TelemetryOptOut: true\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Sdk:
+    """An environment with the SDK of one major version."""
+
+    major: int
+    python: Path
+
+    def run(self, script: Path, *arguments: str, home: Path, environ: dict[str, str]) -> str:
+        """Run a script with it, offline and as nobody of AWS's; its stdout."""
+        done = subprocess.run(
+            [str(self.python), str(script), *arguments],
+            cwd=home,
+            env=offline(home) | environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_SECONDS,
+            check=False,
+        )
+        assert done.returncode == 0, f"{script.name}, SDK {self.major}:\n{done.stdout[-4000:]}\n{done.stderr[-8000:]}"
+        return done.stdout
+
+
+def made(major: int) -> Sdk:
+    """The SDK's environment, kept or made now; the test is skipped where no package can be had."""
+    lock = HERE / f"sdk{major}.lock"
+    folder = KEPT / f"{major}-{hashlib.sha256(lock.read_bytes() + sys.version.encode()).hexdigest()[:12]}"
+    python, complete = folder / "bin" / "python", folder / ".complete"
+    if complete.exists():
+        return Sdk(major, python)
+    for outdated in KEPT.glob(f"{major}-*"):
+        shutil.rmtree(outdated)
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, stdout=subprocess.DEVNULL)
+    options = ("--quiet", "--disable-pip-version-check", "--require-hashes", "--no-deps", "--no-compile")
+    installed = subprocess.run(
+        [str(python), "-m", "pip", "install", *options, "-r", str(lock)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if installed.returncode and "Retrying (" in installed.stderr:
+        pytest.skip(f"SageMaker's SDK {major} cannot be installed: pip reaches no package index from here")
+    assert installed.returncode == 0, installed.stderr[-4000:]
+    complete.touch()
+    return Sdk(major, python)
+
+
+def offline(home: Path) -> dict[str, str]:
+    """An environment with credentials that are none, no telemetry, and no way out of this machine."""
+    (home / "sagemaker.yaml").write_text(QUIET)
+    inherited = {name: value for name, value in os.environ.items() if name.startswith(("DOCKER_", "LANG", "LC_"))}
+    return {
+        "DOCKER_CONFIG": str(Path.home() / ".docker"),  # it says where the engine is, if not where it usually is
+        **inherited,
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "TMPDIR": str(home),
+        "PYTHONWARNINGS": "ignore",  # of the SDK's, for the SDK
+        "AWS_ACCESS_KEY_ID": "nobody",
+        "AWS_SECRET_ACCESS_KEY": "nothing",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_ENDPOINT_URL": DEAD_END,
+        "AWS_MAX_ATTEMPTS": "1",
+        "HTTP_PROXY": DEAD_END,
+        "HTTPS_PROXY": DEAD_END,
+        "NO_PROXY": "127.0.0.1,localhost",
+        "SAGEMAKER_USER_CONFIG_OVERRIDE": str(home / "sagemaker.yaml"),
+        "SAGEMAKER_SUPPRESS_V2_WARNING": "1",
+    }
