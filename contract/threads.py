@@ -35,16 +35,16 @@ def in_parallel(
         for start in starts:
             work(start, min(start + block, count))
         return
-    # Each thread takes every n-th block: blocks cost about the same, and a caller's own thread works too.
-    lanes = min(threads, len(starts))
+    # Whoever is free takes the next block, the caller's own thread too: cores are not equally fast when others use them.
+    left = iter(starts)  # which gives each block to one thread alone, by the GIL
 
-    def lane(first: int) -> None:
-        for start in starts[first::lanes]:
+    def lane() -> None:
+        for start in left:
             work(start, min(start + block, count))
 
-    others = [_pool().submit(lane, first) for first in range(1, lanes)]
+    others = [_pool().submit(lane) for _ in range(1, min(threads, len(starts)))]
     try:
-        lane(0)
+        lane()
     finally:
         wait(others)
     for other in others:
