@@ -35,7 +35,7 @@ def in_parallel(
         for start in starts:
             work(start, min(start + block, count))
         return
-    # Whoever is free takes the next block, the caller's own thread too: cores are not equally fast when others use them.
+    # Whoever is free takes the next block, the caller too: cores are not equally fast when others use them as well.
     left = iter(starts)  # which gives each block to one thread alone, by the GIL
 
     def lane() -> None:
