@@ -73,6 +73,8 @@ lock:
 	$(LOCK) -c requirements-dev.lock --extra mxnet pyproject.toml -o requirements.lock
 	$(LOCK) -c requirements-dev.lock pyproject.toml -o requirements-lean.lock
 	echo hatchling | $(LOCK) -c requirements-dev.lock - -o requirements-build.lock
+	$(LOCK) --upgrade tests/sagemaker/sdk2.in -o tests/sagemaker/sdk2.lock
+	$(LOCK) --upgrade --override tests/sagemaker/sdk3.overrides tests/sagemaker/sdk3.in -o tests/sagemaker/sdk3.lock
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .sagemaker-sdk .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from algorithms.deepar.engine import ENGINES
 from contract.artifact import read_artifact
 from tests.image.container import CACHE_LOG, STRANGER, docker, files, serving, train
 from tests.image.example import ENVIRON, answers_here, exchanges, write_job
@@ -41,10 +40,9 @@ def test_it_trains_a_forest_to_the_same_bytes(lean_image: str, image: str, tmp_p
     assert files(trees[0] / "model") == files(trees[1] / "model")
 
 
-@pytest.mark.skipif("native" not in ENGINES, reason="no engine trains DeepAR without MXNet yet")
-def test_it_trains_deepar_with_the_engine_of_our_own(lean_image: str, tmp_path: Path) -> None:
+def test_it_trains_deepar(lean_image: str, tmp_path: Path) -> None:
     tree = write_job(tmp_path / "ml", "deepar")
-    done = train(lean_image, tree, *STRANGER, *CACHE_LOG, "-e", "DEEPAR_ENGINE=native")
+    done = train(lean_image, tree, *STRANGER, *CACHE_LOG)
     assert done.returncode == 0, done.stderr
     assert_nothing_compiled(done.stdout)
     assert read_artifact(tree / "model").algorithm == "deepar"
