@@ -9,7 +9,6 @@ from algorithms import find
 from algorithms.interface import Algorithm, Model
 from contract.artifact import read_artifact, read_manifest
 from contract.errors import AlreadyLoaded, InvalidData, NotFound, NotReady
-from serving.blas import import_numba
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,7 +78,6 @@ def load_model(folder: Path, threads: int, name: str | None = None) -> HeldModel
 
     Without a `name` it is called after its algorithm.
     """
-    import_numba()
     algorithm = find(read_manifest(folder)["algorithm"])
     artifact = read_artifact(folder)
     try:

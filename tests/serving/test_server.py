@@ -122,5 +122,5 @@ def test_a_server_imports_nothing_that_only_training_needs(tmp_path: Path) -> No
         assert server.await_end() == 0
     imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in server.stderr.splitlines()}
     assert {"numpy", "numba", "fastapi", "serving", "algorithms"} <= imported
-    # Of scipy numba looks at the version alone; see serving/blas.py.
+    # scipy is not among them: numba imports it wherever it finds it.
     assert not imported & {"sklearn", "pandas", "gluonts", "mxnet", "torch", "matplotlib", "training", "boto3"}

@@ -1,6 +1,7 @@
 """The engine that trains: what it computes, and what it keeps."""
 
 import re
+import sys
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -41,11 +42,18 @@ def same(left: Network, right: Network) -> bool:
     return all(one == other and np.array_equal(a, b) for (one, a), (other, b) in pairs)
 
 
-def test_an_engine_that_does_not_exist_is_refused() -> None:
+@needs_mxnet
+def test_the_reference_is_the_default_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert require_engine("") == "mxnet"
+    monkeypatch.setitem(sys.modules, "gluonts", None)  # as Python has it for "there is none"
     assert require_engine("") == "native"
+    assert require_engine("mxnet") == "mxnet"
+
+
+def test_an_engine_that_does_not_exist_is_refused() -> None:
     with pytest.raises(InvalidJob) as caught:
         require_engine("abacus")
-    assert caught.value.sentence == "Setting DEEPAR_ENGINE must be one of native, mxnet. Got 'abacus'."
+    assert caught.value.sentence == "Setting DEEPAR_ENGINE must be one of mxnet, native. Got 'abacus'."
 
 
 def test_the_learning_rate_is_halved_after_ten_epochs_without_a_better_loss() -> None:

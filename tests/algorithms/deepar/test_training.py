@@ -212,7 +212,7 @@ def test_a_fault_in_the_test_channel_is_found_before_the_training(tmp_path: Path
 def test_an_engine_is_chosen_by_a_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEEPAR_ENGINE", "abacus")
     tree = write_job(tmp_path, SMALL, {"train/a.json": json_lines(waves())})
-    with pytest.raises(InvalidJob, match=r"^Setting DEEPAR_ENGINE must be one of native, mxnet\. Got 'abacus'\.$"):
+    with pytest.raises(InvalidJob, match=r"^Setting DEEPAR_ENGINE must be one of mxnet, native\. Got 'abacus'\.$"):
         log_of(tree)
 
 
