@@ -43,6 +43,7 @@ def test_what_is_learned_is_well_ahead_of_last_week_again(task: Task) -> None:
 
 
 @needs_mxnet
+@pytest.mark.filterwarnings("ignore")  # GluonTS' own, of pandas and numpy
 def test_our_trainer_is_as_good_as_the_reference_and_as_gluonts(task: Task) -> None:
     ours = mean_loss("native", task)
     assert ours < NOISE * mean_loss("mxnet", task)
