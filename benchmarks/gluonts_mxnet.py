@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from algorithms.deepar.engine_mxnet import arrays_of
 from algorithms.deepar.network import Layer, Network
 from algorithms.deepar.series import Series
 
@@ -96,8 +97,7 @@ def predict(
 def network_of(predictor: Any, asked: Asked) -> Network:
     """Our network, with the weights of GluonTS'."""
     net = predictor.prediction_net
-    arrays = {name: each.data().asnumpy() for name, each in net._collect_params_with_prefix().items()}
-    heads = range(sum(name.startswith("proj_distr_args.") for name in arrays) // 2)
+    arrays = arrays_of(net)
     return Network(
         time_freq=asked.freq,
         context_length=asked.context_length,
@@ -106,21 +106,19 @@ def network_of(predictor: Any, asked: Asked) -> Network:
         lags=tuple(net.lags_seq),
         cardinality=(),
         num_dynamic_feat=0,
-        layers=tuple(_layer(arrays, number) for number in range(2)),
-        embeddings=(arrays["embedder.0.weight"],),
-        projection_weight=np.concatenate([arrays[f"proj_distr_args.{head}.weight"] for head in heads]),
-        projection_bias=np.concatenate([arrays[f"proj_distr_args.{head}.bias"] for head in heads]),
+        layers=tuple(
+            Layer(**{part: arrays[f"layer{number}_{part}"] for part in Layer.__dataclass_fields__})
+            for number in range(2)
+        ),
+        embeddings=(arrays["embedding0"],),
+        projection_weight=arrays["projection_weight"],
+        projection_bias=arrays["projection_bias"],
     )
 
 
 def save(predictor: Any, folder: Path) -> None:
     (folder / "model").mkdir(parents=True)
     predictor.serialize(folder / "model")
-
-
-def _layer(arrays: dict[str, NDArray[np.float32]], number: int) -> Layer:
-    parts = {name.rsplit(".", 1)[1]: array for name, array in arrays.items() if name.startswith(f"rnn.{number}.")}
-    return Layer(parts["i2h_weight"], parts["h2h_weight"], parts["i2h_bias"], parts["h2h_bias"])
 
 
 def _serve(folder: Path, port: int) -> None:

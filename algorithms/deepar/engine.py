@@ -47,6 +47,15 @@ class Settings:
     seed: int
     default_scale: float  # the mean of |y| over the training set
 
+    @property
+    def gradient_scale(self) -> float:
+        """What the gradients are multiplied by before they are clipped.
+
+        An absolute error grows with the series; what it is divided by keeps its gradient from being clipped.
+        """
+        absolute = self.likelihood == "deterministic-L1" and self.default_scale > 0
+        return 1 / self.default_scale if absolute else 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class Trained:

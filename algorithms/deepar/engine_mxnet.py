@@ -12,18 +12,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from algorithms.deepar.adam import BETA1, BETA2, CLIP_GRADIENT, EPSILON, WEIGHT_DECAY, learning_rate_at
 from algorithms.deepar.engine import Settings
-from algorithms.deepar.network import MINIMUM_SCALE, Layer, Network
+from algorithms.deepar.network import MINIMUM_SCALE, Network
+from algorithms.deepar.parameters import embedding_shapes, network_of, step_inputs
 from algorithms.deepar.time_features import Frequency
 from algorithms.deepar.windows import Windows
 from contract.errors import InvalidJob
 
 Floats = NDArray[np.float32]
 
-# GluonTS' `Trainer`, and MXNet's Adam.
-CLIP_GRADIENT = 10.0
-WEIGHT_DECAY = 1e-8
-BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
+_PARTS = {
+    "i2h_weight": "input_weight",
+    "h2h_weight": "hidden_weight",
+    "i2h_bias": "input_bias",
+    "h2h_bias": "hidden_bias",
+}
 
 
 def learner(settings: Settings, *, threads: int | None = None) -> "MxnetLearner":  # noqa: ARG001
@@ -32,6 +36,22 @@ def learner(settings: Settings, *, threads: int | None = None) -> "MxnetLearner"
     Raises `InvalidJob` where MXNet or GluonTS is not installed.
     """
     return MxnetLearner(settings)
+
+
+def arrays_of(net: Any) -> dict[str, Floats]:
+    """The arrays of GluonTS' DeepAR network, one that trains or one that forecasts, as `Network.arrays` names them."""
+    arrays: dict[str, Floats] = {}
+    heads: dict[str, list[Floats]] = {"weight": [], "bias": []}
+    for name, parameter in net._collect_params_with_prefix().items():
+        kind, number, *_, part = name.split(".")
+        array = parameter.data().asnumpy()
+        if kind == "rnn":
+            arrays[f"layer{number}_{_PARTS[part]}"] = array
+        elif kind == "embedder":
+            arrays[f"embedding{number}"] = array
+        else:
+            heads[part].append(array)
+    return arrays | {f"projection_{part}": np.concatenate(rows) for part, rows in heads.items()}
 
 
 class MxnetLearner:
@@ -50,9 +70,6 @@ class MxnetLearner:
         self._means = {name: zeros(weight.shape) for name, weight in self._weights.items()}
         self._variances = {name: zeros(weight.shape) for name, weight in self._weights.items()}
         self._steps = 0
-        # An absolute error grows with the series; what it is divided by keeps its gradient from being clipped.
-        absolute = settings.likelihood == "deterministic-L1" and settings.default_scale > 0
-        self._gradient_scale = 1 / settings.default_scale if absolute else 1.0
 
     def step(self, windows: Windows, learning_rate: float, seed: int) -> Floats:
         mx, count = self._mx, len(windows)
@@ -63,7 +80,7 @@ class MxnetLearner:
         told: Floats = losses.asnumpy()[:count]
         if np.isfinite(told).all():
             losses.backward()
-            self._descend(learning_rate, self._gradient_scale / count)
+            self._descend(learning_rate, self._settings.gradient_scale / count)
         return told
 
     def state(self) -> dict[str, NDArray[Any]]:
@@ -80,24 +97,7 @@ class MxnetLearner:
         self._steps = int(state["steps"])
 
     def network(self) -> Network:
-        settings, arrays = self._settings, {name: each.data().asnumpy() for name, each in self._weights.items()}
-        heads = range(len(self._net.distr_output.args_dim))
-        return Network(
-            time_freq=settings.time_freq,
-            context_length=settings.context_length,
-            prediction_length=settings.prediction_length,
-            likelihood=settings.likelihood,
-            lags=Frequency.parse(settings.time_freq).lags,
-            cardinality=settings.cardinality,
-            num_dynamic_feat=settings.num_dynamic_feat,
-            layers=tuple(_layer(arrays, number) for number in range(settings.num_layers)),
-            embeddings=tuple(
-                arrays[f"embedder.{number}.weight"] for number in range(max(1, len(settings.cardinality)))
-            ),
-            projection_weight=np.concatenate([arrays[f"proj_distr_args.{head}.weight"] for head in heads]),
-            projection_bias=np.concatenate([arrays[f"proj_distr_args.{head}.bias"] for head in heads]),
-            default_scale=settings.default_scale,
-        )
+        return network_of(self._settings, arrays_of(self._net))
 
     def _inputs(self, windows: Windows) -> list[Any]:
         """The network's inputs, in their order. A batch that is not full is filled up with windows that weigh nothing.
@@ -128,7 +128,7 @@ class MxnetLearner:
 
     def _descend(self, learning_rate: float, gradient_scale: float) -> None:
         self._steps += 1
-        rate = learning_rate * (1 - BETA2**self._steps) ** 0.5 / (1 - BETA1**self._steps)
+        rate = learning_rate_at(learning_rate, self._steps)
         for name, weight in self._weights.items():
             self._mx.nd.adam_update(
                 weight.data(),
@@ -144,11 +144,6 @@ class MxnetLearner:
                 clip_gradient=CLIP_GRADIENT,
                 out=weight.data(),
             )
-
-
-def _layer(arrays: Mapping[str, Floats], number: int) -> Layer:
-    parts = {name.rsplit(".", 1)[1]: array for name, array in arrays.items() if name.startswith(f"rnn.{number}.")}
-    return Layer(parts["i2h_weight"], parts["h2h_weight"], parts["i2h_bias"], parts["h2h_bias"])
 
 
 def _mxnet() -> Any:
@@ -178,7 +173,7 @@ def _network(mx: Any, settings: Settings) -> Any:
     from gluonts.mx.model.deepar._network import DeepARTrainingNetwork
 
     frequency = Frequency.parse(settings.time_freq)
-    dimensions = [settings.embedding_dimension] * len(settings.cardinality) or [1]
+    embeddings = embedding_shapes(settings)
     net = DeepARTrainingNetwork(
         num_layers=settings.num_layers,
         num_cells=settings.num_cells,
@@ -189,14 +184,14 @@ def _network(mx: Any, settings: Settings) -> Any:
         distr_output=_output(settings.likelihood),
         dropoutcell_type="ZoneoutCell",
         dropout_rate=settings.dropout_rate,
-        cardinality=list(settings.cardinality) or [1],
-        embedding_dimension=dimensions,
+        cardinality=[categories for categories, _ in embeddings],
+        embedding_dimension=[dimension for _, dimension in embeddings],
         lags_seq=list(frequency.lags),
         scaling=settings.likelihood != "beta",  # whose values lie in (0, 1) as they are
         minimum_scale=MINIMUM_SCALE,
     )
     cells = [_lstm(net.rnn[number]) for number in range(settings.num_layers)]
-    width = len(frequency.lags) + len(frequency.features) + 1 + settings.num_dynamic_feat + sum(dimensions) + 2
+    width = step_inputs(settings)
     for number, cell in enumerate(cells):
         cell.i2h_weight.shape = (4 * settings.num_cells, width if number == 0 else settings.num_cells)
     for dense in net.proj_distr_args.proj:

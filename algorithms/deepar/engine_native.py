@@ -44,9 +44,6 @@ class NativeLearner:
         # One for each thread that was ever at work at once; a queue's get and put are safe between them.
         self._workspaces: SimpleQueue[Workspace] = SimpleQueue()
         self._gradients = np.empty((0, self._parameters.size), np.float32)
-        # An absolute error grows with the series; what it is divided by keeps its gradient from being clipped.
-        absolute = settings.likelihood == "deterministic-L1" and settings.default_scale > 0
-        self._gradient_scale = 1 / settings.default_scale if absolute else 1.0
 
     def step(self, windows: Windows, learning_rate: float, seed: int) -> Floats:
         batch, pieces = self._batch(windows), -(-len(windows) // WIDTH)
@@ -86,7 +83,7 @@ class NativeLearner:
                 self._means,
                 self._variances,
                 gradients,
-                self._gradient_scale / len(windows),
+                self._settings.gradient_scale / len(windows),
                 learning_rate_at(learning_rate, self._steps),
             )
         return losses

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from algorithms.deepar.engine import Settings
 from algorithms.deepar.network import PARAMETERS, Floats
-from algorithms.deepar.parameters import embedding_shapes, moving_inputs
+from algorithms.deepar.parameters import embedding_shapes, moving_inputs, step_inputs
 from algorithms.deepar.time_features import Frequency
 from algorithms.lanes import LANES, SIZES, aligned
 from contract.compiled import kernel
@@ -74,7 +74,6 @@ class Workspace(NamedTuple):
 
 def plan_of(settings: Settings) -> Plan:
     embeddings = embedding_shapes(settings)
-    moving = moving_inputs(settings)
     return Plan(
         cells=settings.num_cells,
         layers=settings.num_layers,
@@ -83,8 +82,8 @@ def plan_of(settings: Settings) -> Plan:
         likelihood=list(PARAMETERS).index(settings.likelihood),
         parameters=len(PARAMETERS[settings.likelihood]),
         lags=np.array(Frequency.parse(settings.time_freq).lags, np.int64),
-        moving=moving,
-        inputs=moving + sum(dimension for _, dimension in embeddings) + 2,
+        moving=moving_inputs(settings),
+        inputs=step_inputs(settings),
         embeddings=np.array(embeddings, np.int64),
         zoneout=settings.dropout_rate * 2**16 - 0.5,
         scaled=settings.likelihood != "beta",  # whose values lie in (0, 1) as they are

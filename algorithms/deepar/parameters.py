@@ -73,6 +73,11 @@ def moving_inputs(settings: Settings) -> int:
     return len(frequency.lags) + len(frequency.features) + 1 + settings.num_dynamic_feat
 
 
+def step_inputs(settings: Settings) -> int:
+    """All inputs of a step: those that move, the embeddings, a zero and log(scale)."""
+    return moving_inputs(settings) + sum(dimension for _, dimension in embedding_shapes(settings)) + 2
+
+
 def embedding_shapes(settings: Settings) -> list[tuple[int, int]]:
     """(categories, dimension) of each; a constant of one number where the network takes no category."""
     return [(categories, settings.embedding_dimension) for categories in settings.cardinality] or [(1, 1)]
@@ -80,7 +85,7 @@ def embedding_shapes(settings: Settings) -> list[tuple[int, int]]:
 
 def _shapes(settings: Settings) -> dict[str, tuple[int, ...]]:
     cells, embeddings = settings.num_cells, embedding_shapes(settings)
-    inputs = moving_inputs(settings) + sum(dimension for _, dimension in embeddings) + 2
+    inputs = step_inputs(settings)
     shapes: dict[str, tuple[int, ...]] = {}
     for number in range(settings.num_layers):
         shapes |= {
