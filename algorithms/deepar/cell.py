@@ -16,13 +16,18 @@ LARGEST, SMALLEST = 40.0, -100.0
 
 
 @inlined
-def cell(input_: Floats, forget: Floats, cell_: Floats, output: Floats, state: Floats) -> tuple[Floats, Floats]:
-    """The new state c and the output h, from the folded gates and the old state."""
+def new_state(input_: Floats, forget: Floats, cell_: Floats, state: Floats) -> Floats:
+    """The new state c, from three of the folded gates and the old state."""
     forgotten, taken, made = _one_and_power(forget), _one_and_power(input_), _power(cell_)
     entering = taken * (made + 1.0)
-    new = fma(state, entering, (1.0 - made) * forgotten) / (forgotten * entering)
-    squashed = _power(new * (-2 * LOG2_E))
-    return new, (1.0 - squashed) / (_one_and_power(output) * (squashed + 1.0))
+    return fma(state, entering, (1.0 - made) * forgotten) / (forgotten * entering)
+
+
+@inlined
+def new_output(output: Floats, state: Floats) -> Floats:
+    """The output h, from its folded gate and the new state."""
+    squashed = _power(state * (-2 * LOG2_E))
+    return (1.0 - squashed) / (_one_and_power(output) * (squashed + 1.0))
 
 
 @inlined

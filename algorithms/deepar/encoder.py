@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from algorithms.deepar.cell import cell, products
+from algorithms.deepar.cell import new_output, new_state, products
 from algorithms.deepar.layout import CHUNK, Layout
 from algorithms.deepar.network import Floats
 from algorithms.lanes import SIZES, fma, load, spread, store
@@ -32,9 +32,13 @@ def encode(
     scale: float,
     filler: float,
     states: Floats,
+    output: Floats,
     starts: Floats,
 ) -> None:
-    """Run one series' context, and sum up what the steps behind it begin with.
+    """Run one series' context and the first step behind it, and sum up what the other steps begin with.
+
+    No path has begun before the first step's value is drawn. Layer by layer, so that what a layer takes from the one
+    below is one product for all steps, and its weights stay near while they are used at each.
 
     Parameters
     ----------
@@ -42,15 +46,21 @@ def encode(
     features : (context + T, …), all inputs of each step but the lags.
     filler : what stands for a missing value.
     states : (L, 2, H⁺), where h and c of each layer go.
+    output : (H,), where the last layer's output goes.
     starts : (T padded to 4, 4·H padded), where each step's gates of layer 0 go: everything but the state's part and
         that of the lags that reach into the steps themselves.
     """
-    steps = len(features) - context
-    encoded = np.empty((_padded_to_4(context), layout.encoder_input.shape[1]), np.float32)
+    run, steps = context + 1, len(features) - context
+    gates = np.empty((_padded_to_4(run), layout.encoder_input.shape[1]), np.float32)
     past = _scaled_past(target, context + layout.lags[-1], scale, filler)
-    _multiply(_inputs(layout, past, features, 0, context), layout.encoder_input, encoded)
+    _multiply(_inputs(layout, past, features, 0, run), layout.encoder_input, gates)
     _multiply(_inputs(layout, past, features, context, steps), layout.start_input, starts)
-    _unroll(layout, encoded, context, states)
+    outputs = np.ones((len(gates) // 4, layout.cells + 1, 4), np.float32)  # as `_inputs` gives the first layer's
+    for layer in range(layout.layers):
+        if layer > 0:
+            _multiply(outputs, layout.encoder_inputs[layer - 1], gates)
+        _unroll(gates, layout.encoder_hidden[layer], run, layer > 0, states[layer], outputs)
+    output[:] = outputs[context // 4, : layout.cells, context % 4]
 
 
 @kernel
@@ -107,42 +117,36 @@ def _multiply(inputs: Floats, weights: Floats, out: Floats) -> None:
 
 
 @kernel
-def _unroll(layout: Layout, encoded: Floats, context: int, states: Floats) -> None:
-    cells, width = layout.cells, encoded.shape[1]
-    padded_cells = width // 4
-    gates, output = np.empty(width, np.float32), np.empty(padded_cells, np.float32)
+def _unroll(gates: Floats, weights: Floats, steps: int, residual: bool, states: Floats, outputs: Floats) -> None:
+    """Run a layer. Its `outputs` take the place of those of the layer below, which are added where it is `residual`."""
+    sums = np.empty(gates.shape[1], np.float32)
     states[:] = 0.0
-    for step in range(context):
-        for layer in range(layout.layers):
-            hidden = states[layer, 0]
-            if layer == 0:
-                _add_product(encoded[step], hidden, layout.encoder_hidden, 0, cells, gates)
-            else:
-                row = (2 * layer - 1) * cells
-                _add_product(layout.encoder_bias[layer - 1], output, layout.encoder_hidden, row, cells, gates)
-                _add_product(gates, hidden, layout.encoder_hidden, row + cells, cells, gates)
-            _step(gates, states[layer, 1], hidden)
-            for unit in range(padded_cells):
-                output[unit] = hidden[unit] + (output[unit] if layer > 0 else np.float32(0))
+    for step in range(steps):
+        _add_product(gates[step], states[0], weights, sums)
+        _step(sums, states[1], states[0])
+        block, side = step // 4, step % 4
+        for unit in range(len(weights)):
+            below = outputs[block, unit, side] if residual else np.float32(0)
+            outputs[block, unit, side] = states[0, unit] + below
 
 
 @kernel
-def _add_product(start: Floats, inputs: Floats, weights: Floats, row: int, count: int, out: Floats) -> None:
-    """start + inputs · weights[row : row + count], to `out`; four sums at once, as one would wait for itself."""
-    width = weights.shape[1]
+def _add_product(start: Floats, inputs: Floats, weights: Floats, out: Floats) -> None:
+    """start + inputs · weights, (K, width), to `out`; four sums at once, as one would wait for itself."""
+    count, width = weights.shape
     factors, rows, begin, end = memory(inputs), memory(weights), memory(start), memory(out)
     fours = count // 4 * 4
     for lane in range(0, width, CHUNK):
         first = load(begin, lane, _SIZE)
         second = third = fourth = spread(np.float32(0), _SIZE)
         for k in range(0, fours, 4):
-            at = (row + k) * width + lane
+            at = k * width + lane
             first = fma(load(rows, at, _SIZE), factors[k], first)
             second = fma(load(rows, at + width, _SIZE), factors[k + 1], second)
             third = fma(load(rows, at + 2 * width, _SIZE), factors[k + 2], third)
             fourth = fma(load(rows, at + 3 * width, _SIZE), factors[k + 3], fourth)
         for k in range(fours, count):
-            first = fma(load(rows, (row + k) * width + lane, _SIZE), factors[k], first)
+            first = fma(load(rows, k * width + lane, _SIZE), factors[k], first)
         store(end, lane, (first + second) + (third + fourth))
 
 
@@ -152,15 +156,14 @@ def _step(gates: Floats, state: Floats, output: Floats) -> None:
     values, old, new = memory(gates), memory(state), memory(output)
     units = len(state)
     for lane in range(0, units, CHUNK):
-        changed, out = cell(
+        changed = new_state(
             load(values, lane, _SIZE),
             load(values, units + lane, _SIZE),
             load(values, 2 * units + lane, _SIZE),
-            load(values, 3 * units + lane, _SIZE),
             load(old, lane, _SIZE),
         )
         store(old, lane, changed)
-        store(new, lane, out)
+        store(new, lane, new_output(load(values, 3 * units + lane, _SIZE), changed))
 
 
 @inlined

@@ -100,7 +100,7 @@ def _lanes(network: Network, num_samples: int) -> int:
 def _forecast_one(job: _Job, series: Series, position: int, threads: int) -> Forecast:
     network, steps = job.network, job.network.prediction_length
     scale = _scale(network, series)
-    states, starts = _encode(job, series, scale)
+    states, output, starts = _encode(job, series, scale)
     paths = aligned(steps if job.want_samples else 0, job.lanes)
     expected = aligned(steps, job.lanes)
     draws = aligned(steps, draws_of(network.likelihood), job.lanes)
@@ -115,7 +115,7 @@ def _forecast_one(job: _Job, series: Series, position: int, threads: int) -> For
             if first < last:
                 scratch = aligned(scratch_size(job.layout, steps, vectors * LANES))
                 run_paths(
-                    job.layout, states, starts, scale, job.key, position, first, last, SIZES[vectors],
+                    job.layout, states, output, starts, scale, job.key, position, first, last, SIZES[vectors],
                     scratch, paths, expected, draws,
                 )  # fmt: skip
 
@@ -148,17 +148,18 @@ def _scale(network: Network, series: Series) -> float:
     return max(scale if scale > 0 else network.default_scale, MINIMUM_SCALE)
 
 
-def _encode(job: _Job, series: Series, scale: float) -> tuple[Floats, Floats]:
+def _encode(job: _Job, series: Series, scale: float) -> tuple[Floats, Floats, Floats]:
     layout, network = job.layout, job.network
     states = np.empty((layout.layers, 2, padded(layout.cells)), np.float32)
+    output = np.empty(layout.cells, np.float32)
     starts = np.empty((-(-network.prediction_length // 4) * 4, layout.start_input.shape[1]), np.float32)
     # Arrays that cannot be written are another type to a compiler, and would be compiled for.
     target = np.require(series.target, np.float32, ["C", "W"])
     encode(
         layout, target, _features(network, series, scale), network.context_length, scale,
-        network.value_in_support, states, starts,
+        network.value_in_support, states, output, starts,
     )  # fmt: skip
-    return states, starts
+    return states, output, starts
 
 
 def _features(network: Network, series: Series, scale: float) -> Floats:

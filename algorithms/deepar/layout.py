@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algorithms.deepar.elementary import LOG2_E
-from algorithms.deepar.network import PARAMETERS, Floats, Layer, Network
+from algorithms.deepar.network import PARAMETERS, Floats, Network
 from algorithms.lanes import LANES
 
 CHUNK = 3 * LANES  # what the kernels that are not about paths take at once: rows are padded to a multiple
@@ -27,8 +27,8 @@ class Layout(NamedTuple):
     lags: NDArray[np.int64]  # (lags,), ascending
     # For the encoder, whose lanes are units: gate g of unit u stands at g·H⁺ + u.
     encoder_input: Floats  # (K + 1, 4·H⁺): the last row is the bias of layer 0
-    encoder_hidden: Floats  # (rows, 4·H⁺): for each layer H rows of its inputs (not for layer 0), H of its own state
-    encoder_bias: Floats  # (L − 1, 4·H⁺)
+    encoder_inputs: Floats  # (L − 1, H + 1, 4·H⁺): of the layers but the first; the last row is the bias
+    encoder_hidden: Floats  # (L, H, 4·H⁺)
     # For the paths, whose lanes are paths: gate g of unit u stands at 4·u + g.
     start_input: Floats  # (K + 1, 4·H padded): what a step begins with, the same for all paths of a series
     path_weights: Floats  # flat: layer 0 (H, H + lags, 4), the others (H, 2·H, 4): of the inputs, then of the state
@@ -42,23 +42,22 @@ def layout_of(network: Network) -> Layout:
     cells, count = network.cells, len(network.lags)
     first, later = network.layers[0], network.layers[1:]
     first_input = np.vstack([first.input_weight.T, first.input_bias + first.hidden_bias])
-    hidden = [first.hidden_weight.T, *(side.T for layer in later for side in (layer.input_weight, layer.hidden_weight))]
+    bias = np.array([layer.input_bias + layer.hidden_bias for layer in later], np.float32).reshape(-1, 4 * cells)
+    inputs = [np.vstack([layer.input_weight.T, row]) for layer, row in zip(later, bias)]
     return Layout(
         cells=cells,
         layers=len(network.layers),
         likelihood=list(PARAMETERS).index(network.likelihood),
         lags=np.array(network.lags, np.int64),
         encoder_input=_by_gate(first_input, cells),
-        encoder_hidden=_by_gate(np.vstack(hidden), cells),
-        encoder_bias=_by_gate(np.array([_bias(layer) for layer in later], np.float32).reshape(-1, 4 * cells), cells),
+        encoder_inputs=_by_gate(np.array(inputs, np.float32).reshape(-1, cells + 1, 4 * cells), cells),
+        encoder_hidden=_by_gate(np.array([layer.hidden_weight.T for layer in network.layers]), cells),
         start_input=_padded(_by_unit(first_input, cells)),
         path_weights=np.concatenate(
             [_for_paths([first.hidden_weight, first.input_weight[:, :count]], cells)]
             + [_for_paths([layer.input_weight, layer.hidden_weight], cells) for layer in later]
         ),
-        path_bias=_by_unit(
-            np.array([_bias(layer) for layer in later], np.float32).reshape(-1, 4 * cells), cells
-        ).ravel(),
+        path_bias=_by_unit(bias, cells).ravel(),
         projection=_projection(network),
     )
 
@@ -74,15 +73,11 @@ def padded(count: int) -> int:
     return -(-count // CHUNK) * CHUNK
 
 
-def _bias(layer: Layer) -> Floats:
-    return layer.input_bias + layer.hidden_bias
-
-
 def _by_gate(rows: Floats, cells: int) -> Floats:
-    """(n, 4·H) → (n, 4·H⁺), folded."""
-    gates = np.zeros((len(rows), 4, padded(cells)), np.float32)
-    gates[:, :, :cells] = rows.reshape(-1, 4, cells) * _GATE_FACTORS[:, None]
-    return gates.reshape(len(rows), 4 * padded(cells))
+    """(…, 4·H) → (…, 4·H⁺), folded."""
+    gates = np.zeros((*rows.shape[:-1], 4, padded(cells)), np.float32)
+    gates[..., :cells] = rows.reshape(*rows.shape[:-1], 4, cells) * _GATE_FACTORS[:, None]
+    return gates.reshape(*rows.shape[:-1], 4 * padded(cells))
 
 
 def _by_unit(rows: Floats, cells: int) -> Floats:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from algorithms.deepar.cell import Sums, cell, products
+from algorithms.deepar.cell import Sums, new_output, new_state, products
 from algorithms.deepar.draw import DRAWS, TABLE_ROWS, draw_in_lanes, draw_one_by_one
 from algorithms.deepar.layout import Layout
 from algorithms.deepar.network import PARAMETERS, Floats
@@ -17,7 +17,7 @@ _PARAMETERS = max(map(len, PARAMETERS.values()))
 
 def scratch_size(layout: Layout, steps: int, lanes: int) -> int:
     """How many floats `run_paths` wants to work in, for blocks of `lanes` paths."""
-    rows = layout.cells * (layout.layers + 2 * (2 * layout.layers - 1) + 1)
+    rows = layout.cells * (layout.layers + (2 * layout.layers - 1) + 1 + 4)
     return (rows + steps + _PARAMETERS) * lanes
 
 
@@ -25,6 +25,7 @@ def scratch_size(layout: Layout, steps: int, lanes: int) -> int:
 def run_paths(
     layout: Layout,
     states: Floats,
+    output: Floats,
     starts: Floats,
     scale: float,
     key: np.uint64,
@@ -41,7 +42,7 @@ def run_paths(
 
     Parameters
     ----------
-    states, starts : as the encoder left them.
+    states, output, starts : as the encoder left them, behind the first step.
     scale : of the series.
     key, series : what the random numbers hang on, besides path and step.
     scratch : (`scratch_size`,).
@@ -51,21 +52,25 @@ def run_paths(
     """
     lanes, cells, steps = len(size) * LANES, layout.cells, len(expected)
     work, lags = memory(scratch), memory(layout.lags)
-    # The scratch: c of all layers; inputs and h of each layer, twice; the last output; the path; the parameters.
-    values = layout.layers * cells * lanes
-    top = _rows(layout.layers, 0, cells, values, lanes)
-    path = top + cells * lanes
+    # The scratch: c of all layers; h of the first, inputs and h of each other; the last output; a layer's gates; the
+    # path; the parameters.
+    top = _inputs(layout, layout.layers, lanes)
+    gates = top + cells * lanes
+    path = gates + 4 * cells * lanes
     parameters = path + steps * lanes
     stream, table = new_stream(key), np.empty((TABLE_ROWS, DRAWS))
     for vector in range(first_vector, last_vector, len(size)):
-        _begin(layout, states, work, values, lanes, size)
+        _begin(layout, states, output, work, top, lanes, size)
         sampled = 0
         for step in range(steps):
             while sampled < len(layout.lags) and lags[sampled] <= step:
                 sampled += 1
-            _first_layer(layout, starts, sampled, work, values, path, step, lanes, size)
-            for layer in range(1, layout.layers):
-                _later_layer(layout, layer, work, values, step & 1, lanes, size)
+            for layer in range(layout.layers if step > 0 else 0):
+                if layer == 0:
+                    _sum_up_first(layout, starts, sampled, work, path, gates, step, lanes, size)
+                else:
+                    _sum_up_later(layout, layer, work, gates, lanes, size)
+                _activate(layout, layer, work, gates, lanes, size)
             _project(layout, work, top, parameters, lanes, size)
             lane, at = vector * LANES, path + step * lanes
             if layout.likelihood in _ONE_BY_ONE:
@@ -95,75 +100,93 @@ def run_paths(
 
 
 @inlined
-def _rows(layer: int, parity: int, cells: int, values: int, lanes: int) -> int:
-    """Where a layer's inputs, and its h behind them, begin at even or odd steps. Layer 0 has its h alone."""
-    return values + cells * lanes * (parity if layer == 0 else 2 + 4 * (layer - 1) + 2 * parity)
+def _inputs(layout: Layout, layer: int, lanes: int) -> int:
+    """Where the inputs of a layer but the first begin; its h stands behind them. Behind the last: the last output."""
+    return (layout.layers + 1 + 2 * (layer - 1)) * layout.cells * lanes
 
 
 @inlined
-def _above(layout: Layout, layer: int, parity: int, values: int, lanes: int) -> int:
-    """Where a layer's output goes: to the next one's inputs, or to the place of the last output."""
-    last = layer + 1 == layout.layers
-    return _rows(layer + 1, 0 if last else parity, layout.cells, values, lanes)
+def _hidden(layout: Layout, layer: int, lanes: int) -> int:
+    """Where a layer's h begins. The first has no inputs there."""
+    return _inputs(layout, layer, lanes) + layout.cells * lanes
 
 
 @inlined
-def _begin(layout: Layout, states: Floats, work: Floats, values: int, lanes: int, size: Size) -> None:
+def _begin(layout: Layout, states: Floats, output: Floats, work: Floats, top: int, lanes: int, size: Size) -> None:
     """Every path goes on from where the encoder ended."""
+    for unit in range(layout.cells):
+        store(work, top + unit * lanes, spread(output[unit], size))
     for layer in range(layout.layers):
-        hidden = _rows(layer, 0, layout.cells, values, lanes) + (layout.cells * lanes if layer > 0 else 0)
+        hidden = _hidden(layout, layer, lanes)
         for unit in range(layout.cells):
             store(work, hidden + unit * lanes, spread(states[layer, 0, unit], size))
             store(work, (layer * layout.cells + unit) * lanes, spread(states[layer, 1, unit], size))
 
 
 @inlined
-def _first_layer(
-    layout: Layout,
-    starts: Floats,
-    sampled: int,
-    work: Floats,
-    values: int,
-    path: int,
-    step: int,
-    lanes: int,
-    size: Size,
+def _sum_up_first(
+    layout: Layout, starts: Floats, sampled: int, work: Floats, path: int, gates: int, step: int, lanes: int, size: Size
 ) -> None:
-    """Its inputs that differ between paths are its h and the `sampled` shortest lags; `starts` sums up the others."""
+    """The first layer's gates. Its inputs that differ between paths are its h and the `sampled` shortest lags; `starts`
+    sums up the others."""
     cells, begin, lags = layout.cells, memory(starts), memory(layout.lags)
-    weights = memory(layout.path_weights)
-    now, then = _rows(0, step & 1, cells, values, lanes), _rows(0, 1 - (step & 1), cells, values, lanes)
-    above = _above(layout, 0, step & 1, values, lanes)
+    weights, hidden = memory(layout.path_weights), _hidden(layout, 0, lanes)
     for unit in range(cells):
         factor = 4 * unit * (cells + len(layout.lags))
         sums = _four(begin, step * starts.shape[1] + 4 * unit, size)
-        a, b, c, d = products(sums, weights, factor, work, now, lanes, cells, size)
+        a, b, c, d = products(sums, weights, factor, work, hidden, lanes, cells, size)
         for number in range(sampled):
             value = load(work, path + (step - lags[number]) * lanes, size)
             at = factor + 4 * (cells + number)
             a, b = fma(value, weights[at], a), fma(value, weights[at + 1], b)
             c, d = fma(value, weights[at + 2], c), fma(value, weights[at + 3], d)
-        state, output = cell(a, b, c, d, load(work, unit * lanes, size))
-        store(work, unit * lanes, state)
-        store(work, then + unit * lanes, output)
-        store(work, above + unit * lanes, output)
+        _keep(work, gates + 4 * unit * lanes, (a, b, c, d), lanes)
 
 
 @inlined
-def _later_layer(layout: Layout, layer: int, work: Floats, values: int, parity: int, lanes: int, size: Size) -> None:
-    """Its inputs are the outputs of the one below, added to its own as well."""
+def _sum_up_later(layout: Layout, layer: int, work: Floats, gates: int, lanes: int, size: Size) -> None:
+    """Another layer's gates, from the outputs of the one below and its own h."""
     cells, bias, weights = layout.cells, memory(layout.path_bias), memory(layout.path_weights)
-    now, then = _rows(layer, parity, cells, values, lanes), _rows(layer, 1 - parity, cells, values, lanes)
-    above = _above(layout, layer, parity, values, lanes)
+    inputs = _inputs(layout, layer, lanes)
     base = 4 * cells * (cells + len(layout.lags) + 2 * cells * (layer - 1))
     for unit in range(cells):
         sums = _four(bias, 4 * ((layer - 1) * cells + unit), size)
-        a, b, c, d = products(sums, weights, base + 8 * cells * unit, work, now, lanes, 2 * cells, size)
-        at = (layer * cells + unit) * lanes
-        state, output = cell(a, b, c, d, load(work, at, size))
-        store(work, at, state)
-        store(work, then + (cells + unit) * lanes, output)
-        store(work, above + unit * lanes, output + load(work, now + unit * lanes, size))
+        sums = products(sums, weights, base + 8 * cells * unit, work, inputs, lanes, 2 * cells, size)
+        _keep(work, gates + 4 * unit * lanes, sums, lanes)
+
+
+@inlined
+def _activate(layout: Layout, layer: int, work: Floats, gates: int, lanes: int, size: Size) -> None:
+    """A layer's new c and h, and the inputs of the one above: its h, and for all but the first its inputs as well.
+
+    Two loops apart from the sums: the units of each do not wait for one another, and so fill the core.
+    """
+    states, hidden = layer * layout.cells * lanes, _hidden(layout, layer, lanes)
+    inputs, above = _inputs(layout, layer, lanes), _inputs(layout, layer + 1, lanes)
+    for unit in range(layout.cells):
+        at, gate = states + unit * lanes, gates + 4 * unit * lanes
+        enter, forget, made = (
+            load(work, gate, size),
+            load(work, gate + lanes, size),
+            load(work, gate + 2 * lanes, size),
+        )
+        store(work, at, new_state(enter, forget, made, load(work, at, size)))
+    for unit in range(layout.cells):
+        row = unit * lanes
+        output = new_output(load(work, gates + 4 * row + 3 * lanes, size), load(work, states + row, size))
+        store(work, hidden + row, output)
+        if layer > 0:
+            output = output + load(work, inputs + row, size)
+        store(work, above + row, output)
+
+
+@inlined
+def _keep(work: Floats, at: int, sums: Sums, lanes: int) -> None:
+    a, b, c, d = sums
+    store(work, at, a)
+    store(work, at + lanes, b)
+    store(work, at + 2 * lanes, c)
+    store(work, at + 3 * lanes, d)
 
 
 @inlined

@@ -22,7 +22,7 @@ def summarise(
     """The mean and the quantiles of steps [first, stop).
 
     A quantile lies between two of the sorted draws, by linear interpolation (Hyndman and Fan's type 7, numpy's own).
-    The draws are cast into bins, and only the bins that hold a quantile are sorted.
+    The draws are cast into bins, and only what lies in a bin that holds a quantile is taken out and sorted.
 
     Parameters
     ----------
@@ -32,8 +32,8 @@ def summarise(
     mean, quantiles : (T,) and (Q, T), written.
     """
     count = draws.shape[1] * draws.shape[2]
-    bins, ordered = np.empty(count, np.int32), np.empty(count, np.float32)
-    ends = np.empty(_BINS + 1, np.int32)
+    bins, taken, ordered = np.empty(count, np.int32), np.empty(count, np.int32), np.empty(count, np.float32)
+    starts, wanted = np.empty(_BINS + 1, np.int32), np.empty(_BINS, np.int32)
     for step in range(first, stop):
         total = 0.0
         for lane in range(expected.shape[1]):
@@ -42,9 +42,14 @@ def summarise(
         if len(levels) > 0:
             values = draws[step].reshape(count)
             _cast(values, float(mean[step]), bins)
-            _order_by_bin(values, bins, ends, ordered)
+            _count(bins, starts)
+            wanted[:] = 0
             for number in range(len(levels)):
-                quantiles[number, step] = _quantile(ordered, ends, levels[number])
+                below = int(levels[number] * (count - 1))
+                wanted[_bin_of(starts, below)] = wanted[_bin_of(starts, min(below + 1, count - 1))] = 1
+            _take_out(values, bins, starts, wanted, taken, ordered)
+            for number in range(len(levels)):
+                quantiles[number, step] = _quantile(ordered, starts, levels[number])
 
 
 @kernel
@@ -66,45 +71,66 @@ def _cast(values: Floats, centre: float, bins: NDArray[np.int32]) -> None:
 
 
 @kernel
-def _order_by_bin(values: Floats, bins: NDArray[np.int32], ends: NDArray[np.int32], ordered: Floats) -> None:
-    """Put the values of a bin side by side; `ends` says where each bin ends, behind a first 0."""
-    ends[:] = 0
-    source, bin_of, end, target = memory(values), memory(bins), memory(ends), memory(ordered)
+def _count(bins: NDArray[np.int32], starts: NDArray[np.int32]) -> None:
+    """How many values lie in the bins before each one, and in all of them: (bins + 1,)."""
+    starts[:] = 0
+    bin_of, start = memory(bins), memory(starts)
     for index in range(len(bins)):
-        end[bin_of[index] + 1] += 1
-    start = 0
-    for number in range(1, len(ends)):
-        size = end[number]
-        end[number] = start
-        start += size
-    for index in range(len(bins)):
-        place = end[bin_of[index] + 1]
-        target[place] = source[index]
-        end[bin_of[index] + 1] = place + 1
+        start[bin_of[index] + 1] += 1
+    for number in range(len(starts) - 1):
+        start[number + 1] += start[number]
 
 
 @kernel
-def _quantile(ordered: Floats, ends: NDArray[np.int32], level: float) -> float:
+def _take_out(
+    values: Floats,
+    bins: NDArray[np.int32],
+    starts: NDArray[np.int32],
+    wanted: NDArray[np.int32],
+    taken: NDArray[np.int32],
+    ordered: Floats,
+) -> None:
+    """Put the values of the `wanted` bins, those with a 1, where they would be if all were ordered by bin."""
+    source, bin_of, chosen, is_wanted = memory(values), memory(bins), memory(taken), memory(wanted)
+    count = 0
+    for index in range(len(bins)):  # without a branch, which could not be foretold
+        chosen[count] = index
+        count += is_wanted[bin_of[index]]
+    for number in range(count):
+        bin_ = bin_of[chosen[number]]
+        ordered[starts[bin_] + wanted[bin_] - 1] = source[chosen[number]]
+        wanted[bin_] += 1
+
+
+@kernel
+def _quantile(ordered: Floats, starts: NDArray[np.int32], level: float) -> float:
     rank = level * (len(ordered) - 1)
     below = int(rank)
-    lower = _at_rank(ordered, ends, below)
+    lower = _at_rank(ordered, starts, below)
     if below == rank:
         return lower
-    return lower + (rank - below) * (_at_rank(ordered, ends, below + 1) - lower)
+    return lower + (rank - below) * (_at_rank(ordered, starts, below + 1) - lower)
 
 
 @kernel
-def _at_rank(ordered: Floats, ends: NDArray[np.int32], rank: int) -> float:
+def _at_rank(ordered: Floats, starts: NDArray[np.int32], rank: int) -> float:
     """The value of a rank, from 0 on; its bin is sorted for it."""
-    low, high = 0, _BINS  # the bin's number lies in [low, high)
+    bin_ = _bin_of(starts, rank)
+    _sort(ordered, starts[bin_], starts[bin_ + 1])
+    return float(np.float64(ordered[rank]))  # the difference of two float32 numbers would be rounded to one
+
+
+@kernel
+def _bin_of(starts: NDArray[np.int32], rank: int) -> int:
+    """The bin that the value of a rank lies in."""
+    low, high = 0, _BINS  # its number lies in [low, high)
     while high - low > 1:
         middle = (low + high) // 2
-        if ends[middle] <= rank:
+        if starts[middle] <= rank:
             low = middle
         else:
             high = middle
-    _sort(ordered, ends[low], ends[low + 1])
-    return float(ordered[rank])
+    return low
 
 
 @kernel

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algorithms.deepar.activation import activations, gate_gradients, tanh
-from algorithms.deepar.cell import cell
+from algorithms.deepar.cell import new_output, new_state
 from algorithms.deepar.elementary import LOG2_E
 from algorithms.lanes import SIZES, Size, fma, load, store
 from algorithms.simd import memory
@@ -23,11 +23,11 @@ def forward(gates: Any, state: Any, out: Any, size: Size) -> None:
     a, b, c, d = load(rows, 0, size), load(rows, 16, size), load(rows, 32, size), load(rows, 48, size)
     enter, keep, made, leave = activations(a, b, c, d)
     new = fma(keep, old, enter * made)
-    to, other = memory(out), cell(a, b, c, d, old)
+    to, state = memory(out), new_state(a, b, c, old)
     store(to, 0, new)
     store(to, 16, leave * tanh(new))
-    store(to, 32, other[0])
-    store(to, 48, other[1])
+    store(to, 32, state)
+    store(to, 48, new_output(d, state))
     store(to, 64, enter)
     store(to, 80, keep)
     store(to, 96, made)
