@@ -56,8 +56,8 @@ def rows_wanted(count: int, length: int, reason: str) -> str:
     return f"{count} list{'s' if count > 1 else ''} of {length} values ({reason})"
 
 
-_NUMBERS: frozenset[type] = frozenset({int, float})
-_NUMBERS_OR_NULL: frozenset[type] = frozenset({int, float, type(None)})
+_NUMBERS: frozenset[type] = frozenset({int, float, quotation.Written})
+_NUMBERS_OR_NULL: frozenset[type] = _NUMBERS | {type(None)}
 
 
 def _numbers(values: Any, place: str, *, missing: bool) -> Floats:
@@ -74,7 +74,7 @@ def _numbers(values: Any, place: str, *, missing: bool) -> Floats:
         fine |= np.isnan(numbers)
     if not fine.all():
         index = int(np.argmin(fine))
-        got = quotation.of_json(float(numbers[index]))
+        got = quotation.of_json(values[index] if isinstance(values, list) else float(numbers[index]))
         raise InvalidData(f"{place}[{index}]: expected a finite number that float32 holds, got {got}.")
     return numbers.astype(np.float32)
 

@@ -78,7 +78,7 @@ def _parsed(line: bytes, name: str, number: int) -> Any:
         return orjson.loads(line)
     except orjson.JSONDecodeError:
         try:  # which takes a bare NaN, as Python writes it, and says what is wrong where
-            return json_document.parse(json_document.decode_text(line.rstrip()), number)
+            return json_document.parse(json_document.decode_text(line.rstrip()), number, quotable=True)
         except InvalidData as error:
             place = "" if error.sentence.startswith("line ") else f"line {number}, "
             raise InvalidData(f"{name}, {place}{error.sentence}") from None

@@ -88,10 +88,10 @@ def _parse(body: bytes, first_line: int = 1) -> Any:
         pass  # what is wrong, and where; or what Python writes though it is no JSON, as NaN
     text = json_document.decode_text(body)
     try:
-        return json.loads(text, parse_int=_integer)
+        return json.loads(text, parse_int=_integer, parse_float=json_document.real)
     except (json.JSONDecodeError, RecursionError):
         return json_document.parse(text, first_line)
 
 
 def _integer(token: str) -> int | float:
-    return int(token) if len(token) < 20 else float(token)
+    return int(token) if len(token) < 20 else json_document.real(token)

@@ -13,6 +13,8 @@ def of_text(token: bytes) -> str:
 class Written(float):
     """A number that is quoted as it was written."""
 
+    __slots__ = ("token",)  # a body may be full of them
+
     token: str
 
     @classmethod

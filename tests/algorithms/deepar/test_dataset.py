@@ -206,6 +206,12 @@ def test_a_fault_has_file_line_and_member(tmp_path: Path, odd: Any, sentence: st
     assert fault(folder, record(**whole), odd) == f"train/a.json, line 2: {sentence}"
 
 
+def test_a_number_that_does_not_fit_is_quoted_as_it_came(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_bytes(b'{"start": "2009-11-01", "target": [1, 1e400]}\n')
+    with pytest.raises(InvalidData, match=r"got 1e400\.$"):
+        read(tmp_path)
+
+
 def test_a_field_of_the_first_record_is_required_of_the_others(tmp_path: Path) -> None:
     assert fault(tmp_path, record(cat=[0, 1]), record()).endswith(
         'line 2: expected "cat", 2 categories, as in the first record, which is missing.'

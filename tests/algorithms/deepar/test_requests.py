@@ -81,6 +81,18 @@ def test_what_python_writes_though_it_is_no_json_is_read() -> None:
             b'{"instances": [%s], "configuration": {"quantiles": [2]}}' % INSTANCE,
             "configuration.quantiles[0]: expected a number between 0 and 1, got 2.",
         ),
+        (
+            b'{"instances": [{"start": "2009-11-01", "target": [1, -1e400]}]}',
+            "instances[0].target[1]: expected a finite number that float32 holds, got -1e400.",
+        ),
+        (
+            b'{"instances": [{"start": "2009-11-01", "target": [NaN, 2%s]}]}' % (b"0" * 400),
+            f"instances[0].target[1]: expected a finite number that float32 holds, got 2{'0' * 38}….",
+        ),
+        (
+            b'{"instances": [%s], "configuration": {"num_samples": 1e400}}' % INSTANCE,
+            "configuration.num_samples: expected a whole number from 1 to 1000000, got 1e400.",
+        ),
         (b'{"instances": [{"start": "\xff"}]}', "byte 26: expected text in UTF-8, got another encoding."),
     ],
 )
