@@ -9,6 +9,8 @@ from contract.free_memory import available_memory
 UNASKED_BYTES = 64 * 2**20  # what is taken without asking how much there is
 SHARE = 0.5  # of what there is, for one request
 BYTES_WRITTEN = 56  # of a number in an answer: as float32, as float64, and as text, twice while texts are put together
+BYTES_READ = {b"{": 200, b"[": 64, b",": 32, b'"': 28}  # of objects, for what stands in JSON, before it is looked at
+BYTES_READ_AT_MOST = 80  # for a byte of JSON: {}, is an object and a place in a list
 BYTES_OF_SERIES = 1_500  # of a series, be it empty: the objects it is read into, and those of its forecast
 
 
@@ -18,8 +20,8 @@ def footprint(series: int, network: Network, wanted: Configuration, threads: int
     return series * each + _drawn(series, network, wanted, threads)
 
 
-def fits(size: int) -> bool:
-    return size <= UNASKED_BYTES or size <= SHARE * available_memory()
+def fits(size: int, free: int | None = None) -> bool:
+    return size <= UNASKED_BYTES or size <= SHARE * _available(free)
 
 
 def require(series: int, network: Network, wanted: Configuration, threads: int) -> None:
@@ -40,6 +42,27 @@ def require(series: int, network: Network, wanted: Configuration, threads: int) 
         f"{numbers[place]}: {series} series of {network.prediction_length} steps take {size / 1e9:.2g} GB with it: "
         "ask for fewer."
     )
+
+
+def bytes_read(body: bytes) -> int:
+    """Bytes that the objects take at the most which a JSON body is read into, before anything is known of it."""
+    return sum(body.count(mark) * each for mark, each in BYTES_READ.items())
+
+
+def require_readable(body: bytes, free: int | None = None) -> None:
+    """Raise `PayloadTooLarge` where reading a JSON body takes more memory than there is; `free` is what there is."""
+    if fits(len(body) * BYTES_READ_AT_MOST, free):
+        return
+    size = bytes_read(body)
+    if not fits(size, free):
+        raise PayloadTooLarge(
+            f"Body: expected no more values than {SHARE * _available(free) / 1e9:.2g} GB of memory can hold, got "
+            f"{len(body)} bytes that take {size / 1e9:.2g} GB once they are read: ask for fewer series at a time."
+        )
+
+
+def _available(free: int | None) -> int:
+    return available_memory() if free is None else free
 
 
 def _told(wanted: Configuration) -> int:

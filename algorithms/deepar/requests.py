@@ -8,8 +8,10 @@ In JSON Lines each line is an instance, and the configuration is the server's.
 Source: "DeepAR Inference Formats", AWS's developer guide.
 """
 
+import io
 import json
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,12 +71,19 @@ def _of_document(body: bytes, network: Network) -> Request:
 
 
 def _of_lines(body: bytes, network: Network, wanted: Configuration) -> Request:
-    lines = [(number, line) for number, line in enumerate(body.split(b"\n"), 1) if line and not line.isspace()]
-    if not lines:
+    count = sum(1 for _ in _lines(body))
+    if not count:
         raise InvalidData("line 1: expected a series, got nothing.")
-    footprint.require(len(lines), network, wanted, available_cores())
-    series = (read_instance(_parse(line, number), network, f"line {number}", ": ") for number, line in lines)
+    footprint.require(count, network, wanted, available_cores())
+    series = (read_instance(_parse(line, number), network, f"line {number}", ": ") for number, line in _lines(body))
     return _request(tuple(series), wanted)
+
+
+def _lines(body: bytes) -> Iterator[tuple[int, bytes]]:
+    """The lines on which something stands, each with its number; one by one, as there may be millions."""
+    for number, line in enumerate(io.BytesIO(body), 1):
+        if not line.isspace():
+            yield number, line.removesuffix(b"\n")
 
 
 def _request(series: tuple[Series, ...], wanted: Configuration) -> Request:
@@ -82,6 +91,7 @@ def _request(series: tuple[Series, ...], wanted: Configuration) -> Request:
 
 
 def _parse(body: bytes, first_line: int = 1) -> Any:
+    footprint.require_readable(body)
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
