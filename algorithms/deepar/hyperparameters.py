@@ -90,3 +90,13 @@ class DeepARHyperparameters(Hyperparameters):
     seed: int | None = Field(
         None, ge=0, lt=2**63, description="Makes training repeatable: the same seed and data give the same model."
     )
+
+    @classmethod
+    def defaults(cls) -> dict[str, object]:
+        """The default configuration as SageMaker's log of this algorithm has it: strings, in the order of their names.
+
+        `seed`, which is ours, is not among them: no string means that it is drawn.
+        """
+        typed = super().defaults()
+        del typed["seed"]
+        return {name: "" if value is None else str(value) for name, value in sorted(typed.items())}

@@ -21,7 +21,7 @@ def sentence(**given: object) -> str:
 
 
 def test_what_is_not_given_is_as_in_sagemaker() -> None:
-    assert DeepARHyperparameters.defaults() == {
+    assert parsed().model_dump() == {
         "cardinality": "auto",
         "num_dynamic_feat": "auto",
         "embedding_dimension": 10,
@@ -35,13 +35,30 @@ def test_what_is_not_given_is_as_in_sagemaker() -> None:
         "num_eval_samples": 100,
         "test_quantiles": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9],
         "seed": None,
-    }
-    assert parsed().model_dump() == DeepARHyperparameters.defaults() | {
         "context_length": 84,
         "prediction_length": 84,
         "epochs": 400,
         "time_freq": "2H",
     }
+
+
+def test_the_default_configuration_is_strings_as_in_sagemaker_s_log() -> None:
+    assert DeepARHyperparameters.defaults() == {
+        "cardinality": "auto",
+        "dropout_rate": "0.1",
+        "early_stopping_patience": "",
+        "embedding_dimension": "10",
+        "learning_rate": "0.001",
+        "likelihood": "student-T",
+        "mini_batch_size": "128",
+        "num_cells": "40",
+        "num_dynamic_feat": "auto",
+        "num_eval_samples": "100",
+        "num_layers": "2",
+        "test_quantiles": "[0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]",
+    }
+    assert list(DeepARHyperparameters.defaults()) == sorted(DeepARHyperparameters.defaults())
+    assert parsed(**DeepARHyperparameters.defaults()) == parsed()
 
 
 @pytest.mark.parametrize("name", REQUIRED)
