@@ -19,10 +19,12 @@ class Bar:
         self._now = now
         self._terminal = stream.isatty() and os.environ.get("TERM") != "dumb"
         self._started = self._drawn = 0.0
+        self._begun = 0.0  # the share that was done then: a job may go on where another one ended
+        self._share = 0.0  # as it was drawn last
         self._text = ""
 
     def draw(self, share: float, note: str = "") -> None:
-        """Show that `share` is done, in [0, 1]; at 1 the bar goes, and the next one starts at 0 again."""
+        """Show that `share` is done, in [0, 1]; at 1 the bar goes. One that falls back is a new one's."""
         if not self._terminal:
             return
         now = self._now()
@@ -31,10 +33,11 @@ class Bar:
             self._stream.flush()
             self._text = ""
         elif not self._text or now - self._drawn >= EVERY:
-            if not self._text:
-                self._started = now
-            self._drawn = now
-            self._text = picture(share, now - self._started, note)[: shutil.get_terminal_size().columns - 1]
+            if not self._text or share < self._share:
+                self._started, self._begun = now, share
+            self._drawn, self._share = now, share
+            self._text = picture(share, now - self._started, note, self._begun)
+            self._text = self._text[: shutil.get_terminal_size().columns - 1]
             self.redraw()
 
     def erase(self) -> None:
@@ -49,11 +52,15 @@ class Bar:
             self._stream.flush()
 
 
-def picture(share: float, elapsed: float, note: str = "") -> str:
-    """The bar as text: `━━━━━━━━╌╌╌╌  42 %  0:12 left  sampling`; `elapsed` is in seconds."""
+def picture(share: float, elapsed: float, note: str = "", begun: float = 0.0) -> str:
+    """The bar as text: `━━━━━━━━╌╌╌╌  42 %  0:12 left  sampling`.
+
+    `elapsed` is in seconds; what of the share was done before them is `begun`.
+    """
     share = min(max(share, 0.0), 1.0)
+    gained = share - begun
     full = int(share * WIDTH)
-    left = f"  {_clock(elapsed * (1 - share) / share)} left" if share >= 0.01 and elapsed >= 1 else ""
+    left = f"  {_clock(elapsed * (1 - share) / gained)} left" if gained >= 0.01 and elapsed >= 1 else ""
     return f"{'━' * full}{'╌' * (WIDTH - full)} {share:4.0%}{left}{'  ' + note if note else ''}"
 
 

@@ -39,6 +39,16 @@ def test_a_terminal_gets_the_share_and_the_time_left() -> None:
     assert shown.endswith(" 25%  1:30 left  trees")
 
 
+def test_what_was_done_before_the_bar_began_took_none_of_its_time() -> None:
+    shown = on_a_terminal([(0.0, 0.8), (30.0, 0.9)])
+    assert shown.endswith(" 90%  0:30 left  trees")
+
+
+def test_what_comes_after_something_else_has_a_time_of_its_own() -> None:
+    shown = on_a_terminal([(0.0, 0.0), (3000.0, 0.999), (3010.0, 0.0), (3020.0, 0.5)])
+    assert shown.endswith(" 50%  0:10 left  trees")
+
+
 def test_the_bar_is_drawn_no_more_often_than_eyes_can_follow() -> None:
     often = on_a_terminal([(step / 1000, step / 1000) for step in range(1000)])
     assert often.count("trees") <= 11
