@@ -1,6 +1,7 @@
 """The demo: train on an algorithm's example, serve the model, ask it, and show what it said."""
 
 import http.client
+import importlib.util
 import os
 import shutil
 import signal
@@ -28,6 +29,7 @@ def demo(algorithm: str, folder: Path, port: int, stay: bool) -> None:
     `ForecastleError` where a step fails.
     """
     example = find(algorithm)
+    _require_matplotlib()
     tree = OptMl(folder.resolve() / algorithm)
     shutil.copytree(example.example / "input", tree.base / "input", dirs_exist_ok=True)
     port = _free(port)
@@ -46,6 +48,12 @@ def demo(algorithm: str, folder: Path, port: int, stay: bool) -> None:
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait()
+
+
+def _require_matplotlib() -> None:
+    """Before anything is trained for a picture that cannot be drawn."""
+    if importlib.util.find_spec("matplotlib") is None:
+        raise InvalidJob("The demo draws with matplotlib, which is not installed: pip install 'forecastle[demo]'.")
 
 
 def _show(example: Algorithm[Any], tree: OptMl, port: int) -> None:

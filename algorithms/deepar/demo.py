@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from algorithms.deepar.accuracy import losses_of, measures
 from algorithms.interface import Ask
-from contract.errors import InvalidJob
 from contract.media_type import JSON
 
 STEP = timedelta(hours=2)
@@ -49,12 +48,8 @@ def demonstrate(example: Path, ask: Ask, picture: Path) -> Iterable[str]:
 
 def draw(series: Sequence[dict[str, Any]], quantiles: Floats, picture: Path) -> None:
     """The notebook's chart, for the first customer of each kind: what was used, the median and the 80 % band."""
-    try:
-        import matplotlib
-    except ModuleNotFoundError:
-        raise InvalidJob(
-            "The demo draws with matplotlib, which is not installed: pip install 'forecastle[demo]'."
-        ) from None
+    import matplotlib
+
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 

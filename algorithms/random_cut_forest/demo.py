@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algorithms.interface import Ask
-from contract.errors import InvalidJob
 from contract.media_type import CSV, JSON
 
 START = datetime(2014, 7, 1)
@@ -55,12 +54,8 @@ def episodes(unusual: NDArray[np.bool_], gap: int = 24) -> list[tuple[int, int]]
 
 def draw(rides: NDArray[np.float64], scores: NDArray[np.float64], cutoff: float, picture: Path) -> None:
     """The notebook's chart: the rides, their scores on a second axis, and dots where a score is above the cut-off."""
-    try:
-        import matplotlib
-    except ModuleNotFoundError:
-        raise InvalidJob(
-            "The demo draws with matplotlib, which is not installed: pip install 'forecastle[demo]'."
-        ) from None
+    import matplotlib
+
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 

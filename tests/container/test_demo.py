@@ -1,0 +1,26 @@
+"""The demo, where it cannot be shown."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from contract.errors import InvalidJob
+from tests.training.tree import REPOSITORY
+
+
+def test_without_matplotlib_the_demo_says_so_before_it_trains(tmp_path: Path) -> None:
+    hidden = "import sys; sys.modules['matplotlib'] = None; from container.cli import main; sys.exit(main(['demo']))"
+    done = subprocess.run(
+        [sys.executable, "-c", hidden],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == InvalidJob.exit_code
+    assert done.stderr == (
+        "forecastle: The demo draws with matplotlib, which is not installed: pip install 'forecastle[demo]'.\n"
+    )
+    assert done.stdout == ""
+    assert list(tmp_path.iterdir()) == []
