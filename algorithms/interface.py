@@ -83,7 +83,11 @@ class Model(ABC, Generic[Request, Prediction]):
 
     @abstractmethod
     def cost(self, request: Request) -> float:
-        """Seconds of one core that predicting the request takes, roughly: what is cheap does not wait in a queue."""
+        """Seconds of one core that predicting the request takes, roughly.
+
+        What is cheap does not wait in a queue. What would take more than twice the time that a request may, be it on
+        all threads, is refused with 413 before it begins: a prediction that runs is not ended.
+        """
 
     @abstractmethod
     def predict(self, requests: Sequence[Request], threads: int) -> Sequence[Prediction]:
