@@ -69,4 +69,11 @@ def _write(path: Path, error: Exception) -> None:
     try:
         write_whole(path, text.encode("utf-8", "backslashreplace"))
     except (ForecastleError, OSError) as hindrance:  # the cause itself is on stderr all the same
-        print(f"forecastle: the failure file was not written: {hindrance}", file=sys.stderr)
+        if not _same_trouble(hindrance, error):
+            print(f"forecastle: the failure file was not written: {hindrance}", file=sys.stderr)
+
+
+def _same_trouble(one: Exception, other: Exception) -> bool:
+    """Whether both come of the same fault of a disk, as of one that is full: it need not be told twice."""
+    numbers = [each.__cause__.errno if isinstance(each.__cause__, OSError) else None for each in (one, other)]
+    return numbers[0] is not None and numbers[0] == numbers[1]

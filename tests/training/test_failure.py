@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from contract.errors import InvalidData, InvalidJob, OutOfSpace
+from contract.whole_file import write_whole
 from training.failure import SHOWN, blame, cause, failure_told
 
 
@@ -35,6 +36,23 @@ def test_text_that_no_file_can_hold_does_not_hide_the_cause(tmp_path: Path) -> N
     with pytest.raises(InvalidData), failure_told(tmp_path / "failure"):
         raise InvalidData("file \udcff: expected rows.")
     assert (tmp_path / "failure").read_text() == "file \\udcff: expected rows.\n"
+
+
+def test_a_failure_file_that_cannot_be_written_is_told_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "output").write_text("no folder")
+    path = tmp_path / "output" / "job" / "failure"
+    with pytest.raises(InvalidData), failure_told(path):
+        raise InvalidData("row 1.")
+    assert capsys.readouterr().err == (
+        f"forecastle: the failure file was not written: {path}: cannot be written (Not a directory).\n"
+    )
+
+
+def test_but_not_where_that_is_the_failure_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "output").write_text("no folder")
+    with pytest.raises(InvalidJob), failure_told(tmp_path / "output" / "job" / "failure"):
+        write_whole(tmp_path / "output" / "data" / "metrics.json", b"{}")
+    assert capsys.readouterr().err == ""
 
 
 def test_ctrl_c_is_no_failure(tmp_path: Path) -> None:
