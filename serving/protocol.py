@@ -14,11 +14,13 @@ HEAD_SECONDS = 30.0
 class Protocol(HttpToolsProtocol):
     """Refuses a head that is too large, or not there in time after its first byte, and closes the connection.
 
-    A new connection on which nothing comes in that time is closed too; an old one is once it was idle for long.
+    A new connection on which nothing comes in that time is closed too, and an old one on which nothing but blank lines
+    come; an old one on which nothing comes is once it was idle for long.
     """
 
     head_seconds = HEAD_SECONDS
     _head_is_open = True  # its end did not come yet
+    _message_is_open = False  # its head began, and its body's end did not come yet
     _head_bytes = 0  # those of the pieces that came before its end, roughly: a piece may begin with another's body
     _head_timer: TimerHandle | None = None
 
@@ -32,8 +34,10 @@ class Protocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         was_open = self._head_is_open
+        # They may stand before a head, and the parser passes over them; uvicorn takes the connection for a busy one.
+        blank = not self._message_is_open and data.isspace()
         super().data_received(data)
-        if not self._head_is_open:
+        if not self._head_is_open and not blank:
             self._stop_timer()
             return
         if self._head_timer is None:
@@ -46,9 +50,14 @@ class Protocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._head_is_open, self._head_bytes = True, 0
+        self._message_is_open = True
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._message_is_open = False
 
     def on_headers_complete(self) -> None:
-        self._head_is_open = False
+        self._head_is_open, self._head_bytes = False, 0
         if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > HEAD_BYTES:
             self._refuse_size()
             raise ValueError  # so that the parser stops

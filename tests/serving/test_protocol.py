@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import select
 import socket
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -57,6 +59,9 @@ def test_a_large_body_before_the_next_head_does_not_count(server: RunningServer)
         assert read_answer(connection)[0] == 200
 
 
+BLANK_EVERY = 0.05  # seconds
+
+
 class Impatient(Protocol):
     head_seconds = 0.3
 
@@ -97,6 +102,28 @@ def test_a_head_that_does_not_end_in_time_is_408(impatient: tuple[str, int]) -> 
 def test_a_connection_on_which_nothing_comes_is_closed(impatient: tuple[str, int]) -> None:
     with connection_to(impatient) as connection:
         assert connection.recv(1) == b""
+
+
+def test_a_connection_on_which_nothing_but_blank_lines_come_is_closed(impatient: tuple[str, int]) -> None:
+    with connection_to(impatient) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert read_answer(connection)[2] == b"here"
+        with contextlib.suppress(ConnectionError):  # it may be closed before all is sent
+            for _ in range(int(PATIENCE_SECONDS / BLANK_EVERY)):
+                connection.sendall(b"\r\n")
+                time.sleep(BLANK_EVERY)
+                if select.select([connection], [], [], 0)[0]:
+                    assert connection.recv(1) == b""
+                    return
+            pytest.fail("The connection is open all the same.")
+
+
+def test_a_blank_line_before_a_head_is_passed_over(impatient: tuple[str, int]) -> None:
+    with connection_to(impatient) as connection:
+        for _ in range(3):
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert read_answer(connection)[2] == b"here"
+            connection.sendall(b"\r\n")
 
 
 def test_a_head_that_waits_behind_an_answer_leaves_that_whole(impatient: tuple[str, int]) -> None:
