@@ -7,8 +7,8 @@ from algorithms.deepar.lesson import SIZE, WIDTH, Packs, Plan, Workspace, padded
 from algorithms.deepar.loss import BETA, NEGATIVE_BINOMIAL, loss_of_one
 from algorithms.deepar.loss_in_lanes import loss_in_lanes
 from algorithms.lanes import choose, exceeds, fma, load, spread, store
-from algorithms.simd import memory
 from contract.compiled import inlined, kernel
+from contract.memory import memory
 
 
 @kernel

@@ -18,8 +18,8 @@ from algorithms.deepar.network import MINIMUM_SCALE, Floats
 from algorithms.deepar.packing import fold, unpack
 from algorithms.deepar.through_time import backward, forward
 from algorithms.lanes import fma, load, spread, store
-from algorithms.simd import memory
 from contract.compiled import kernel
+from contract.memory import memory
 
 
 class Batch(NamedTuple):

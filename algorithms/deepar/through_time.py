@@ -30,8 +30,8 @@ from algorithms.deepar.network import Floats
 from algorithms.deepar.philox import random_lanes
 from algorithms.lanes import Bits, bits_of, choose, exceeds, fetch, floats_of, fma, load, spread, store, to_floats, turn
 from algorithms.lanes import Floats as Lanes
-from algorithms.simd import memory
 from contract.compiled import inlined, kernel
+from contract.memory import memory
 
 
 @kernel

@@ -5,9 +5,10 @@ import numpy.typing as npt
 
 from algorithms.random_cut_forest.forest import Floats, Forest, Integers
 from algorithms.random_cut_forest.splitmix import next_below, next_uniform, stream
-from algorithms.simd import LANES, load, maximum, memory, minimum, store
+from algorithms.simd import LANES, load, maximum, minimum, store
 from contract.compiled import kernel
 from contract.errors import InvalidData
+from contract.memory import memory
 from contract.threads import in_parallel
 
 Rows = npt.NDArray[np.int64]  # (trees, samples of a tree)

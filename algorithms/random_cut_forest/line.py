@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from algorithms.random_cut_forest.layout import Floats, Offsets
-from algorithms.simd import LANES, Float8, broadcast, load, maximum, memory, store
+from algorithms.simd import LANES, Float8, broadcast, load, maximum, store
 from contract.compiled import kernel
+from contract.memory import memory
 
 BLOCK = 16384  # queries that are sorted together
 _LEAST_NORMAL = np.float32(2.0**-126)

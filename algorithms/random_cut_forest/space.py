@@ -17,12 +17,12 @@ from algorithms.simd import (
     broadcast,
     load,
     maximum,
-    memory,
     minimum,
     multiply_add,
     store,
 )
 from contract.compiled import kernel
+from contract.memory import memory
 
 _LEAST_NORMAL = np.float32(2.0**-126)
 

@@ -28,8 +28,8 @@ from algorithms.lanes import (
     to_floats,
     turn,
 )
-from algorithms.simd import memory
 from contract.compiled import inlined
+from contract.memory import memory
 
 generator = np.random.default_rng(0)
 A, B = (generator.normal(size=48).astype(np.float32) for _ in range(2))

@@ -10,7 +10,7 @@ from algorithms.deepar.activation import activations, gate_gradients, tanh
 from algorithms.deepar.cell import new_output, new_state
 from algorithms.deepar.elementary import LOG2_E
 from algorithms.lanes import SIZES, Size, fma, load, store
-from algorithms.simd import memory
+from contract.memory import memory
 
 FACTORS = np.array([-LOG2_E, -LOG2_E, -2 * LOG2_E, -LOG2_E])[:, None]
 generator = np.random.default_rng(0)

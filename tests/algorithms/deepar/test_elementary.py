@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from algorithms.deepar.cell import new_output, new_state
 from algorithms.deepar.elementary import LOG2_E, exp2, exp2_less_1, log2, sine_and_cosine, softplus
 from algorithms.lanes import SIZES, Size, load, store
-from algorithms.simd import memory
+from contract.memory import memory
 
 Doubles = NDArray[np.float64]
 LEAST = float(np.finfo(np.float32).eps)

@@ -8,7 +8,7 @@ import pytest
 
 from algorithms.deepar.philox import begin_stream, new_stream, next_uniform, random_lanes
 from algorithms.lanes import SIZES, Size, floats_of, store
-from algorithms.simd import memory
+from contract.memory import memory
 
 KEY = 0x1234567890ABCDEF
 
