@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algorithms.deepar.engine import Settings
-from algorithms.deepar.network import PARAMETERS, Floats
+from algorithms.deepar.network import PARAMETERS, Floats, number_of
 from algorithms.deepar.parameters import embedding_shapes, moving_inputs, step_inputs
 from algorithms.deepar.time_features import Frequency
 from algorithms.lanes import LANES, SIZES, aligned
@@ -29,7 +29,7 @@ class Plan(NamedTuple):
     layers: int
     context: int
     steps: int  # context and forecast
-    likelihood: int  # its place in PARAMETERS
+    likelihood: int  # its `number_of`
     parameters: int
     lags: NDArray[np.int64]  # (lags,), ascending
     moving: int
@@ -79,7 +79,7 @@ def plan_of(settings: Settings) -> Plan:
         layers=settings.num_layers,
         context=settings.context_length,
         steps=settings.context_length + settings.prediction_length,
-        likelihood=list(PARAMETERS).index(settings.likelihood),
+        likelihood=number_of(settings.likelihood),
         parameters=len(PARAMETERS[settings.likelihood]),
         lags=np.array(Frequency.parse(settings.time_freq).lags, np.int64),
         moving=moving_inputs(settings),

@@ -5,11 +5,11 @@ The densities are GluonTS', the value's own scale and the links included.
 
 import math
 
-from algorithms.deepar.network import PARAMETERS
+from algorithms.deepar.network import number_of
 from contract.compiled import kernel
 
 GAUSSIAN, BETA, NEGATIVE_BINOMIAL, STUDENT_T = (
-    list(PARAMETERS).index(name) for name in ("gaussian", "beta", "negative-binomial", "student-T")
+    number_of(name) for name in ("gaussian", "beta", "negative-binomial", "student-T")
 )
 LEAST = 2.0**-23  # GluonTS' least positive parameter
 Loss = tuple[float, float, float]

@@ -43,6 +43,11 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {
 }
 
 
+def number_of(likelihood: str) -> int:
+    """The number by which kernels know a likelihood: its place in PARAMETERS."""
+    return list(PARAMETERS).index(likelihood)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Layer:
     """An LSTM layer. The gates lie one behind the other: input, forget, cell, output."""

@@ -3,7 +3,6 @@
 import re
 import sys
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,13 @@ from numpy.typing import NDArray
 
 from algorithms import deepar
 from algorithms.deepar.checkpoint import FILE, seed_in
-from algorithms.deepar.engine import Learner, Settings, Trained, require_engine, train
+from algorithms.deepar.engine import Settings, Trained, require_engine, train
 from algorithms.deepar.epochs import learning_rate
 from algorithms.deepar.hyperparameters import LIKELIHOODS
 from algorithms.deepar.network import PARAMETERS, Network
 from algorithms.deepar.windows import WindowSource
 from contract.errors import InvalidJob
-from tests.algorithms.deepar.waves import Recorded, after, needs_mxnet, never, settings, waves
+from tests.algorithms.deepar.waves import Recorded, after, learner_of, needs_mxnet, never, settings, waves
 
 
 @pytest.fixture(params=["native", pytest.param("mxnet", marks=needs_mxnet)])
@@ -30,11 +29,6 @@ def engine(request: pytest.FixtureRequest) -> str:
 def trained(engine: str, given: Settings, watcher: Recorded | None = None, **more: Any) -> Trained:
     series = waves(likelihood=given.likelihood)
     return train(series, given, watcher or Recorded(), more.pop("stopping", never), engine=engine, **more)
-
-
-def learner_of(engine: str, given: Settings) -> Learner:
-    learner: Learner = import_module(f"algorithms.deepar.engine_{engine}").learner(given)
-    return learner
 
 
 def same(left: Network, right: Network) -> bool:

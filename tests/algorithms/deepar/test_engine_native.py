@@ -21,18 +21,13 @@ from algorithms.deepar.checkpoint import FILE
 from algorithms.deepar.engine import Learner, Settings, Trained, train
 from algorithms.deepar.windows import Windows, WindowSource
 from contract.threads import available_cores
-from tests.algorithms.deepar.waves import Recorded, after, needs_mxnet, never, settings, waves
+from tests.algorithms.deepar.waves import Recorded, after, learner_of, needs_mxnet, never, settings, waves
 
 Arrays = Mapping[str, NDArray[Any]]
 
 GOLDEN = sorted((Path(__file__).parent / "golden" / "gradients").glob("*.npz"))
 ENGINES = ["native", pytest.param("mxnet", marks=needs_mxnet)]
 BETA1, BETA2, EPSILON, CLIP = 0.9, 0.999, 1e-8, 10.0  # of Adam, and of what comes before it
-
-
-def learner_of(engine: str, given: Settings) -> Learner:
-    learner: Learner = import_module(f"algorithms.deepar.engine_{engine}").learner(given)
-    return learner
 
 
 def set_to(learner: Learner, engine: str, weights: Arrays, moments: Arrays | None = None, steps: int = 0) -> None:

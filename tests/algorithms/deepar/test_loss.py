@@ -10,11 +10,11 @@ import pytest
 
 from algorithms.deepar.loss import BETA, GAUSSIAN, NEGATIVE_BINOMIAL, STUDENT_T, log_gamma, loss_of_one
 from algorithms.deepar.loss_in_lanes import loss_in_lanes
-from algorithms.deepar.network import PARAMETERS
+from algorithms.deepar.network import number_of
 from algorithms.lanes import SIZES, Size, load, store
-from algorithms.simd import memory
+from contract.memory import memory
 
-DETERMINISTIC = list(PARAMETERS).index("deterministic-L1")
+DETERMINISTIC = number_of("deterministic-L1")
 LEAST = 2.0**-23
 
 

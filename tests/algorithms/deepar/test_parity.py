@@ -1,15 +1,16 @@
 """The forecaster beside GluonTS' own predictor on MXNet, with the same weights."""
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from algorithms.deepar.engine_mxnet import arrays_of
 from algorithms.deepar.forecast import Forecast, forecast
-from algorithms.deepar.network import PARAMETERS, Layer, Network
+from algorithms.deepar.network import PARAMETERS, Network
 from algorithms.deepar.series import Series
 
 START = "2012-02-27 22:00:00"
@@ -156,27 +157,19 @@ def lstm(cell: Any) -> Any:
 
 
 def converted(network: Any, likelihood: str, lags: Sequence[int], cardinality: Sequence[int]) -> Network:
-    arrays: Mapping[str, Any] = {
-        name: value.data().asnumpy() for name, value in network._collect_params_with_prefix().items()
+    parameters = {
+        "time_freq": "2H",
+        "context_length": CONTEXT,
+        "prediction_length": STEPS,
+        "likelihood": likelihood,
+        "lags": list(lags),
+        "cardinality": list(cardinality),
+        "num_dynamic_feat": 2 if cardinality else 0,
+        "num_layers": 3,
+        "num_cells": 7,
+        "default_scale": 9.0,
     }
-    cells = [lstm(network.rnn[number]) for number in range(3)]
-    heads = range(len(PARAMETERS[likelihood]))
-    return Network(
-        time_freq="2H",
-        context_length=CONTEXT,
-        prediction_length=STEPS,
-        likelihood=likelihood,
-        lags=tuple(lags),
-        cardinality=tuple(cardinality),
-        num_dynamic_feat=2 if cardinality else 0,
-        layers=tuple(
-            Layer(
-                *(getattr(cell, name).data().asnumpy() for name in ("i2h_weight", "h2h_weight", "i2h_bias", "h2h_bias"))
-            )
-            for cell in cells
-        ),
-        embeddings=tuple(arrays[f"embedder.{number}.weight"] for number in range(max(1, len(cardinality)))),
-        projection_weight=np.concatenate([arrays[f"proj_distr_args.{head}.weight"] for head in heads]),
-        projection_bias=np.concatenate([arrays[f"proj_distr_args.{head}.bias"] for head in heads]),
-        default_scale=9.0,
-    )
+    arrays = arrays_of(network)
+    for name in ("projection_weight", "projection_bias"):
+        arrays[name] = arrays[name][: len(PARAMETERS[likelihood])]  # without the width of what stands for a point
+    return Network.from_artifact(parameters, arrays)

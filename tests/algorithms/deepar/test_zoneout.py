@@ -18,8 +18,8 @@ from algorithms.deepar.engine import Settings
 from algorithms.deepar.series import Series
 from algorithms.deepar.time_features import Frequency
 from algorithms.deepar.windows import Windows, WindowSource
-from tests.algorithms.deepar.test_engine_native import ENGINES, gradients_of, learner_of, set_to
-from tests.algorithms.deepar.waves import settings
+from tests.algorithms.deepar.test_engine_native import ENGINES, gradients_of, set_to
+from tests.algorithms.deepar.waves import learner_of, settings
 
 Arrays = dict[str, NDArray[Any]]
 PRECISION = 5e-6  # of a loss in single precision; different ways lie further apart

@@ -4,13 +4,14 @@ import importlib.util
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from algorithms.deepar.engine import Settings
+from algorithms.deepar.engine import Learner, Settings
 from algorithms.deepar.series import Series
 
 needs_mxnet = pytest.mark.skipif(
@@ -40,6 +41,11 @@ SETTINGS = Settings(
 
 def settings(**changes: Any) -> Settings:
     return replace(SETTINGS, **changes)
+
+
+def learner_of(engine: str, given: Settings) -> Learner:
+    learner: Learner = import_module(f"algorithms.deepar.engine_{engine}").learner(given)
+    return learner
 
 
 def waves(
