@@ -5,13 +5,35 @@ import hashlib
 import re
 from collections.abc import Callable
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
 from numba.core import caching, config
+from numba.np import linalg
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _leave_blas_unloaded() -> None:
+    """Import what makes numba load scipy's BLAS, 16 MiB, only to know whether there is one, and keep it from that.
+
+    It is loaded by the first kernel that wants a product of matrices.
+    """
+
+    def absent() -> None:
+        raise ImportError
+
+    ensure_blas, linalg.ensure_blas = linalg.ensure_blas, absent
+    try:
+        from numba.np import arraymath
+    finally:
+        linalg.ensure_blas = ensure_blas
+    arraymath._HAVE_BLAS = arraymath._HAVE_BLAS or find_spec("scipy") is not None
+
+
+_leave_blas_unloaded()
 
 
 def kernel(function: F) -> F:

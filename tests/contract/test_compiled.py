@@ -24,6 +24,23 @@ def total(values):
 print(total(np.arange(4.0)))
 """
 
+PRODUCT = """
+import sys
+print("scipy.linalg" in sys.modules)
+
+@kernel
+def product(values):
+    return np.dot(values, values)
+
+@kernel
+def weighted(values):
+    return np.convolve(values, values)[2] + 1.0
+
+print(product(np.arange(4.0)))
+print("scipy.linalg" in sys.modules)
+print(weighted(np.arange(1.0, 4.0)))
+"""
+
 
 @inlined
 def _square(x: float) -> float:
@@ -116,3 +133,10 @@ def test_a_kernel_that_cannot_be_kept_is_compiled_all_the_same(tmp_path: Path) -
     code.mkdir()  # which even root cannot read or replace as a file
     assert run_kernel(tmp_path, **cache) == "6.0\n"
     assert "[cache] not saved: " in run_kernel(tmp_path, NUMBA_DEBUG_CACHE="1", **cache)
+
+
+def test_scipys_blas_is_loaded_by_the_first_kernel_that_wants_it() -> None:
+    program = MODULE + PRODUCT
+    done = subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == ["6.0", "False", "14.0", "True", "11.0"]
