@@ -12,8 +12,6 @@ from llvmlite import ir
 from numba import extending
 from numba.core import cgutils, types
 
-from contract.memory import memory as memory
-
 LANES = 8
 _VECTOR = ir.VectorType(ir.FloatType(), LANES)
 _FLOAT_BYTES = 4  # vectors may start at any float

@@ -17,17 +17,15 @@ import numpy as np
 
 from algorithms.deepar.elementary import LN_2, exp2_less_1, log2, sine_and_cosine, softplus
 from algorithms.deepar.gamma import Doubles, gammas, log_share, poissons
-from algorithms.deepar.network import PARAMETERS, Floats
+from algorithms.deepar.network import Floats, number_of
 from algorithms.deepar.philox import Stream, begin_stream, next_uniform, random_lanes
 from algorithms.lanes import LANES, Size, bits_of, choose, floats_of, fma, load, square_root, store, to_floats
 from algorithms.lanes import Floats as Lanes
-from algorithms.simd import memory
 from contract.compiled import inlined, kernel
+from contract.memory import memory
 
 DRAWS = 16
-_STUDENT_T, _DETERMINISTIC, _BETA = (
-    list(PARAMETERS).index(likelihood) for likelihood in ("student-T", "deterministic-L1", "beta")
-)
+_STUDENT_T, _DETERMINISTIC, _BETA = (number_of(likelihood) for likelihood in ("student-T", "deterministic-L1", "beta"))
 _RADII = 4
 # Where each row of uniform numbers goes on from its start, for the draws of each radius and turn. These two, and three
 # sums of their multiples in the field of four elements, are an orthogonal array: any two of the five take on each pair

@@ -6,8 +6,8 @@ from algorithms.deepar.cell import new_output, new_state, products
 from algorithms.deepar.layout import CHUNK, Layout
 from algorithms.deepar.network import Floats
 from algorithms.lanes import SIZES, fma, load, spread, store
-from algorithms.simd import memory
 from contract.compiled import inlined, kernel
+from contract.memory import memory
 
 _SIZE = SIZES[3]
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algorithms.deepar.elementary import LOG2_E
-from algorithms.deepar.network import PARAMETERS, Floats, Network
+from algorithms.deepar.network import Floats, Network, number_of
 from algorithms.lanes import LANES
 
 CHUNK = 3 * LANES  # what the kernels that are not about paths take at once: rows are padded to a multiple
@@ -23,7 +23,7 @@ class Layout(NamedTuple):
 
     cells: int
     layers: int
-    likelihood: int  # its place in PARAMETERS
+    likelihood: int  # its `number_of`
     lags: NDArray[np.int64]  # (lags,), ascending
     # For the encoder, whose lanes are units: gate g of unit u stands at g·H⁺ + u.
     encoder_input: Floats  # (K + 1, 4·H⁺): the last row is the bias of layer 0
@@ -47,7 +47,7 @@ def layout_of(network: Network) -> Layout:
     return Layout(
         cells=cells,
         layers=len(network.layers),
-        likelihood=list(PARAMETERS).index(network.likelihood),
+        likelihood=number_of(network.likelihood),
         lags=np.array(network.lags, np.int64),
         encoder_input=_by_gate(first_input, cells),
         encoder_inputs=_by_gate(np.array(inputs, np.float32).reshape(-1, cells + 1, 4 * cells), cells),

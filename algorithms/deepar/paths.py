@@ -5,13 +5,13 @@ import numpy as np
 from algorithms.deepar.cell import Sums, new_output, new_state, products
 from algorithms.deepar.draw import DRAWS, TABLE_ROWS, draw_in_lanes, draw_one_by_one
 from algorithms.deepar.layout import Layout
-from algorithms.deepar.network import PARAMETERS, Floats
+from algorithms.deepar.network import PARAMETERS, Floats, number_of
 from algorithms.deepar.philox import new_stream
 from algorithms.lanes import LANES, Size, fma, load, spread, store
-from algorithms.simd import memory
 from contract.compiled import inlined, kernel
+from contract.memory import memory
 
-_ONE_BY_ONE = tuple(list(PARAMETERS).index(likelihood) for likelihood in ("beta", "negative-binomial"))
+_ONE_BY_ONE = tuple(number_of(likelihood) for likelihood in ("beta", "negative-binomial"))
 _PARAMETERS = max(map(len, PARAMETERS.values()))
 
 

@@ -5,8 +5,8 @@ from numpy.typing import NDArray
 
 from algorithms.deepar.network import Floats
 from algorithms.lanes import LANES, SIZES, bits_of, floats_of, fma, load, maximum, minimum, spread, store
-from algorithms.simd import memory
 from contract.compiled import kernel
+from contract.memory import memory
 
 _BINS = 512
 _REACH = 4.0  # mean absolute deviations on both sides that the bins take up; the outermost take all beyond
