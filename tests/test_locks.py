@@ -15,14 +15,24 @@ def pins(name: str) -> dict[str, str]:
     return dict(re.findall(r"^([\w.-]+)==([^ ;\\]+)", text, flags=re.MULTILINE))
 
 
-@pytest.mark.parametrize("part", ["requirements.lock", "requirements-lean.lock", "requirements-build.lock"])
-def test_what_an_image_has_is_what_the_tests_have(part: str) -> None:
+@pytest.mark.parametrize(
+    ("part", "whole"),
+    [
+        ("requirements.lock", "requirements-dev.lock"),
+        ("requirements-build.lock", "requirements-dev.lock"),
+        ("requirements-dev-lean.lock", "requirements-dev.lock"),
+        ("requirements-lean.lock", "requirements-dev-lean.lock"),
+        ("requirements-build.lock", "requirements-dev-lean.lock"),
+    ],
+)
+def test_a_part_has_the_versions_of_the_whole(part: str, whole: str) -> None:
     assert pins(part)
-    assert pins(part).items() <= pins("requirements-dev.lock").items()
+    assert pins(part).items() <= pins(whole).items()
 
 
-def test_the_full_image_adds_the_engine_to_the_lean_one() -> None:
-    full, lean = pins("requirements.lock"), pins("requirements-lean.lock")
+@pytest.mark.parametrize("name", ["requirements{}.lock", "requirements-dev{}.lock"])
+def test_what_is_full_adds_the_reference_to_what_is_lean(name: str) -> None:
+    full, lean = pins(name.format("")), pins(name.format("-lean"))
     assert lean.items() < full.items()
     assert {"mxnet", "gluonts", "pandas"} <= full.keys() - lean.keys()
 

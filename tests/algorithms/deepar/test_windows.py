@@ -90,7 +90,7 @@ def test_beta_keeps_away_from_0_and_1() -> None:
 
 
 def test_windows_are_those_of_gluonts() -> None:
-    transform = pytest.importorskip("gluonts.transform", reason="gluonts, which training needs, is not installed")
+    transform = pytest.importorskip("gluonts.transform", reason="GluonTS, whose windows ours are held to, is not here")
     series = waves(3, 40, cat=True, dynamic=True)
     series[1].target[[3, 20, 21]] = np.nan
     source = WindowSource(series, settings(num_dynamic_feat=1, cardinality=(2,)))

@@ -16,7 +16,7 @@ from algorithms.deepar.series import Series
 
 needs_mxnet = pytest.mark.skipif(
     importlib.util.find_spec("mxnet") is None or importlib.util.find_spec("gluonts") is None,
-    reason="mxnet and gluonts, the engine that trains, are not installed",
+    reason="mxnet and gluonts, the reference that ours is held to, are not installed",
 )
 
 SETTINGS = Settings(
