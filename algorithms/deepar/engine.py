@@ -7,7 +7,6 @@ the windows, the epochs, checkpoints and early stopping, is the same for all of 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -21,8 +20,7 @@ from contract.errors import InvalidJob
 if TYPE_CHECKING:
     from algorithms.deepar.windows import Windows
 
-ENGINES = ("mxnet", "native")  # the first that is installed is the default
-_PACKAGES = {"mxnet": ("mxnet", "gluonts")}  # that an engine needs besides ours
+ENGINES = ("native", "mxnet")  # the first is the default
 SETTING = "DEEPAR_ENGINE"
 
 
@@ -111,10 +109,10 @@ class Watcher(Protocol):
 
 
 def require_engine(name: str) -> str:
-    """`name`, or the first that is installed where it is empty. Raises `InvalidJob` where there is no such engine."""
+    """`name`, or the default where it is empty. Raises `InvalidJob` where there is no such engine."""
     if name and name not in ENGINES:
         raise InvalidJob(f"Setting {SETTING} must be one of {', '.join(ENGINES)}. Got {name!r:.42}.")
-    return name or next(engine for engine in ENGINES if all(map(find_spec, _PACKAGES.get(engine, ()))))
+    return name or ENGINES[0]
 
 
 def train(

@@ -161,8 +161,8 @@ def _mxnet() -> Any:
     except (ImportError, OSError) as error:
         raise InvalidJob(
             f"The engine mxnet cannot be loaded ({str(error).rstrip('.')}): "
-            "training needs the packages mxnet 1.9.1 and gluonts 0.17.0, which Linux on x86_64 has, "
-            "or the engine native."
+            "it needs the packages mxnet 1.9.1 and gluonts 0.17.0, which Linux on x86_64 has; "
+            "leave the setting DEEPAR_ENGINE out to train with the engine native."
         ) from None
     del gluonts
     return mxnet

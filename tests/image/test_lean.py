@@ -52,6 +52,6 @@ def test_an_engine_that_is_not_in_it_is_one_sentence(lean_image: str, tmp_path: 
     tree = write_job(tmp_path / "ml", "deepar")
     done = train(lean_image, tree, *STRANGER, "-e", "DEEPAR_ENGINE=mxnet")
     assert done.returncode == 1
-    sentence = r"The engine mxnet cannot be loaded \(No module named '\w+'\): training needs the packages .*\."
+    sentence = r"The engine mxnet cannot be loaded \(No module named '\w+'\): it needs the packages mxnet .*\."
     assert re.fullmatch(rf"forecastle: {sentence}\n", done.stderr)
     assert re.fullmatch(sentence, (tree / "output" / "failure").read_text().rstrip("\n"))

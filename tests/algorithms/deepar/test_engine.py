@@ -36,18 +36,21 @@ def same(left: Network, right: Network) -> bool:
     return all(one == other and np.array_equal(a, b) for (one, a), (other, b) in pairs)
 
 
-@needs_mxnet
-def test_the_reference_is_the_default_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert require_engine("") == "mxnet"
-    monkeypatch.setitem(sys.modules, "gluonts", None)  # as Python has it for "there is none"
+def test_our_own_engine_is_the_default_and_the_reference_is_asked_for() -> None:
     assert require_engine("") == "native"
     assert require_engine("mxnet") == "mxnet"
+
+
+def test_the_reference_says_what_it_lacks_where_it_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "gluonts.mx", None)  # as Python has it for "there is none"
+    with pytest.raises(InvalidJob, match=r"^The engine mxnet cannot be loaded \(.*\): it needs the packages mxnet 1\."):
+        trained("mxnet", settings())
 
 
 def test_an_engine_that_does_not_exist_is_refused() -> None:
     with pytest.raises(InvalidJob) as caught:
         require_engine("abacus")
-    assert caught.value.sentence == "Setting DEEPAR_ENGINE must be one of mxnet, native. Got 'abacus'."
+    assert caught.value.sentence == "Setting DEEPAR_ENGINE must be one of native, mxnet. Got 'abacus'."
 
 
 def test_the_learning_rate_is_halved_after_ten_epochs_without_a_better_loss() -> None:

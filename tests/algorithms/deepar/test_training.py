@@ -7,9 +7,11 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from algorithms.deepar.forecast import forecast
 from algorithms.deepar.network import Network
@@ -18,7 +20,7 @@ from algorithms.deepar.training import _Mean
 from contract.artifact import read_artifact
 from contract.errors import InvalidData, InvalidJob, Stopped
 from contract.opt_ml import OptMl
-from tests.algorithms.deepar.waves import json_lines, waves
+from tests.algorithms.deepar.waves import json_lines, needs_mxnet, waves
 from tests.training.tree import run_train, start_train, without_times, write_job
 from training.job import train
 
@@ -209,10 +211,31 @@ def test_a_fault_in_the_test_channel_is_found_before_the_training(tmp_path: Path
         log_of(tree)
 
 
-def test_an_engine_is_chosen_by_a_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_our_own_engine_trains_unless_a_setting_names_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    unnamed, ours = (weights_by(engine, tmp_path, monkeypatch) for engine in ("", "native"))
+    assert all(np.array_equal(weight, ours[name]) for name, weight in unnamed.items())
+
+
+@needs_mxnet
+def test_the_reference_trains_where_the_setting_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = (weights_by(engine, tmp_path, monkeypatch) for engine in ("native", "mxnet"))
+    assert ours.keys() == theirs.keys()
+    # Each engine has its own way from a seed to the first weights.
+    assert not np.array_equal(ours["layer0_input_weight"], theirs["layer0_input_weight"])
+
+
+def weights_by(engine: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, NDArray[Any]]:
+    """What a job of one epoch learns where `DEEPAR_ENGINE` is `engine`."""
+    monkeypatch.setenv("DEEPAR_ENGINE", engine)
+    tree = write_job(folder / f"by-{engine}", SMALL | {"epochs": "1"}, {"train/a.json": json_lines(waves())})
+    log_of(tree)
+    return network_of(tree).arrays()
+
+
+def test_an_engine_that_does_not_exist_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEEPAR_ENGINE", "abacus")
     tree = write_job(tmp_path, SMALL, {"train/a.json": json_lines(waves())})
-    with pytest.raises(InvalidJob, match=r"^Setting DEEPAR_ENGINE must be one of mxnet, native\. Got 'abacus'\.$"):
+    with pytest.raises(InvalidJob, match=r"^Setting DEEPAR_ENGINE must be one of native, mxnet\. Got 'abacus'\.$"):
         log_of(tree)
 
 
