@@ -4,6 +4,7 @@ Mean and quantiles are those of several draws from each step's conditional distr
 times finer than what can be computed from the samples themselves, which are the paths.
 """
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from algorithms.deepar.network import MINIMUM_SCALE, Floats, Network
 from algorithms.deepar.paths import run_paths, scratch_size
 from algorithms.deepar.quantile import summarise
 from algorithms.deepar.series import Series
+from algorithms.deepar.time_features import Frequency
 from algorithms.lanes import LANES, SIZES, aligned
 from contract.threads import available_cores, in_parallel
 
@@ -162,6 +164,12 @@ def _encode(job: _Job, series: Series, scale: float) -> tuple[Floats, Floats, Fl
     return states, output, starts
 
 
+@functools.lru_cache(maxsize=16)
+def _time_features(frequency: Frequency, start: np.datetime64, first: int, count: int) -> Floats:
+    """The last few are kept: the series of a request, and of many clients' requests, begin and end together."""
+    return frequency.time_features(start, first, count)
+
+
 def _features(network: Network, series: Series, scale: float) -> Floats:
     """All inputs but the lags, of the context's steps and then the forecast's: (context + T, …)."""
     steps = network.context_length + network.prediction_length
@@ -173,7 +181,7 @@ def _features(network: Network, series: Series, scale: float) -> Floats:
     static = [embedding[category] for embedding, category in zip(network.embeddings, series.cat or (0,))]
     features = np.empty((steps, width + sum(map(len, static)) + 2), np.float32)
     features[:before, :width] = network.value_in_support
-    features[before:, :age] = frequency.time_features(series.start, first, count).T
+    features[before:, :age] = _time_features(frequency, series.start, first, count).T
     features[before:, age] = np.log10(np.arange(first + 2, first + 2 + count, dtype=np.float32))
     if series.dynamic_feat is not None and dynamic:
         features[before:, age + 1 : width] = series.dynamic_feat[:, first : first + count].T
