@@ -70,6 +70,8 @@ demo: env
 
 bench: env
 	$(BIN)/python -m benchmarks.random_cut_forest
+	$(BIN)/python -m benchmarks.deepar
+	$(BIN)/python -m benchmarks.deepar_training
 
 docs: env
 	$(BIN)/python -m container.reference README.md

@@ -2,7 +2,7 @@
 
     python -m benchmarks.deepar [--json] [--runs 5] [--only one,many,torch,http,shell,threads,error,memory,train]
 
-Needs the extra `deepar`, and what `shell` and `torch` name where they are missing. Medians of several runs, theirs and
+Needs the extra `mxnet`, and what `shell` and `torch` name where they are missing. Medians of several runs, theirs and
 ours in turn, one thread; two-hour steps, context = prediction = 84, 2 × 40 cells, student-T, 100 paths and nine
 quantiles; series of 1,000 steps of a real customer. The weights are the same on both sides, but for PyTorch, whose
 network is another. Ratios above 1 say how many times faster ours is, but for those called `…_over_…`, which are

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.deepar.engine_mxnet import arrays_of
 from algorithms.deepar.network import Layer, Network
 from algorithms.deepar.series import Series
 
@@ -96,6 +95,8 @@ def predict(
 
 def network_of(predictor: Any, asked: Asked) -> Network:
     """Our network, with the weights of GluonTS'."""
+    from algorithms.deepar.engine_mxnet import arrays_of  # who trains with PyTorch may have no numba
+
     net = predictor.prediction_net
     arrays = arrays_of(net)
     return Network(

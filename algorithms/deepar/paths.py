@@ -127,8 +127,7 @@ def _begin(layout: Layout, states: Floats, output: Floats, work: Floats, top: in
 def _sum_up_first(
     layout: Layout, starts: Floats, sampled: int, work: Floats, path: int, gates: int, step: int, lanes: int, size: Size
 ) -> None:
-    """The first layer's gates. Its inputs that differ between paths are its h and the `sampled` shortest lags; `starts`
-    sums up the others."""
+    """The first layer's gates, from its h and the `sampled` shortest lags; `starts` sums up what all paths share."""
     cells, begin, lags = layout.cells, memory(starts), memory(layout.lags)
     weights, hidden = memory(layout.path_weights), _hidden(layout, 0, lanes)
     for unit in range(cells):
