@@ -14,8 +14,8 @@ HEAD_SECONDS = 30.0
 class Protocol(HttpToolsProtocol):
     """Refuses a head that is too large, or not there in time after its first byte, and closes the connection.
 
-    A new connection on which nothing comes in that time is closed too, and an old one on which nothing but blank lines
-    come; an old one on which nothing comes is once it was idle for long.
+    A new connection on which nothing comes in that time is closed too; an old one is once it was idle for long, be it
+    that blank lines come: some clients send one behind a body, and uvicorn takes the connection for a busy one.
     """
 
     head_seconds = HEAD_SECONDS
@@ -26,7 +26,7 @@ class Protocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
-        self._head_timer = self.loop.call_later(self.head_seconds, self._expire)
+        self._start_timer(self.head_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -34,21 +34,22 @@ class Protocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         was_open = self._head_is_open
-        # They may stand before a head, and the parser passes over them; uvicorn takes the connection for a busy one.
         blank = not self._message_is_open and data.isspace()
         super().data_received(data)
-        if not self._head_is_open and not blank:
+        if blank and not was_open:
+            if not self._answering:  # whose end is what uvicorn begins to count at
+                self._start_timer(self.timeout_keep_alive)
+        elif not self._head_is_open:
             self._stop_timer()
-            return
-        if self._head_timer is None:
-            self._head_timer = self.loop.call_later(self.head_seconds, self._expire)
-        if was_open:
-            self._head_bytes += len(data)
+        else:
+            self._start_timer(self.head_seconds)
+            self._head_bytes += len(data) if was_open else 1
             if self._head_bytes > HEAD_BYTES:
                 self._refuse_size()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._stop_timer()
         self._head_is_open, self._head_bytes = True, 0
         self._message_is_open = True
 
@@ -71,8 +72,9 @@ class Protocol(HttpToolsProtocol):
         self._refuse(HeadTooLarge(f"Head: expected at most {HEAD_BYTES} bytes in address and headers, got more."))
 
     def _expire(self) -> None:
-        if self.cycle is not None and not self.cycle.response_complete:  # the next head waits behind an answer
-            self._head_timer = self.loop.call_later(self.head_seconds, self._expire)
+        self._head_timer = None
+        if self._answering:  # the next head waits behind an answer
+            self._start_timer(self.head_seconds)
         elif self._head_bytes == 0:
             self.transport.close()
         else:
@@ -86,6 +88,15 @@ class Protocol(HttpToolsProtocol):
         headers = b"content-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
         self.transport.write(STATUS_LINE[error.status] + headers % len(body) + body)
         self.transport.close()
+
+    @property
+    def _answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _start_timer(self, seconds: float) -> None:
+        """One that runs already goes on."""
+        if self._head_timer is None:
+            self._head_timer = self.loop.call_later(seconds, self._expire)
 
     def _stop_timer(self) -> None:
         if self._head_timer is not None:

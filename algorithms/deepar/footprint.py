@@ -9,8 +9,12 @@ from contract.free_memory import available_memory
 UNASKED_BYTES = 64 * 2**20  # what is taken without asking how much there is
 SHARE = 0.5  # of what there is, for one request
 BYTES_WRITTEN = 56  # of a number in an answer: as float32, as float64, and as text, twice while texts are put together
-BYTES_READ = {b"{": 200, b"[": 64, b",": 32, b'"': 28}  # of objects, for what stands in JSON, before it is looked at
-BYTES_READ_AT_MOST = 80  # for a byte of JSON: {}, is an object and a place in a list
+BYTES_READ = {b"{": 200, b"[": 64, b",": 48, b'"': 28}  # of objects, for what stands in JSON, before it is looked at
+COPIES_READ, COPIES_READ_AS_TEXT = (
+    2,
+    5,
+)  # of the body, while it is read: a character beyond ASCII's may take all four bytes
+BYTES_READ_AT_MOST = 90  # for a byte of JSON: {}, is an object and a place in a list
 BYTES_OF_SERIES = 1_500  # of a series, be it empty: the objects it is read into, and those of its forecast
 
 
@@ -45,8 +49,9 @@ def require(series: int, network: Network, wanted: Configuration, threads: int) 
 
 
 def bytes_read(body: bytes) -> int:
-    """Bytes that the objects take at the most which a JSON body is read into, before anything is known of it."""
-    return sum(body.count(mark) * each for mark, each in BYTES_READ.items())
+    """Bytes that a JSON body and the objects take which it is read into, roughly, before anything is known of it."""
+    copies = COPIES_READ if body.isascii() else COPIES_READ_AS_TEXT
+    return copies * len(body) + sum(body.count(mark) * each for mark, each in BYTES_READ.items())
 
 
 def require_readable(body: bytes, free: int | None = None) -> None:

@@ -15,6 +15,7 @@ from contract.compiled import kernel
 Doubles = NDArray[np.float64]
 
 _FEW = 10.0  # events a Poisson number is counted up to
+_SURE = 1e15  # events from which on a float32 shows none of their spread
 
 
 @kernel
@@ -67,12 +68,14 @@ def poissons(stream: Stream, means: Doubles, uniforms: Doubles, others: Doubles,
         b = 0.931 + 2.53 * math.sqrt(mean)
         distance = 0.5 - abs(u)
         count = math.floor((2.0 * (0.02483 * b - 0.059) / distance + b) * u + mean + 0.43)
-        passes = mean >= _FEW and distance >= 0.07 and others[index] <= 0.9277 - 3.6224 / (b - 2.0)
+        passes = _FEW <= mean < _SURE and distance >= 0.07 and others[index] <= 0.9277 - 3.6224 / (b - 2.0)
         counts[index] = count if passes else -1.0
     for index in range(len(counts)):
         if counts[index] < 0.0:
             if means[index] < _FEW:
                 counts[index] = _counted(means[index], uniforms[index])
+            elif not means[index] < _SURE:
+                counts[index] = np.floor(means[index])
             else:
                 counts[index] = _by_rejection(stream, means[index], uniforms[index], others[index])
 

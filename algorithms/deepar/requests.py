@@ -10,6 +10,8 @@ Source: "DeepAR Inference Formats", AWS's developer guide.
 
 import io
 import json
+import math
+import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -98,10 +100,19 @@ def _parse(body: bytes, first_line: int = 1) -> Any:
         pass  # what is wrong, and where; or what Python writes though it is no JSON, as NaN
     text = json_document.decode_text(body)
     try:
-        return json.loads(text, parse_int=_integer, parse_float=json_document.real)
+        return json.loads(text, parse_int=_integer, parse_float=_real if _LARGE.search(text) else None)
     except (json.JSONDecodeError, RecursionError):
         return json_document.parse(text, first_line)
 
 
 def _integer(token: str) -> int | float:
-    return int(token) if len(token) < 20 else json_document.real(token)
+    return int(token) if len(token) < 20 else _real(token)
+
+
+def _real(token: str) -> float:
+    """A number; one that no float holds is to be quoted as it came."""
+    value = float(token)
+    return value if math.isfinite(value) else quotation.Written.parse(token)
+
+
+_LARGE = re.compile(r"[eE]\+?[0-9]{3}|[0-9]{200}")  # in numbers that no float may hold

@@ -60,6 +60,7 @@ def test_a_large_body_before_the_next_head_does_not_count(server: RunningServer)
 
 
 BLANK_EVERY = 0.05  # seconds
+KEEP_ALIVE_SECONDS = 3
 
 
 class Impatient(Protocol):
@@ -75,7 +76,9 @@ def impatient() -> Iterator[tuple[str, int]]:
         await respond(send, 200, [], b"here")
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        config = uvicorn.Config(app, http=Impatient, loop="uvloop", lifespan="off", log_config=None)
+        config = uvicorn.Config(
+            app, http=Impatient, loop="uvloop", lifespan="off", log_config=None, timeout_keep_alive=KEEP_ALIVE_SECONDS
+        )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
@@ -124,6 +127,35 @@ def test_a_blank_line_before_a_head_is_passed_over(impatient: tuple[str, int]) -
             connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
             assert read_answer(connection)[2] == b"here"
             connection.sendall(b"\r\n")
+
+
+def test_a_blank_line_behind_a_body_leaves_the_connection_open_for_long(impatient: tuple[str, int]) -> None:
+    with connection_to(impatient) as connection:
+        for _ in range(2):  # the answer comes after the time a head has, and so does the next head
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            time.sleep(BLANK_EVERY)
+            connection.sendall(b"\r\n")
+            assert read_answer(connection)[2] == b"here"
+            time.sleep(2 * Impatient.head_seconds)
+
+
+def test_a_heads_time_begins_with_it_and_not_with_a_blank_line_before_it(impatient: tuple[str, int]) -> None:
+    with connection_to(impatient) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert read_answer(connection)[2] == b"here"
+        connection.sendall(b"\r\n")
+        time.sleep(2 * Impatient.head_seconds)
+        connection.sendall(b"GET / HTTP/1.1\r\n")
+        connection.sendall(b"Host: a\r\n\r\n")
+        assert read_answer(connection)[2] == b"here"
+
+
+def test_a_later_head_that_stops_after_its_first_piece_is_408(impatient: tuple[str, int]) -> None:
+    with connection_to(impatient) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert read_answer(connection)[2] == b"here"
+        connection.sendall(b"GET / HTTP/1.1\r\nHost:")
+        assert read_answer(connection)[0] == 408
 
 
 def test_a_head_that_waits_behind_an_answer_leaves_that_whole(impatient: tuple[str, int]) -> None:

@@ -61,6 +61,16 @@ def test_poisson_numbers_are_distributed_as_poisson(mean: float) -> None:
     assert stats.kstest(expected.cdf(ours - 1) + jump, "uniform").pvalue > 1e-3
 
 
+@pytest.mark.parametrize("mean", [1e15, 5e18, 1e38, math.inf, math.nan])
+def test_so_many_events_that_a_float32_shows_no_spread_are_as_many_as_expected(mean: float) -> None:
+    stream, counts = new_stream(np.uint64(1)), np.empty(AT_ONCE)
+    uniforms = np.random.default_rng(0).random((2, AT_ONCE))
+
+    poissons(stream, np.full(AT_ONCE, mean), uniforms[0], uniforms[1], counts)
+
+    np.testing.assert_array_equal(counts, mean)
+
+
 def test_no_events_are_expected_where_the_mean_is_zero() -> None:
     assert (drawn(True, 0.0) == 0).all()
 
