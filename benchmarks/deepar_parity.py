@@ -8,6 +8,9 @@ one's own. The first hangs on the largest series, two of which are three eighths
 
 `m4_hourly`: the 414 hourly series of M4, 48 hours ahead, scored on M4's own test part. `electricity`: a customer every
 two hours, trained on all but the last eight weeks, which are forecast a week ahead each.
+
+`deepar_parity.json`, beside this file, is what `--json` told: a pair for each seed, of 100 epochs on M4 and 50 on the
+customer.
 """
 
 import argparse
