@@ -41,13 +41,13 @@ def parse(text: str, first_line: int = 1, *, quotable: bool = False) -> Any:
     Unlike what `json.loads` gives, an object with a member twice is an `_Ambiguous`; with `quotable`, a number that no
     float32 holds is a `quotation.Written`.
     """
-    decimal = real if quotable else float
+    real = _real if quotable else float
     try:
         return json.loads(
             text,
             object_pairs_hook=_members,
-            parse_int=lambda token: int(token) if len(token) < 20 else decimal(token),
-            parse_float=decimal,
+            parse_int=lambda token: int(token) if len(token) < 20 else real(token),
+            parse_float=real,
         )
     except json.JSONDecodeError as error:
         place = f"line {first_line + error.lineno - 1}, column {error.colno}"
@@ -74,8 +74,7 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any] | _Ambiguous:
     return members
 
 
-def real(token: str) -> float:
-    """A number; one that no float32 holds is a `quotation.Written`."""
+def _real(token: str) -> float:
     value = float(token)
     return value if abs(value) < number.FLOAT32_OVERFLOW else quotation.Written.parse(token)
 
