@@ -38,7 +38,7 @@ COPY algorithms algorithms
 COPY container/__init__.py container/compile.py container/
 # Code of kernels that did not change since the last build on this machine is not compiled again.
 RUN --mount=type=cache,target=/cache,sharing=locked \
-    NUMBA_CACHE_DIR=/cache/$NUMBA_CPU_NAME /opt/forecastle/venv/bin/python -m container.compile /opt/forecastle/kernels \
+    NUMBA_CACHE_DIR=/cache/$NUMBA_CPU_NAME /opt/forecastle/venv/bin/python -m forecastle.container.compile /opt/forecastle/kernels \
  && chmod -R a+rX /opt/forecastle/kernels
 
 
@@ -106,7 +106,7 @@ LABEL com.amazonaws.sagemaker.capabilities.accept-bind-to-port=true \
 # What a verb writes without being told where is temporary.
 WORKDIR /tmp
 EXPOSE 8080
-HEALTHCHECK --interval=5s --timeout=4s --start-period=60s CMD ["python", "-m", "container.healthcheck"]
+HEALTHCHECK --interval=5s --timeout=4s --start-period=60s CMD ["python", "-m", "forecastle.container.healthcheck"]
 # The word that SageMaker gives, train or serve, is the command's verb; the command is PID 1 and gets the signals.
 ENTRYPOINT ["forecastle"]
 CMD ["serve"]

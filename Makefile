@@ -74,7 +74,7 @@ bench: env
 	$(BIN)/python -m benchmarks.deepar_training
 
 docs: env
-	$(BIN)/python -m container.reference README.md
+	$(BIN)/python -m forecastle.container.reference README.md
 
 # The locks name no registry, so that whichever one you use serves them. Those called lean are without MXNet; those
 # called dev are for working on it all, and the others for the images.

@@ -8,8 +8,8 @@ import importlib
 import pkgutil
 from typing import Any
 
-from algorithms.interface import Algorithm
-from contract.errors import InvalidJob
+from forecastle.algorithms.interface import Algorithm
+from forecastle.contract.errors import InvalidJob
 
 __path__ = pkgutil.extend_path(__path__, __name__)
 

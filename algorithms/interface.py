@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
-from contract.artifact import Artifact
-from contract.channel import Channel
-from contract.hyperparameters import Hyperparameters
-from contract.media_type import MediaType
+from forecastle.contract.artifact import Artifact
+from forecastle.contract.channel import Channel
+from forecastle.contract.hyperparameters import Hyperparameters
+from forecastle.contract.media_type import MediaType
 
 H = TypeVar("H", bound=Hyperparameters)
 Request = TypeVar("Request")

@@ -24,17 +24,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.deepar.forecast import forecast
-from algorithms.deepar.model import DeepARModel
-from algorithms.deepar.network import Network
-from algorithms.deepar.series import Series
 from benchmarks import gluonts_mxnet, monte_carlo
 from benchmarks.gluonts_mxnet import Asked
 from benchmarks.real_series import ELECTRICITY_START, electricity
 from benchmarks.report import Row, report
 from benchmarks.server import Client, gluonts_shell, served
 from benchmarks.timing import in_turn
-from contract.artifact import write_artifact
+from forecastle.algorithms.deepar.inference.forecast import forecast
+from forecastle.algorithms.deepar.model import DeepARModel
+from forecastle.algorithms.deepar.network import Network
+from forecastle.algorithms.deepar.series import Series
+from forecastle.contract.artifact import write_artifact
 
 LEVELS = [tenth / 10 for tenth in range(1, 10)]
 SAMPLES, LENGTH, SERIES = 100, 1_000, 64

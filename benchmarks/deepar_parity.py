@@ -23,15 +23,15 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from algorithms.deepar.accuracy import losses_of, measures
-from algorithms.deepar.engine import ENGINES
-from algorithms.deepar.forecast import forecast
-from algorithms.deepar.series import Series
 from benchmarks import gluonts_mxnet
 from benchmarks.engine_speed import trained_quietly
 from benchmarks.gluonts_mxnet import Asked, Floats
 from benchmarks.real_series import ELECTRICITY_START, M4_START, electricity, m4_hourly
-from contract.threads import available_cores
+from forecastle.algorithms.deepar.inference.forecast import forecast
+from forecastle.algorithms.deepar.series import Series
+from forecastle.algorithms.deepar.training.accuracy import losses_of, measures
+from forecastle.algorithms.deepar.training.engine import ENGINES
+from forecastle.kernels.threads import available_cores
 
 LEVELS = [tenth / 10 for tenth in range(1, 10)]
 SAMPLES, WEEKS = 100, 8

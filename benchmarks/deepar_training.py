@@ -99,13 +99,15 @@ def linear_rows(runs: int) -> Iterator[Row]:
 
 def loss_rows(runs: int) -> Iterator[Row]:  # noqa: ARG001
     """The largest difference of a batch's mean loss, from the same weights on, without zoneout."""
-    from algorithms.deepar.windows import WindowSource
     from benchmarks.engine_speed import settings_of
+    from forecastle.algorithms.deepar.training.windows import WindowSource
 
     series = customers()
     settings = replace(settings_of(PROBLEM.asked, series), dropout_rate=0.0)
     source, rng = WindowSource(series, settings), np.random.default_rng(0)
-    ours, theirs = (import_module(f"algorithms.deepar.engine_{name}").learner(settings) for name in ("native", "mxnet"))
+    ours, theirs = (
+        import_module(f"forecastle.algorithms.deepar.engine_{name}").learner(settings) for name in ("native", "mxnet")
+    )
     weights = theirs.network().arrays()
     state = {f"weight {name}": weight for name, weight in weights.items()} | {"steps": np.array(0)}
     zeros = {
@@ -130,7 +132,7 @@ def job_rows(runs: int) -> Iterator[Row]:  # noqa: ARG001
         with Path(folder, "log").open("w+") as log:
             begin = time.perf_counter()
             process = subprocess.Popen(
-                [sys.executable, "-m", "container", "train"], env=os.environ | environ, stdout=log
+                [sys.executable, "-m", "forecastle", "train"], env=os.environ | environ, stdout=log
             )
             peak = 0.0
             while process.poll() is None:
@@ -165,7 +167,9 @@ def _of_job(log: str, took: float, peak: float) -> Iterator[Row]:
 
 def _compile() -> None:
     """Compile the kernels, if they are not, as they are in the image."""
-    subprocess.run([sys.executable, "-c", "from algorithms import find; find('deepar').compile()"], check=True)
+    subprocess.run(
+        [sys.executable, "-c", "from forecastle.algorithms import find; find('deepar').compile()"], check=True
+    )
 
 
 def _beside(
@@ -179,7 +183,7 @@ def _beside(
 
 def _work(problem: Problem) -> float:
     """Steps times the weights of the layers, which are as many as the multiplications of a step."""
-    from algorithms.deepar.time_features import Frequency
+    from forecastle.algorithms.deepar.frequency import Frequency
 
     frequency, cells = Frequency.parse("2H"), problem.cells
     inputs = len(frequency.lags) + len(frequency.features) + 1

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from algorithms.deepar.series import Series
+from forecastle.algorithms.deepar.series import Series
 
 CUSTOMERS, START = 370, np.datetime64("2014-01-01T00:00:00", "s")
 TRAINED = 243 * 12  # steps to 2014-09-01

@@ -8,9 +8,9 @@ from importlib import import_module
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.deepar.engine import Settings, Trained, train
-from algorithms.deepar.series import Series
 from benchmarks.gluonts_mxnet import Asked
+from forecastle.algorithms.deepar.series import Series
+from forecastle.algorithms.deepar.training.engine import Settings, Trained, train
 
 
 def settings_of(asked: Asked, series: Sequence[Series], seed: int = 0) -> Settings:
@@ -51,7 +51,7 @@ def trained_quietly(engine: str, series: Sequence[Series], asked: Asked, seed: i
 
 def load(engine: str) -> None:
     """Import all that an engine needs."""
-    import_module(f"algorithms.deepar.engine_{engine}")
+    import_module(f"forecastle.algorithms.deepar.engine_{engine}")
     if engine == "mxnet":
         import_module("gluonts.mx")
 

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.deepar.network import Layer, Network
-from algorithms.deepar.series import Series
+from forecastle.algorithms.deepar.network import Layer, Network
+from forecastle.algorithms.deepar.series import Series
 
 np.bool = np.bool_  # type: ignore[attr-defined]  # numpy dropped the name, and MXNet reads it
 warnings.simplefilter("ignore")
@@ -95,7 +95,7 @@ def predict(
 
 def network_of(predictor: Any, asked: Asked) -> Network:
     """Our network, with the weights of GluonTS'."""
-    from algorithms.deepar.engine_mxnet import arrays_of  # who trains with PyTorch may have no numba
+    from forecastle.algorithms.deepar.training.mxnet import arrays_of  # who trains with PyTorch may have no numba
 
     net = predictor.prediction_net
     arrays = arrays_of(net)

@@ -5,8 +5,8 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from algorithms.deepar.series import Series
 from benchmarks.gluonts_mxnet import Asked, dataset
+from forecastle.algorithms.deepar.series import Series
 
 
 def predictor(asked: Asked) -> Any:

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.deepar.engine import train
-from algorithms.deepar.forecast import forecast
-from algorithms.deepar.network import Network
-from algorithms.deepar.series import Series
 from benchmarks.engine_speed import Clock, settings_of
 from benchmarks.gluonts_mxnet import Asked
 from benchmarks.report import Row
 from benchmarks.timing import in_turn
+from forecastle.algorithms.deepar.inference.forecast import forecast
+from forecastle.algorithms.deepar.network import Network
+from forecastle.algorithms.deepar.series import Series
+from forecastle.algorithms.deepar.training.engine import train
 
 TAILS = [0.1, 0.9]
 OTHERS = ("gaussian", "beta", "negative-binomial")

@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.random_cut_forest import RandomCutForest
 from benchmarks.report import Row, report
 from benchmarks.server import Client, bare_route, served
 from benchmarks.timing import in_turn, seconds
+from forecastle.algorithms.random_cut_forest import RandomCutForest
 
 POINTS = 100_000
 MICRO = 1e6  # µs in a second
@@ -93,7 +93,7 @@ def thread_rows(runs: int) -> Iterator[Row]:
 
 
 def http_rows(runs: int) -> Iterator[Row]:
-    from algorithms import find
+    from forecastle.algorithms import find
 
     score_points = scorer()
     body = (find("random_cut_forest").example / "input" / "data" / "train" / "taxi.csv").read_bytes()
@@ -153,7 +153,7 @@ def gaussian(columns: int) -> NDArray[np.float32]:
 
 
 def scorer() -> "Callable[..., NDArray[np.float32]]":
-    from algorithms.random_cut_forest.score import score
+    from forecastle.algorithms.random_cut_forest.inference.score import score
 
     return lambda forest, points, threads: score(forest, points, threads=threads)
 

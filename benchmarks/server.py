@@ -60,7 +60,7 @@ def served(model: Path, threads: int) -> Iterator[tuple["subprocess.Popen[bytes]
     """forecastle with `model`: its process, its port and the seconds from the command to the first 200 on /ping."""
     port = free_port()
     environ = os.environ | {"SAGEMAKER_BIND_TO_PORT": str(port), "FORECASTLE_THREADS": str(threads)}
-    yield from _running([sys.executable, "-m", "container", "serve", "--model", str(model)], environ, port)
+    yield from _running([sys.executable, "-m", "forecastle", "serve", "--model", str(model)], environ, port)
 
 
 @contextmanager

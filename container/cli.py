@@ -10,7 +10,13 @@ from typing import Any
 
 import click
 
-from contract.errors import INTERNAL_EXIT_CODE, INTERRUPTED_EXIT_CODE, ForecastleError, Stopped, UserError
+from forecastle.contract.errors import (
+    INTERNAL_EXIT_CODE,
+    INTERRUPTED_EXIT_CODE,
+    ForecastleError,
+    Stopped,
+    UserError,
+)
 
 FILE = click.Path(exists=True, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -68,7 +74,7 @@ def train(
     Without arguments: the job that /opt/ml describes, as SageMaker starts it. With the name of an ALGORITHM: from
     files, with the hyperparameters that are --set; what the data tell, such as their width, need not be.
     """
-    from training.job import train, train_files
+    from forecastle.training.job import train, train_files
 
     if algorithm is None:
         if any(context.get_parameter_source(name) is not _BY_DEFAULT for name in context.params):
@@ -89,9 +95,9 @@ def serve(model: Path | None, host: str | None, port: int | None) -> None:
     """Serve a model over HTTP, until SIGTERM or Ctrl-C."""
     from dataclasses import replace
 
-    from contract.opt_ml import OptMl
-    from contract.settings import Settings
-    from serving.server import serve
+    from forecastle.contract.opt_ml import OptMl
+    from forecastle.contract.settings import Settings
+    from forecastle.serving.server import serve
 
     asked = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = Settings.from_environ(os.environ).model_copy(update=asked)
@@ -106,7 +112,7 @@ def demo(algorithm: str, port: int) -> None:
 
     The ALGORITHM is random_cut_forest by default. On a terminal, the model is served until Ctrl-C.
     """
-    from container.demo import demo
+    from forecastle.container.demo import demo
 
     demo(algorithm, Path("demo"), port, sys.stdout.isatty())
 
@@ -114,8 +120,8 @@ def demo(algorithm: str, port: int) -> None:
 @cli.command()
 def algorithms() -> None:
     """List the algorithms and their hyperparameters."""
-    from contract.typed_text import expectation
-    from training.choice import catalogue
+    from forecastle.contract.typed_text import expectation
+    from forecastle.training.catalogue import catalogue
 
     known = catalogue()
     for name, algorithm in known.usable.items():
@@ -131,7 +137,7 @@ def algorithms() -> None:
 @click.argument("model", type=FOLDER)
 def check(model: Path) -> None:
     """Load the model in the folder MODEL and let it answer the request on its own page."""
-    from serving.models import load_model
+    from forecastle.serving.models import load_model
 
     held = load_model(model, threads=1)
     click.echo(f"{model}: a {held.name} model, complete; it answers.")

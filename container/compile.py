@@ -1,4 +1,4 @@
-"""Compiles the kernels of every algorithm, as an image is built: `python -m container.compile FOLDER`.
+"""Compiles the kernels of every algorithm, as an image is built: `python -m forecastle.container.compile FOLDER`.
 
 What `NUMBA_CACHE_DIR` still holds from an earlier build is not compiled again; FOLDER gets what the image needs of it.
 """
@@ -8,8 +8,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from algorithms import available, find
-from contract.compiled import code_folder
+from forecastle.algorithms import available, find
+from forecastle.kernels.compiled import code_folder
 
 
 def main(cache: Path, folder: Path) -> None:

@@ -12,10 +12,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from algorithms import find
-from algorithms.interface import Algorithm
-from contract.errors import ForecastleError, InvalidJob, NotReady
-from contract.opt_ml import OptMl
+from forecastle.algorithms import find
+from forecastle.algorithms.interface import Algorithm
+from forecastle.contract.errors import ForecastleError, InvalidJob, NotReady
+from forecastle.contract.opt_ml import OptMl
 
 HOST = "127.0.0.1"
 PATIENCE_SECONDS = 120
@@ -91,7 +91,7 @@ def _free(port: int) -> int:
 def _train(tree: OptMl) -> None:
     log = tree.base / "train.log"
     with log.open("wb") as file:
-        code = subprocess.run([sys.executable, "-m", "container", "train"], env=_environ(tree), stdout=file).returncode
+        code = subprocess.run([sys.executable, "-m", "forecastle", "train"], env=_environ(tree), stdout=file).returncode
     if code:
         raise InvalidJob(f"{log}: training ended with exit code {code}.")
 
@@ -101,7 +101,7 @@ def _serve(tree: OptMl, port: int) -> "subprocess.Popen[bytes]":
     with (tree.base / "serve.log").open("wb") as file:
         # A session of its own: Ctrl-C is for the demo, which then stops the server.
         return subprocess.Popen(
-            [sys.executable, "-m", "container", "serve"], env=environ, stdout=file, start_new_session=True
+            [sys.executable, "-m", "forecastle", "serve"], env=environ, stdout=file, start_new_session=True
         )
 
 

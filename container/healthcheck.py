@@ -1,4 +1,4 @@
-"""Says whether a container of the image is well: `python -m container.healthcheck`, which exits 0 or 1.
+"""Says whether a container of the image is well: `python -m forecastle.container.healthcheck`, which exits 0 or 1.
 
 A server is when it is ready, a training job as long as it runs.
 """

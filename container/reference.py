@@ -1,4 +1,4 @@
-"""The README's reference, generated: `python -m container.reference README.md` writes its blocks anew.
+"""The README's reference, generated: `python -m forecastle.container.reference README.md` writes its blocks anew.
 
 A block stands between `<!-- generated: settings -->`, or `<!-- generated: commands -->`, and `<!-- end -->`.
 """
@@ -9,9 +9,9 @@ from pathlib import Path
 
 import click
 
-from container.cli import cli
-from contract.settings import Settings
-from contract.typed_text import expectation
+from forecastle.container.cli import cli
+from forecastle.contract.settings import Settings
+from forecastle.contract.typed_text import expectation
 
 BLOCK = re.compile(r"(<!-- generated: (?P<name>.*?) -->\n).*?(<!-- end -->)", re.DOTALL)
 WIDTH = 100

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.errors import InvalidData
-from contract.whole_file import write_whole
+from forecastle.contract.errors import InvalidData
+from forecastle.contract.whole_file import write_whole
 
 FORMAT = "forecastle"
 FORMAT_VERSION = 1

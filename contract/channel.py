@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from contract.errors import InvalidData, InvalidJob, Stopped
-from contract.media_type import MediaType
+from forecastle.contract.errors import InvalidData, InvalidJob, Stopped
+from forecastle.contract.media_type import MediaType
 
 GZIP_MAGIC = b"\x1f\x8b"
 _ASK_EVERY = 500  # milliseconds

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import ClassVar, Self
 
-from contract.typed_text import TypedText
+from forecastle.contract.typed_text import TypedText
 
 
 class Hyperparameters(TypedText):

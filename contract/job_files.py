@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from contract.channel import Channel
-from contract.errors import InvalidData, InvalidJob
-from contract.media_type import MediaType
-from contract.opt_ml import OptMl
+from forecastle.contract.channel import Channel
+from forecastle.contract.errors import InvalidData, InvalidJob
+from forecastle.contract.media_type import MediaType
+from forecastle.contract.opt_ml import OptMl
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from email.message import Message
 from email.utils import collapse_rfc2231_value
 
-from contract.errors import InvalidData, NotAcceptable, UnsupportedMediaType
+from forecastle.contract.errors import InvalidData, NotAcceptable, UnsupportedMediaType
 
 CSV = "text/csv"
 JSON = "application/json"

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from contract.typed_text import TypedText
+from forecastle.contract.typed_text import TypedText
 
 REALTIME_BYTES = 25 * 2**20
 BATCH_BYTES = 100 * 2**20

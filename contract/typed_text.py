@@ -20,7 +20,7 @@ import annotated_types
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 
-from contract.errors import InvalidJob
+from forecastle.contract.errors import InvalidJob
 
 Item = TypeVar("Item")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from contract.errors import InvalidJob, OutOfSpace
+from forecastle.contract.errors import InvalidJob, OutOfSpace
 
 
 def write_whole(path: Path, content: bytes | Callable[[BinaryIO], object]) -> None:

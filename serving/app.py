@@ -8,20 +8,20 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 
-from contract.settings import Settings
-from serving.asgi import App, Receive, Scope, Send
-from serving.batching import Queue
-from serving.endpoints import EndpointInvocations, EndpointStreams
-from serving.exchange import Exchanges
-from serving.health import ExecutionParameters, Ping, Readiness
-from serving.invocations import Invocations
-from serving.loader import Loader
-from serving.metrics import Metrics, MetricsText
-from serving.model_calls import ModelInvocations, ModelList, OneModel
-from serving.models import Models
-from serving.openapi import describe
-from serving.page import Page, ToPage
-from serving.refusals import Refusals, raise_as_ours
+from forecastle.contract.settings import Settings
+from forecastle.serving.asgi import App, Receive, Scope, Send
+from forecastle.serving.exchange import Exchanges
+from forecastle.serving.health import ExecutionParameters, Ping, Readiness
+from forecastle.serving.loader import Loader
+from forecastle.serving.metrics import Metrics, MetricsText
+from forecastle.serving.models import Models
+from forecastle.serving.openapi import describe
+from forecastle.serving.page import Page, ToPage
+from forecastle.serving.queue import Queue
+from forecastle.serving.refusals import Refusals, raise_as_ours
+from forecastle.serving.routes.endpoints import EndpointInvocations, EndpointStreams
+from forecastle.serving.routes.invocations import Invocations
+from forecastle.serving.routes.models import ModelInvocations, ModelList, OneModel
 
 
 def build_app(

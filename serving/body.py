@@ -2,11 +2,11 @@
 
 import asyncio
 
-from contract.errors import DeadlineExceeded, PayloadTooLarge
-from contract.joined import LARGE, joined
-from contract.settings import Settings
-from serving.asgi import RawHeaders, Receive
-from serving.exchange import Disconnected, Exchange
+from forecastle.contract.errors import DeadlineExceeded, PayloadTooLarge
+from forecastle.contract.settings import Settings
+from forecastle.kernels.joined import LARGE, joined
+from forecastle.serving.asgi import RawHeaders, Receive
+from forecastle.serving.exchange import Disconnected, Exchange
 
 
 async def read_body(receive: Receive, headers: RawHeaders, settings: Settings, exchange: Exchange) -> bytes:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import perf_counter
 
-from serving.asgi import App, Message, RawHeaders, Receive, Scope, Send
-from serving.log import write_line
-from serving.metrics import Metrics
+from forecastle.serving.asgi import App, Message, RawHeaders, Receive, Scope, Send
+from forecastle.serving.log import write_line
+from forecastle.serving.metrics import Metrics
 
 _SANE_ID = re.compile(rb"[\w.:=+/@-]{1,128}")
 

@@ -4,10 +4,10 @@ import mmap
 
 import orjson
 
-from contract.errors import InvalidJob, NotReady
-from contract.settings import Settings
-from contract.threads import available_cores
-from serving.asgi import Receive, Scope, Send, respond
+from forecastle.contract.errors import InvalidJob, NotReady
+from forecastle.contract.settings import Settings
+from forecastle.kernels.threads import available_cores
+from forecastle.serving.asgi import Receive, Scope, Send, respond
 
 MIB = 2**20
 

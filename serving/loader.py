@@ -11,12 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from contract.errors import ForecastleError, InvalidData, NotFound, OutOfModelSpace
-from contract.free_memory import available_memory
-from serving import heap
-from serving.batching import Queue
-from serving.metrics import Metrics
-from serving.models import HeldModel, Models, load_model
+from forecastle.contract.errors import ForecastleError, InvalidData, NotFound, OutOfModelSpace
+from forecastle.contract.free_memory import available_memory
+from forecastle.serving import heap
+from forecastle.serving.metrics import Metrics
+from forecastle.serving.models import HeldModel, Models, load_model
+from forecastle.serving.queue import Queue
 
 T = TypeVar("T")
 

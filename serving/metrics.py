@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import MutableMapping
 from pathlib import Path
 
-from serving.asgi import Receive, Scope, Send, respond
+from forecastle.serving.asgi import Receive, Scope, Send, respond
 
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"  # read by prometheus_client when it is imported
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 600)

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from algorithms import find
-from algorithms.interface import Algorithm, Model
-from contract.artifact import read_artifact, read_manifest
-from contract.errors import AlreadyLoaded, InvalidData, NotFound, NotReady
+from forecastle.algorithms import find
+from forecastle.algorithms.interface import Algorithm, Model
+from forecastle.contract.artifact import read_artifact, read_manifest
+from forecastle.contract.errors import AlreadyLoaded, InvalidData, NotFound, NotReady
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from contract.errors import (
+from forecastle.contract.errors import (
     ENDPOINT_STATUS,
     INTERNAL_STATUS,
     AlreadyLoaded,
@@ -17,7 +17,7 @@ from contract.errors import (
     PayloadTooLarge,
     UnsupportedMediaType,
 )
-from serving.models import Models
+from forecastle.serving.models import Models
 
 _REFUSED = (InvalidData, NotAcceptable, PayloadTooLarge, UnsupportedMediaType, NotReady, Overloaded, DeadlineExceeded)
 

@@ -8,9 +8,9 @@ from urllib.parse import parse_qs, quote
 
 import orjson
 
-from contract.settings import Settings
-from serving.asgi import Receive, Scope, Send, respond
-from serving.models import HeldModel, Models
+from forecastle.contract.settings import Settings
+from forecastle.serving.asgi import Receive, Scope, Send, respond
+from forecastle.serving.models import HeldModel, Models
 
 TEMPLATE = Path(__file__).with_name("page.html")
 PLACEHOLDER = b"{{page}}"

@@ -4,8 +4,8 @@ from asyncio import TimerHandle, Transport
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from contract.errors import HeadTooLarge, HeadTooLate, UserError
-from serving.log import write_line
+from forecastle.contract.errors import HeadTooLarge, HeadTooLate, UserError
+from forecastle.serving.log import write_line
 
 HEAD_BYTES = 64 * 2**10
 HEAD_SECONDS = 30.0

@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from contract.errors import (
+from forecastle.contract.errors import (
     INTERNAL_STATUS,
     ForecastleError,
     MethodNotAllowed,
@@ -15,9 +15,9 @@ from contract.errors import (
     OutOfSpace,
     PlatformError,
 )
-from serving.asgi import App, RawHeaders, Receive, Scope, Send, respond
-from serving.exchange import Disconnected, Exchange
-from serving.log import encodable, traceback_of, write_line
+from forecastle.serving.asgi import App, RawHeaders, Receive, Scope, Send, respond
+from forecastle.serving.exchange import Disconnected, Exchange
+from forecastle.serving.log import encodable, traceback_of, write_line
 
 RETRY_AFTER_SECONDS = b"1"
 

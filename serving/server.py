@@ -12,20 +12,20 @@ from time import perf_counter
 
 import uvicorn
 
-from contract.errors import InvalidJob
-from contract.opt_ml import OptMl
-from contract.settings import Settings
-from contract.threads import available_cores
-from serving import heap
-from serving.app import build_app
-from serving.batching import Queue
-from serving.health import Readiness
-from serving.loader import Loader, keep_what_is_there
-from serving.log import LogLines, write_line
-from serving.metrics import Metrics
-from serving.models import Models, load_model
-from serving.protocol import Protocol
-from serving.workers import Place, fork_workers
+from forecastle.contract.errors import InvalidJob
+from forecastle.contract.opt_ml import OptMl
+from forecastle.contract.settings import Settings
+from forecastle.kernels.threads import available_cores
+from forecastle.serving import heap
+from forecastle.serving.app import build_app
+from forecastle.serving.health import Readiness
+from forecastle.serving.loader import Loader, keep_what_is_there
+from forecastle.serving.log import LogLines, write_line
+from forecastle.serving.metrics import Metrics
+from forecastle.serving.models import Models, load_model
+from forecastle.serving.protocol import Protocol
+from forecastle.serving.queue import Queue
+from forecastle.serving.workers import Place, fork_workers
 
 BACKLOG = 2048
 KEEP_ALIVE_SECONDS = 75  # longer than the 60 that clients and proxies keep an idle connection for

@@ -7,10 +7,10 @@ import sys
 import time
 from dataclasses import dataclass
 
-from contract.errors import INTERNAL_EXIT_CODE, PlatformError
-from serving.health import Readiness
-from serving.log import write_line
-from serving.metrics import forget_process, share_between_processes, stop_sharing
+from forecastle.contract.errors import INTERNAL_EXIT_CODE, PlatformError
+from forecastle.serving.health import Readiness
+from forecastle.serving.log import write_line
+from forecastle.serving.metrics import forget_process, share_between_processes, stop_sharing
 
 PAUSE_SECONDS = 1.0  # before a worker is replaced, so that one that cannot start does not keep the machine busy
 

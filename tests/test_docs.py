@@ -6,10 +6,10 @@ from pathlib import Path
 import click
 import pytest
 
-from container.cli import cli
-from container.reference import BLOCK, blocks, refreshed
-from contract.settings import Settings
-from serving.metrics import Metrics
+from forecastle.container.cli import cli
+from forecastle.container.reference import BLOCK, blocks, refreshed
+from forecastle.contract.settings import Settings
+from forecastle.serving.metrics import Metrics
 
 README = Path(__file__).parents[1] / "README.md"
 GOLDEN_LOGS = sorted((Path(__file__).parent / "training" / "golden").glob("*.log"))

@@ -18,7 +18,7 @@ def test_the_readme_s_python_says_what_it_says_there() -> None:
 
 
 def test_the_estimator_s_own_example_runs() -> None:
-    from algorithms.random_cut_forest import estimator
+    from forecastle.algorithms.random_cut_forest import estimator
 
     outcome = doctest.testmod(estimator)
     assert outcome.attempted > 2

@@ -18,11 +18,11 @@ SOURCE = '''
 """The value that comes most often."""
 
 from collections import Counter
-from contract.artifact import Artifact
-from contract.errors import InvalidData
-from contract.hyperparameters import Hyperparameters
-from contract.media_type import MediaType
-from algorithms.interface import Algorithm, Model, Payload
+from forecastle.contract.artifact import Artifact
+from forecastle.contract.errors import InvalidData
+from forecastle.contract.hyperparameters import Hyperparameters
+from forecastle.contract.media_type import MediaType
+from forecastle.algorithms.interface import Algorithm, Model, Payload
 
 import numpy as np
 

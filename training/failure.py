@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from contract.errors import ForecastleError, InvalidJob, OutOfSpace
-from contract.whole_file import write_whole
+from forecastle.contract.errors import ForecastleError, InvalidJob, OutOfSpace
+from forecastle.contract.whole_file import write_whole
 
 SHOWN = 1024
 

@@ -9,21 +9,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
-from algorithms.interface import Algorithm, Job, Model
-from contract.artifact import write_artifact
-from contract.channel import Channel
-from contract.errors import ForecastleError, InvalidJob, Stopped
-from contract.hyperparameters import Hyperparameters
-from contract.job_files import Hosts, read_hosts
-from contract.opt_ml import OptMl
-from contract.settings import Settings
-from contract.threads import available_cores
-from contract.whole_file import write_whole
-from training.assignment import Assignment, from_files, from_tree
-from training.choice import catalogue, fitting, named
-from training.failure import failure_told
-from training.job_log import StreamLog
-from training.stopping import sigterm_noted
+from forecastle.algorithms.interface import Algorithm, Job, Model
+from forecastle.contract.artifact import write_artifact
+from forecastle.contract.channel import Channel
+from forecastle.contract.errors import ForecastleError, InvalidJob, Stopped
+from forecastle.contract.hyperparameters import Hyperparameters
+from forecastle.contract.job_files import Hosts, read_hosts
+from forecastle.contract.opt_ml import OptMl
+from forecastle.contract.settings import Settings
+from forecastle.contract.whole_file import write_whole
+from forecastle.kernels.threads import available_cores
+from forecastle.training.catalogue import catalogue, fitting, named
+from forecastle.training.failure import failure_told
+from forecastle.training.job_log import StreamLog
+from forecastle.training.job_spec import Assignment, from_files, from_tree
+from forecastle.training.stopping import sigterm_noted
 
 METRICS = "metrics.json"
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from contract.errors import Stopped
+from forecastle.contract.errors import Stopped
 
 
 @contextmanager

@@ -3,10 +3,10 @@
 It computes what `cell` does, from the same folded gates, and takes the gates' values apart.
 """
 
-from algorithms.deepar.cell import LARGEST, SMALLEST
-from algorithms.deepar.elementary import LOG2_E, exp2
-from algorithms.lanes import Floats, fma, maximum, minimum
-from contract.compiled import inlined
+from forecastle.algorithms.deepar.cell import LARGEST, SMALLEST
+from forecastle.kernels.compiled import inlined
+from forecastle.kernels.elementary import LOG2_E, exp2
+from forecastle.kernels.lanes import Floats, fma, maximum, minimum
 
 Activations = tuple[Floats, Floats, Floats, Floats]  # of the gates: input, forget, cell, output
 

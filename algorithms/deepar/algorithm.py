@@ -5,13 +5,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from algorithms.deepar.hyperparameters import DeepARHyperparameters
-from algorithms.interface import Algorithm, Ask, Job, Model
-from contract.artifact import Artifact
-from contract.media_type import JSON, JSON_LINES
+from forecastle.algorithms.deepar.hyperparameters import DeepARHyperparameters
+from forecastle.algorithms.interface import Algorithm, Ask, Job, Model
+from forecastle.contract.artifact import Artifact
+from forecastle.contract.media_type import JSON, JSON_LINES
 
 if TYPE_CHECKING:
-    from algorithms.deepar.model import DeepARModel
+    from forecastle.algorithms.deepar.model import DeepARModel
 
 
 class DeepARAlgorithm(Algorithm[DeepARHyperparameters]):
@@ -28,28 +28,28 @@ class DeepARAlgorithm(Algorithm[DeepARHyperparameters]):
     response_types = (JSON, JSON_LINES)
 
     def fit(self, job: Job[DeepARHyperparameters]) -> "DeepARModel":
-        from algorithms.deepar.training import fit
+        from forecastle.algorithms.deepar.training.job import fit
 
         return fit(job)
 
     def evaluate(self, model: Model[Any, Any], job: Job[DeepARHyperparameters]) -> dict[str, float]:
-        from algorithms.deepar.evaluation import evaluate
+        from forecastle.algorithms.deepar.training.evaluation import evaluate
 
         return evaluate(model, job)
 
     def load(self, artifact: Artifact) -> "DeepARModel":
-        from algorithms.deepar.configuration import from_environ
-        from algorithms.deepar.model import DeepARModel
+        from forecastle.algorithms.deepar.inference.configuration import from_environ
+        from forecastle.algorithms.deepar.model import DeepARModel
 
         return DeepARModel.from_artifact(artifact, from_environ(os.environ))
 
     def demonstrate(self, ask: Ask, picture: Path) -> Iterable[str]:
-        from algorithms.deepar.demo import demonstrate
+        from forecastle.algorithms.deepar.demo import demonstrate
 
         return demonstrate(self.example, ask, picture)
 
     def compile(self) -> None:
-        from algorithms.deepar.compilation import compile_kernels
+        from forecastle.algorithms.deepar.warmup import compile_kernels
 
         compile_kernels(self)
 

@@ -6,10 +6,10 @@ With E = 2^gate of the folded gates (see `layout`), that is e^−gate and for th
 tanh = (1 − E)/(1 + E); each line takes a single division, through its common denominator.
 """
 
-from algorithms.deepar.elementary import LOG2_E, exp2
-from algorithms.deepar.network import Floats as Floats32
-from algorithms.lanes import Floats, Size, fma, load, maximum, minimum
-from contract.compiled import inlined
+from forecastle.algorithms.deepar.network import Floats as Floats32
+from forecastle.kernels.compiled import inlined
+from forecastle.kernels.elementary import LOG2_E, exp2
+from forecastle.kernels.lanes import Floats, Size, fma, load, maximum, minimum
 
 # 2^40 and more is as good as infinite beside 1, and three such factors still fit a float32.
 LARGEST, SMALLEST = 40.0, -100.0

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.deepar.accuracy import losses_of, measures
-from algorithms.interface import Ask
-from contract.media_type import JSON
+from forecastle.algorithms.deepar.training.accuracy import losses_of, measures
+from forecastle.algorithms.interface import Ask
+from forecastle.contract.media_type import JSON
 
 STEP = timedelta(hours=2)
 CUSTOMERS = {0: "a household", 1: "an office", 2: "a shop"}  # by their category

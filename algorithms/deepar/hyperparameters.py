@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from contract.hyperparameters import Hyperparameters
-from contract.typed_text import JsonList
+from forecastle.contract.hyperparameters import Hyperparameters
+from forecastle.contract.typed_text import JsonList
 
 Likelihood = Literal["gaussian", "beta", "negative-binomial", "student-T", "deterministic-L1"]
 LIKELIHOODS: tuple[Likelihood, ...] = ("gaussian", "beta", "negative-binomial", "student-T", "deterministic-L1")

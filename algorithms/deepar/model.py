@@ -7,17 +7,17 @@ from typing import Any
 
 import orjson
 
-from algorithms.deepar import footprint
-from algorithms.deepar.answer import write_answer
-from algorithms.deepar.configuration import BATCH, Configuration
-from algorithms.deepar.forecast import Forecast, forecast
-from algorithms.deepar.network import Network
-from algorithms.deepar.requests import Request, decode
-from algorithms.interface import Model, Payload
-from contract.artifact import Artifact
-from contract.errors import OutOfSpace
-from contract.media_type import JSON, MediaType
-from contract.threads import in_parallel
+from forecastle.algorithms.deepar.inference import footprint
+from forecastle.algorithms.deepar.inference.answer import write_answer
+from forecastle.algorithms.deepar.inference.configuration import BATCH, Configuration
+from forecastle.algorithms.deepar.inference.forecast import Forecast, forecast
+from forecastle.algorithms.deepar.inference.request import Request, decode
+from forecastle.algorithms.deepar.network import Network
+from forecastle.algorithms.interface import Model, Payload
+from forecastle.contract.artifact import Artifact
+from forecastle.contract.errors import OutOfSpace
+from forecastle.contract.media_type import JSON, MediaType
+from forecastle.kernels.threads import in_parallel
 
 # What it costs, as benchmarks/deepar.py has it: a series, a multiplication of the network, and a path's step besides.
 SECONDS_PER_SERIES = 300e-6

@@ -28,8 +28,8 @@ from typing import Any, TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.deepar.time_features import Frequency
-from contract.errors import InvalidData
+from forecastle.algorithms.deepar.frequency import Frequency
+from forecastle.contract.errors import InvalidData
 
 Floats = NDArray[np.float32]
 

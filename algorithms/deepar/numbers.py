@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.errors import InvalidData
-from contract.formats import quotation
-from contract.formats.number import FLOAT32_OVERFLOW
+from forecastle.contract.errors import InvalidData
+from forecastle.formats import quotation
+from forecastle.formats.number import FLOAT32_OVERFLOW
 
 Floats = NDArray[np.float32]
 

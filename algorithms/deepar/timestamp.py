@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from contract.errors import InvalidData
-from contract.formats import quotation
+from forecastle.contract.errors import InvalidData
+from forecastle.formats import quotation
 
 EXAMPLE = '"2009-11-01 00:00:00"'
 

@@ -1,9 +1,9 @@
-"""Random Cut Forest: `from algorithms.random_cut_forest import RandomCutForest` is the estimator."""
+"""Random Cut Forest: `from forecastle.algorithms.random_cut_forest import RandomCutForest` is the estimator."""
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from algorithms.random_cut_forest.estimator import RandomCutForest
+    from forecastle.algorithms.random_cut_forest.estimator import RandomCutForest
 
 __all__ = ["RandomCutForest"]
 
@@ -12,6 +12,6 @@ def __getattr__(name: str) -> Any:
     """The estimator, and scikit-learn with it, at its first use: a server does without both."""
     if name != "RandomCutForest":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from algorithms.random_cut_forest.estimator import RandomCutForest
+    from forecastle.algorithms.random_cut_forest.estimator import RandomCutForest
 
     return RandomCutForest

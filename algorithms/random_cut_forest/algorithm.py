@@ -4,14 +4,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from algorithms.interface import Algorithm, Ask, Job, Model
-from algorithms.random_cut_forest.hyperparameters import RandomCutForestHyperparameters
-from contract.artifact import Artifact
-from contract.channel import Channel
-from contract.media_type import CSV, JSON, JSON_LINES, RECORDIO
+from forecastle.algorithms.interface import Algorithm, Ask, Job, Model
+from forecastle.algorithms.random_cut_forest.hyperparameters import RandomCutForestHyperparameters
+from forecastle.contract.artifact import Artifact
+from forecastle.contract.channel import Channel
+from forecastle.contract.media_type import CSV, JSON, JSON_LINES, RECORDIO
 
 if TYPE_CHECKING:
-    from algorithms.random_cut_forest.model import RandomCutForestModel
+    from forecastle.algorithms.random_cut_forest.model import RandomCutForestModel
 
 
 class RandomCutForestAlgorithm(Algorithm[RandomCutForestHyperparameters]):
@@ -28,32 +28,32 @@ class RandomCutForestAlgorithm(Algorithm[RandomCutForestHyperparameters]):
     response_types = (JSON, JSON_LINES, RECORDIO)
 
     def fit(self, job: Job[RandomCutForestHyperparameters]) -> "RandomCutForestModel":
-        from algorithms.random_cut_forest.training import fit
+        from forecastle.algorithms.random_cut_forest.training.job import fit
 
         return fit(job)
 
     def evaluate(self, model: Model[Any, Any], job: Job[RandomCutForestHyperparameters]) -> dict[str, float]:
-        from algorithms.random_cut_forest.evaluation import evaluate
+        from forecastle.algorithms.random_cut_forest.training.evaluation import evaluate
 
         return evaluate(model, job)
 
     def load(self, artifact: Artifact) -> "RandomCutForestModel":
-        from algorithms.random_cut_forest.model import RandomCutForestModel
+        from forecastle.algorithms.random_cut_forest.model import RandomCutForestModel
 
         return RandomCutForestModel.from_artifact(artifact)
 
     def infer(self, given: Mapping[str, str], channels: Mapping[str, Channel]) -> dict[str, str]:
-        from algorithms.random_cut_forest.training import first_width
+        from forecastle.algorithms.random_cut_forest.training.job import first_width
 
         return {} if "feature_dim" in given else {"feature_dim": str(first_width(channels["train"]))}
 
     def demonstrate(self, ask: Ask, picture: Path) -> Iterable[str]:
-        from algorithms.random_cut_forest.demo import demonstrate
+        from forecastle.algorithms.random_cut_forest.demo import demonstrate
 
         return demonstrate(self.example, ask, picture)
 
     def compile(self) -> None:
-        from algorithms.random_cut_forest.compilation import compile_kernels
+        from forecastle.algorithms.random_cut_forest.warmup import compile_kernels
 
         compile_kernels(self)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.interface import Ask
-from contract.media_type import CSV, JSON
+from forecastle.algorithms.interface import Ask
+from forecastle.contract.media_type import CSV, JSON
 
 START = datetime(2014, 7, 1)
 STEP = timedelta(minutes=30)

@@ -11,12 +11,12 @@ from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from algorithms.random_cut_forest.forest import Forest
-from algorithms.random_cut_forest.grow import contiguous_rows, drawn_rows, grow
-from algorithms.random_cut_forest.reservoir import Reservoir
-from algorithms.random_cut_forest.score import attribute, score
-from contract.artifact import Artifact, read_artifact, write_artifact
-from contract.threads import available_cores
+from forecastle.algorithms.random_cut_forest.forest import Forest
+from forecastle.algorithms.random_cut_forest.inference.score import attribute, score
+from forecastle.algorithms.random_cut_forest.training.grow import contiguous_rows, drawn_rows, grow
+from forecastle.algorithms.random_cut_forest.training.reservoir import Reservoir
+from forecastle.contract.artifact import Artifact, read_artifact, write_artifact
+from forecastle.kernels.threads import available_cores
 
 if TYPE_CHECKING:
     from numpy.random import RandomState
@@ -79,7 +79,7 @@ class RandomCutForest(OutlierMixin, BaseEstimator):  # type: ignore[misc]
     Examples
     --------
     >>> import numpy as np
-    >>> from algorithms.random_cut_forest import RandomCutForest
+    >>> from forecastle.algorithms.random_cut_forest import RandomCutForest
     >>> X = np.random.default_rng(0).normal(size=(1000, 2))
     >>> forest = RandomCutForest(random_state=0).fit(X)
     >>> forest.predict([[0.1, 0.2], [9.0, -9.0]])

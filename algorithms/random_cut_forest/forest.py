@@ -6,8 +6,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from algorithms.random_cut_forest import layout
-from contract.errors import InvalidData
+from forecastle.algorithms.random_cut_forest import derived as layout
+from forecastle.contract.errors import InvalidData
 
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int32]

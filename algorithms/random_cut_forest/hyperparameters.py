@@ -7,8 +7,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from contract.hyperparameters import Hyperparameters
-from contract.typed_text import JsonList
+from forecastle.contract.hyperparameters import Hyperparameters
+from forecastle.contract.typed_text import JsonList
 
 Metric = Literal["accuracy", "precision_recall_fscore"]
 

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.interface import Model, Payload
-from algorithms.random_cut_forest.forest import Forest
-from algorithms.random_cut_forest.score import attribute, score
-from contract.artifact import Artifact
-from contract.errors import NotAcceptable, PayloadTooLarge
-from contract.formats.recordio_writer import write_scores
-from contract.formats.rows import decode_rows
-from contract.formats.template import fill
-from contract.media_type import CSV, JSON, JSON_LINES, RECORDIO, MediaType
+from forecastle.algorithms.interface import Model, Payload
+from forecastle.algorithms.random_cut_forest.forest import Forest
+from forecastle.algorithms.random_cut_forest.inference.score import attribute, score
+from forecastle.contract.artifact import Artifact
+from forecastle.contract.errors import NotAcceptable, PayloadTooLarge
+from forecastle.contract.media_type import CSV, JSON, JSON_LINES, RECORDIO, MediaType
+from forecastle.formats.recordio_writer import write_scores
+from forecastle.formats.rows import decode_rows
+from forecastle.formats.template import fill
 
 FloatArray = NDArray[np.float32]
 

@@ -9,9 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from container.cli import cli, main
-from contract.artifact import Artifact, read_artifact, write_artifact
-from contract.errors import INTERNAL_EXIT_CODE, INTERRUPTED_EXIT_CODE, InvalidData, InvalidJob, OutOfSpace, UserError
+from forecastle.container.cli import cli, main
+from forecastle.contract.artifact import Artifact, read_artifact, write_artifact
+from forecastle.contract.errors import (
+    INTERNAL_EXIT_CODE,
+    INTERRUPTED_EXIT_CODE,
+    InvalidData,
+    InvalidJob,
+    OutOfSpace,
+    UserError,
+)
 from tests.training.tree import REPOSITORY, environ_of, start_train, write_job
 
 HEAVY = {"numba", "sklearn", "pandas", "mxnet", "gluonts", "scipy", "matplotlib"}
@@ -39,7 +46,7 @@ def imported_by(code: str) -> set[str]:
 
 
 def test_the_command_and_the_module_are_the_same() -> None:
-    module = subprocess.run([sys.executable, "-m", "container", "--help"], capture_output=True, text=True, timeout=60)
+    module = subprocess.run([sys.executable, "-m", "forecastle", "--help"], capture_output=True, text=True, timeout=60)
     assert forecastle("--help").stdout == module.stdout
     assert module.returncode == 0
 
@@ -55,13 +62,13 @@ def test_every_verb_has_help_that_starts_with_a_sentence(verb: str, capsys: pyte
 
 
 def test_help_imports_nothing_heavy_nor_any_floor_but_the_errors() -> None:
-    held = imported_by("from container.cli import main; main(['train', '--help'])")
+    held = imported_by("from forecastle.container.cli import main; main(['train', '--help'])")
     assert not held & (HEAVY | {"numpy", "pydantic", "fastapi", "algorithms", "training", "serving"})
 
 
 def test_finding_the_algorithms_imports_none_of_their_libraries() -> None:
     held = imported_by(
-        "from algorithms import available, find; from training.choice import catalogue\n"
+        "from forecastle.algorithms import available, find; from forecastle.training.catalogue import catalogue\n"
         "assert available() and not catalogue().broken\n"
         "[find(name) for name in available()]"
     )

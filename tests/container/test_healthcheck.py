@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from container.healthcheck import ready, well
+from forecastle.container.healthcheck import ready, well
 
 
 @contextmanager

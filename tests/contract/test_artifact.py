@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from contract.artifact import MANIFEST, Artifact, read_artifact, read_manifest, write_artifact
-from contract.errors import InvalidData
+from forecastle.contract.artifact import MANIFEST, Artifact, read_artifact, read_manifest, write_artifact
+from forecastle.contract.errors import InvalidData
 
 ARTIFACT = Artifact(
     algorithm="forest",

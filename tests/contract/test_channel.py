@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contract.channel import Channel
-from contract.errors import InvalidData, InvalidJob, Stopped
+from forecastle.contract.channel import Channel
+from forecastle.contract.errors import InvalidData, InvalidJob, Stopped
 
 
 def content_of(channel: Channel) -> dict[str, bytes]:

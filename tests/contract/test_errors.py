@@ -4,8 +4,15 @@ from http import HTTPStatus
 
 import pytest
 
-from contract import errors
-from contract.errors import ForecastleError, InvalidData, OutOfModelSpace, PlatformError, Stopped, UserError
+from forecastle.contract import errors
+from forecastle.contract.errors import (
+    ForecastleError,
+    InvalidData,
+    OutOfModelSpace,
+    PlatformError,
+    Stopped,
+    UserError,
+)
 
 CLASSES = [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, ForecastleError)]
 LEAVES = [each for each in CLASSES if each not in (ForecastleError, UserError, PlatformError)]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from contract.free_memory import available_memory
+from forecastle.contract.free_memory import available_memory
 
 
 def _machine(root: Path, kib: int) -> None:

@@ -4,8 +4,8 @@ from typing import ClassVar
 
 import pytest
 
-from contract.errors import InvalidJob
-from contract.hyperparameters import Hyperparameters
+from forecastle.contract.errors import InvalidJob
+from forecastle.contract.hyperparameters import Hyperparameters
 
 
 class Forest(Hyperparameters):

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from contract.errors import InvalidJob, UserError
-from contract.job_files import Hosts, read_channels, read_hosts, read_hyperparameters
-from contract.media_type import CSV, MediaType
-from contract.opt_ml import OptMl
+from forecastle.contract.errors import InvalidJob, UserError
+from forecastle.contract.job_files import Hosts, read_channels, read_hosts, read_hyperparameters
+from forecastle.contract.media_type import CSV, MediaType
+from forecastle.contract.opt_ml import OptMl
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contract.errors import InvalidData, NotAcceptable, UnsupportedMediaType
-from contract.media_type import CSV, JSON, JSON_LINES, RECORDIO, SYNONYMS, MediaType, negotiate
+from forecastle.contract.errors import InvalidData, NotAcceptable, UnsupportedMediaType
+from forecastle.contract.media_type import CSV, JSON, JSON_LINES, RECORDIO, SYNONYMS, MediaType, negotiate
 
 OFFERED = (JSON, JSON_LINES, RECORDIO)
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from contract.opt_ml import OptMl
+from forecastle.contract.opt_ml import OptMl
 
 
 def test_the_tree_is_sagemakers() -> None:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from contract.errors import InvalidJob
-from contract.settings import BATCH_BYTES, REALTIME_BYTES, Settings
+from forecastle.contract.errors import InvalidJob
+from forecastle.contract.settings import BATCH_BYTES, REALTIME_BYTES, Settings
 
 
 def test_an_empty_environment_gives_the_documented_defaults() -> None:

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field, model_validator
 
-from contract.errors import InvalidJob
-from contract.typed_text import JsonList, TypedText, expectation
+from forecastle.contract.errors import InvalidJob
+from forecastle.contract.typed_text import JsonList, TypedText, expectation
 
 
 class Recipe(TypedText):

@@ -8,8 +8,8 @@ from typing import BinaryIO
 
 import pytest
 
-from contract.errors import InvalidJob, OutOfSpace
-from contract.whole_file import write_whole
+from forecastle.contract.errors import InvalidJob, OutOfSpace
+from forecastle.contract.whole_file import write_whole
 
 
 def names(folder: Path) -> list[str]:

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from algorithms import find
-from algorithms.interface import Payload
-from contract.artifact import read_artifact
-from contract.formats.recordio_writer import write_dense
-from contract.media_type import CSV, JSON, JSON_LINES, RECORDIO, MediaType
+from forecastle.algorithms import find
+from forecastle.algorithms.interface import Payload
+from forecastle.contract.artifact import read_artifact
+from forecastle.contract.media_type import CSV, JSON, JSON_LINES, RECORDIO, MediaType
+from forecastle.formats.recordio_writer import write_dense
 from tests.image.container import may_write
 
 ALGORITHMS = ("random_cut_forest", "deepar")
@@ -40,7 +40,7 @@ def write_job(tree: Path, algorithm: str, **given: str) -> Path:
 def train_here(tree: Path) -> str:
     """The same job outside the image, with the command of this environment: what it printed."""
     done = subprocess.run(
-        [sys.executable, "-m", "container", "train"],
+        [sys.executable, "-m", "forecastle", "train"],
         env=os.environ | {"SAGEMAKER_BASE_DIR": str(tree)},
         capture_output=True,
         text=True,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from contract.artifact import read_artifact
+from forecastle.contract.artifact import read_artifact
 from tests.image.conftest import REPOSITORY
 from tests.image.container import pinged
 

@@ -55,7 +55,7 @@ def test_it_takes_a_verb_and_serves_on_port_8080(image: str) -> None:
     config = inspect(image)["Config"]
     assert (config["Entrypoint"], config["Cmd"]) == (["forecastle"], ["serve"])
     assert list(config["ExposedPorts"]) == ["8080/tcp"]
-    assert config["Healthcheck"]["Test"] == ["CMD", "python", "-m", "container.healthcheck"]
+    assert config["Healthcheck"]["Test"] == ["CMD", "python", "-m", "forecastle.container.healthcheck"]
     assert config["User"] == ""  # SageMaker mounts /opt/ml for root
     assert docker("run", "--rm", image, "--version").stdout == f"forecastle {config['Labels'][VERSION]}\n"
 
@@ -80,7 +80,7 @@ def test_its_kernels_are_those_of_its_sources(image: str) -> None:
 
 CURRENT = f"""
 from pathlib import Path
-from contract.compiled import code_folder
+from forecastle.kernels.compiled import code_folder
 for package in ("algorithms", "contract"):
     for source in Path("{PACKAGES}", package).rglob("*.py"):
         print(code_folder(Path(), source))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from contract.artifact import read_artifact
+from forecastle.contract.artifact import read_artifact
 from tests.image.container import CACHE_LOG, STRANGER, docker, files, serving, train
 from tests.image.example import ENVIRON, answers_here, exchanges, write_job
 from tests.image.test_training import assert_nothing_compiled

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from contract.artifact import read_artifact
-from contract.media_type import JSON
+from forecastle.contract.artifact import read_artifact
+from forecastle.contract.media_type import JSON
 from tests.image.conftest import Figures
 from tests.image.container import (
     CACHE_LOG,
@@ -86,7 +86,7 @@ def test_its_health_is_known_to_docker_on_any_port_and_without_a_network(image: 
         while docker("inspect", "-f", "{{.State.Health.Status}}", name).stdout.strip() != "healthy":
             await_running(name, since)
             time.sleep(0.1)
-        check = ("python", "-m", "container.healthcheck")
+        check = ("python", "-m", "forecastle.container.healthcheck")
         assert docker("exec", name, *check).returncode == 0
         assert docker("exec", "-e", "SAGEMAKER_BIND_TO_PORT=9091", name, *check, check=False).returncode == 1
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from contract.artifact import Artifact, read_artifact, write_artifact
-from contract.errors import OutOfSpace, UserError
+from forecastle.contract.artifact import Artifact, read_artifact, write_artifact
+from forecastle.contract.errors import OutOfSpace, UserError
 from tests.image.conftest import Figures
 from tests.image.container import (
     CACHE_LOG,
@@ -113,7 +113,7 @@ def test_a_job_that_is_killed_leaves_the_model_that_was_there(image: str, tmp_pa
     with started(image, "train", "-v", f"{tree}:/opt/ml") as job:
         while "#quality_metric: host=algo-1, epoch=0" not in docker("logs", job).stdout:
             await_running(job, since)
-        assert docker("exec", job, "python", "-m", "container.healthcheck").returncode == 0
+        assert docker("exec", job, "python", "-m", "forecastle.container.healthcheck").returncode == 0
         docker("kill", job)
     assert files(tree / "model") == before
 

@@ -25,7 +25,7 @@ from typing import Any
 
 import pytest
 
-from algorithms import find
+from forecastle.algorithms import find
 from tests.image.container import docker
 from tests.sagemaker.sdk import Sdk
 from tests.sagemaker.snippets import metric_definitions

@@ -6,8 +6,8 @@ from pathlib import Path
 import botocore.session
 import pytest
 
-from algorithms.deepar.evaluation import evaluate
-from algorithms.deepar.model import DeepARModel
+from forecastle.algorithms.deepar.model import DeepARModel
+from forecastle.algorithms.deepar.training.evaluation import evaluate
 from tests.algorithms.deepar.networks import random_network
 from tests.algorithms.deepar.test_evaluation import job, walk
 from tests.sagemaker.fake_aws import faults

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from algorithms import find
+from forecastle.algorithms import find
+from forecastle.training.job import train_files
 from tests.sagemaker.fake_aws import FakeAws
 from tests.sagemaker.sdk import Sdk
 from tests.sagemaker.snippets import metric_definitions, page
 from tests.serving.running_server import RunningServer
-from training.job import train_files
 
 EXAMPLE = find("random_cut_forest").example
 IMAGE = "111122223333.dkr.ecr.eu-west-1.amazonaws.com/forecastle:0.1.0"

@@ -18,7 +18,7 @@ from urllib.parse import quote
 import httpx
 import numpy as np
 
-from contract.artifact import Artifact, write_artifact
+from forecastle.contract.artifact import Artifact, write_artifact
 
 TINY_ALGORITHM = Path(__file__).parent / "tiny_algorithm"
 ROOT = Path(__file__).parents[2]
@@ -45,7 +45,7 @@ class RunningServer:
             **environ,
         }
         self._process = subprocess.Popen(
-            [*prefix, sys.executable, "-m", "container", "serve"],
+            [*prefix, sys.executable, "-m", "forecastle", "serve"],
             env=environ,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -2,9 +2,9 @@
 
 import pytest
 
-from contract.settings import Settings
-from contract.threads import available_cores
-from serving.health import execution_parameters
+from forecastle.contract.settings import Settings
+from forecastle.kernels.threads import available_cores
+from forecastle.serving.health import execution_parameters
 from tests.serving.conftest import Start
 from tests.serving.running_server import RunningServer
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from serving.batching import runner_count
+from forecastle.serving.queue import runner_count
 from tests.serving.conftest import SEVERAL, Start, Write
 from tests.serving.running_server import PATIENCE_SECONDS, RunningServer
-from tests.serving.test_batching import await_metric
+from tests.serving.test_queue import await_metric
 
 WEIGHTS = 2**23  # numbers of 8 bytes
 WEIGHT_KIB = WEIGHTS * 8 / 1024

@@ -2,7 +2,7 @@
 
 import re
 
-import serving.metrics
+import forecastle.serving.metrics
 from tests.serving.conftest import Start
 from tests.serving.running_server import RunningServer
 
@@ -28,5 +28,5 @@ def test_requests_are_counted_by_route_and_status(start: Start) -> None:
 def test_every_figure_is_described_where_the_metrics_are_made(server: RunningServer) -> None:
     text = server.get("/metrics").text
     ours = {name for name in re.findall(r"^# TYPE (forecastle_\w+)", text, re.MULTILINE) if "_created" not in name}
-    assert serving.metrics.__doc__ is not None
-    assert ours == set(re.findall(r"forecastle_\w+", serving.metrics.__doc__))
+    assert forecastle.serving.metrics.__doc__ is not None
+    assert ours == set(re.findall(r"forecastle_\w+", forecastle.serving.metrics.__doc__))

@@ -11,15 +11,15 @@ import boto3
 import numpy as np
 import pytest
 
-from algorithms.deepar.model import DeepARModel
-from algorithms.random_cut_forest import RandomCutForest
-from contract.artifact import write_artifact
-from serving.models import load_model
+from forecastle.algorithms.deepar.model import DeepARModel
+from forecastle.algorithms.random_cut_forest import RandomCutForest
+from forecastle.contract.artifact import write_artifact
+from forecastle.serving.models import load_model
 from tests.algorithms.deepar.networks import random_network
 from tests.serving.conftest import SEVERAL, Start, Write
 from tests.serving.running_server import RunningServer, write_model
-from tests.serving.test_batching import await_metric
 from tests.serving.test_page import content
+from tests.serving.test_queue import await_metric
 
 ODD_NAMES = [
     "0f3a" * 16,

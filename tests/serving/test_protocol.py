@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import pytest
 import uvicorn
 
-from serving.asgi import Receive, Scope, Send, respond
-from serving.protocol import HEAD_BYTES, Protocol
+from forecastle.serving.asgi import Receive, Scope, Send, respond
+from forecastle.serving.protocol import HEAD_BYTES, Protocol
 from tests.serving.running_server import PATIENCE_SECONDS, RunningServer, read_answer
 
 TOO_LARGE = b"Head: expected at most 65536 bytes in address and headers, got more."

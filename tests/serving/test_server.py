@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from contract.artifact import MANIFEST
+from forecastle.contract.artifact import MANIFEST
 from tests.serving.conftest import Start
 from tests.serving.running_server import ROOT, RunningServer, write_model
 
@@ -109,7 +109,7 @@ def test_a_server_imports_nothing_that_only_training_needs(tmp_path: Path) -> No
     rows.write_text("".join(f"{number % 7},{number % 11}\n" for number in range(200)))
     train = ("train", "random_cut_forest", "--data", str(rows), "--set", "num_trees=50", "--set", "feature_dim=2")
     subprocess.run(
-        [sys.executable, "-m", "container", *train, "--out", str(tmp_path / "model")],
+        [sys.executable, "-m", "forecastle", *train, "--out", str(tmp_path / "model")],
         cwd=ROOT,
         check=True,
         capture_output=True,

@@ -2,11 +2,11 @@
 
 import pytest
 
-import algorithms
+import forecastle.algorithms
 from tests.training.tree import TINY
 
 
 @pytest.fixture
 def tiny_algorithm(monkeypatch: pytest.MonkeyPatch) -> None:
     """As PYTHONPATH would have it for a new process."""
-    monkeypatch.setattr(algorithms, "__path__", [*algorithms.__path__, str(TINY / "algorithms")])
+    monkeypatch.setattr(algorithms, "__path__", [*forecastle.algorithms.__path__, str(TINY / "algorithms")])

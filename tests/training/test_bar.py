@@ -12,9 +12,9 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from forecastle.training.bar import WIDTH, Bar, picture
+from forecastle.training.job_log import StreamLog
 from tests.training.tree import environ_of, write_job
-from training.bar import WIDTH, Bar, picture
-from training.job_log import StreamLog
 
 
 def on_a_terminal(shares: list[tuple[float, float]]) -> str:
@@ -84,7 +84,7 @@ def job_on_a_terminal(tmp_path: Path, mood: str) -> str:
     tree = write_job(tmp_path, {"shrinkage": "0", "mood": mood}, {"train/a": "1\n2\n3\n6\n"})
     leader, follower = pty.openpty()
     with subprocess.Popen(
-        [sys.executable, "-m", "container", "train"],
+        [sys.executable, "-m", "forecastle", "train"],
         env=environ_of(tree, TERM="xterm"),
         stdout=follower,
         stderr=subprocess.DEVNULL,

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from contract.errors import InvalidData, InvalidJob, OutOfSpace
-from contract.whole_file import write_whole
-from training.failure import SHOWN, blame, cause, failure_told
+from forecastle.contract.errors import InvalidData, InvalidJob, OutOfSpace
+from forecastle.contract.whole_file import write_whole
+from forecastle.training.failure import SHOWN, blame, cause, failure_told
 
 
 def test_a_sentence_is_one_line_even_if_what_it_quotes_is_not() -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from contract.artifact import read_artifact, read_manifest
-from contract.errors import ForecastleError, InvalidData, InvalidJob, OutOfSpace
-from contract.opt_ml import OptMl
+from forecastle.contract.artifact import read_artifact, read_manifest
+from forecastle.contract.errors import ForecastleError, InvalidData, InvalidJob, OutOfSpace
+from forecastle.contract.opt_ml import OptMl
+from forecastle.training.job import train, train_files
 from tests.training.tree import environ_of, run_train, without_times, write_job
-from training.job import train, train_files
 
 GOLDEN = Path(__file__).parent / "golden"
 NUMBERS = "1\n2\n3\n6\n"
@@ -67,7 +67,7 @@ def test_the_log_is_the_golden_one(tmp_path: Path) -> None:
 
 def test_the_log_goes_out_line_by_line(tmp_path: Path) -> None:
     tree = write_job(tmp_path, {"shrinkage": "0", "mood": "stopped"}, {"train/a": NUMBERS})
-    command = [sys.executable, "-m", "container", "train"]
+    command = [sys.executable, "-m", "forecastle", "train"]
     with subprocess.Popen(command, env=environ_of(tree), stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         while "Mood: stopped" not in process.stdout.readline():

@@ -7,7 +7,7 @@ import re
 import threading
 import time
 
-from training.job_log import StreamLog
+from forecastle.training.job_log import StreamLog
 
 
 def test_an_ordinary_line_has_the_time_the_level_and_the_thread() -> None:

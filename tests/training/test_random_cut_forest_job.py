@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from contract.artifact import read_artifact
-from contract.errors import InvalidData, InvalidJob, Stopped, UserError
-from contract.formats.recordio_writer import write_dense, write_sparse
-from contract.opt_ml import OptMl
+from forecastle.contract.artifact import read_artifact
+from forecastle.contract.errors import InvalidData, InvalidJob, Stopped, UserError
+from forecastle.contract.opt_ml import OptMl
+from forecastle.formats.recordio_writer import write_dense, write_sparse
+from forecastle.training.job import train, train_files
 from tests.training.tree import REPOSITORY, run_train, start_train, without_times, write_job
-from training.job import train, train_files
 
 GOLDEN = Path(__file__).parent / "golden"
 TAXI = REPOSITORY / "algorithms" / "random_cut_forest" / "example" / "input"

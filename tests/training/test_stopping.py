@@ -5,11 +5,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from contract.artifact import read_artifact
-from contract.errors import Stopped
-from contract.opt_ml import OptMl
+from forecastle.contract.artifact import read_artifact
+from forecastle.contract.errors import Stopped
+from forecastle.contract.opt_ml import OptMl
+from forecastle.training.stopping import sigterm_noted
 from tests.training.tree import start_train, write_job
-from training.stopping import sigterm_noted
 
 
 def job_in_mood(tmp_path: Path, mood: str) -> OptMl:

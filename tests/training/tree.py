@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from contract.opt_ml import OptMl
+from forecastle.contract.opt_ml import OptMl
 
 REPOSITORY = Path(__file__).parents[2]
 TINY = Path(__file__).parent / "tiny_algorithm"
@@ -45,7 +45,7 @@ def environ_of(tree: OptMl, **more: str) -> dict[str, str]:
 def run_train(tree: OptMl, *arguments: str, cwd: Path | None = None, **more: str) -> "subprocess.CompletedProcess[str]":
     """`forecastle train`, as the image runs it."""
     return subprocess.run(
-        [sys.executable, "-m", "container", "train", *arguments],
+        [sys.executable, "-m", "forecastle", "train", *arguments],
         env=environ_of(tree, **more),
         cwd=cwd,
         capture_output=True,
@@ -57,7 +57,7 @@ def run_train(tree: OptMl, *arguments: str, cwd: Path | None = None, **more: str
 def start_train(tree: OptMl, **more: str) -> "subprocess.Popen[str]":
     """The same, under way."""
     return subprocess.Popen(
-        [sys.executable, "-m", "container", "train"],
+        [sys.executable, "-m", "forecastle", "train"],
         env=environ_of(tree, **more),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from algorithms.deepar.network import PARAMETERS, Floats, Layer, Network
-from algorithms.deepar.time_features import Frequency
+from forecastle.algorithms.deepar.frequency import Frequency
+from forecastle.algorithms.deepar.network import PARAMETERS, Floats, Layer, Network
 
 
 def random_network(

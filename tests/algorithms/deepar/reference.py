@@ -1,11 +1,11 @@
-"""DeepAR's network in float64, word for word as `algorithms.deepar.network` describes it, for given paths."""
+"""DeepAR's network in float64, word for word as `forecastle.algorithms.deepar.network` describes it, for given paths."""
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from algorithms.deepar.network import MINIMUM_SCALE, Network
-from algorithms.deepar.series import Series
+from forecastle.algorithms.deepar.network import MINIMUM_SCALE, Network
+from forecastle.algorithms.deepar.series import Series
 
 Doubles = NDArray[np.float64]
 

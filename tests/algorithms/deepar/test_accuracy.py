@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from algorithms.deepar.accuracy import losses_of, measures
+from forecastle.algorithms.deepar.training.accuracy import losses_of, measures
 
 LEVELS = [0.1, 0.5]
 

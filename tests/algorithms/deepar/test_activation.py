@@ -6,11 +6,11 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.deepar.activation import activations, gate_gradients, tanh
-from algorithms.deepar.cell import new_output, new_state
-from algorithms.deepar.elementary import LOG2_E
-from algorithms.lanes import SIZES, Size, fma, load, store
-from contract.memory import memory
+from forecastle.algorithms.deepar.activation import activations, gate_gradients, tanh
+from forecastle.algorithms.deepar.cell import new_output, new_state
+from forecastle.kernels.elementary import LOG2_E
+from forecastle.kernels.lanes import SIZES, Size, fma, load, store
+from forecastle.kernels.pointer import memory
 
 FACTORS = np.array([-LOG2_E, -LOG2_E, -2 * LOG2_E, -LOG2_E])[:, None]
 generator = np.random.default_rng(0)

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from algorithms.deepar.answer import write_answer
-from algorithms.deepar.configuration import OUTPUT_TYPES, Configuration
-from algorithms.deepar.forecast import Forecast
-from contract.media_type import JSON, JSON_LINES
+from forecastle.algorithms.deepar.inference.answer import write_answer
+from forecastle.algorithms.deepar.inference.configuration import OUTPUT_TYPES, Configuration
+from forecastle.algorithms.deepar.inference.forecast import Forecast
+from forecastle.contract.media_type import JSON, JSON_LINES
 
 FIRST = Forecast(
     np.array([1, 2.5], np.float32),

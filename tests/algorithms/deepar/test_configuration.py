@@ -5,8 +5,14 @@ from typing import Any
 
 import pytest
 
-from algorithms.deepar.configuration import BATCH, LIVE, Configuration, configuration, from_environ
-from contract.errors import InvalidData, InvalidJob
+from forecastle.algorithms.deepar.inference.configuration import (
+    BATCH,
+    LIVE,
+    Configuration,
+    configuration,
+    from_environ,
+)
+from forecastle.contract.errors import InvalidData, InvalidJob
 
 DECILES = [f"0.{tenth}" for tenth in range(1, 10)]
 

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from algorithms.deepar.dataset import Dataset, Wish, read_dataset, statistics
-from algorithms.deepar.series import Series
-from contract.channel import Channel
-from contract.errors import InvalidData, Stopped, UnsupportedMediaType, UserError
-from contract.media_type import MediaType
+from forecastle.algorithms.deepar.series import Series
+from forecastle.algorithms.deepar.training.dataset import Dataset, Wish, read_dataset, statistics
+from forecastle.contract.channel import Channel
+from forecastle.contract.errors import InvalidData, Stopped, UnsupportedMediaType, UserError
+from forecastle.contract.media_type import MediaType
 
 START = "2009-11-01 00:00:00"
 AUTO = Wish()

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from algorithms import find
-from algorithms.deepar.hyperparameters import DeepARHyperparameters
-from algorithms.deepar.model import DeepARModel
-from algorithms.interface import Payload
-from contract.media_type import JSON, MediaType
+from forecastle.algorithms import find
+from forecastle.algorithms.deepar.hyperparameters import DeepARHyperparameters
+from forecastle.algorithms.deepar.model import DeepARModel
+from forecastle.algorithms.interface import Payload
+from forecastle.contract.media_type import JSON, MediaType
 from tests.algorithms.deepar.networks import random_network
 
 EXAMPLE = find("deepar").example

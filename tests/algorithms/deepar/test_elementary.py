@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from algorithms.deepar.cell import new_output, new_state
-from algorithms.deepar.elementary import LOG2_E, exp2, exp2_less_1, log2, sine_and_cosine, softplus
-from algorithms.lanes import SIZES, Size, load, store
-from contract.memory import memory
+from forecastle.algorithms.deepar.cell import new_output, new_state
+from forecastle.kernels.elementary import LOG2_E, exp2, exp2_less_1, log2, sine_and_cosine, softplus
+from forecastle.kernels.lanes import SIZES, Size, load, store
+from forecastle.kernels.pointer import memory
 
 Doubles = NDArray[np.float64]
 LEAST = float(np.finfo(np.float32).eps)

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from algorithms import deepar
-from algorithms.deepar.checkpoint import FILE, seed_in
-from algorithms.deepar.engine import Settings, Trained, require_engine, train
-from algorithms.deepar.epochs import learning_rate
-from algorithms.deepar.hyperparameters import LIKELIHOODS
-from algorithms.deepar.network import PARAMETERS, Network
-from algorithms.deepar.windows import WindowSource
-from contract.errors import InvalidJob
+from forecastle.algorithms import deepar
+from forecastle.algorithms.deepar.hyperparameters import LIKELIHOODS
+from forecastle.algorithms.deepar.network import PARAMETERS, Network
+from forecastle.algorithms.deepar.training.checkpoint import FILE, seed_in
+from forecastle.algorithms.deepar.training.engine import Settings, Trained, require_engine, train
+from forecastle.algorithms.deepar.training.epochs import learning_rate
+from forecastle.algorithms.deepar.training.windows import WindowSource
+from forecastle.contract.errors import InvalidJob
 from tests.algorithms.deepar.waves import Recorded, after, learner_of, needs_mxnet, never, settings, waves
 
 
@@ -116,7 +116,7 @@ def _loss_of_gluonts(given: Settings, weights: dict[str, NDArray[np.float32]], w
     from gluonts.mx.distribution import GaussianOutput, NegativeBinomialOutput, StudentTOutput
     from gluonts.mx.model.deepar._network import DeepARTrainingNetwork
 
-    from algorithms.deepar.time_features import Frequency
+    from forecastle.algorithms.deepar.frequency import Frequency
 
     outputs = {"student-T": StudentTOutput, "gaussian": GaussianOutput, "negative-binomial": NegativeBinomialOutput}
     lags = list(Frequency.parse(given.time_freq).lags)

@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from algorithms.deepar.checkpoint import FILE
-from algorithms.deepar.engine import Learner, Settings, Trained, train
-from algorithms.deepar.windows import Windows, WindowSource
-from contract.threads import available_cores
+from forecastle.algorithms.deepar.training.checkpoint import FILE
+from forecastle.algorithms.deepar.training.engine import Learner, Settings, Trained, train
+from forecastle.algorithms.deepar.training.windows import Windows, WindowSource
+from forecastle.kernels.threads import available_cores
 from tests.algorithms.deepar.waves import Recorded, after, learner_of, needs_mxnet, never, settings, waves
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -293,7 +293,7 @@ def test_a_step_has_the_same_bytes_on_any_number_of_threads(count: int) -> None:
     given = settings(likelihood="negative-binomial", num_cells=10, cardinality=(2,))
     source = WindowSource(waves(likelihood=given.likelihood, cat=True), given)
     windows = source.batch(source.draw(np.random.default_rng(0))[:count])
-    module, states = import_module("algorithms.deepar.engine_native"), []
+    module, states = import_module("forecastle.algorithms.deepar.training.native.learner"), []
     for threads in (1, 2, 3, 8):
         learner = module.learner(given, threads=threads)
         for seed in range(3):

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from algorithms.deepar.accuracy import losses_of, measures
-from algorithms.deepar.evaluation import SEED, evaluate
-from algorithms.deepar.forecast import forecast
-from algorithms.deepar.hyperparameters import DeepARHyperparameters
-from algorithms.deepar.model import DeepARModel
-from algorithms.deepar.series import Series
-from algorithms.interface import Job
-from contract.channel import Channel
-from contract.errors import InvalidData, Stopped
+from forecastle.algorithms.deepar.hyperparameters import DeepARHyperparameters
+from forecastle.algorithms.deepar.inference.forecast import forecast
+from forecastle.algorithms.deepar.model import DeepARModel
+from forecastle.algorithms.deepar.series import Series
+from forecastle.algorithms.deepar.training.accuracy import losses_of, measures
+from forecastle.algorithms.deepar.training.evaluation import SEED, evaluate
+from forecastle.algorithms.interface import Job
+from forecastle.contract.channel import Channel
+from forecastle.contract.errors import InvalidData, Stopped
 from tests.algorithms.deepar.networks import random_network
 
 STEPS, START = 4, "2024-01-01 00:00:00"

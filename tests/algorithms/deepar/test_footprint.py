@@ -6,8 +6,8 @@ import tracemalloc
 import orjson
 import pytest
 
-from algorithms.deepar.configuration import LIVE, Configuration
-from algorithms.deepar.footprint import (
+from forecastle.algorithms.deepar.inference.configuration import LIVE, Configuration
+from forecastle.algorithms.deepar.inference.footprint import (
     BYTES_READ_AT_MOST,
     UNASKED_BYTES,
     bytes_read,
@@ -15,10 +15,10 @@ from algorithms.deepar.footprint import (
     require,
     require_readable,
 )
-from algorithms.deepar.model import DeepARModel
-from algorithms.interface import Payload
-from contract.errors import PayloadTooLarge
-from contract.media_type import JSON, MediaType
+from forecastle.algorithms.deepar.model import DeepARModel
+from forecastle.algorithms.interface import Payload
+from forecastle.contract.errors import PayloadTooLarge
+from forecastle.contract.media_type import JSON, MediaType
 from tests.algorithms.deepar.networks import random_network
 
 TINY = random_network(prediction_length=1, context_length=1, cells=1, layers=1, lags=(1,))

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from algorithms.deepar.forecast import Forecast, forecast
-from algorithms.deepar.network import PARAMETERS, Network
-from algorithms.deepar.series import Series
+from forecastle.algorithms.deepar.inference.forecast import Forecast, forecast
+from forecastle.algorithms.deepar.network import PARAMETERS, Network
+from forecastle.algorithms.deepar.series import Series
 from tests.algorithms.deepar.networks import random_network
 from tests.algorithms.deepar.reference import conditional_distributions, distribution
 

@@ -8,8 +8,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from algorithms.deepar.gamma import gammas, log_share, poissons
-from algorithms.deepar.philox import Stream, begin_stream, new_stream, next_uniform
+from forecastle.algorithms.deepar.inference.gamma import gammas, log_share, poissons
+from forecastle.kernels.philox import Stream, begin_stream, new_stream, next_uniform
 
 AT_ONCE, COUNT = 16, 20_000
 Doubles = NDArray[np.float64]

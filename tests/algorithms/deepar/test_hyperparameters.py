@@ -2,10 +2,10 @@
 
 import pytest
 
-from algorithms.deepar.hyperparameters import LIKELIHOODS, DeepARHyperparameters
-from algorithms.deepar.network import PARAMETERS
-from algorithms.deepar.time_features import Frequency
-from contract.errors import InvalidJob
+from forecastle.algorithms.deepar.frequency import Frequency
+from forecastle.algorithms.deepar.hyperparameters import LIKELIHOODS, DeepARHyperparameters
+from forecastle.algorithms.deepar.network import PARAMETERS
+from forecastle.contract.errors import InvalidJob
 
 REQUIRED = {"context_length": "84", "prediction_length": "84", "epochs": "400", "time_freq": "2H"}
 

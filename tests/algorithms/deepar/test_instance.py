@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from algorithms.deepar.instance import read_instance
-from algorithms.deepar.record import Form, read_record
-from algorithms.deepar.series import Series
-from contract.errors import InvalidData
+from forecastle.algorithms.deepar.inference.instance import read_instance
+from forecastle.algorithms.deepar.series import Series
+from forecastle.algorithms.deepar.training.record import Form, read_record
+from forecastle.contract.errors import InvalidData
 from tests.algorithms.deepar.networks import random_network
 
 PLAIN = random_network(prediction_length=84)

@@ -8,11 +8,18 @@ import numba
 import numpy as np
 import pytest
 
-from algorithms.deepar.loss import BETA, GAUSSIAN, NEGATIVE_BINOMIAL, STUDENT_T, log_gamma, loss_of_one
-from algorithms.deepar.loss_in_lanes import loss_in_lanes
-from algorithms.deepar.network import number_of
-from algorithms.lanes import SIZES, Size, load, store
-from contract.memory import memory
+from forecastle.algorithms.deepar.network import number_of
+from forecastle.algorithms.deepar.training.native.loss import (
+    BETA,
+    GAUSSIAN,
+    NEGATIVE_BINOMIAL,
+    STUDENT_T,
+    log_gamma,
+    loss_of_one,
+)
+from forecastle.algorithms.deepar.training.native.loss_in_lanes import loss_in_lanes
+from forecastle.kernels.lanes import SIZES, Size, load, store
+from forecastle.kernels.pointer import memory
 
 DETERMINISTIC = number_of("deterministic-L1")
 LEAST = 2.0**-23

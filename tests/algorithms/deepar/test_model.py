@@ -7,17 +7,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from algorithms import find
-from algorithms.deepar.configuration import LIVE, Configuration
-from algorithms.deepar.forecast import forecast
-from algorithms.deepar.model import DeepARModel
-from algorithms.deepar.network import PARAMETERS
-from algorithms.deepar.requests import Request
-from algorithms.deepar.series import Series
-from algorithms.interface import Payload
-from contract.artifact import Artifact
-from contract.errors import InvalidData, InvalidJob, OutOfSpace
-from contract.media_type import JSON, JSON_LINES, MediaType
+from forecastle.algorithms import find
+from forecastle.algorithms.deepar.inference.configuration import LIVE, Configuration
+from forecastle.algorithms.deepar.inference.forecast import forecast
+from forecastle.algorithms.deepar.inference.request import Request
+from forecastle.algorithms.deepar.model import DeepARModel
+from forecastle.algorithms.deepar.network import PARAMETERS
+from forecastle.algorithms.deepar.series import Series
+from forecastle.algorithms.interface import Payload
+from forecastle.contract.artifact import Artifact
+from forecastle.contract.errors import InvalidData, InvalidJob, OutOfSpace
+from forecastle.contract.media_type import JSON, JSON_LINES, MediaType
 from tests.algorithms.deepar.networks import random_network
 
 small = partial(random_network, prediction_length=4)

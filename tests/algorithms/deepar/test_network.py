@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from algorithms.deepar.network import PARAMETERS, Network
-from contract.artifact import Artifact, read_artifact, write_artifact
-from contract.errors import InvalidData
+from forecastle.algorithms.deepar.network import PARAMETERS, Network
+from forecastle.contract.artifact import Artifact, read_artifact, write_artifact
+from forecastle.contract.errors import InvalidData
 from tests.algorithms.deepar.networks import random_network
 
 

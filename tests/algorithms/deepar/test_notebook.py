@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from algorithms.deepar.engine import train
-from algorithms.deepar.forecast import forecast
-from algorithms.deepar.network import Network
-from algorithms.deepar.series import Series
+from forecastle.algorithms.deepar.inference.forecast import forecast
+from forecastle.algorithms.deepar.network import Network
+from forecastle.algorithms.deepar.series import Series
+from forecastle.algorithms.deepar.training.engine import train
 from tests.algorithms.deepar.waves import Recorded, never, settings
 
 DAYS, HORIZON, SPECIAL = 200, 7, 3  # the fourth day ahead is a special one

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from algorithms.deepar.lesson import layer_at, plan_of
-from algorithms.deepar.network import Network
-from algorithms.deepar.packing import embedding_numbers
-from algorithms.deepar.parameters import Parameters, network_of
+from forecastle.algorithms.deepar.network import Network
+from forecastle.algorithms.deepar.training.native.parameters import Parameters, network_of
+from forecastle.algorithms.deepar.training.native.plan import layer_at, plan_of
+from forecastle.algorithms.deepar.training.native.weights import embedding_numbers
 from tests.algorithms.deepar.waves import settings
 
 GIVEN = settings(cardinality=(4, 3), num_dynamic_feat=2, num_layers=3)

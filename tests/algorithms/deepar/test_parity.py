@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from algorithms.deepar.engine_mxnet import arrays_of
-from algorithms.deepar.forecast import Forecast, forecast
-from algorithms.deepar.network import PARAMETERS, Network
-from algorithms.deepar.series import Series
+from forecastle.algorithms.deepar.inference.forecast import Forecast, forecast
+from forecastle.algorithms.deepar.network import PARAMETERS, Network
+from forecastle.algorithms.deepar.series import Series
+from forecastle.algorithms.deepar.training.mxnet import arrays_of
 
 START = "2012-02-27 22:00:00"
 CONTEXT, STEPS, PATHS = 10, 4, 20_000

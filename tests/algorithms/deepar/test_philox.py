@@ -6,9 +6,9 @@ import numba
 import numpy as np
 import pytest
 
-from algorithms.deepar.philox import begin_stream, new_stream, next_uniform, random_lanes
-from algorithms.lanes import SIZES, Size, floats_of, store
-from contract.memory import memory
+from forecastle.kernels.lanes import SIZES, Size, floats_of, store
+from forecastle.kernels.philox import begin_stream, new_stream, next_uniform, random_lanes
+from forecastle.kernels.pointer import memory
 
 KEY = 0x1234567890ABCDEF
 

@@ -5,11 +5,11 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from algorithms.deepar.engine_native import learner
-from algorithms.deepar.lesson import WIDTH
-from algorithms.deepar.network import MINIMUM_SCALE
-from algorithms.deepar.piece import scales_of
-from algorithms.deepar.windows import Windows, WindowSource
+from forecastle.algorithms.deepar.network import MINIMUM_SCALE
+from forecastle.algorithms.deepar.training.native.learner import learner
+from forecastle.algorithms.deepar.training.native.plan import WIDTH
+from forecastle.algorithms.deepar.training.native.step import scales_of
+from forecastle.algorithms.deepar.training.windows import Windows, WindowSource
 from tests.algorithms.deepar.waves import settings, waves
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from algorithms.deepar.quantile import summarise
+from forecastle.algorithms.deepar.inference.quantile import summarise
 
 LEVELS = np.array([0.5, 0.0, 0.001, 0.1, 0.37, 0.9, 0.999, 1.0])
 Floats = NDArray[np.float32]

@@ -5,12 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from algorithms.deepar.configuration import BATCH, LIVE, Configuration
-from algorithms.deepar.network import Network
-from algorithms.deepar.requests import Request, decode
-from algorithms.interface import Payload
-from contract.errors import InvalidData, PayloadTooLarge, UnsupportedMediaType
-from contract.media_type import JSON, JSON_LINES, MediaType
+from forecastle.algorithms.deepar.inference.configuration import BATCH, LIVE, Configuration
+from forecastle.algorithms.deepar.inference.request import Request, decode
+from forecastle.algorithms.deepar.network import Network
+from forecastle.algorithms.interface import Payload
+from forecastle.contract.errors import InvalidData, PayloadTooLarge, UnsupportedMediaType
+from forecastle.contract.media_type import JSON, JSON_LINES, MediaType
 from tests.algorithms.deepar.networks import random_network
 
 PLAIN = random_network()

@@ -10,8 +10,8 @@ import httpx
 import numpy as np
 import pytest
 
-from algorithms.deepar.model import DeepARModel
-from contract.artifact import write_artifact
+from forecastle.algorithms.deepar.model import DeepARModel
+from forecastle.contract.artifact import write_artifact
 from tests.algorithms.deepar.networks import random_network
 from tests.serving.running_server import RunningServer
 

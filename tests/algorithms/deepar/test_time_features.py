@@ -6,8 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from algorithms.deepar.time_features import Frequency
-from contract.errors import InvalidData
+from forecastle.algorithms.deepar.frequency import Frequency
+from forecastle.contract.errors import InvalidData
 
 FREQUENCIES = [
     *(f"{n}M" for n in (1, 2, 3, 5, 6, 7, 12, 13, 40)),
@@ -91,9 +91,7 @@ def test_what_sagemaker_does_not_know_is_refused(text: str) -> None:
 
 
 def test_importing_the_forecaster_brings_neither_pandas_nor_an_engine() -> None:
-    program = (
-        "import sys, algorithms.deepar.forecast; print(*{'pandas', 'mxnet', 'gluonts', 'torch'} & set(sys.modules))"
-    )
+    program = "import sys, forecastle.algorithms.deepar.inference.forecast; print(*{'pandas', 'mxnet', 'gluonts', 'torch'} & set(sys.modules))"
 
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 

@@ -13,16 +13,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from algorithms.deepar.forecast import forecast
-from algorithms.deepar.network import Network
-from algorithms.deepar.series import Series
-from algorithms.deepar.training import _Mean
-from contract.artifact import read_artifact
-from contract.errors import InvalidData, InvalidJob, Stopped
-from contract.opt_ml import OptMl
+from forecastle.algorithms.deepar.inference.forecast import forecast
+from forecastle.algorithms.deepar.network import Network
+from forecastle.algorithms.deepar.series import Series
+from forecastle.algorithms.deepar.training.job import _Mean
+from forecastle.contract.artifact import read_artifact
+from forecastle.contract.errors import InvalidData, InvalidJob, Stopped
+from forecastle.contract.opt_ml import OptMl
+from forecastle.training.job import train
 from tests.algorithms.deepar.waves import json_lines, needs_mxnet, waves
 from tests.training.tree import run_train, start_train, without_times, write_job
-from training.job import train
 
 GOLDEN = Path(__file__).parent / "golden"
 ELECTRICITY = Path(__file__).parents[4] / "shared" / "data" / "ld2011_mt200_hourly.csv"
@@ -287,11 +287,11 @@ def test_sigterm_gives_a_model_of_what_was_learned(tmp_path: Path) -> None:
 
 
 def test_sigterm_before_anything_was_learned_leaves_no_model(tmp_path: Path) -> None:
-    from algorithms.deepar.algorithm import ALGORITHM
-    from algorithms.deepar.hyperparameters import DeepARHyperparameters
-    from algorithms.interface import Job
-    from contract.channel import Channel
-    from training.job_log import StreamLog
+    from forecastle.algorithms.deepar.algorithm import ALGORITHM
+    from forecastle.algorithms.deepar.hyperparameters import DeepARHyperparameters
+    from forecastle.algorithms.interface import Job
+    from forecastle.contract.channel import Channel
+    from forecastle.training.job_log import StreamLog
 
     tree = write_job(tmp_path, SMALL, {"train/a.json": json_lines(waves())})
     job = Job(

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from algorithms.deepar.series import Series
 from benchmarks.deepar_parity import Task, naive_loss, trained_loss
 from benchmarks.gluonts_mxnet import Asked
 from benchmarks.real_series import ELECTRICITY_START, FOLDER, electricity
+from forecastle.algorithms.deepar.series import Series
 from tests.algorithms.deepar.waves import needs_mxnet
 
 HORIZON, FORECASTS, SEEDS = 24, 14, 2

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from algorithms.deepar.series import Series
-from algorithms.deepar.time_features import Frequency
-from algorithms.deepar.windows import BETA_MARGIN, WindowSource, Work, work_per_epoch
-from contract.errors import InvalidData
+from forecastle.algorithms.deepar.frequency import Frequency
+from forecastle.algorithms.deepar.series import Series
+from forecastle.algorithms.deepar.training.windows import BETA_MARGIN, WindowSource, Work, work_per_epoch
+from forecastle.contract.errors import InvalidData
 from tests.algorithms.deepar.waves import settings, waves
 
 START = np.datetime64("2024-01-01", "s")

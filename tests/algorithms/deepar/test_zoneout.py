@@ -14,10 +14,10 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from algorithms.deepar.engine import Settings
-from algorithms.deepar.series import Series
-from algorithms.deepar.time_features import Frequency
-from algorithms.deepar.windows import Windows, WindowSource
+from forecastle.algorithms.deepar.frequency import Frequency
+from forecastle.algorithms.deepar.series import Series
+from forecastle.algorithms.deepar.training.engine import Settings
+from forecastle.algorithms.deepar.training.windows import Windows, WindowSource
 from tests.algorithms.deepar.test_engine_native import ENGINES, gradients_of, set_to
 from tests.algorithms.deepar.waves import learner_of, settings
 

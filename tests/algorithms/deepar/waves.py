@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from algorithms.deepar.engine import Learner, Settings
-from algorithms.deepar.series import Series
+from forecastle.algorithms.deepar.series import Series
+from forecastle.algorithms.deepar.training.engine import Learner, Settings
 
 needs_mxnet = pytest.mark.skipif(
     importlib.util.find_spec("mxnet") is None or importlib.util.find_spec("gluonts") is None,
@@ -44,7 +44,7 @@ def settings(**changes: Any) -> Settings:
 
 
 def learner_of(engine: str, given: Settings) -> Learner:
-    learner: Learner = import_module(f"algorithms.deepar.engine_{engine}").learner(given)
+    learner: Learner = import_module(f"forecastle.algorithms.deepar.engine_{engine}").learner(given)
     return learner
 
 

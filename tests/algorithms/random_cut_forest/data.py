@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from algorithms.random_cut_forest.forest import Forest
-from algorithms.random_cut_forest.grow import drawn_rows, grow
+from forecastle.algorithms.random_cut_forest.forest import Forest
+from forecastle.algorithms.random_cut_forest.training.grow import drawn_rows, grow
 
 Floats = npt.NDArray[np.float32]
 

@@ -9,7 +9,7 @@ from math import log2
 import numpy as np
 import numpy.typing as npt
 
-from algorithms.random_cut_forest.forest import Forest
+from forecastle.algorithms.random_cut_forest.forest import Forest
 
 Doubles = npt.NDArray[np.float64]
 

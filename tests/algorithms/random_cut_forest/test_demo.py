@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from algorithms import find
-from algorithms.interface import Payload
-from algorithms.random_cut_forest import RandomCutForest
-from algorithms.random_cut_forest.demo import episodes
-from algorithms.random_cut_forest.model import RandomCutForestModel
-from contract.media_type import MediaType
+from forecastle.algorithms import find
+from forecastle.algorithms.interface import Payload
+from forecastle.algorithms.random_cut_forest import RandomCutForest
+from forecastle.algorithms.random_cut_forest.demo import episodes
+from forecastle.algorithms.random_cut_forest.model import RandomCutForestModel
+from forecastle.contract.media_type import MediaType
 
 EXAMPLE = find("random_cut_forest").example
 PNG = b"\x89PNG\r\n\x1a\n"

@@ -12,10 +12,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
-from algorithms import find
-from algorithms.random_cut_forest import RandomCutForest
-from contract.artifact import read_artifact
-from contract.errors import InvalidData
+from forecastle.algorithms import find
+from forecastle.algorithms.random_cut_forest import RandomCutForest
+from forecastle.contract.artifact import read_artifact
+from forecastle.contract.errors import InvalidData
 
 
 @pytest.fixture(scope="module")

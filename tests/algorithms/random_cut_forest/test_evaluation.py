@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from algorithms.random_cut_forest.evaluation import measures
+from forecastle.algorithms.random_cut_forest.training.evaluation import measures
 
 
 def test_measures_are_those_of_the_confusion_matrix() -> None:

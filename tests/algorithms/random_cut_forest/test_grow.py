@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from algorithms.random_cut_forest.grow import Rows, contiguous_rows, drawn_rows, grow
-from algorithms.random_cut_forest.score import score
-from contract.errors import InvalidData
+from forecastle.algorithms.random_cut_forest.inference.score import score
+from forecastle.algorithms.random_cut_forest.training.grow import Rows, contiguous_rows, drawn_rows, grow
+from forecastle.contract.errors import InvalidData
 from tests.algorithms.random_cut_forest.data import Floats, forest_of, points, taxi_counts
 
 

@@ -5,12 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from algorithms import find
-from algorithms.interface import Payload
-from algorithms.random_cut_forest.grow import drawn_rows, grow
-from algorithms.random_cut_forest.model import Query, RandomCutForestModel
-from contract.errors import InvalidData, NotAcceptable, PayloadTooLarge
-from contract.media_type import CSV, JSON, JSON_LINES, RECORDIO, MediaType
+from forecastle.algorithms import find
+from forecastle.algorithms.interface import Payload
+from forecastle.algorithms.random_cut_forest.model import Query, RandomCutForestModel
+from forecastle.algorithms.random_cut_forest.training.grow import drawn_rows, grow
+from forecastle.contract.errors import InvalidData, NotAcceptable, PayloadTooLarge
+from forecastle.contract.media_type import CSV, JSON, JSON_LINES, RECORDIO, MediaType
 
 ROWS = np.random.default_rng(0).normal(size=(200, 3)).astype(np.float32)
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from algorithms.random_cut_forest.reservoir import Reservoir
+from forecastle.algorithms.random_cut_forest.training.reservoir import Reservoir
 from tests.algorithms.random_cut_forest.data import Floats
 
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from algorithms.random_cut_forest.forest import Forest
-from algorithms.random_cut_forest.score import attribute, score
-from contract.errors import InvalidData
+from forecastle.algorithms.random_cut_forest.forest import Forest
+from forecastle.algorithms.random_cut_forest.inference.score import attribute, score
+from forecastle.contract.errors import InvalidData
 from tests.algorithms.random_cut_forest import reference
 from tests.algorithms.random_cut_forest.data import DIMENSIONS, Floats, forest_of, points
 

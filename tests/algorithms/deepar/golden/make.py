@@ -4,7 +4,7 @@
 
 Run by hand from the repository's root, where torch 2.13 and numpy are installed. Each file of `gradients/` holds what
 an engine is asked (`settings`, `window …`, `weight …`) and what comes of it (`losses` of each window, `gradient …` of
-their mean). The network is written down once more here, from the docstring of `algorithms.deepar.network` and from
+their mean). The network is written down once more here, from the docstring of `forecastle.algorithms.deepar.network` and from
 GluonTS' `DeepARTrainingNetwork`, and shares nothing with either engine.
 """
 
@@ -18,11 +18,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from algorithms.deepar.engine import Settings
-from algorithms.deepar.network import PARAMETERS
-from algorithms.deepar.series import Series
-from algorithms.deepar.time_features import Frequency
-from algorithms.deepar.windows import Windows, WindowSource
+from forecastle.algorithms.deepar.frequency import Frequency
+from forecastle.algorithms.deepar.network import PARAMETERS
+from forecastle.algorithms.deepar.series import Series
+from forecastle.algorithms.deepar.training.engine import Settings
+from forecastle.algorithms.deepar.training.windows import Windows, WindowSource
 
 FOLDER = Path(__file__).parent / "gradients"
 EPSILON = float(np.finfo(np.float32).eps)

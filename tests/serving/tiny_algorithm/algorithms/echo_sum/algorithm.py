@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from algorithms.interface import Algorithm, Ask, Job, Model, Payload
-from contract.artifact import Artifact
-from contract.errors import InvalidData
-from contract.hyperparameters import Hyperparameters
-from contract.media_type import CSV, JSON, MediaType
+from forecastle.algorithms.interface import Algorithm, Ask, Job, Model, Payload
+from forecastle.contract.artifact import Artifact
+from forecastle.contract.errors import InvalidData
+from forecastle.contract.hyperparameters import Hyperparameters
+from forecastle.contract.media_type import CSV, JSON, MediaType
 
 _MEBIBYTE = bytes(2**20)
 

@@ -9,12 +9,12 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from algorithms.interface import Algorithm, Ask, Job, Model, Payload
-from contract.artifact import Artifact
-from contract.channel import Channel
-from contract.errors import InvalidData, Stopped
-from contract.hyperparameters import Hyperparameters
-from contract.media_type import CSV, JSON, MediaType
+from forecastle.algorithms.interface import Algorithm, Ask, Job, Model, Payload
+from forecastle.contract.artifact import Artifact
+from forecastle.contract.channel import Channel
+from forecastle.contract.errors import InvalidData, Stopped
+from forecastle.contract.hyperparameters import Hyperparameters
+from forecastle.contract.media_type import CSV, JSON, MediaType
 
 Mood = Literal["well", "stopped", "finishing", "deaf", "faulty", "starving", "evaluation_stopped", "evaluation_refused"]
 

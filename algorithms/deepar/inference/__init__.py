@@ -1,0 +1,1 @@
+"""From a network and series to forecasts, and to bytes."""

@@ -1,0 +1,171 @@
+"""The encoder: a series' context through the network, once, and what its paths then have in common."""
+
+import numpy as np
+
+from forecastle.algorithms.deepar.cell import new_output, new_state, products
+from forecastle.algorithms.deepar.inference.weights import CHUNK, Layout
+from forecastle.algorithms.deepar.network import Floats
+from forecastle.kernels.compiled import inlined, kernel
+from forecastle.kernels.lanes import SIZES, fma, load, spread, store
+from forecastle.kernels.pointer import memory
+
+_SIZE = SIZES[3]
+
+
+@kernel
+def mean_magnitude(target: Floats, context: int) -> float:
+    """The mean of |y| over the observed ones of the last `context` values; 0 where there is none."""
+    total, observed = 0.0, 0
+    for index in range(max(0, len(target) - context), len(target)):
+        if not np.isnan(target[index]):
+            total += abs(target[index])
+            observed += 1
+    return total / max(observed, 1)
+
+
+@kernel
+def encode(
+    layout: Layout,
+    target: Floats,
+    features: Floats,
+    context: int,
+    scale: float,
+    filler: float,
+    states: Floats,
+    output: Floats,
+    starts: Floats,
+) -> None:
+    """Run one series' context and the first step behind it, and sum up what the other steps begin with.
+
+    No path has begun before the first step's value is drawn. Layer by layer, so that what a layer takes from the one
+    below is one product for all steps, and its weights stay near while they are used at each.
+
+    Parameters
+    ----------
+    target : (length,), NaN where missing.
+    features : (context + T, …), all inputs of each step but the lags.
+    filler : what stands for a missing value.
+    states : (L, 2, H⁺), where h and c of each layer go.
+    output : (H,), where the last layer's output goes.
+    starts : (T padded to 4, 4·H padded), where each step's gates of layer 0 go: everything but the state's part and
+        that of the lags that reach into the steps themselves.
+    """
+    run, steps = context + 1, len(features) - context
+    gates = np.empty((_padded_to_4(run), layout.encoder_input.shape[1]), np.float32)
+    past = _scaled_past(target, context + layout.lags[-1], scale, filler)
+    _multiply(_inputs(layout, past, features, 0, run), layout.encoder_input, gates)
+    _multiply(_inputs(layout, past, features, context, steps), layout.start_input, starts)
+    outputs = np.ones((len(gates) // 4, layout.cells + 1, 4), np.float32)  # as `_inputs` gives the first layer's
+    for layer in range(layout.layers):
+        if layer > 0:
+            _multiply(outputs, layout.encoder_inputs[layer - 1], gates)
+        _unroll(gates, layout.encoder_hidden[layer], run, layer > 0, states[layer], outputs)
+    output[:] = outputs[context // 4, : layout.cells, context % 4]
+
+
+@kernel
+def _scaled_past(target: Floats, length: int, scale: float, filler: float) -> Floats:
+    """The last `length` values over their scale, with what is missing filled in."""
+    past = np.empty(length, np.float32)
+    before = length - len(target)
+    for place in range(length):
+        value = np.float32(filler)
+        if place >= before and not np.isnan(target[place - before]):
+            value = target[place - before]
+        past[place] = value / scale
+    return past
+
+
+@kernel
+def _inputs(layout: Layout, past: Floats, features: Floats, first: int, count: int) -> Floats:
+    """The inputs of `count` steps, four steps side by side: (count / 4, K + 1, 4), the last one 1 for the bias.
+
+    Lags that reach into the forecast are left 0.
+    """
+    lags, others = len(layout.lags), features.shape[1]
+    inputs = np.zeros((_padded_to_4(count) // 4, lags + others + 1, 4), np.float32)
+    for step in range(count):
+        block, side = step // 4, step % 4
+        place = layout.lags[-1] + first + step  # of the step itself in the past
+        for number in range(lags):
+            lagged = place - layout.lags[number]
+            if lagged < len(past):
+                inputs[block, number, side] = past[lagged]
+        for number in range(others):
+            inputs[block, lags + number, side] = features[first + step, number]
+        inputs[block, lags + others, side] = 1.0
+    return inputs
+
+
+@kernel
+def _multiply(inputs: Floats, weights: Floats, out: Floats) -> None:
+    """(n / 4, K, 4) inputs by (K, width) weights to (n, width)."""
+    blocks, count, _ = inputs.shape
+    width = weights.shape[1]
+    factors, rows, sums = memory(inputs), memory(weights), memory(out)
+    zero = spread(np.float32(0), _SIZE)
+    for block in range(blocks):
+        for lane in range(0, width, CHUNK):
+            step_0, step_1, step_2, step_3 = products(
+                (zero, zero, zero, zero), factors, block * count * 4, rows, lane, width, count, _SIZE
+            )
+            at = 4 * block * width + lane
+            store(sums, at, step_0)
+            store(sums, at + width, step_1)
+            store(sums, at + 2 * width, step_2)
+            store(sums, at + 3 * width, step_3)
+
+
+@kernel
+def _unroll(gates: Floats, weights: Floats, steps: int, residual: bool, states: Floats, outputs: Floats) -> None:
+    """Run a layer. Its `outputs` take the place of those of the layer below, which are added where it is `residual`."""
+    sums = np.empty(gates.shape[1], np.float32)
+    states[:] = 0.0
+    for step in range(steps):
+        _add_product(gates[step], states[0], weights, sums)
+        _step(sums, states[1], states[0])
+        block, side = step // 4, step % 4
+        for unit in range(len(weights)):
+            below = outputs[block, unit, side] if residual else np.float32(0)
+            outputs[block, unit, side] = states[0, unit] + below
+
+
+@kernel
+def _add_product(start: Floats, inputs: Floats, weights: Floats, out: Floats) -> None:
+    """start + inputs · weights, (K, width), to `out`; four sums at once, as one would wait for itself."""
+    count, width = weights.shape
+    factors, rows, begin, end = memory(inputs), memory(weights), memory(start), memory(out)
+    fours = count // 4 * 4
+    for lane in range(0, width, CHUNK):
+        first = load(begin, lane, _SIZE)
+        second = third = fourth = spread(np.float32(0), _SIZE)
+        for k in range(0, fours, 4):
+            at = k * width + lane
+            first = fma(load(rows, at, _SIZE), factors[k], first)
+            second = fma(load(rows, at + width, _SIZE), factors[k + 1], second)
+            third = fma(load(rows, at + 2 * width, _SIZE), factors[k + 2], third)
+            fourth = fma(load(rows, at + 3 * width, _SIZE), factors[k + 3], fourth)
+        for k in range(fours, count):
+            first = fma(load(rows, k * width + lane, _SIZE), factors[k], first)
+        store(end, lane, (first + second) + (third + fourth))
+
+
+@kernel
+def _step(gates: Floats, state: Floats, output: Floats) -> None:
+    """All units of a layer: from the gates (4·H⁺,) and the old state the new one and the output, in place."""
+    values, old, new = memory(gates), memory(state), memory(output)
+    units = len(state)
+    for lane in range(0, units, CHUNK):
+        changed = new_state(
+            load(values, lane, _SIZE),
+            load(values, units + lane, _SIZE),
+            load(values, 2 * units + lane, _SIZE),
+            load(old, lane, _SIZE),
+        )
+        store(old, lane, changed)
+        store(new, lane, new_output(load(values, 3 * units + lane, _SIZE), changed))
+
+
+@inlined
+def _padded_to_4(count: int) -> int:
+    return (count + 3) // 4 * 4

@@ -1,0 +1,81 @@
+"""The memory that requests take while they are predicted and answered."""
+
+from forecastle.algorithms.deepar.inference.configuration import Configuration
+from forecastle.algorithms.deepar.inference.forecast import bytes_for
+from forecastle.algorithms.deepar.network import Network
+from forecastle.contract.errors import PayloadTooLarge
+from forecastle.contract.free_memory import available_memory
+
+UNASKED_BYTES = 64 * 2**20  # what is taken without asking how much there is
+SHARE = 0.5  # of what there is, for one request
+BYTES_WRITTEN = 56  # of a number in an answer: as float32, as float64, and as text, twice while texts are put together
+BYTES_READ = {b"{": 200, b"[": 64, b",": 48, b'"': 28}  # of objects, for what stands in JSON, before it is looked at
+COPIES_READ, COPIES_READ_AS_TEXT = (
+    2,
+    5,
+)  # of the body, while it is read: a character beyond ASCII's may take all four bytes
+BYTES_READ_AT_MOST = 90  # for a byte of JSON: {}, is an object and a place in a list
+BYTES_OF_SERIES = 1_500  # of a series, be it empty: the objects it is read into, and those of its forecast
+
+
+def footprint(series: int, network: Network, wanted: Configuration, threads: int) -> int:
+    """Bytes that so many series take at the most, `threads` of them forecast at a time."""
+    each = _told(wanted) * network.prediction_length * BYTES_WRITTEN + BYTES_OF_SERIES
+    return series * each + _drawn(series, network, wanted, threads)
+
+
+def fits(size: int, free: int | None = None) -> bool:
+    return size <= UNASKED_BYTES or size <= SHARE * _available(free)
+
+
+def require(series: int, network: Network, wanted: Configuration, threads: int) -> None:
+    """Raise `PayloadTooLarge`, with the number to lower, where so many series take more than there is."""
+    size = footprint(series, network, wanted, threads)
+    if fits(size):
+        return
+    numbers = {"configuration.num_samples": wanted.num_samples}
+    if _drawn(series, network, wanted, threads) < size / 2:
+        numbers = {"instances": series}
+        if "samples" in wanted.output_types:
+            numbers["configuration.num_samples"] = wanted.num_samples
+        if "quantiles" in wanted.output_types:
+            numbers["configuration.quantiles"] = len(wanted.quantiles)
+    place = max(numbers, key=numbers.__getitem__)
+    raise PayloadTooLarge(
+        f"{place}: expected no more than {SHARE * available_memory() / 1e9:.2g} GB of memory can hold, got "
+        f"{numbers[place]}: {series} series of {network.prediction_length} steps take {size / 1e9:.2g} GB with it: "
+        "ask for fewer."
+    )
+
+
+def bytes_read(body: bytes) -> int:
+    """Bytes that a JSON body and the objects take which it is read into, roughly, before anything is known of it."""
+    copies = COPIES_READ if body.isascii() else COPIES_READ_AS_TEXT
+    return copies * len(body) + sum(body.count(mark) * each for mark, each in BYTES_READ.items())
+
+
+def require_readable(body: bytes, free: int | None = None) -> None:
+    """Raise `PayloadTooLarge` where reading a JSON body takes more memory than there is; `free` is what there is."""
+    if fits(len(body) * BYTES_READ_AT_MOST, free):
+        return
+    size = bytes_read(body)
+    if not fits(size, free):
+        raise PayloadTooLarge(
+            f"Body: expected no more values than {SHARE * _available(free) / 1e9:.2g} GB of memory can hold, got "
+            f"{len(body)} bytes that take {size / 1e9:.2g} GB once they are read: ask for fewer series at a time."
+        )
+
+
+def _available(free: int | None) -> int:
+    return available_memory() if free is None else free
+
+
+def _told(wanted: Configuration) -> int:
+    """Numbers that are answered for each step of a series."""
+    each = {"mean": 1, "quantiles": len(wanted.quantiles), "samples": wanted.num_samples}
+    return sum(each[name] for name in wanted.output_types)
+
+
+def _drawn(series: int, network: Network, wanted: Configuration, threads: int) -> int:
+    """Bytes that are held while series are forecast."""
+    return min(series, threads) * bytes_for(network, wanted.num_samples, "samples" in wanted.output_types)

@@ -1,0 +1,106 @@
+"""Gamma and Poisson random numbers, several at once, for compiled kernels.
+
+They are made from normal and uniform numbers that the caller gives: where those lie evenly, so do these. The few that a
+rejection sends back are made from fresh ones of the stream, so that each is distributed as it should be.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecastle.kernels.compiled import kernel
+from forecastle.kernels.philox import Stream, next_uniform
+
+Doubles = NDArray[np.float64]
+
+_FEW = 10.0  # events a Poisson number is counted up to
+_SURE = 1e15  # events from which on a float32 shows none of their spread
+
+
+@kernel
+def gammas(stream: Stream, shape: float, normals: Doubles, uniforms: Doubles, numbers: Doubles) -> None:
+    """Fill `numbers` with gamma numbers of scale 1 and a `shape` of at least 1; they grow with the normal ones.
+
+    Reference: Marsaglia, Tsang, "A simple method for generating gamma variables", ACM TOMS 26, 2000.
+    """
+    d = shape - 1.0 / 3.0
+    c = 1.0 / math.sqrt(9.0 * d)
+    for index in range(len(numbers)):  # without a branch, so that it becomes vectors
+        v, square = 1.0 + c * normals[index], normals[index] * normals[index]
+        passes = v > 0.0 and uniforms[index] < 1.0 - 0.0331 * square * square
+        numbers[index] = d * v * v * v if passes else -1.0
+    for index in range(len(numbers)):
+        if numbers[index] < 0.0:
+            numbers[index] = _looked_at(stream, d, c, normals[index], uniforms[index])
+
+
+@kernel
+def _looked_at(stream: Stream, d: float, c: float, normal: float, uniform: float) -> float:
+    """A gamma number, once there is one that is not rejected."""
+    while True:
+        v = 1.0 + c * normal
+        if v > 0.0:
+            v *= v * v
+            if math.log(uniform) < 0.5 * normal * normal + d * (1.0 - v + math.log(v)):
+                return d * v
+        normal = math.sqrt(-2.0 * math.log(next_uniform(stream))) * math.cos(2.0 * math.pi * next_uniform(stream))
+        uniform = next_uniform(stream)
+
+
+@kernel
+def log_share(shape: float, uniform: float) -> float:
+    """The logarithm of what a gamma number of `shape` + 1 is multiplied by to be one of a `shape` below 1; else 0.
+
+    A logarithm, since numbers of a small shape are too small themselves. Reference: as for `gammas`.
+    """
+    return math.log(uniform) / shape if shape < 1.0 else 0.0
+
+
+@kernel
+def poissons(stream: Stream, means: Doubles, uniforms: Doubles, others: Doubles, counts: Doubles) -> None:
+    """Fill `counts` with how many events there are where so many are expected; they grow with the `uniforms`.
+
+    Reference: Hörmann, "The transformed rejection method for generating Poisson random variables", 1993: PTRS.
+    """
+    for index in range(len(counts)):  # without a branch, so that it becomes vectors
+        mean, u = means[index], uniforms[index] - 0.5
+        b = 0.931 + 2.53 * math.sqrt(mean)
+        distance = 0.5 - abs(u)
+        count = math.floor((2.0 * (0.02483 * b - 0.059) / distance + b) * u + mean + 0.43)
+        passes = _FEW <= mean < _SURE and distance >= 0.07 and others[index] <= 0.9277 - 3.6224 / (b - 2.0)
+        counts[index] = count if passes else -1.0
+    for index in range(len(counts)):
+        if counts[index] < 0.0:
+            if means[index] < _FEW:
+                counts[index] = _counted(means[index], uniforms[index])
+            elif not means[index] < _SURE:
+                counts[index] = np.floor(means[index])
+            else:
+                counts[index] = _by_rejection(stream, means[index], uniforms[index], others[index])
+
+
+@kernel
+def _counted(mean: float, uniform: float) -> float:
+    count, rest, chance = 0.0, uniform, math.exp(-mean)
+    while rest > chance and count < 1000.0:
+        rest -= chance
+        count += 1.0
+        chance *= mean / count
+    return count
+
+
+@kernel
+def _by_rejection(stream: Stream, mean: float, uniform: float, other: float) -> float:
+    b = 0.931 + 2.53 * math.sqrt(mean)
+    a = 0.02483 * b - 0.059
+    while True:
+        u = uniform - 0.5
+        distance = 0.5 - abs(u)
+        count = math.floor((2.0 * a / distance + b) * u + mean + 0.43)
+        if count >= 0.0 and (distance >= 0.013 or other <= distance):
+            inverse_alpha = 1.1239 + 1.1328 / (b - 3.4)
+            log_ratio = math.log(other * inverse_alpha / (a / (distance * distance) + b))
+            if log_ratio <= count * math.log(mean) - mean - math.lgamma(count + 1.0):
+                return count
+        uniform, other = next_uniform(stream), next_uniform(stream)

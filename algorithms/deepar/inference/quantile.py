@@ -1,0 +1,149 @@
+"""Mean and quantiles of each step's draws."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecastle.algorithms.deepar.network import Floats
+from forecastle.kernels.compiled import kernel
+from forecastle.kernels.lanes import LANES, SIZES, bits_of, floats_of, fma, load, maximum, minimum, spread, store
+from forecastle.kernels.pointer import memory
+
+_BINS = 512
+_REACH = 4.0  # mean absolute deviations on both sides that the bins take up; the outermost take all beyond
+_SIZE = SIZES[2]
+_LANES = 2 * LANES  # at once: the draws of a step are a multiple
+_INTEGERS = 2.0**23  # added to a number in [0, 2²³) it leaves the nearest integer in the last bits
+
+
+@kernel
+def summarise(
+    expected: Floats, draws: Floats, levels: NDArray[np.float64], first: int, stop: int, mean: Floats, quantiles: Floats
+) -> None:
+    """The mean and the quantiles of steps [first, stop).
+
+    A quantile lies between two of the sorted draws, by linear interpolation (Hyndman and Fan's type 7, numpy's own).
+    The draws are cast into bins, and only what lies in a bin that holds a quantile is taken out and sorted.
+
+    Parameters
+    ----------
+    expected : (T, lanes), means of the distributions that were drawn from.
+    draws : (T, draws, lanes).
+    levels : (Q,), in [0, 1].
+    mean, quantiles : (T,) and (Q, T), written.
+    """
+    count = draws.shape[1] * draws.shape[2]
+    bins, taken, ordered = np.empty(count, np.int32), np.empty(count, np.int32), np.empty(count, np.float32)
+    starts, wanted = np.empty(_BINS + 1, np.int32), np.empty(_BINS, np.int32)
+    for step in range(first, stop):
+        total = 0.0
+        for lane in range(expected.shape[1]):
+            total += expected[step, lane]
+        mean[step] = total / expected.shape[1]
+        if len(levels) > 0:
+            values = draws[step].reshape(count)
+            _cast(values, float(mean[step]), bins)
+            _count(bins, starts)
+            wanted[:] = 0
+            for number in range(len(levels)):
+                below = int(levels[number] * (count - 1))
+                wanted[_bin_of(starts, below)] = wanted[_bin_of(starts, min(below + 1, count - 1))] = 1
+            _take_out(values, bins, starts, wanted, taken, ordered)
+            for number in range(len(levels)):
+                quantiles[number, step] = _quantile(ordered, starts, levels[number])
+
+
+@kernel
+def _cast(values: Floats, centre: float, bins: NDArray[np.int32]) -> None:
+    """Give each value its bin, so that a larger value never has a lower one."""
+    source, target = memory(values), memory(bins.view(np.float32))
+    deviations = spread(np.float32(0), _SIZE)
+    for at in range(0, len(values), _LANES):
+        distance = load(source, at, _SIZE) - centre
+        deviations = deviations + maximum(distance, 0.0 - distance)
+    sums = np.empty(_LANES, np.float32)
+    store(memory(sums), 0, deviations)
+    reach = np.float32(_REACH) * sums.sum() / np.float32(len(values))
+    per_unit = np.float32(_BINS) / (np.float32(2.0) * reach)
+    for at in range(0, len(values), _LANES):
+        place = fma(load(source, at, _SIZE) - centre, per_unit, np.float32(_BINS / 2))
+        place = minimum(maximum(place, 0.0), np.float32(_BINS - 1))
+        store(target, at, floats_of(bits_of(place + _INTEGERS) ^ 0x4B000000))
+
+
+@kernel
+def _count(bins: NDArray[np.int32], starts: NDArray[np.int32]) -> None:
+    """How many values lie in the bins before each one, and in all of them: (bins + 1,)."""
+    starts[:] = 0
+    bin_of, start = memory(bins), memory(starts)
+    for index in range(len(bins)):
+        start[bin_of[index] + 1] += 1
+    for number in range(len(starts) - 1):
+        start[number + 1] += start[number]
+
+
+@kernel
+def _take_out(
+    values: Floats,
+    bins: NDArray[np.int32],
+    starts: NDArray[np.int32],
+    wanted: NDArray[np.int32],
+    taken: NDArray[np.int32],
+    ordered: Floats,
+) -> None:
+    """Put the values of the `wanted` bins, those with a 1, where they would be if all were ordered by bin."""
+    source, bin_of, chosen, is_wanted = memory(values), memory(bins), memory(taken), memory(wanted)
+    count = 0
+    for index in range(len(bins)):  # without a branch, which could not be foretold
+        chosen[count] = index
+        count += is_wanted[bin_of[index]]
+    for number in range(count):
+        bin_ = bin_of[chosen[number]]
+        ordered[starts[bin_] + wanted[bin_] - 1] = source[chosen[number]]
+        wanted[bin_] += 1
+
+
+@kernel
+def _quantile(ordered: Floats, starts: NDArray[np.int32], level: float) -> float:
+    rank = level * (len(ordered) - 1)
+    below = int(rank)
+    lower = _at_rank(ordered, starts, below)
+    if below == rank:
+        return lower
+    return lower + (rank - below) * (_at_rank(ordered, starts, below + 1) - lower)
+
+
+@kernel
+def _at_rank(ordered: Floats, starts: NDArray[np.int32], rank: int) -> float:
+    """The value of a rank, from 0 on; its bin is sorted for it."""
+    bin_ = _bin_of(starts, rank)
+    _sort(ordered, starts[bin_], starts[bin_ + 1])
+    return float(np.float64(ordered[rank]))  # the difference of two float32 numbers would be rounded to one
+
+
+@kernel
+def _bin_of(starts: NDArray[np.int32], rank: int) -> int:
+    """The bin that the value of a rank lies in."""
+    low, high = 0, _BINS  # its number lies in [low, high)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if starts[middle] <= rank:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+@kernel
+def _sort(values: Floats, first: int, stop: int) -> None:
+    """Shell's sort: bins are small, and many of them sorted already."""
+    gap = 1
+    while gap < (stop - first) // 3:
+        gap = 3 * gap + 1
+    while gap > 0:
+        for index in range(first + gap, stop):
+            value, place = values[index], index
+            while place >= first + gap and values[place - gap] > value:
+                values[place] = values[place - gap]
+                place -= gap
+            values[place] = value
+        gap //= 3

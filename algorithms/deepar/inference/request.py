@@ -1,0 +1,118 @@
+"""Requests: JSON and JSON Lines to series and what is wanted of their forecasts.
+
+    {"instances": [{"start": "2009-11-01 00:00:00", "target": [4.0, null, 5.5], "cat": [0]}, …],
+     "configuration": {"num_samples": 50, "output_types": ["mean", "quantiles"], "quantiles": ["0.5", "0.9"]}}
+
+In JSON Lines each line is an instance, and the configuration is the server's.
+
+Source: "DeepAR Inference Formats", AWS's developer guide.
+"""
+
+import io
+import json
+import math
+import re
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from forecastle.algorithms.deepar.inference import footprint
+from forecastle.algorithms.deepar.inference.configuration import LIVE, SEEDS, Configuration, configuration
+from forecastle.algorithms.deepar.inference.instance import read_instance
+from forecastle.algorithms.deepar.network import Network
+from forecastle.algorithms.deepar.series import Series
+from forecastle.algorithms.interface import Payload
+from forecastle.contract.errors import InvalidData
+from forecastle.contract.media_type import JSON_LINES
+from forecastle.formats import json_document, quotation
+from forecastle.kernels.threads import available_cores
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Series to forecast, and what is to be told of each.
+
+    `seed` is that of the configuration, or one drawn for this request alone.
+    """
+
+    series: tuple[Series, ...]
+    configuration: Configuration
+    seed: int
+
+
+def decode(payload: Payload, network: Network, batch: Configuration) -> Request:
+    """The request that a body is; `batch` is the configuration of JSON Lines.
+
+    Raises `InvalidData` with the place of the fault, `PayloadTooLarge` where the answer would not fit the memory.
+    """
+    payload.content_type.require_utf8()
+    if payload.content_type.essence == JSON_LINES:
+        return _of_lines(payload.body, network, batch)
+    return _of_document(payload.body, network)
+
+
+def _of_document(body: bytes, network: Network) -> Request:
+    document = _parse(body)
+    if not isinstance(document, dict):
+        raise InvalidData(f"Expected an object, got {quotation.of_json(document)}.")
+    if "instances" not in document:
+        raise InvalidData('Expected "instances", which is missing.')
+    instances = document["instances"]
+    if not isinstance(instances, list):
+        raise InvalidData(f"instances: expected a list, got {quotation.of_json(instances)}.")
+    if not instances:
+        raise InvalidData("instances: expected at least one series, got none.")
+    asked = document.get("configuration")
+    wanted = LIVE if asked is None else configuration(asked, LIVE)
+    footprint.require(len(instances), network, wanted, available_cores())
+    series = (read_instance(instance, network, f"instances[{index}]") for index, instance in enumerate(instances))
+    return _request(tuple(series), wanted)
+
+
+def _of_lines(body: bytes, network: Network, wanted: Configuration) -> Request:
+    count = sum(1 for _ in _lines(body))
+    if not count:
+        raise InvalidData("line 1: expected a series, got nothing.")
+    footprint.require(count, network, wanted, available_cores())
+    series = (read_instance(_parse(line, number), network, f"line {number}", ": ") for number, line in _lines(body))
+    return _request(tuple(series), wanted)
+
+
+def _lines(body: bytes) -> Iterator[tuple[int, bytes]]:
+    """The lines on which something stands, each with its number; one by one, as there may be millions."""
+    for number, line in enumerate(io.BytesIO(body), 1):
+        if not line.isspace():
+            yield number, line.removesuffix(b"\n")
+
+
+def _request(series: tuple[Series, ...], wanted: Configuration) -> Request:
+    return Request(series, wanted, secrets.randbelow(SEEDS) if wanted.seed is None else wanted.seed)
+
+
+def _parse(body: bytes, first_line: int = 1) -> Any:
+    footprint.require_readable(body)
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        pass  # what is wrong, and where; or what Python writes though it is no JSON, as NaN
+    text = json_document.decode_text(body)
+    try:
+        return json.loads(text, parse_int=_integer, parse_float=_real if _LARGE.search(text) else None)
+    except (json.JSONDecodeError, RecursionError):
+        return json_document.parse(text, first_line)
+
+
+def _integer(token: str) -> int | float:
+    return int(token) if len(token) < 20 else _real(token)
+
+
+def _real(token: str) -> float:
+    """A number; one that no float holds is to be quoted as it came."""
+    value = float(token)
+    return value if math.isfinite(value) else quotation.Written.parse(token)
+
+
+_LARGE = re.compile(r"[eE]\+?[0-9]{3}|[0-9]{200}")  # in numbers that no float may hold

@@ -1,0 +1,100 @@
+"""A checkpoint: what a training needs to go on after its process was killed, in one file of plain arrays."""
+
+import io
+import json
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecastle.algorithms.deepar.training.engine import Settings
+from forecastle.contract.whole_file import write_whole
+
+FILE = "deepar.npz"
+FORMAT_VERSION = 1
+
+_FREE = "epochs"  # the setting that may change when a training goes on
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A training after some epochs.
+
+    Attributes
+    ----------
+    losses : one for each complete epoch.
+    settings, data : what is trained, and on what: numbers that tell one set of series from another.
+    state, best : a learner's, after the last epoch and after the best one (empty where nobody asks for that).
+    """
+
+    losses: tuple[float, ...]
+    settings: Settings
+    data: tuple[float, ...]
+    state: Mapping[str, NDArray[Any]]
+    best: Mapping[str, NDArray[Any]]
+
+
+def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
+    """Replace the checkpoint in `folder`: a process that is killed meanwhile leaves the one before."""
+    about = {
+        "format_version": FORMAT_VERSION,
+        "losses": checkpoint.losses,
+        "settings": asdict(checkpoint.settings),
+        "data": checkpoint.data,
+    }
+    arrays = {f"state {name}": array for name, array in checkpoint.state.items()}
+    arrays |= {f"best {name}": array for name, array in checkpoint.best.items()}
+    packed = io.BytesIO()
+    np.savez(packed, about=np.frombuffer(json.dumps(about).encode(), np.uint8), **arrays)
+    write_whole(folder / FILE, packed.getvalue())
+
+
+def read_checkpoint(
+    folder: Path, settings: Settings, data: tuple[float, ...], notice: Callable[[str], None]
+) -> Checkpoint | None:
+    """The checkpoint of the same job, or None; one that is broken, or of another job, is told of and left aside."""
+    path = folder / FILE
+    if not path.exists():
+        return None
+    try:
+        about, arrays = _read(path)
+        losses, trained, on = tuple(about["losses"]), about["settings"], tuple(about["data"])
+        version = about["format_version"]
+    except _UNREADABLE as error:
+        notice(f"{path} is no checkpoint that can be read ({error!s:.80}): training begins anew.")
+        return None
+    if version != FORMAT_VERSION or on != data or not _same(trained, settings):
+        notice(f"{path} is a checkpoint of other hyperparameters or data: training begins anew.")
+        return None
+    parts: dict[str, dict[str, NDArray[Any]]] = {"state": {}, "best": {}}
+    for name, array in arrays.items():
+        part, _, rest = name.partition(" ")
+        parts[part][rest] = array
+    return Checkpoint(losses, settings, data, parts["state"], parts["best"])
+
+
+def seed_in(folder: Path) -> int | None:
+    """The seed of the checkpoint in `folder`, for a job that was given none; None where there is no checkpoint."""
+    try:
+        seed = _read(folder / FILE)[0]["settings"]["seed"]
+    except _UNREADABLE:
+        return None
+    return seed if type(seed) is int and seed >= 0 else None
+
+
+_UNREADABLE = (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile)
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as packed:
+        arrays = {name: packed[name] for name in packed.files}
+    return json.loads(arrays.pop("about").tobytes()), arrays
+
+
+def _same(trained: Mapping[str, Any], settings: Settings) -> bool:
+    wanted = json.loads(json.dumps(asdict(settings)))
+    return all(name == _FREE or trained.get(name) == value for name, value in wanted.items())

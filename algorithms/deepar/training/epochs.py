@@ -1,0 +1,141 @@
+"""The epochs of a training: batches, the learning rate, checkpoints and when to end, whatever engine learns.
+
+Everything random in an epoch hangs on the seed and the epoch's number, so that one who goes on from a checkpoint does
+what one who was never interrupted would have done.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecastle.algorithms.deepar.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from forecastle.algorithms.deepar.training.engine import Learner, Settings, Trained, Watcher
+from forecastle.algorithms.deepar.training.windows import WindowSource
+from forecastle.contract.errors import InvalidJob
+
+# GluonTS' `LearningRateReduction`, as its `Trainer` sets it.
+DECAY = 0.5
+DECAY_PATIENCE = 10
+LEAST_RATE = 5e-5  # there GluonTS ends; a job here does the epochs it was given
+
+
+def run(
+    learner: Learner,
+    source: WindowSource,
+    settings: Settings,
+    watcher: Watcher,
+    stopping: Callable[[], bool],
+    checkpoints: Path | None,
+) -> Trained:
+    """Train epoch by epoch to the end: all epochs done, no better loss for long, or SIGTERM after a batch.
+
+    Raises `InvalidJob` where no batch of an epoch has a finite loss.
+    """
+    done = _resumed(learner, source, settings, watcher, checkpoints)
+    losses, best = list(done.losses), done.best
+    patience, interrupted = settings.early_stopping_patience, None
+    watcher.ready(len(losses))
+    while len(losses) < settings.epochs and not _exhausted(losses, patience):
+        epoch = len(losses)
+        if epoch and stopping():
+            break
+        loss, windows, complete = _epoch(learner, source, settings, epoch, losses, watcher, stopping)
+        if not complete:
+            interrupted = loss
+            break
+        losses.append(loss)
+        improved = _best(losses) == epoch
+        if patience is not None and improved:
+            best = learner.state()
+        if checkpoints is not None:
+            write_checkpoint(
+                checkpoints, Checkpoint(tuple(losses), settings, source.fingerprint, learner.state(), best)
+            )
+        watcher.epoch(epoch, loss, windows, improved)
+    stopped = len(losses) < settings.epochs and not _exhausted(losses, patience)
+    if patience is not None and losses:
+        learner.restore(best)
+        return Trained(learner.network(), tuple(losses), losses[_best(losses)], _best(losses), stopped)
+    last = losses[-1] if interrupted is None else interrupted
+    epoch = len(losses) - 1 if interrupted is None else len(losses)
+    return Trained(learner.network(), tuple(losses), last, epoch, stopped)
+
+
+def learning_rate(first: float, losses: Sequence[float]) -> float:
+    """The rate after so many epochs: halved, down to the least, whenever ten in a row brought no better loss."""
+    rate, best, since = first, math.inf, 0
+    for loss in losses:
+        since = 0 if loss < best else since + 1
+        best = min(best, loss)
+        if since >= DECAY_PATIENCE:
+            rate, since = max(DECAY * rate, min(first, LEAST_RATE)), 0
+    return rate
+
+
+def _resumed(
+    learner: Learner, source: WindowSource, settings: Settings, watcher: Watcher, checkpoints: Path | None
+) -> Checkpoint:
+    """Where an earlier run of the same job was killed, or the beginning."""
+    beginning = Checkpoint((), settings, source.fingerprint, {}, {})
+    if checkpoints is None:
+        return beginning
+    found = read_checkpoint(checkpoints, settings, source.fingerprint, watcher.notice)
+    if found is None:
+        return beginning
+    try:
+        learner.restore(found.state)
+    except (KeyError, ValueError):
+        watcher.notice(f"The checkpoint in {checkpoints} is another engine's: training begins anew.")
+        return beginning
+    watcher.notice(f"Going on from the checkpoint in {checkpoints}: {len(found.losses)} epochs are done.")
+    return found
+
+
+def _epoch(
+    learner: Learner,
+    source: WindowSource,
+    settings: Settings,
+    epoch: int,
+    losses: Sequence[float],
+    watcher: Watcher,
+    stopping: Callable[[], bool],
+) -> tuple[float, int, bool]:
+    """The mean loss of an epoch's batches, how many windows they had, and whether SIGTERM left time for all of them.
+
+    Batches count alike, whatever the last one's size, as in SageMaker's logs.
+    """
+    rng = np.random.default_rng([settings.seed, epoch])
+    rate = learning_rate(settings.learning_rate, losses)
+    drawn = source.draw(rng)
+    seen: list[NDArray[np.float32]] = []
+    for batch, first in enumerate(range(0, len(drawn), settings.mini_batch_size)):
+        windows = source.batch(drawn[first : first + settings.mini_batch_size])
+        of_batch = learner.step(windows, rate, int(rng.integers(2**31)))
+        watcher.batch(epoch, batch, of_batch)
+        seen.append(of_batch)
+        if stopping():
+            break
+    means = [float(finite.mean(dtype=np.float64)) for finite in map(_finite, seen) if len(finite)]
+    if not means:
+        raise InvalidJob(
+            f"The loss of epoch {epoch} is not a finite number: lower the hyperparameter learning_rate, "
+            f"{settings.learning_rate}, or take another likelihood than {settings.likelihood}."
+        )
+    windows_seen = sum(map(len, seen))
+    return float(np.mean(means)), windows_seen, windows_seen == len(drawn)
+
+
+def _finite(losses: NDArray[np.float32]) -> NDArray[np.float32]:
+    finite: NDArray[np.float32] = losses[np.isfinite(losses)]
+    return finite
+
+
+def _best(losses: Sequence[float]) -> int:
+    return losses.index(min(losses))
+
+
+def _exhausted(losses: Sequence[float], patience: int | None) -> bool:
+    return patience is not None and bool(losses) and len(losses) - 1 - _best(losses) >= patience

@@ -1,0 +1,129 @@
+"""The engine native: GluonTS-MXNet's network and optimiser in kernels of our own.
+
+A batch is cut into pieces of a few windows, and these are shared out in a way that hangs on their number alone; each
+share has gradients of its own, which are then added up in order. So the threads change nothing.
+"""
+
+from collections.abc import Mapping
+from queue import Empty, SimpleQueue
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecastle.algorithms.deepar.network import Network
+from forecastle.algorithms.deepar.training.engine import Settings
+from forecastle.algorithms.deepar.training.native.adam import descend, learning_rate_at
+from forecastle.algorithms.deepar.training.native.parameters import Parameters, network_of
+from forecastle.algorithms.deepar.training.native.plan import WIDTH, Workspace, packs_of, plan_of, workspace_of
+from forecastle.algorithms.deepar.training.native.step import Batch, learn, scales_of
+from forecastle.algorithms.deepar.training.native.weights import pack
+from forecastle.algorithms.deepar.training.windows import Windows
+from forecastle.kernels.threads import in_parallel
+
+Floats = NDArray[np.float32]
+_SHARES = 16  # of a batch at the most: gradients are kept for each
+
+
+def learner(settings: Settings, *, threads: int | None = None) -> "NativeLearner":
+    """A network with fresh weights; it learns on `threads` threads, by default one for each available core."""
+    return NativeLearner(settings, threads)
+
+
+class NativeLearner:
+    """A network that learns, as `engine.Learner` has it."""
+
+    def __init__(self, settings: Settings, threads: int | None) -> None:
+        self._settings, self._threads = settings, threads
+        self._parameters = Parameters.of(settings)
+        self._weights = self._parameters.drawn(settings.seed)
+        self._means, self._variances = np.zeros_like(self._weights), np.zeros_like(self._weights)
+        self._steps = 0
+        self._plan = plan_of(settings)
+        self._packs = packs_of(self._plan)
+        # One for each thread that was ever at work at once; a queue's get and put are safe between them.
+        self._workspaces: SimpleQueue[Workspace] = SimpleQueue()
+        self._gradients = np.empty((0, self._parameters.size), np.float32)
+
+    def step(self, windows: Windows, learning_rate: float, seed: int) -> Floats:
+        batch, pieces = self._batch(windows), -(-len(windows) // WIDTH)
+        pack(self._plan, self._weights, self._packs)
+        shares = min(pieces, _SHARES)
+        losses = np.empty(len(windows), np.float32)
+        if len(self._gradients) < shares:
+            self._gradients = np.empty((shares, self._parameters.size), np.float32)
+        gradients = self._gradients[:shares]
+        gradients[:] = 0.0
+
+        def work(start: int, stop: int) -> None:
+            try:
+                workspace = self._workspaces.get_nowait()
+            except Empty:
+                workspace = workspace_of(self._plan)
+            for share in range(start, stop):
+                for piece in range(share * pieces // shares, (share + 1) * pieces // shares):
+                    learn(
+                        self._plan,
+                        self._packs,
+                        self._weights,
+                        batch,
+                        piece * WIDTH,
+                        np.uint64(seed),
+                        workspace,
+                        losses,
+                        gradients[share],
+                    )
+            self._workspaces.put(workspace)
+
+        in_parallel(work, shares, block=1, threads=self._threads)
+        if np.isfinite(losses).all():
+            self._steps += 1
+            descend(
+                self._weights,
+                self._means,
+                self._variances,
+                gradients,
+                self._settings.gradient_scale / len(windows),
+                learning_rate_at(learning_rate, self._steps),
+            )
+        return losses
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        vectors = {"weight": self._weights, "mean": self._means, "variance": self._variances}
+        arrays = {
+            f"{kind} {name}": array.copy()
+            for kind, vector in vectors.items()
+            for name, array in self._parameters.split(vector).items()
+        }
+        return arrays | {"steps": np.array(self._steps)}
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        vectors = {"weight": self._weights, "mean": self._means, "variance": self._variances}
+        restored = {kind: np.empty_like(vector) for kind, vector in vectors.items()}
+        for kind, vector in restored.items():
+            for name, array in self._parameters.split(vector).items():
+                given = state[f"{kind} {name}"]
+                if given.shape != array.shape:
+                    raise ValueError(f"{kind} {name}: expected the shape {array.shape}, got {given.shape}.")
+                array[:] = given
+        self._weights, self._means, self._variances = restored["weight"], restored["mean"], restored["variance"]
+        self._steps = int(state["steps"])
+
+    def network(self) -> Network:
+        return network_of(self._settings, self._parameters.split(self._weights))
+
+    def _batch(self, windows: Windows) -> Batch:
+        if self._plan.scaled:
+            scales = scales_of(windows.past, windows.past_observed, self._plan.context)
+        else:
+            scales = np.ones(len(windows), np.float32)
+        return Batch(
+            windows.past,
+            windows.past_observed,
+            windows.past_features,
+            windows.future,
+            windows.future_observed,
+            windows.future_features,
+            windows.cat,
+            scales,
+        )

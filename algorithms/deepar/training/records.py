@@ -1,0 +1,128 @@
+"""The records of a channel's files: JSON Lines or Parquet, one after the other."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, BinaryIO
+
+import numpy as np
+import orjson
+
+from forecastle.contract.channel import Channel
+from forecastle.contract.errors import InvalidData, UnsupportedMediaType
+from forecastle.contract.media_type import JSON, JSON_LINES, MediaType
+from forecastle.formats import json_document
+
+PARQUET = frozenset({"application/x-parquet", "application/parquet", "application/vnd.apache.parquet"})
+LINES = frozenset({JSON, JSON_LINES})
+
+BYTES_PARSED = 5  # of memory at the most, for a byte of JSON while its line is read
+
+
+def read_records(channel: Channel, budget: int) -> Iterator[tuple[str, Any]]:
+    """Each record with its place, `train/a.json, line 7`; lists of Parquet's numbers come as arrays.
+
+    `budget` is the memory, in bytes, that reading may take besides what is kept. Raises `InvalidData` where a file, or
+    a line of it, is no such thing or too large, `UnsupportedMediaType` where nobody knows what it should be.
+    """
+    for name, stream in channel.streams():
+        try:
+            if _is_parquet(name, channel):
+                yield from _parquet(name, stream, budget)
+            else:
+                yield from _lines(name, stream, budget)
+        except InvalidData as error:
+            # What the stream itself said, of a broken gzip file, has no place yet.
+            raise error if error.sentence.startswith(name) else error.within(name) from None
+
+
+def _is_parquet(name: str, channel: Channel) -> bool:
+    """What a file is: by its extension, else by the channel's ContentType."""
+    ending = name.lower().removesuffix(".gz").removesuffix(".gzip")
+    if ending.endswith((".json", ".jsonl")):
+        return False
+    if ending.endswith((".parquet", ".parq")):
+        return True
+    kind = channel.content_type
+    if kind is None and channel.pipe:
+        return False
+    if kind is None or kind.essence not in PARQUET | LINES:
+        raise _unknown(name, kind)
+    return kind.essence in PARQUET
+
+
+def _unknown(name: str, kind: MediaType | None) -> UnsupportedMediaType:
+    came = "a name that ends otherwise, and no ContentType" if kind is None else f"ContentType {kind.essence:.40}"
+    return UnsupportedMediaType(
+        f"{name}: expected .json, .jsonl or .parquet, or a ContentType of {JSON_LINES} or application/x-parquet, "
+        f"got {came}."
+    )
+
+
+def _lines(name: str, stream: BinaryIO, budget: int) -> Iterator[tuple[str, Any]]:
+    longest = max(1 << 16, budget // BYTES_PARSED)
+    number = 0
+    while line := stream.readline(longest):
+        number += 1
+        if len(line) == longest:
+            raise InvalidData(
+                f"{name}, line {number}: expected at most {longest} bytes, a fraction of the memory, got more: take a "
+                "machine with more memory, or fewer values."
+            )
+        if number == 1:
+            line = line.removeprefix(b"\xef\xbb\xbf")
+        if not line.isspace():
+            yield f"{name}, line {number}", _parsed(line, name, number)
+
+
+def _parsed(line: bytes, name: str, number: int) -> Any:
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError:
+        try:  # which takes a bare NaN, as Python writes it, and says what is wrong where
+            return json_document.parse(json_document.decode_text(line.rstrip()), number, quotable=True)
+        except InvalidData as error:
+            place = "" if error.sentence.startswith("line ") else f"line {number}, "
+            raise InvalidData(f"{name}, {place}{error.sentence}") from None
+
+
+def _parquet(name: str, stream: BinaryIO, budget: int) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError as error:
+        raise InvalidData(f"{name}: Parquet needs the package pyarrow ({error!s:.80}): write JSON Lines.") from None
+    content = stream.read(budget + 1)  # Parquet is read from its end
+    if len(content) > budget:
+        raise InvalidData(f"{name}: expected at most {budget} bytes, half of what is free, got more: split the file.")
+    try:
+        file = parquet.ParquetFile(pyarrow.BufferReader(content))
+        columns = [each for each in ("start", "target", "cat", "dynamic_feat") if each in file.schema_arrow.names]
+        row = 0
+        for batch in file.iter_batches(batch_size=1024, columns=columns):
+            for index in range(len(batch)):
+                row += 1
+                record = {column: _value(batch.column(column)[index], pyarrow) for column in columns}
+                yield f"{name}, row {row}", record
+    except (pyarrow.ArrowException, OSError) as error:
+        text = " ".join(str(error).split()).rstrip(".")
+        raise InvalidData(f"{name}: expected Parquet ({text:.120}).") from None
+
+
+def _value(scalar: Any, pyarrow: Any) -> Any:
+    """A cell: lists of numbers as arrays, null as NaN; times to the second; everything else as Python has it."""
+    kind = scalar.type
+    if not scalar.is_valid:
+        return None
+    if pyarrow.types.is_timestamp(kind):
+        return scalar.cast(pyarrow.timestamp("s", kind.tz), safe=False).as_py()
+    if _is_list(kind, pyarrow):
+        values = scalar.values
+        if _is_list(kind.value_type, pyarrow):
+            return [_value(each, pyarrow) for each in values]
+        if pyarrow.types.is_floating(kind.value_type) or pyarrow.types.is_decimal(kind.value_type):
+            return np.array(values.cast("float64").to_numpy(zero_copy_only=False))
+    return scalar.as_py()
+
+
+def _is_list(kind: Any, pyarrow: Any) -> bool:
+    types = pyarrow.types
+    return bool(types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind))

@@ -1,0 +1,161 @@
+"""Training windows: pieces of series, as long as the network sees and forecasts at once, drawn at random.
+
+Source: `ExpectedNumInstanceSampler` and `InstanceSplitter` of GluonTS, which draw them likewise; here features are
+computed once, not at every pass over the series.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecastle.algorithms.deepar.frequency import Frequency
+from forecastle.algorithms.deepar.series import Series
+from forecastle.contract.errors import InvalidData
+
+if TYPE_CHECKING:
+    from forecastle.algorithms.deepar.training.engine import Settings
+
+Floats = NDArray[np.float32]
+Indices = NDArray[np.int64]
+
+BATCHES_PER_EPOCH = 10  # as SageMaker's logs tell
+BETA_MARGIN = 1e-6  # beta's density is 0 or infinite at 0 and 1
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What an epoch does: `passes` over the series, in each of which a share of them gives a window on average."""
+
+    passes: int
+    share: float
+    windows: int  # in all, on average
+
+
+def work_per_epoch(series: int, batch_size: int) -> Work:
+    """About ten batches; where there are more series than that makes windows, one pass over them all."""
+    windows = BATCHES_PER_EPOCH * batch_size
+    if series >= windows:
+        return Work(1, 1.0, series)
+    passes = math.ceil(windows / series)
+    return Work(passes, windows / (passes * series), windows)
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """A batch; n windows of h steps of history, of which the last `context_length` are the context, and T to forecast.
+
+    What is missing, or lies before a series' start, is not observed.
+    """
+
+    past: Floats  # (n, h)
+    past_observed: Floats  # (n, h)
+    past_features: Floats  # (n, h, features); of the context only, zero before it
+    future: Floats  # (n, T)
+    future_observed: Floats  # (n, T)
+    future_features: Floats  # (n, T, features)
+    cat: Floats  # (n, categorical features); a zero where the model takes none
+
+    def __len__(self) -> int:
+        return len(self.past)
+
+
+class WindowSource:
+    """Series to draw windows from.
+
+    Raises `InvalidData` where none of them holds `prediction_length` values.
+    """
+
+    def __init__(self, series: Sequence[Series], settings: "Settings") -> None:
+        self._settings = settings
+        frequency = Frequency.parse(settings.time_freq)
+        self._horizon = settings.prediction_length
+        self._history = settings.context_length + max(frequency.lags)
+        self._filling = 0.5 if settings.likelihood == "beta" else 0.0
+        self._series = [each for each in series if len(each.target) >= self._horizon]
+        if not self._series:
+            longest = max((len(each.target) for each in series), default=0)
+            raise InvalidData(
+                f"Channel train: expected a series of at least prediction_length={self._horizon} values, "
+                f"and the longest has {longest}."
+            )
+        self._features = [_features(each, frequency) for each in self._series]
+        self._positions = np.array([len(each.target) - self._horizon + 1 for each in self._series])
+        self.work = work_per_epoch(len(series), settings.mini_batch_size)
+        # What tells one set of series from another: how many they are, how long, and what they add up to.
+        lengths, sums = zip(*((len(each.target), np.nansum(each.target, dtype=np.float64)) for each in series))
+        self.fingerprint = (float(len(series)), float(sum(lengths)), float(sum(sums)))
+
+    def draw(self, rng: np.random.Generator) -> Indices:
+        """An epoch's windows in random order, (windows, 2): a series, and where in it the forecast begins.
+
+        Each kept series is cut at each of its positions with the same probability, such that there is one window a
+        series on average; long series give more than short ones.
+        """
+        chance, count = 1 / self._positions.mean(), len(self._positions)
+        while True:
+            kept = np.flatnonzero(rng.random(self.work.passes * count) < self.work.share)  # pass · count + series
+            visits = np.repeat(kept, rng.binomial(self._positions[kept % count], chance))
+            if len(visits):
+                series = visits % count
+                cuts = _distinct(visits, self._positions[series], rng)
+                return rng.permutation(np.stack([series, cuts], axis=1))
+
+    def batch(self, drawn: Indices) -> Windows:
+        """The windows that are meant by `drawn`, (n, 2)."""
+        count, history, horizon = len(drawn), self._history, self._horizon
+        context, width = self._settings.context_length, len(self._features[0])
+        past, future = np.full((count, history), np.nan, np.float32), np.empty((count, horizon), np.float32)
+        features = np.full((count, context + horizon, width), self._filling, np.float32)
+        for row, (index, cut) in enumerate(drawn.tolist()):
+            target, known = self._series[index].target, self._features[index]
+            length = min(cut, history)
+            past[row, history - length :] = target[cut - length : cut]
+            future[row] = target[cut : cut + horizon]
+            length = min(cut, context)
+            features[row, context - length :] = known[:, cut - length : cut + horizon].T
+        past_features = np.zeros((count, history, width), np.float32)
+        past_features[:, history - context :] = features[:, :context]
+        cat = [self._series[index].cat or (0,) for index in drawn[:, 0]]
+        past, past_observed = self._filled(past)
+        future, future_observed = self._filled(future)
+        return Windows(
+            past,
+            past_observed,
+            past_features,
+            future,
+            future_observed,
+            np.ascontiguousarray(features[:, context:]),
+            np.array(cat, np.float32),
+        )
+
+    def _filled(self, values: Floats) -> tuple[Floats, Floats]:
+        """Values without gaps, and where there were none."""
+        observed = ~np.isnan(values)
+        values[~observed] = self._filling
+        if self._settings.likelihood == "beta":
+            values.clip(BETA_MARGIN, 1 - BETA_MARGIN, out=values)
+        return values, observed.astype(np.float32)
+
+
+def _distinct(groups: Indices, sizes: Indices, rng: np.random.Generator) -> Indices:
+    """A number below each size, no two alike in a group, whose members have one size, at least as large as it is."""
+    drawn, again = np.empty_like(sizes), np.arange(len(sizes))
+    while len(again):
+        drawn[again] = rng.integers(sizes[again])
+        first = np.unique(groups * sizes.max() + drawn, return_index=True)[1]
+        again = np.setdiff1d(np.arange(len(drawn)), first)
+    return drawn
+
+
+def _features(series: Series, frequency: Frequency) -> Floats:
+    """Time features, age and dynamic features of each step, (features, steps)."""
+    steps = len(series.target)
+    rows = [frequency.time_features(series.start, 0, steps), np.log10(2.0 + np.arange(steps, dtype=np.float32))[None]]
+    if series.dynamic_feat is not None:
+        rows.append(series.dynamic_feat[:, :steps])
+    features: Floats = np.concatenate(rows, dtype=np.float32)
+    return features

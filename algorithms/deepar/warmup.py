@@ -1,0 +1,93 @@
+"""Every kernel of DeepAR, run once on a little data."""
+
+import itertools
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import orjson
+
+from forecastle.algorithms.deepar.frequency import Frequency
+from forecastle.algorithms.deepar.inference.configuration import BATCH, OUTPUT_TYPES
+from forecastle.algorithms.deepar.model import DeepARModel
+from forecastle.algorithms.deepar.network import PARAMETERS, Layer, Network
+from forecastle.algorithms.deepar.series import Series
+from forecastle.algorithms.deepar.training.engine import Settings
+from forecastle.algorithms.deepar.training.native.learner import learner
+from forecastle.algorithms.deepar.training.windows import WindowSource
+from forecastle.algorithms.interface import Algorithm, Payload
+from forecastle.contract.media_type import JSON, JSON_LINES, MediaType
+
+CELLS, LAGS, FREQUENCY = 8, (1, 2, 7), "D"
+
+
+def compile_kernels(algorithm: Algorithm[Any]) -> None:
+    """Ask networks of every likelihood in all that a client may send and be answered in; and let one learn."""
+    _learn()
+    _answer(algorithm)
+
+
+def _learn() -> None:
+    """A step of the engine native: its kernels are the same for all networks."""
+    settings = Settings(
+        time_freq=FREQUENCY,
+        context_length=4,
+        prediction_length=2,
+        likelihood="student-T",
+        cardinality=(),
+        num_dynamic_feat=0,
+        embedding_dimension=1,
+        num_cells=CELLS,
+        num_layers=2,
+        dropout_rate=0.1,
+        learning_rate=0.0,
+        mini_batch_size=1,
+        epochs=1,
+        early_stopping_patience=None,
+        seed=0,
+        default_scale=1.0,
+    )
+    source = WindowSource([Series(np.datetime64("2024-01-01", "s"), np.ones(6, np.float32))], settings)
+    learner(settings).step(source.batch(np.array([[0, 4]])), settings.learning_rate, seed=0)
+
+
+def _answer(algorithm: Algorithm[Any]) -> None:
+    """Networks of every likelihood, with and without features, each for all forms of requests and answers."""
+    batch = replace(BATCH, output_types=frozenset(OUTPUT_TYPES))
+    for likelihood, features in itertools.product(PARAMETERS, (0, 1)):
+        model = DeepARModel(_network(likelihood, features), batch=batch)
+        document = orjson.loads(model.example().body)
+        document["configuration"]["output_types"] = OUTPUT_TYPES
+        bodies = {JSON: orjson.dumps(document), JSON_LINES: orjson.dumps(document["instances"][0])}
+        for media_type, body in bodies.items():
+            request = model.decode(Payload(body, MediaType.parse(media_type)))
+            (prediction,) = model.predict([request], threads=1)
+            for response_type in algorithm.response_types:
+                model.encode(prediction, response_type)
+
+
+def _network(likelihood: str, features: int) -> Network:
+    """A network of zeros; with a category and a dynamic feature where `features` is 1."""
+    cardinality = (2,) * features
+    inputs = len(LAGS) + len(Frequency.parse(FREQUENCY).features) + 1 + features + 1 + 1 + 1
+    rows = len(PARAMETERS[likelihood])
+
+    def zeros(*shape: int) -> np.ndarray[Any, np.dtype[np.float32]]:
+        return np.zeros(shape, np.float32)
+
+    return Network(
+        time_freq=FREQUENCY,
+        context_length=4,
+        prediction_length=2,
+        likelihood=likelihood,
+        lags=LAGS,
+        cardinality=cardinality,
+        num_dynamic_feat=features,
+        layers=tuple(
+            Layer(zeros(4 * CELLS, width), zeros(4 * CELLS, CELLS), zeros(4 * CELLS), zeros(4 * CELLS))
+            for width in (inputs, CELLS)
+        ),
+        embeddings=(zeros(*(cardinality or (1,)), 1),),
+        projection_weight=zeros(rows, CELLS),
+        projection_bias=zeros(rows),
+    )

@@ -1,0 +1,1 @@
+"""From a forest and rows to scores."""

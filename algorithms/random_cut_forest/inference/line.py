@@ -1,0 +1,154 @@
+"""Scores where a point is one number: queries in ascending order against the intervals between leaves.
+
+On a path through a tree of one dimension a query lies outside of those boxes only whose end is the leaf next to it
+(`layout.Spines`), all of them by the same gap. Sorted queries meet the intervals in order, so eight neighbours in one
+interval are scored together, and boxes that hold the query are not visited at all.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from forecastle.algorithms.random_cut_forest.derived import Floats, Offsets
+from forecastle.kernels.compiled import kernel
+from forecastle.kernels.pointer import memory
+from forecastle.kernels.simd import LANES, Float8, broadcast, load, maximum, store
+
+BLOCK = 16384  # queries that are sorted together
+_LEAST_NORMAL = np.float32(2.0**-126)
+_FEW = 64
+_DIGITS = 256
+
+Keys = npt.NDArray[np.uint32]
+
+
+@kernel
+def score_line(
+    points: Floats,
+    scale: np.float32,
+    offsets: Offsets,
+    leaf_values: Floats,
+    last_values: Floats,
+    spine_offsets: Offsets,
+    ranges: Floats,
+    weights: Floats,
+    hit_scores: Floats,
+    scores: Floats,
+) -> None:
+    """Write the score of each of the points, (n,), to `scores`; see `score.score`."""
+    count = len(points)
+    order = _ascending(points)
+    queries = np.full(count + LANES, np.inf, np.float32)  # a vector may be loaded from any place
+    for k in range(count):
+        queries[k] = points[order[k]] * scale
+    sums = np.zeros(count + LANES, np.float32)
+    few = np.empty(LANES, np.float32)
+    for tree in range(len(offsets) - 1):
+        leaf, end = offsets[tree], offsets[tree + 1]
+        k = 0
+        while k < count:
+            query = queries[k]
+            leaf = _first_not_less(memory(leaf_values), leaf, end, query)
+            if leaf < end and leaf_values[leaf] == query:
+                while k < count and queries[k] == query:
+                    sums[k] += hit_scores[leaf]
+                    k += 1
+                continue
+            # Between leaves: the query belongs to the one on whose side of the cut it is.
+            interval = 2 * leaf
+            nearest = leaf
+            if leaf == end or (leaf > offsets[tree] and query <= last_values[2 * leaf - 1]):
+                interval -= 1
+                nearest -= 1
+            value, last = leaf_values[nearest], last_values[interval]
+            first, stop = spine_offsets[interval], spine_offsets[interval + 1]
+            while k + LANES <= count and queries[k + LANES - 1] <= last:
+                store(
+                    memory(sums),
+                    k,
+                    load(memory(sums), k)
+                    + _climb(load(memory(queries), k), value, memory(ranges), memory(weights), first, stop),
+                )
+                k += LANES
+            if k < count and not queries[k] > last:  # so that even a query that is no number is passed
+                store(
+                    memory(few),
+                    0,
+                    _climb(load(memory(queries), k), value, memory(ranges), memory(weights), first, stop),
+                )
+                lane = 0
+                while k < count and not queries[k] > last:
+                    sums[k] += few[lane]
+                    k += 1
+                    lane += 1
+    for k in range(count):
+        scores[order[k]] = sums[k] / np.float32(len(offsets) - 1)
+
+
+@kernel
+def _climb(queries: Float8, value: np.float32, ranges: Floats, weights: Floats, first: int, stop: int) -> Float8:
+    """Eight queries' sums over one spine."""
+    x, v = queries, broadcast(value)
+    gap = maximum(x - v, v - x)
+    rem = broadcast(np.float32(1.0))
+    sums: Float8 = broadcast(np.float32(0.0))
+    for node in range(first, stop):
+        box_range = broadcast(ranges[node])
+        kept = rem * (box_range / maximum(gap + box_range, broadcast(_LEAST_NORMAL)))
+        sums = sums + (rem - kept) * broadcast(weights[node])
+        rem = kept
+    return sums
+
+
+@kernel
+def _first_not_less(values: Floats, start: int, end: int, query: np.float32) -> int:
+    """The first of the ascending values[start:end] that is >= query, or `end`: in steps that double, then halve."""
+    step = 1
+    while start + step <= end and values[start + step - 1] < query:
+        start += step
+        step *= 2
+    end = min(start + step, end)
+    while start < end:
+        middle = (start + end) // 2
+        if values[middle] < query:
+            start = middle + 1
+        else:
+            end = middle
+    return start
+
+
+@kernel
+def _ascending(points: Floats) -> Keys:
+    """The order of ascending points: insertion for a few, else a radix sort, byte by byte."""
+    count = len(points)
+    order = np.arange(count).astype(np.uint32)
+    if count <= _FEW:
+        for k in range(1, count):
+            place = k
+            while place > 0 and points[order[place - 1]] > points[k]:
+                order[place] = order[place - 1]
+                place -= 1
+            order[place] = k
+        return order
+    keys, other_keys = np.empty(count, np.uint32), np.empty(count, np.uint32)
+    other = np.empty(count, np.uint32)
+    bits = points.view(np.uint32)
+    starts = np.zeros((4, _DIGITS), np.uint32)
+    for k in range(count):
+        # As unsigned integers, floats ascend once the sign of positive ones is set and negative ones are inverted.
+        key = bits[k] ^ (np.uint32(0xFFFFFFFF) if bits[k] >> np.uint32(31) else np.uint32(0x80000000))
+        keys[k] = key
+        for digit in range(4):
+            starts[digit, (key >> np.uint32(8 * digit)) & np.uint32(255)] += 1
+    for digit in range(4):
+        before = 0
+        for d in range(_DIGITS):
+            here = starts[digit, d]
+            starts[digit, d] = before
+            before += here
+        for k in range(count):
+            d = (keys[k] >> np.uint32(8 * digit)) & np.uint32(255)
+            place = starts[digit, d]
+            starts[digit, d] += 1
+            other_keys[place], other[place] = keys[k], order[k]
+        keys, other_keys, order, other = other_keys, keys, other, order
+    return order

@@ -1,0 +1,100 @@
+"""Scores of points and their attribution to columns.
+
+A point goes from the root, depth D = 0, to a leaf. At each node
+
+    p = gap / (gap + range),  S += rem · p / (D + 1),  rem *= 1 − p
+
+where gap is the sum over dimensions of the point's distance outside the node's box, range the sum of the box's sides,
+and rem begins as 1. A leaf that the point misses has range 0; one that it equals ends with `layout.hit_scores`. A
+tree's score is S · log2(n + 1), n the points of the tree; the forest's is the mean. Its scale is 0 to log2(n + 1).
+Reference: Guha et al., ICML 2016, and the scores of SageMaker's jobs.
+
+A row's score is the same bytes whatever the rows that come with it and whatever the number of threads.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from forecastle.algorithms.random_cut_forest.forest import Floats, Forest
+from forecastle.algorithms.random_cut_forest.inference.attribution import BLOCK as ATTRIBUTION_BLOCK
+from forecastle.algorithms.random_cut_forest.inference.attribution import attribute_block
+from forecastle.algorithms.random_cut_forest.inference.line import BLOCK as LINE_BLOCK
+from forecastle.algorithms.random_cut_forest.inference.line import score_line
+from forecastle.algorithms.random_cut_forest.inference.space import block_of, score_space
+from forecastle.contract.errors import InvalidData
+from forecastle.kernels.threads import available_cores, in_parallel
+
+_LEAST_BLOCK = 64  # points: less is not worth another thread
+
+
+def score(forest: Forest, points: Floats, threads: int | None = None) -> Floats:
+    """The anomaly scores, (n,), of finite points, (n, d).
+
+    Raises
+    ------
+    InvalidData : the points have another number of columns than the forest.
+    """
+    points = _points_for(forest, points)
+    scores = np.empty(len(points), np.float32)
+    if forest.dimensions == 1:
+        line = (forest.scale, forest.leaf_offsets, *forest.spines, forest.hit_scores)
+
+        def work(start: int, stop: int) -> None:
+            score_line(points[start:stop, 0], *line, scores[start:stop])
+
+    else:
+        trees, levels = _trees(forest), int(forest.depths.max())
+
+        def work(start: int, stop: int) -> None:
+            score_space(points[start:stop], levels, scores[start:stop], *trees)
+
+    largest = LINE_BLOCK if forest.dimensions == 1 else block_of(forest.dimensions)
+    in_parallel(work, len(points), block=_block(len(points), largest, threads), threads=threads)
+    return scores
+
+
+def attribute(forest: Forest, points: Floats, threads: int | None = None) -> tuple[Floats, Floats]:
+    """What each column adds to the scores for being too high, (n, d), and for being too low, (n, d).
+
+    Together they sum to the score. At a leaf that the point equals nothing is too high or too low: its share is split
+    as the score would be in the tree without that leaf; in a tree without others, evenly.
+    Raises as `score` does.
+    """
+    points = _points_for(forest, points)
+    high, low = np.zeros_like(points), np.zeros_like(points)
+    trees = _trees(forest)
+
+    def work(start: int, stop: int) -> None:
+        attribute_block(points[start:stop], high[start:stop], low[start:stop], *trees)
+
+    in_parallel(work, len(points), block=_block(len(points), ATTRIBUTION_BLOCK, threads), threads=threads)
+    return high, low
+
+
+def _points_for(forest: Forest, points: Floats) -> Floats:
+    """The points as kernels take them: writable too, for another kind of array would be compiled for anew."""
+    if points.ndim != 2 or points.shape[1] != forest.dimensions:
+        raise InvalidData(f"The points: expected rows of {forest.dimensions} numbers, got the shape {points.shape}.")
+    return np.require(points, np.float32, ["C", "W"])
+
+
+def _trees(forest: Forest) -> Any:
+    """What the kernels that walk from the root take of a forest, in their order."""
+    return (
+        forest.scale,
+        forest.leaf_offsets,
+        forest.cut_dimensions,
+        forest.cut_values,
+        forest.children,
+        forest.leaf_points,
+        forest.boxes,
+        forest.box_ranges,
+        forest.norms,
+        forest.hit_scores,
+    )
+
+
+def _block(count: int, largest: int, threads: int | None) -> int:
+    """So many points a call that every thread has work, and none more than the kernel likes."""
+    return max(_LEAST_BLOCK, min(largest, -(-count // (threads or available_cores()))))

@@ -1,0 +1,304 @@
+"""Scores where a point has several numbers: a block of points sent through one tree after the other.
+
+A block is first routed to the leaves and brought into their order, so that the points of every node are neighbours.
+Then the nodes on the way measure their points, eight at a time: points stand in tiles, (d, 8), whose lanes are points,
+and a distance summed over dimensions needs no sum over lanes.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from forecastle.algorithms.random_cut_forest.derived import Floats, Integers, Offsets
+from forecastle.kernels.compiled import kernel
+from forecastle.kernels.pointer import memory
+from forecastle.kernels.simd import (
+    LANES,
+    Float8,
+    absolute,
+    blend,
+    broadcast,
+    load,
+    maximum,
+    minimum,
+    multiply_add,
+    store,
+)
+
+_LEAST_NORMAL = np.float32(2.0**-126)
+
+Places = npt.NDArray[np.int64]
+Slices = npt.NDArray[
+    np.int64
+]  # four integers for each of some nodes: the node, its depth, and its points' start and stop in the leaves' order
+
+
+def block_of(dimensions: int) -> int:
+    """So many points at a time that nodes get many, and their tiles still fit a core's second cache."""
+    return max(256, min(4096, 102_400 // dimensions))
+
+
+@kernel
+def score_space(
+    points: Floats,
+    levels: int,
+    scores: Floats,
+    scale: np.float32,
+    offsets: Offsets,
+    cut_dimensions: Integers,
+    cut_values: Floats,
+    children: Integers,
+    leaf_points: Floats,
+    boxes: Floats,
+    box_ranges: Floats,
+    norms: Floats,
+    hit_scores: Floats,
+) -> None:
+    """Write the score of each of the points, (n, d), to `scores`; see `score.score`. `levels`: of the deepest tree."""
+    count, dimensions = points.shape
+    padded = (count + LANES - 1) // LANES * LANES
+    tiles = np.zeros(padded * dimensions, np.float32)
+    rem, sums = np.empty(padded, np.float32), np.empty(padded, np.float32)
+    order = np.empty(2 * count, np.int64)
+    most_leaves = 0
+    for tree in range(len(norms)):
+        most_leaves = max(most_leaves, offsets[tree + 1] - offsets[tree])
+    pending = np.empty(4 * (levels + 1), np.int64)
+    inner, outer = np.empty(4 * most_leaves, np.int64), np.empty(4 * most_leaves, np.int64)
+    scores[:] = 0.0
+    for tree in range(len(norms)):  # whose end the arrays outlive, as `memory` demands
+        cut, leaf = offsets[tree] - tree, offsets[tree]
+        num_inner, num_outer = _route(
+            memory(points),
+            count,
+            dimensions,
+            offsets[tree + 1] - leaf,
+            memory(cut_dimensions[cut:]),
+            memory(cut_values[cut:]),
+            memory(children[cut:]),
+            memory(order),
+            memory(pending),
+            memory(inner),
+            memory(outer),
+        )
+        _tile(memory(points), count, dimensions, scale, memory(order), memory(tiles))
+        _measure_all(
+            memory(tiles),
+            padded,
+            dimensions,
+            num_inner,
+            memory(inner),
+            memory(boxes[cut:]),
+            memory(box_ranges[cut:]),
+            memory(rem),
+            memory(sums),
+        )
+        _add(
+            memory(points),
+            dimensions,
+            num_outer,
+            memory(outer),
+            memory(order),
+            memory(rem),
+            memory(sums),
+            memory(leaf_points[leaf:]),
+            memory(hit_scores[leaf:]),
+            norms[tree],
+            memory(scores),
+        )
+    for i in range(count):
+        scores[i] /= np.float32(len(norms))
+
+
+@kernel
+def _route(
+    points: Floats,
+    count: int,
+    dimensions: int,
+    leaves: int,
+    cut_dimensions: Integers,
+    cut_values: Floats,
+    children: Integers,
+    order: Places,
+    pending: Slices,
+    inner: Slices,
+    outer: Slices,
+) -> tuple[int, int]:
+    """Bring the points into the order of their leaves: order[:count], as numbers of rows.
+
+    `inner` and `outer` become the slices of the cuts and of the leaves that any point reaches, parents first; returned
+    is how many they are. The points of a node at depth D stand in the first half of `order` or in its second, as D is
+    even or odd; the node writes them to the other half, on their side of the cut.
+    """
+    for i in range(count):
+        order[i] = i
+    num_inner, num_outer, waiting = 0, 0, 1
+    _set_slice(pending, 0, 0 if leaves > 1 else ~0, 0, 0, count)
+    while waiting > 0:
+        waiting -= 1
+        link, depth, start, stop = _slice(pending, waiting)
+        here = count * (depth & 1)
+        if link < 0:
+            if here > 0:
+                for k in range(start, stop):
+                    order[k] = order[here + k]
+            _set_slice(outer, num_outer, ~link, depth, start, stop)
+            num_outer += 1
+            continue
+        _set_slice(inner, num_inner, link, depth, start, stop)
+        num_inner += 1
+        there = count - here
+        middle = start + _part(
+            points, dimensions, order, here + start, stop - start, cut_dimensions[link], cut_values[link], there + start
+        )
+        if middle < stop:
+            _set_slice(pending, waiting, children[2 * link + 1], depth + 1, middle, stop)
+            waiting += 1
+        if start < middle:
+            _set_slice(pending, waiting, children[2 * link], depth + 1, start, middle)
+            waiting += 1
+    return num_inner, num_outer
+
+
+@kernel
+def _slice(slices: Slices, place: int) -> tuple[int, int, int, int]:
+    return slices[4 * place], slices[4 * place + 1], slices[4 * place + 2], slices[4 * place + 3]
+
+
+@kernel
+def _set_slice(slices: Slices, place: int, node: int, depth: int, start: int, stop: int) -> None:
+    slices[4 * place], slices[4 * place + 1], slices[4 * place + 2], slices[4 * place + 3] = node, depth, start, stop
+
+
+@kernel
+def _part(
+    points: Floats, dimensions: int, order: Places, start: int, count: int, dimension: int, cut: np.float32, target: int
+) -> int:
+    """Copy `count` points to `target` on, those on the left of the cut from the front; how many these are."""
+    left = 0
+    for k in range(count):
+        i = order[start + k]
+        goes_left = points[i * dimensions + dimension] <= cut
+        order[target + left + (0 if goes_left else count - 1 - k)] = i
+        left += goes_left
+    return left
+
+
+@kernel
+def _tile(points: Floats, count: int, dimensions: int, scale: np.float32, order: Places, tiles: Floats) -> None:
+    """Point order[k] becomes lane k % 8 of tile k // 8, scaled."""
+    for k in range(count):
+        row, place = order[k] * dimensions, (k // LANES) * LANES * dimensions + k % LANES
+        for j in range(dimensions):
+            tiles[place + j * LANES] = points[row + j] * scale
+
+
+@kernel
+def _measure_all(
+    tiles: Floats,
+    padded: int,
+    dimensions: int,
+    num_inner: int,
+    inner: Slices,
+    boxes: Floats,
+    box_ranges: Floats,
+    rem: Floats,
+    sums: Floats,
+) -> None:
+    """What the points have before their leaves: rem and S."""
+    for k in range(padded):
+        rem[k], sums[k] = 1.0, 0.0
+    for visit in range(num_inner):
+        node, depth, start, stop = _slice(inner, visit)
+        weight = np.float32(1.0) / np.float32(depth + 1)
+        _measure(tiles, dimensions, start, stop, boxes, node, box_ranges[node], weight, rem, sums)
+
+
+@kernel
+def _measure(
+    tiles: Floats,
+    dimensions: int,
+    start: int,
+    stop: int,
+    boxes: Floats,
+    node: int,
+    box_range: np.float32,
+    weight: np.float32,
+    rem: Floats,
+    sums: Floats,
+) -> None:
+    """The recursion's step at one node, with gap / range for gap: new rem = rem / (1 + gap / range)."""
+    low, high = 2 * node * dimensions, (2 * node + 1) * dimensions
+    inverse = broadcast(np.float32(1.0) / max(box_range, _LEAST_NORMAL))
+    for first in range(start // LANES * LANES, stop, LANES):
+        gap = _gap(tiles, first * dimensions, boxes, low, high, dimensions, inverse)
+        _step(gap, start - first, stop - first, first, weight, rem, sums)
+
+
+@kernel
+def _gap(tiles: Floats, tile: int, boxes: Floats, low: int, high: int, dimensions: int, inverse: Float8) -> Float8:
+    """Σ distance outside the box · inverse, over dimensions; four sums hide each other's latency."""
+    a = b = c = d = broadcast(np.float32(0.0))
+    whole = dimensions - dimensions % 4
+    for j in range(0, whole, 4):
+        x = tile + j * LANES
+        a = multiply_add(_outside(load(tiles, x), boxes[low + j], boxes[high + j]), inverse, a)
+        b = multiply_add(_outside(load(tiles, x + LANES), boxes[low + j + 1], boxes[high + j + 1]), inverse, b)
+        c = multiply_add(_outside(load(tiles, x + 2 * LANES), boxes[low + j + 2], boxes[high + j + 2]), inverse, c)
+        d = multiply_add(_outside(load(tiles, x + 3 * LANES), boxes[low + j + 3], boxes[high + j + 3]), inverse, d)
+    for j in range(whole, dimensions):
+        a = multiply_add(_outside(load(tiles, tile + j * LANES), boxes[low + j], boxes[high + j]), inverse, a)
+    gap: Float8 = (a + b) + (c + d)
+    return gap
+
+
+@kernel
+def _outside(x: Float8, least: np.float32, largest: np.float32) -> Float8:
+    """How far x lies outside [least, largest], in each lane."""
+    distance: Float8 = absolute(x - minimum(maximum(x, broadcast(least)), broadcast(largest)))
+    return distance
+
+
+@kernel
+def _step(gap: Float8, start: int, stop: int, first: int, weight: np.float32, rem: Floats, sums: Floats) -> None:
+    """S + (rem − new rem) / (D + 1) for the lanes [start, stop) of the eight points from `first` on.
+
+    The other lanes belong to other nodes. `gap` is in units of the box's range.
+    """
+    one, before = broadcast(np.float32(1.0)), load(rem, first)
+    kept = blend(start, stop, before / (one + gap), before)
+    store(rem, first, kept)
+    store(sums, first, load(sums, first) + (before - kept) * broadcast(weight))
+
+
+@kernel
+def _add(
+    points: Floats,
+    dimensions: int,
+    num_outer: int,
+    outer: Slices,
+    order: Places,
+    rem: Floats,
+    sums: Floats,
+    leaf_points: Floats,
+    hit_scores: Floats,
+    norm: np.float32,
+    scores: Floats,
+) -> None:
+    """Add the tree's score of each point: that of the leaf it equals, else S with the last rem, times the norm."""
+    for visit in range(num_outer):
+        leaf, depth, start, stop = _slice(outer, visit)
+        weight = np.float32(1.0) / np.float32(depth + 1)
+        for k in range(start, stop):
+            i = order[k]
+            if _equal(points, i * dimensions, leaf_points, leaf * dimensions, dimensions):
+                scores[i] += hit_scores[leaf]
+            else:
+                scores[i] += (sums[k] + rem[k] * weight) * norm
+
+
+@kernel
+def _equal(points: Floats, i: int, leaf_points: Floats, leaf: int, dimensions: int) -> bool:
+    for j in range(dimensions):  # noqa: SIM110
+        if points[i + j] != leaf_points[leaf + j]:
+            return False
+    return True

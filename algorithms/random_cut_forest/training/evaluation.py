@@ -1,0 +1,65 @@
+"""The test channel: how well the scores tell labelled anomalies from ordinary rows."""
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecastle.algorithms.interface import Job, Model
+from forecastle.algorithms.random_cut_forest.hyperparameters import RandomCutForestHyperparameters
+from forecastle.algorithms.random_cut_forest.inference.score import score
+from forecastle.algorithms.random_cut_forest.model import RandomCutForestModel
+from forecastle.algorithms.random_cut_forest.training.job import read_blocks
+from forecastle.contract.errors import InvalidData
+
+CUTOFF_SIGMAS = 3.0
+
+
+def evaluate(model: Model[Any, Any], job: Job[RandomCutForestHyperparameters]) -> dict[str, float]:
+    """Score the test channel; anomalous is what lies above the mean of its scores plus three standard deviations.
+
+    Source: "How RCF Works" and "RCF Tuning", AWS's developer guide. Raises `InvalidData` where there are no labels,
+    or others than 0 and 1.
+    """
+    assert isinstance(model, RandomCutForestModel)
+    log, wanted = job.log, job.hyperparameters.eval_metrics
+    if "test" not in job.channels:
+        log.line("Test data is not provided.")
+        return {}
+    scores, labels = _scored(model, job)
+    found = scores > scores.mean() + CUTOFF_SIGMAS * scores.std()
+    metrics = measures(labels, found)
+    names = [name for name in metrics if ("accuracy" if name == "accuracy" else "precision_recall_fscore") in wanted]
+    for name in names:
+        log.line(f"#quality_metric: host={log.host}, test {name} <score>={metrics[name]}")
+    return {f"test:{name}": metrics[name] for name in names}
+
+
+def measures(labels: NDArray[np.bool_], found: NDArray[np.bool_]) -> dict[str, float]:
+    """Accuracy, precision, recall and F1 of `found` (rows,) against `labels` (rows,); 0 where one is not defined."""
+    from sklearn.metrics import accuracy_score, precision_recall_fscore_support
+
+    precision, recall, f1, _ = precision_recall_fscore_support(labels, found, average="binary", zero_division=0)
+    accuracy = accuracy_score(labels, found)
+    return {"accuracy": float(accuracy), "precision": float(precision), "recall": float(recall), "f1": float(f1)}
+
+
+def _scored(
+    model: RandomCutForestModel, job: Job[RandomCutForestHyperparameters]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Scores and labels of every row of the test channel, (rows,) each."""
+    scores: list[NDArray[np.float32]] = []
+    labels: list[NDArray[np.bool_]] = []
+    rows: Counter[str] = Counter()  # read so far, by file
+    width = job.hyperparameters.feature_dim
+    for name, block in read_blocks(job.channels["test"], width, job.stopping, labels=True):
+        assert block.labels is not None
+        odd = np.flatnonzero((block.labels != 0) & (block.labels != 1))
+        if len(odd):
+            row = rows[name] + int(odd[0]) + 1
+            raise InvalidData(f"{name}: row {row}: expected a label of 0 or 1, got {block.labels[odd[0]]:g}.")
+        rows[name] += len(block.labels)
+        scores.append(score(model.forest, block.features, threads=job.threads))
+        labels.append(block.labels == 1)
+    return np.concatenate(scores).astype(np.float64), np.concatenate(labels)

@@ -1,0 +1,164 @@
+"""A training job of Random Cut Forest: from a channel's bytes to a forest, with SageMaker's log on the way."""
+
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecastle.algorithms.interface import Job
+from forecastle.algorithms.random_cut_forest.forest import Forest
+from forecastle.algorithms.random_cut_forest.hyperparameters import RandomCutForestHyperparameters
+from forecastle.algorithms.random_cut_forest.model import RandomCutForestModel
+from forecastle.algorithms.random_cut_forest.training.grow import contiguous_rows, grow
+from forecastle.algorithms.random_cut_forest.training.reservoir import Reservoir
+from forecastle.contract.channel import Channel
+from forecastle.contract.errors import InvalidData, InvalidJob, Stopped, UnsupportedMediaType
+from forecastle.contract.free_memory import available_memory
+from forecastle.formats.block import Block
+from forecastle.formats.rows import read_rows
+
+FOREST_BYTES_PER_VALUE = 40  # as SageMaker's log estimates it
+SAMPLE_BYTES_PER_VALUE = 8
+
+
+def fit(job: Job[RandomCutForestHyperparameters]) -> RandomCutForestModel:
+    """Sample the train channel in one pass and grow a forest, telling the job's log line by line as SageMaker does.
+
+    Raises `InvalidJob` where the hyperparameters do not fit the data or the memory, `InvalidData` on a fault in the
+    data, `Stopped` on SIGTERM: a sample of half the data would be a forest of half the data.
+    """
+    started = time.time()
+    given, log = job.hyperparameters, job.log
+    seed = given.seed if given.seed is not None else secrets.randbits(63)
+    blocks = _announced(_features(job.channels["train"], given.feature_dim, job.stopping), given, log.line)
+    log.line("Sampling training data...")
+    sampling = time.time()
+    reservoir = Reservoir(given.num_trees * given.num_samples_per_tree, given.feature_dim, seed)
+    for features in blocks:
+        reservoir.add(features)
+    sampled = time.time()
+    log.line("Sampling training data completed.")
+    log.metrics("training", started, {"epochs": [1], "update.time": [1000 * (sampled - sampling)]})
+    log.line(f"#progress_metric: host={log.host}, completed 100 % epochs")
+    log.line(
+        f"#throughput_metric: host={log.host}, "
+        f"train throughput={reservoir.seen / max(sampled - sampling, 1e-9)} records/second"
+    )
+    sample = reservoir.sample()
+    log.line(f"{len(sample)} samples gathered")
+    log.line("Building Random Cut Forest...")
+    growing = time.time()
+    forest = grow(sample, contiguous_rows(len(sample), given.num_trees), seed=seed, threads=job.threads)
+    grown = time.time()
+    log.line("Random Cut Forest built: ")
+    log.line(forest_info(forest))
+    model = RandomCutForestModel(forest, {"seed": seed})
+    log.metrics(
+        "training",
+        started,
+        {
+            "fit_model.time": [1000 * (grown - growing)],
+            "model.bytes": [size_in_bytes(forest)],
+            "finalize.time": [1000 * (time.time() - sampled)],
+        },
+    )
+    return model
+
+
+def forest_info(forest: Forest) -> str:
+    """The forest in a line, as SageMaker's log has it: averages are cut to integers, depths count levels."""
+    nodes, depths = forest.num_nodes, forest.depths
+    facts = {
+        "num_trees": forest.num_trees,
+        "num_samples_in_forest": forest.num_samples,
+        "num_samples_per_tree": forest.num_samples // forest.num_trees,
+        "sample_dim": forest.dimensions,
+        "shingle_size": 1,
+        "trees_num_nodes": nodes.tolist(),
+        "trees_depth": depths.tolist(),
+        "max_num_nodes": int(nodes.max()),
+        "min_num_nodes": int(nodes.min()),
+        "avg_num_nodes": int(nodes.mean()),
+        "max_tree_depth": int(depths.max()),
+        "min_tree_depth": int(depths.min()),
+        "avg_tree_depth": int(depths.mean()),
+        "mem_size": size_in_bytes(forest),
+    }
+    return "ForestInfo{" + ", ".join(f"{name}: {value}" for name, value in facts.items()) + "}"
+
+
+def size_in_bytes(forest: Forest) -> int:
+    """What the artifact keeps of the forest."""
+    return sum(array.nbytes for array in forest.arrays().values())
+
+
+def read_blocks(
+    channel: Channel, width: int, stopping: Callable[[], bool], *, labels: bool
+) -> Iterator[tuple[str, Block]]:
+    """A channel's rows, block by block, with the name of the file they stand in; `width` columns each.
+
+    Without a ContentType that says so, a CSV file has a label column where `labels` are wanted.
+    """
+    for name, stream in channel.streams():
+        try:
+            for block in read_rows(stream, channel.content_type, default_label_size=int(labels)):
+                if stopping():
+                    raise Stopped(f"{name}: stopped by SIGTERM before all rows were read; there is no model.")
+                _require_width(name, block, width, labels=labels)
+                yield name, block
+        except (InvalidData, UnsupportedMediaType) as error:
+            raise error.within(name) from None
+
+
+def _require_width(name: str, block: Block, width: int, *, labels: bool) -> None:
+    columns = block.features.shape[1] + (block.labels is not None)
+    if labels and columns == width:
+        raise InvalidData(f"expected a label, 0 or 1, before the {width} columns, got no label.")
+    if block.features.shape[1] != width:
+        beside = " beside the label" if block.labels is not None else ""
+        hint = "" if labels or columns != width + 1 else " (with label_size=1 in its ContentType the first is a label)"
+        raise InvalidJob(
+            f"Hyperparameter feature_dim must be the number of columns of the data{beside}, "
+            f"{block.features.shape[1]} in {name}{hint}. Got {width}."
+        )
+
+
+def first_width(channel: Channel) -> int:
+    """The number of columns of the channel's first rows."""
+    for name, stream in channel.streams():
+        try:
+            for block in read_rows(stream, channel.content_type, default_label_size=0):
+                return block.features.shape[1]
+        except InvalidData as error:
+            raise error.within(name) from None
+    raise InvalidData(f"Channel {channel.name}: expected rows, got none.")
+
+
+def _features(channel: Channel, width: int, stopping: Callable[[], bool]) -> Iterator[NDArray[np.float32]]:
+    return (block.features for _, block in read_blocks(channel, width, stopping, labels=False))
+
+
+def _announced(
+    blocks: Iterator[NDArray[np.float32]], given: RandomCutForestHyperparameters, line: Callable[[str], None]
+) -> Iterator[NDArray[np.float32]]:
+    """The same blocks, once the first one's width and the memory for the forest are known to be right."""
+    line("Validating that feature_dim agrees with dimensions in training data...")
+    first = next(blocks)
+    line("feature_dim is correct.")
+    line("Validating memory limits...")
+    values = given.num_trees * given.num_samples_per_tree * given.feature_dim
+    available, needed = available_memory(), FOREST_BYTES_PER_VALUE * values
+    line(f"Available memory in bytes: {available}")
+    line(f"Estimated sample size in bytes: {SAMPLE_BYTES_PER_VALUE * values}")
+    line(f"Estimated memory needed to build the forest in bytes: {needed}")
+    if needed > available:
+        raise InvalidJob(
+            f"Hyperparameters num_trees={given.num_trees}, num_samples_per_tree={given.num_samples_per_tree} and "
+            f"feature_dim={given.feature_dim} make a forest of {needed} bytes, and {available} are free: "
+            "lower num_trees or num_samples_per_tree."
+        )
+    line("Memory limits validated.")
+    return chain([first], blocks)

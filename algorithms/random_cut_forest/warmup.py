@@ -1,0 +1,47 @@
+"""Every kernel of Random Cut Forest, run once on a little data."""
+
+import io
+import itertools
+
+import numpy as np
+
+from forecastle.algorithms.interface import Algorithm, Payload
+from forecastle.algorithms.random_cut_forest.hyperparameters import RandomCutForestHyperparameters
+from forecastle.algorithms.random_cut_forest.model import RandomCutForestModel
+from forecastle.algorithms.random_cut_forest.training.grow import contiguous_rows, drawn_rows, grow
+from forecastle.algorithms.random_cut_forest.training.reservoir import Reservoir
+from forecastle.contract.media_type import CSV, JSON, JSON_LINES, RECORDIO, MediaType
+from forecastle.formats.recordio_writer import write_dense
+from forecastle.formats.rows import read_rows
+
+
+def compile_kernels(algorithm: Algorithm[RandomCutForestHyperparameters]) -> None:
+    """Train and ask a forest of one column and one of two, with all that a client may send and be answered in."""
+    for columns in (1, 2):
+        rows = np.arange(40.0 * columns, dtype=np.float32).reshape(40, columns)
+        requests = {
+            CSV: "".join(",".join(map(str, row)) + "\n" for row in rows.tolist()).encode(),
+            RECORDIO: write_dense(rows),
+            JSON: b'{"instances":[{"features":[1%s]},{"data":{"features":{"keys":[0],"shape":[%d],"values":[1]}}}]}'
+            % (b",2" * (columns - 1), columns),
+            JSON_LINES: b'{"features":[1%s]}\n' % (b",2" * (columns - 1)),
+        }
+        for media_type, labels in itertools.product((CSV, RECORDIO), (0, columns - 1)):
+            for block in read_rows(
+                io.BytesIO(requests[media_type]), MediaType.parse(media_type), default_label_size=labels
+            ):
+                reservoir = Reservoir(20, columns, seed=1)
+                reservoir.add(block.features)
+        forests = [
+            grow(rows, contiguous_rows(len(rows), 4), seed=1),
+            grow(rows, drawn_rows(len(rows), 4, 8, seed=1), seed=1),
+        ]
+        for forest, (media_type, body), attributes in itertools.product(
+            forests, requests.items(), ("", "attribution=true")
+        ):
+            model = RandomCutForestModel(forest)
+            query = model.decode(Payload(body, MediaType.parse(media_type), attributes))
+            (scores,) = model.predict([query], threads=1)
+            for response_type in algorithm.response_types:
+                if not (query.attribution and response_type == RECORDIO):
+                    model.encode(scores, response_type)

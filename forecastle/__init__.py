@@ -1,0 +1,1 @@
+"""SageMaker's DeepAR and Random Cut Forest without SageMaker."""

@@ -1,0 +1,185 @@
+"""CSV: rows of numbers, no header."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecastle.contract.errors import InvalidData
+from forecastle.formats import number, quotation
+from forecastle.formats.block import Block
+from forecastle.kernels.compiled import kernel
+from forecastle.kernels.pointer import memory
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_LONGEST_ROW = 64 << 20  # bytes; ten thousand columns, the most there may be, are far less
+
+_TAB, _NEWLINE, _RETURN, _SPACE, _QUOTE, _COMMA = b'\t\n\r ",'
+_COMPLETE, _NO_NUMBER, _RAGGED, _EMPTY_LINE = range(4)
+
+
+def decode(body: bytes, *, width: int | None = None) -> NDArray[np.float32]:
+    """The rows of a CSV body, (rows, columns), with `width` columns where it is given.
+
+    Lines end in LF or CRLF, the last one need not; empty lines at the end, a byte order mark, blanks around a field
+    and double quotes around a number do no harm. Raises `InvalidData` with row and column.
+    """
+    rows, _ = _decode(body, width or 0, 0)
+    if len(rows) == 0:
+        raise InvalidData("row 1: expected numbers, got nothing.")
+    return rows
+
+
+def read(chunks: Iterable[bytes], *, label_size: int) -> Iterator[Block]:
+    """The rows of a CSV file that comes in pieces; with `label_size=1` the first column is the label.
+
+    Raises `InvalidData` with row and column, which count from the beginning of the file.
+    """
+    width, rows_before, at_end = 0, 0, False
+    for lines in _whole_lines(chunks):
+        if at_end and not lines.isspace():
+            raise InvalidData(f"row {rows_before + 1}: expected numbers, got an empty line.")
+        table, at_end = _decode(lines, width, rows_before)
+        if len(table) == 0:
+            continue
+        width = table.shape[1]
+        if width <= label_size:
+            raise InvalidData(f"row 1: expected a label and at least one more column, got {width} column.")
+        rows_before += len(table)
+        if label_size:
+            yield Block(np.ascontiguousarray(table[:, 1:]), np.ascontiguousarray(table[:, 0]))
+        else:
+            yield Block(table, None)
+    if rows_before == 0:
+        raise InvalidData("row 1: expected numbers, got nothing.")
+
+
+def _whole_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    rest: list[bytes] = []
+    for chunk in chunks:
+        cut = chunk.rfind(b"\n") + 1
+        if cut:
+            yield b"".join([*rest, chunk[:cut]])
+            rest = []
+        rest.append(chunk[cut:])
+        if sum(map(len, rest)) > _LONGEST_ROW:
+            raise InvalidData(f"Expected rows of at most {_LONGEST_ROW} bytes, got a longer line.")
+    if any(rest):
+        yield b"".join(rest)
+
+
+def _decode(body: bytes, width: int, rows_before: int) -> tuple[NDArray[np.float32], bool]:
+    """The rows of `body`, and whether empty lines stand behind them."""
+    begin = 3 if rows_before == 0 and body.startswith(_BYTE_ORDER_MARK) else 0
+    text = np.frombuffer(body, np.uint8)
+    values = np.empty(len(body) // 2 + 1, np.float32)  # a number takes two bytes at least, but for the last
+    doubtful = np.empty((0, 2), np.int64)
+    rows, column, position, fault, doubts = _scan(text, begin, width, values, doubtful)
+    if doubts:  # rare: once more, and this time note where they stand
+        doubtful = np.empty((doubts, 2), np.int64)
+        rows, column, position, fault, doubts = _scan(text, begin, width, values, doubtful)
+        too_large = number.settle(body, values, doubtful)
+        if too_large is not None:
+            columns = width or _columns(body, begin)
+            place = f"row {rows_before + too_large // columns + 1}, column {too_large % columns + 1}"
+            token = _field(body, int(doubtful[doubtful[:, 0] == too_large][0, 1]))
+            raise InvalidData(f"{place}: expected a number that float32 holds, got {quotation.of_text(token)}.")
+    if fault != _COMPLETE:
+        raise InvalidData(_sentence(body, begin, rows_before + rows + 1, column + 1, position, fault, width))
+    columns = width or (_columns(body, begin) if rows else 0)
+    return values[: rows * columns].reshape(rows, columns), position < len(body)
+
+
+@kernel
+def _scan(
+    text: NDArray[np.uint8], begin: int, width: int, values: NDArray[np.float32], doubtful: NDArray[np.int64]
+) -> tuple[int, int, int, int, int]:
+    """Read rows into `values`; the first one gives the width where it is 0.
+
+    → complete rows; then of the fault: column, index in `text`, kind; how many values are doubtful.
+    """
+    stop, text = len(text), memory(text)
+    i, rows, count, doubts = begin, 0, 0, 0
+    while i < stop:
+        column = 0
+        while True:
+            field, quoted = i, False
+            value, i = number.parse_short(text, i, stop)
+            if i == field or (text[i] != _COMMA and text[i] != _NEWLINE):  # not only digits, or near the end
+                field = _blanks(text, field, stop)
+                if column == 0 and (field == stop or text[field] == _NEWLINE):
+                    kind = _COMPLETE if _only_blanks(text, field, stop) else _EMPTY_LINE
+                    return rows, 0, field, kind, doubts
+                quoted = field < stop and text[field] == _QUOTE
+                value, i = number.parse(text, field + quoted, stop, False)
+                if i < 0 or (quoted and (i == stop or text[i] != _QUOTE)):
+                    return rows, column, field, _NO_NUMBER, doubts
+                i = _blanks(text, i + quoted, stop)
+                if i < stop and text[i] != _NEWLINE and text[i] != _COMMA:
+                    return rows, column, field, _NO_NUMBER, doubts
+            if column == width > 0:
+                return rows, column, field, _RAGGED, doubts
+            values[count] = value
+            if value != value:
+                if doubts < len(doubtful):
+                    doubtful[doubts, 0] = count
+                    doubtful[doubts, 1] = field + quoted
+                doubts += 1
+            count += 1
+            column += 1
+            i += 1
+            if i > stop or text[i - 1] == _NEWLINE:
+                break
+        if width == 0:
+            width = column
+        elif column != width:
+            return rows, column, i - 1, _RAGGED, doubts
+        rows += 1
+    return rows, 0, stop, _COMPLETE, doubts
+
+
+@kernel
+def _blanks(text: NDArray[np.uint8], i: int, stop: int) -> int:
+    while i < stop and (text[i] == _SPACE or text[i] == _TAB or text[i] == _RETURN):
+        i += 1
+    return i
+
+
+@kernel
+def _only_blanks(text: NDArray[np.uint8], i: int, stop: int) -> bool:
+    while i < stop and (text[i] == _SPACE or _TAB <= text[i] <= _RETURN):
+        i += 1
+    return i == stop
+
+
+def _sentence(body: bytes, begin: int, row: int, column: int, position: int, fault: int, width: int) -> str:
+    if body[:2] in _UTF16 or b"\0" in body[: position + 2]:
+        return f"row {row}, column {column}: expected text in UTF-8, got another encoding, such as UTF-16."
+    if fault == _EMPTY_LINE:
+        return f"row {row}: expected numbers, got an empty line."
+    if fault == _RAGGED:
+        expected = width or _columns(body, begin)
+        line = body.rfind(b"\n", 0, position) + 1
+        got = _columns(body, line)
+        # Only a width that the caller gave can differ from that of row 1.
+        hint = "; leave the label out" if row == 1 and got == expected + 1 else ""
+        return f"row {row}: expected {expected} column{'s' if expected > 1 else ''}, got {got}{hint}."
+    field = _field(body, position)
+    if not field:
+        return f"row {row}, column {column}: expected a number, got an empty field."
+    if re.fullmatch(rb'"?[+-]?(nan|inf|infinity)"?', field, re.IGNORECASE):
+        return f"row {row}, column {column}: expected a finite number, got {quotation.of_text(field)}."
+    header = "; a header row is not expected" if row == 1 and re.match(rb'"?[^\W\d]', field) else ""
+    return f"row {row}, column {column}: expected a number, got {quotation.of_text(field)}{header}."
+
+
+def _columns(body: bytes, begin: int) -> int:
+    end = body.find(b"\n", begin)
+    return body.count(b",", begin, end if end >= 0 else len(body)) + 1
+
+
+def _field(body: bytes, position: int) -> bytes:
+    match = re.compile(rb"[^,\n]*").match(body, position)
+    return match[0].strip() if match else b""

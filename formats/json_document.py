@@ -1,0 +1,184 @@
+"""Any JSON document with instances, read without haste, to ignore what may be ignored and to say what is wrong."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecastle.contract.errors import InvalidData
+from forecastle.formats import number, quotation
+from forecastle.formats.sparse import densify
+
+
+def decode(body: bytes, *, width: int | None, max_bytes: int) -> NDArray[np.float32]:
+    """The instances as rows, (instances, columns). Raises as `forecastle.formats.json.decode` does."""
+    document = _object(parse(decode_text(body), quotable=True), "")
+    instances = _member(document, "instances", "")
+    if not isinstance(instances, list):
+        raise InvalidData(f"instances: expected a list, got {quotation.of_json(instances)}.")
+    if not instances:
+        raise InvalidData("instances: expected at least one instance, got none.")
+    rows = Rows(width)
+    for index, instance in enumerate(instances):
+        rows.append(instance, f"instances[{index}]")
+    return rows.dense(max_bytes)
+
+
+def decode_text(body: bytes) -> str:
+    """The text without a byte order mark. Raises `InvalidData` with the byte offset where it is not UTF-8."""
+    try:
+        return body.decode().removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        raise InvalidData(f"byte {error.start}: expected text in UTF-8, got another encoding.") from None
+
+
+def parse(text: str, first_line: int = 1, *, quotable: bool = False) -> Any:
+    """The JSON value that `text` is. Raises `InvalidData` with line and column; `first_line` is where `text` begins.
+
+    Unlike what `json.loads` gives, an object with a member twice is an `_Ambiguous`; with `quotable`, a number that no
+    float32 holds is a `quotation.Written`.
+    """
+    real = _real if quotable else float
+    try:
+        return json.loads(
+            text,
+            object_pairs_hook=_members,
+            parse_int=lambda token: int(token) if len(token) < 20 else real(token),
+            parse_float=real,
+        )
+    except json.JSONDecodeError as error:
+        place = f"line {first_line + error.lineno - 1}, column {error.colno}"
+        got = quotation.of_text(text[error.pos].encode()) if error.pos < len(text) else "nothing"
+        detail = error.msg[0].lower() + error.msg[1:]
+        raise InvalidData(f"{place}: expected valid JSON, got {got} ({detail}).") from None
+    except RecursionError:
+        raise InvalidData(f"line {first_line}: expected JSON of a few levels, got hundreds of them.") from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Ambiguous:
+    """An object that has a member twice."""
+
+    name: str
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any] | _Ambiguous:
+    members: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in members:
+            return _Ambiguous(name)
+        members[name] = value
+    return members
+
+
+def _real(token: str) -> float:
+    value = float(token)
+    return value if abs(value) < number.FLOAT32_OVERFLOW else quotation.Written.parse(token)
+
+
+class Rows:
+    """Instances, collected one by one: each adds a row."""
+
+    def __init__(self, width: int | None) -> None:
+        self._width = width
+        self._values: list[float] = []
+        self._keys: list[int] = []
+        self._ends: list[int] = []
+
+    def append(self, instance: Any, place: str) -> None:
+        """Add an instance, dense or sparse. Raises `InvalidData`; `place` says where it stands."""
+        instance = _object(instance, place)
+        keys: Sequence[int]
+        if "features" in instance:
+            place += ".features"
+            keys, values, columns = _dense(instance["features"], place)
+        elif "data" in instance:
+            data = _object(instance["data"], f"{place}.data")
+            features = _member(data, "features", f"{place}.data")
+            place += ".data.features"
+            keys, values, columns = _tensor(_object(features, place), place)
+        else:
+            raise InvalidData(f'{place}: expected "features" or "data", got neither.')
+        self._width = self._width or columns
+        if columns != self._width:
+            plural = "s" if self._width > 1 else ""
+            raise InvalidData(f"{place}: expected {self._width} column{plural}, got {columns}.")
+        self._values += values
+        self._keys += keys
+        self._ends.append(len(self._values))
+
+    def dense(self, max_bytes: int) -> NDArray[np.float32]:
+        """The rows, (instances, columns)."""
+        values, keys = np.array(self._values, np.float64), np.array(self._keys, np.int64)
+        ends = np.array(self._ends, np.int64)
+        return densify(values.astype(np.float32), keys, ends, self._width or 0, max_bytes=max_bytes)
+
+
+def _dense(features: Any, place: str) -> tuple[Sequence[int], list[float], int]:
+    values = _numbers(features, place)
+    if not values:
+        raise InvalidData(f"{place}: expected at least one number, got none.")
+    return range(len(values)), values, len(values)
+
+
+def _tensor(tensor: dict[str, Any], place: str) -> tuple[Sequence[int], list[float], int]:
+    values = _member(tensor, "values", place)
+    if "keys" not in tensor and "shape" not in tensor:
+        return _dense(values, f"{place}.values")
+    values = _numbers(values, f"{place}.values")
+    keys = _whole_numbers(_member(tensor, "keys", place), f"{place}.keys")
+    shape = _whole_numbers(_member(tensor, "shape", place), f"{place}.shape")
+    if len(shape) != 1 or not 1 <= shape[0] < 2**31:
+        got = shape[0] if len(shape) == 1 else f"{len(shape)} numbers"
+        raise InvalidData(f"{place}.shape: expected one number, that of the columns, got {got}.")
+    if len(keys) != len(values):
+        raise InvalidData(f"{place}: expected as many keys as values, got {len(keys)} and {len(values)}.")
+    before = -1
+    for index, key in enumerate(keys):
+        if not before < key < shape[0]:
+            raise InvalidData(
+                f"{place}.keys[{index}]: expected keys that ascend from 0 to {shape[0] - 1}, each once, "
+                f"got {quotation.of_json(key)}" + (f" after {before}." if index else ".")
+            )
+        before = key
+    return keys, values, shape[0]
+
+
+def _object(value: Any, place: str) -> dict[str, Any]:
+    if isinstance(value, dict):
+        return value
+    got = (
+        f"one with {quotation.of_json(value.name)} twice" if isinstance(value, _Ambiguous) else quotation.of_json(value)
+    )
+    raise InvalidData(f"{place}: expected an object, got {got}." if place else f"Expected an object, got {got}.")
+
+
+def _member(members: dict[str, Any], name: str, place: str) -> Any:
+    if name not in members:
+        raise InvalidData((f"{place}: e" if place else "E") + f'xpected "{name}", which is missing.')
+    return members[name]
+
+
+def _numbers(values: Any, place: str) -> list[float]:
+    if not isinstance(values, list):
+        raise InvalidData(f"{place}: expected a list of numbers, got {quotation.of_json(values)}.")
+    for index, value in enumerate(values):
+        if type(value) not in (int, float, quotation.Written):
+            raise InvalidData(f"{place}[{index}]: expected a number, got {quotation.of_json(value)}.")
+        if not abs(value) < number.FLOAT32_OVERFLOW:
+            raise InvalidData(
+                f"{place}[{index}]: expected a number that float32 holds, got {quotation.of_json(value)}."
+            )
+    return values
+
+
+def _whole_numbers(values: Any, place: str) -> list[int]:
+    if not isinstance(values, list):
+        raise InvalidData(f"{place}: expected a list of whole numbers, got {quotation.of_json(values)}.")
+    for index, value in enumerate(values):
+        if type(value) is not int:
+            raise InvalidData(f"{place}[{index}]: expected a whole number, got {quotation.of_json(value)}.")
+    return values

@@ -1,0 +1,1 @@
+"""The compiled runtime: kernels and their cache, pointers, vectors, random numbers, threads."""

@@ -1,0 +1,135 @@
+"""POST /invocations: from bytes to bytes."""
+
+import asyncio
+import functools
+from time import perf_counter
+
+from forecastle.algorithms.interface import Payload
+from forecastle.contract.errors import InvalidData, UnsupportedMediaType
+from forecastle.contract.media_type import MediaType, negotiate
+from forecastle.contract.settings import Settings
+from forecastle.serving.asgi import RawHeaders, Receive, Scope, Send, respond
+from forecastle.serving.body import read_body
+from forecastle.serving.exchange import Exchange
+from forecastle.serving.models import HeldModel, Models
+from forecastle.serving.queue import Job, Queue
+
+SMALL_BYTES = 4096  # a body that may be decoded in the event loop
+CHEAP_SECONDS = 0.001  # a prediction that may be made in the event loop: less than handing it to a thread may take
+MAX_ATTRIBUTES = 1024  # AWS's limit
+TARGET_MODEL = b"x-amzn-sagemaker-target-model"
+
+
+class Invocations:
+    """Answers what is posted with a model's prediction of it."""
+
+    def __init__(self, models: Models, queue: Queue, settings: Settings) -> None:
+        self._models = models
+        self._queue = queue
+        self._settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body, media_type = await self.answer(scope["headers"], receive, scope["exchange"])
+        await respond(send, 200, [], body, media_type)
+
+    async def answer(
+        self,
+        headers: RawHeaders,
+        receive: Receive,
+        exchange: Exchange,
+        *,
+        accept_header: bytes = b"accept",
+        model: str | None = None,
+    ) -> tuple[bytes, str]:
+        """The answer to a request, and its media type. Raises a `ForecastleError` where there is none.
+
+        On a server of several models `model`, or else the client's Target-Model, names the one that is meant.
+        """
+        body = await read_body(receive, headers, self._settings, exchange)
+        given = dict(headers)
+        # From here to the queue nothing is waited for: a model is not unloaded in between.
+        held = self._named(model, given) if self._models.several else self._models.only()
+        exchange.model = held.name
+        payload = Payload(body, _content_type(held, given), _attributes(given))
+        accept = b",".join(value for name, value in headers if name == accept_header).decode("latin-1")
+        response_type = _negotiated(accept or self._settings.default_accept, held.response_types)
+        if (inference_id := given.get(b"x-amzn-sagemaker-inference-id")) is not None:
+            exchange.inference_id = inference_id[:64].decode("latin-1")
+        job = Job(held, payload, response_type, exchange, asyncio.get_running_loop().create_future())
+        if _is_small(job):
+            content = _answer_at_once(job)
+            if content is not None:
+                return content, response_type
+        return await self._queue.answer(job, receive), response_type
+
+    def _named(self, model: str | None, headers: dict[bytes, bytes]) -> HeldModel:
+        if model is None and (target := headers.get(TARGET_MODEL)) is not None:
+            model = target.decode("utf-8", "replace")
+        if model is None:
+            raise InvalidData(
+                "X-Amzn-SageMaker-Target-Model: expected the name of a model, got none: this server holds several "
+                "(setting SAGEMAKER_MULTI_MODEL); POST to /models/{name}/invoke, or name one in that header."
+            )
+        return self._models.named(model)
+
+
+def _is_small(job: Job) -> bool:
+    """Whether the body may be decoded in the event loop.
+
+    What such a request needs must have been needed before, or the loop could stand still while it is compiled; what
+    attributes ask for is not known here.
+    """
+    return (
+        len(job.payload.body) <= SMALL_BYTES
+        and not job.payload.attributes
+        and (job.payload.content_type.essence, job.response_type) in job.held.seen
+    )
+
+
+def _answer_at_once(job: Job) -> bytes | None:
+    """The answer to a small request, where its prediction is cheap; else it is left decoded."""
+    model, exchange, began = job.held.model, job.exchange, perf_counter()
+    job.request = model.decode(job.payload)
+    decoded = perf_counter()
+    exchange.decode = decoded - began
+    if model.cost(job.request) > CHEAP_SECONDS:
+        return None
+    (prediction,) = model.predict([job.request], 1)
+    predicted = perf_counter()
+    content = model.encode(prediction, job.response_type)
+    exchange.predict = predicted - decoded
+    exchange.encode = perf_counter() - predicted
+    return content
+
+
+def _content_type(held: HeldModel, headers: dict[bytes, bytes]) -> MediaType:
+    encoding = headers.get(b"content-encoding", b"identity").decode("latin-1")
+    if encoding.lower() != "identity":
+        raise UnsupportedMediaType(f"Content-Encoding: expected none, got {encoding[:40]!r}.")
+    header = headers.get(b"content-type", b"").decode("latin-1")
+    media_type = _parsed(header or held.request_types[0])
+    if media_type.essence not in held.request_types:
+        raise UnsupportedMediaType(
+            f"Content-Type: expected one of {', '.join(held.request_types)}, got {media_type.essence[:40]!r}."
+        )
+    return media_type
+
+
+def _attributes(headers: dict[bytes, bytes]) -> str:
+    value = headers.get(b"x-amzn-sagemaker-custom-attributes", b"")
+    if len(value) > MAX_ATTRIBUTES or not all(32 <= byte < 127 for byte in value):
+        raise InvalidData(
+            f"X-Amzn-SageMaker-Custom-Attributes: expected at most {MAX_ATTRIBUTES} visible ASCII characters, "
+            f"got {len(value)} bytes."
+        )
+    return value.decode("ascii")
+
+
+@functools.lru_cache(maxsize=256)
+def _parsed(content_type: str) -> MediaType:
+    return MediaType.parse(content_type)
+
+
+@functools.lru_cache(maxsize=256)
+def _negotiated(accept: str | None, offered: tuple[str, ...]) -> str:
+    return negotiate(accept, offered)

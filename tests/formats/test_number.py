@@ -1,0 +1,101 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from forecastle.contract.errors import InvalidData
+from forecastle.formats import csv, number
+
+
+def _written(value: float) -> str:
+    out = np.zeros(number.LONGEST, np.uint8)
+    return out[: number.write(value, out, 0)].tobytes().decode()
+
+
+def _parsed(token: bytes, strict: bool = False) -> tuple[float, int]:
+    return number.parse(np.frombuffer(token, np.uint8), 0, len(token), strict)
+
+
+decimals = st.builds(
+    lambda sign, whole, point, fraction, exponent: f"{sign}{whole}{point}{fraction}{exponent}",
+    st.sampled_from(["", "-", "+"]),
+    st.from_regex(r"[0-9]{1,25}", fullmatch=True),
+    st.sampled_from([".", ".0", ".00000"]),
+    st.from_regex(r"[0-9]{0,25}", fullmatch=True),
+    st.one_of(st.just(""), st.integers(-60, 45).map(lambda power: f"e{power}"), st.just("E+7"), st.just("e-400")),
+)
+halfway = st.integers(0, 2**31 - 1).map(lambda bits: _halfway(bits))
+
+
+def _halfway(bits: int) -> str:
+    """Exactly between two neighbouring float32, or next to it: where rounding is hardest."""
+    low = np.uint32(bits % 0x7F000000).view(np.float32)
+    high = np.nextafter(low, np.float32(np.inf))
+    middle = (float(low) + float(high)) / 2
+    return f"{middle:.{bits % 60 + 17}e}"
+
+
+@settings(deadline=None, max_examples=600)
+@given(st.one_of(decimals, halfway, st.floats(width=64, allow_nan=False, allow_infinity=False).map(repr)))
+@example("16777217")
+@example("1.00000005960464477539062500000000000000000000000001")
+@example("1.000000059604644775390625")
+@example("3.4028235677973362e38")
+@example("0.000000000000000000000000000000000000000000000700649232162408535461864791644958065640130970938257885878534")
+@example("-0")
+@example("9007199254740993e22")
+def test_a_token_is_read_as_float32_of_float(token: str) -> None:
+    expected = float(token)
+    if abs(expected) >= number.FLOAT32_OVERFLOW:
+        with pytest.raises(InvalidData, match="float32"):
+            csv.decode(token.encode())
+    else:
+        (((value,)),) = csv.decode(token.encode())
+        assert value.tobytes() == np.float32(expected).tobytes()
+
+
+@pytest.mark.parametrize("token", ["", "-", "+", ".", "e5", "-.", "1e", "1e+", ".e1", "x"])
+def test_what_is_no_number_is_not_read(token: str) -> None:
+    assert _parsed(token.encode())[1] == -1
+
+
+@pytest.mark.parametrize("token", ["+1", ".5", "5.", "5.e1", "01", "-01", "00.5", "-.5"])
+def test_strict_numbers_are_those_of_json(token: str) -> None:
+    assert _parsed(token.encode())[0] == float(token)
+    assert _parsed(token.encode(), strict=True)[1] == -1
+
+
+@pytest.mark.parametrize("token", ["0", "-0.5", "10", "1e5", "1E-05", "120.250e+1"])
+def test_a_number_of_json_is_a_strict_number(token: str) -> None:
+    assert _parsed(token.encode(), strict=True) == (float(token), len(token))
+
+
+def test_a_number_ends_where_the_caller_says() -> None:
+    assert number.parse(np.frombuffer(b"12345", np.uint8), 1, 3, False) == (23.0, 3)
+
+
+@settings(deadline=None, max_examples=600)
+@given(
+    st.one_of(
+        st.floats(1e-4, 5e5), st.floats(2.0**-13, 2.0**19, width=32), st.integers(0, 2**53).map(lambda n: n / 2**34)
+    )
+)
+@example(0.5 + 2.0**-11)  # its tenth decimal is followed by an exact 5
+@example(0.00048828125)
+@example(0.99999999996)
+@example(0.0)
+def test_a_number_is_written_as_python_writes_it_with_ten_decimals(value: float) -> None:
+    if abs(value) >= 1e-4 or value == 0:
+        assert _written(value) == repr(round(value, 10))
+        assert _written(-value) == repr(round(-value, 10))
+
+
+@settings(deadline=None)
+@given(st.floats(-(2.0**62), 2.0**62))
+def test_a_number_of_any_size_reads_back_as_itself_rounded(value: float) -> None:
+    text = _written(value)
+    assert float(text) == round(value, 10)
+    assert "e" not in text
+    assert math.copysign(1, float(text)) == math.copysign(1, value)

@@ -1,0 +1,149 @@
+"""Compiled kernels."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from forecastle.kernels.compiled import inlined, kernel
+
+REPOSITORY = Path(__file__).parents[2]
+MODULE = """
+import numpy as np
+from forecastle.kernels.compiled import kernel
+
+@kernel
+def total(values):
+    result = 0.0
+    for value in values:
+        result += value
+    return result
+
+print(total(np.arange(4.0)))
+"""
+
+PRODUCT = """
+import sys
+print("scipy.linalg" in sys.modules)
+
+@kernel
+def product(values):
+    return np.dot(values, values)
+
+@kernel
+def weighted(values):
+    return np.convolve(values, values)[2] + 1.0
+
+print(product(np.arange(4.0)))
+print("scipy.linalg" in sys.modules)
+print(weighted(np.arange(1.0, 4.0)))
+"""
+
+
+@inlined
+def _square(x: float) -> float:
+    return x * x
+
+
+@kernel
+def _sum_of_squares(values: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> float:
+    total = 0.0
+    for value in values:
+        total += _square(value)
+    return total
+
+
+def test_a_kernel_computes_what_its_function_does() -> None:
+    assert _sum_of_squares(np.arange(4.0)) == 14.0
+
+
+def test_division_by_zero_is_numpys() -> None:
+    @kernel
+    def quotient(a: float, b: float) -> float:
+        return a / b
+
+    assert quotient(1.0, 0.0) == np.inf
+
+
+def copy(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def run_kernel(folder: Path, **environ: str) -> str:
+    done = subprocess.run(
+        [sys.executable, str(folder / "module.py")],
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)} | environ,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.stderr == ""
+    return done.stdout
+
+
+def test_machine_code_is_kept_in_the_folder_that_is_named(tmp_path: Path) -> None:
+    (tmp_path / "module.py").write_text(MODULE)
+    assert run_kernel(tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "cache")) == "6.0\n"
+    assert list((tmp_path / "cache").rglob("*.nbc"))
+
+
+def test_where_no_folder_can_be_written_a_kernel_is_compiled_in_memory(tmp_path: Path) -> None:
+    (tmp_path / "module.py").write_text(MODULE)
+    (tmp_path / "__pycache__").touch()  # a file: no folder can be made here, even by root
+    nowhere = str(tmp_path / "__pycache__" / "below")
+    assert run_kernel(tmp_path, NUMBA_CACHE_DIR="", HOME=nowhere, XDG_CACHE_HOME=nowhere) == "6.0\n"
+
+
+def test_code_is_compiled_anew_when_a_kernel_it_calls_was_changed(tmp_path: Path) -> None:
+    (tmp_path / "other.py").write_text(
+        "from forecastle.kernels.compiled import kernel\n@kernel\ndef one():\n    return 1\n"
+    )
+    (tmp_path / "module.py").write_text(
+        "import other\nfrom forecastle.kernels.compiled import kernel\n"
+        "@kernel\ndef twice():\n    return 2 * other.one()\nprint(twice())\n"
+    )
+    cache = {"NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONDONTWRITEBYTECODE": "1"}
+    assert run_kernel(tmp_path, **cache) == "2\n"
+    (tmp_path / "other.py").write_text(
+        "from forecastle.kernels.compiled import kernel\n@kernel\ndef one():\n    return 3\n"
+    )
+    assert run_kernel(tmp_path, **cache) == "6\n"
+
+
+def test_code_stays_when_a_source_was_changed_that_the_kernel_does_not_import(tmp_path: Path) -> None:
+    packages = tmp_path / "packages"
+    for name in ("__init__", "compiled", "memory"):
+        copy(packages / "contract" / f"{name}.py", (REPOSITORY / "contract" / f"{name}.py").read_text())
+    copy(
+        packages / "contract" / "one.py",
+        "from forecastle.kernels.compiled import kernel\n@kernel\ndef one():\n    return 1\n",
+    )
+    copy(packages / "contract" / "other.py", "FACTOR = 2\n")
+    copy(tmp_path / "module.py", "from forecastle.contract.one import one\nprint(one())\n")
+    environ = {"PYTHONPATH": str(packages), "NUMBA_CACHE_DIR": str(tmp_path / "cache"), "NUMBA_DEBUG_CACHE": "1"}
+    assert "data saved" in run_kernel(tmp_path, **environ)
+    copy(packages / "contract" / "other.py", "FACTOR = 3\n")
+    assert "data saved" not in run_kernel(tmp_path, **environ)
+    copy(packages / "contract" / "memory.py", (packages / "contract" / "memory.py").read_text() + "\n")
+    assert "data saved" in run_kernel(tmp_path, **environ)  # it works in kernels that do not import it
+
+
+def test_a_kernel_that_cannot_be_kept_is_compiled_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "module.py").write_text(MODULE)
+    cache = {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    run_kernel(tmp_path, **cache)
+    (code,) = (tmp_path / "cache").rglob("*.nbc")
+    code.unlink()
+    code.mkdir()  # which even root cannot read or replace as a file
+    assert run_kernel(tmp_path, **cache) == "6.0\n"
+    assert "[cache] not saved: " in run_kernel(tmp_path, NUMBA_DEBUG_CACHE="1", **cache)
+
+
+def test_scipys_blas_is_loaded_by_the_first_kernel_that_wants_it() -> None:
+    program = MODULE + PRODUCT
+    done = subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == ["6.0", "False", "14.0", "True", "11.0"]

@@ -1,0 +1,90 @@
+"""Which algorithm a job means."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+import forecastle.algorithms
+from forecastle.contract.errors import InvalidJob
+from forecastle.training.catalogue import Catalogue, catalogue, fitting, named
+
+RIVAL = """
+from typing import Literal
+from tests.training.tiny_algorithm.algorithms.column_mean.algorithm import ColumnMeanAlgorithm
+from forecastle.contract.hyperparameters import Hyperparameters
+
+
+class {name}Hyperparameters(Hyperparameters):
+    without_effect = frozenset({{"mini_batch_size"}})
+{fields}
+
+
+class {name}(ColumnMeanAlgorithm):
+    hyperparameters = {name}Hyperparameters
+
+
+ALGORITHM = {name}()
+"""
+
+
+@pytest.fixture
+def known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Catalogue:
+    """Two small algorithms, one without any requirement, and a folder that cannot be imported."""
+    sources = {
+        "median": RIVAL.format(name="Median", fields="    window: int\n    step: int = 1"),
+        "mode": RIVAL.format(name="Mode", fields="    bins: int\n    step: int = 1"),
+        "broken": "\nimport a_library_that_nobody_has\n",
+    }
+    for name, source in sources.items():
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "__init__.py").touch()
+        (folder / "algorithm.py").write_text(source)
+        monkeypatch.delitem(sys.modules, f"algorithms.{name}", raising=False)
+        monkeypatch.delitem(sys.modules, f"algorithms.{name}.algorithm", raising=False)
+    monkeypatch.setattr(algorithms, "__path__", [str(tmp_path)])
+    return catalogue()
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ({"window"}, "median"),
+        ({"bins"}, "mode"),
+        ({"bins", "step", "_kvstore", "sagemaker_program", "mini_batch_size"}, "mode"),
+        ({"window", "bin"}, "median"),  # only median has what it requires: it will refuse the stranger
+    ],
+)
+def test_the_algorithm_is_the_one_whose_hyperparameters_fit(known: Catalogue, given: set[str], meant: str) -> None:
+    assert fitting(given, known).name == meant
+
+
+def test_a_tie_names_the_candidates_and_what_they_require(known: Catalogue) -> None:
+    with pytest.raises(InvalidJob) as caught:
+        fitting({"window", "bins"}, known)
+    assert caught.value.sentence == (
+        "The hyperparameters given (bins, window) fit several algorithms: median requires window; mode requires bins. "
+        "Set FORECASTLE_ALGORITHM to the one that is meant."
+    )
+
+
+def test_no_match_names_all_and_says_which_cannot_be_imported(known: Catalogue) -> None:
+    with pytest.raises(InvalidJob) as caught:
+        fitting({"step"}, known)
+    assert caught.value.sentence.startswith(
+        "The hyperparameters given (step) fit no algorithm: median requires window; mode requires bins; "
+        "Algorithm broken cannot be imported: ModuleNotFoundError: No module named 'a_library_that_nobody_has' ("
+    )
+
+
+def test_an_algorithm_that_cannot_be_imported_is_refused_by_name_with_the_place(known: Catalogue) -> None:
+    assert list(known.usable) == ["median", "mode"]
+    with pytest.raises(InvalidJob, match=r"^Algorithm broken cannot be imported: .*algorithm\.py, line 2\)\.$"):
+        named("broken")
+
+
+def test_an_unknown_name_is_answered_with_the_known_ones(known: Catalogue) -> None:
+    assert known.broken
+    with pytest.raises(InvalidJob, match=r"^Algorithm 'prophet' is unknown; known are broken, median, mode\.$"):
+        named("prophet")
