@@ -33,12 +33,16 @@ RUN --mount=type=bind,source=requirements-lean.lock,target=/tmp/requirements.loc
 
 FROM packages AS kernels
 WORKDIR /src
+COPY forecastle forecastle
+COPY kernels kernels
 COPY contract contract
+COPY formats formats
 COPY algorithms algorithms
 COPY container/__init__.py container/compile.py container/
 # Code of kernels that did not change since the last build on this machine is not compiled again.
 RUN --mount=type=cache,target=/cache,sharing=locked \
-    NUMBA_CACHE_DIR=/cache/$NUMBA_CPU_NAME /opt/forecastle/venv/bin/python -m forecastle.container.compile /opt/forecastle/kernels \
+    NUMBA_CACHE_DIR=/cache/$NUMBA_CPU_NAME \
+    /opt/forecastle/venv/bin/python -m forecastle.container.compile /opt/forecastle/kernels \
  && chmod -R a+rX /opt/forecastle/kernels
 
 
@@ -48,7 +52,10 @@ RUN --mount=type=bind,source=requirements-build.lock,target=/tmp/requirements.lo
     python -m pip install --disable-pip-version-check --root-user-action=ignore --require-hashes -r /tmp/requirements.lock
 WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
+COPY forecastle forecastle
+COPY kernels kernels
 COPY contract contract
+COPY formats formats
 COPY algorithms algorithms
 COPY training training
 COPY serving serving

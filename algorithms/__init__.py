@@ -1,17 +1,18 @@
 """The algorithms: every folder in here is one, found without a list.
 
-A folder of the same shape below another `algorithms` on the import path joins them: with `PYTHONPATH=/my`, the folder
-/my/algorithms/prophet is an algorithm as good as those that come along.
+The setting `FORECASTLE_ALGORITHMS` names more folders like this one, separated by colons: if it is /my/algorithms, the
+folder /my/algorithms/prophet is the algorithm `prophet`.
 """
 
 import importlib
+import os
 import pkgutil
 from typing import Any
 
 from forecastle.algorithms.interface import Algorithm
 from forecastle.contract.errors import InvalidJob
 
-__path__ = pkgutil.extend_path(__path__, __name__)
+__path__ += filter(None, os.environ.get("FORECASTLE_ALGORITHMS", "").split(os.pathsep))
 
 
 def available() -> list[str]:

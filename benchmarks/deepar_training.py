@@ -22,7 +22,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -100,14 +99,13 @@ def linear_rows(runs: int) -> Iterator[Row]:
 def loss_rows(runs: int) -> Iterator[Row]:  # noqa: ARG001
     """The largest difference of a batch's mean loss, from the same weights on, without zoneout."""
     from benchmarks.engine_speed import settings_of
+    from forecastle.algorithms.deepar.training.engine import learner
     from forecastle.algorithms.deepar.training.windows import WindowSource
 
     series = customers()
     settings = replace(settings_of(PROBLEM.asked, series), dropout_rate=0.0)
     source, rng = WindowSource(series, settings), np.random.default_rng(0)
-    ours, theirs = (
-        import_module(f"forecastle.algorithms.deepar.engine_{name}").learner(settings) for name in ("native", "mxnet")
-    )
+    ours, theirs = (learner(name, settings) for name in ("native", "mxnet"))
     weights = theirs.network().arrays()
     state = {f"weight {name}": weight for name, weight in weights.items()} | {"steps": np.array(0)}
     zeros = {

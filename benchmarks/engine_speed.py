@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from benchmarks.gluonts_mxnet import Asked
 from forecastle.algorithms.deepar.series import Series
-from forecastle.algorithms.deepar.training.engine import Settings, Trained, train
+from forecastle.algorithms.deepar.training.engine import ENGINES, Settings, Trained, train
 
 
 def settings_of(asked: Asked, series: Sequence[Series], seed: int = 0) -> Settings:
@@ -51,7 +51,7 @@ def trained_quietly(engine: str, series: Sequence[Series], asked: Asked, seed: i
 
 def load(engine: str) -> None:
     """Import all that an engine needs."""
-    import_module(f"forecastle.algorithms.deepar.engine_{engine}")
+    import_module(f"forecastle.algorithms.deepar.training.{ENGINES[engine]}")
     if engine == "mxnet":
         import_module("gluonts.mx")
 

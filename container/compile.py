@@ -17,7 +17,9 @@ def main(cache: Path, folder: Path) -> None:
     for name in available():
         find(name).compile()
     packages = Path(__file__).parents[1]
-    for source in sorted(each for floor in ("algorithms", "contract") for each in (packages / floor).rglob("*.py")):
+    for source in sorted(
+        each for floor in ("algorithms", "formats", "kernels") for each in (packages / floor).rglob("*.py")
+    ):
         code = code_folder(cache, source)
         if code.is_dir():
             shutil.copytree(code, folder / code.name)

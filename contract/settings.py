@@ -23,6 +23,9 @@ class Settings(TypedText):
     algorithm: str | None = Field(
         None, alias="FORECASTLE_ALGORITHM", description="The algorithm a training job means, by its folder's name."
     )
+    algorithm_folders: str | None = Field(
+        None, alias="FORECASTLE_ALGORITHMS", description="Folders with more algorithms, separated by colons."
+    )
     host: str = Field("127.0.0.1", alias="FORECASTLE_HOST", description="The address to bind; the image sets 0.0.0.0.")
     port: int = Field(
         8080, alias="SAGEMAKER_BIND_TO_PORT", ge=0, le=65535, description="The port to bind; 0 takes a free one."

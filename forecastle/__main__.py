@@ -1,4 +1,4 @@
-"""`python -m container` is `forecastle`."""
+"""`python -m forecastle` is the command `forecastle`."""
 
 import sys
 

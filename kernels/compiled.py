@@ -110,8 +110,7 @@ class _Cache(caching.FunctionCache):  # type: ignore[misc]
 
 _PACKAGES = Path(__file__).parents[1]
 _IMPORT = re.compile(
-    r"^\s*(?:from\s+((?:algorithms|contract)[\w.]*)\s+import\s+(\([^)]*\)|[^\n]*)"
-    r"|import\s+((?:algorithms|contract)[\w.]*))",
+    r"^\s*(?:from\s+(forecastle[\w.]*)\s+import\s+(\([^)]*\)|[^\n]*)|import\s+(forecastle[\w.]*))",
     re.MULTILINE,
 )
 _IMPORT_OF_NUMBA = re.compile(r"^\s*(?:from|import)\s+(?:numba|llvmlite)\b", re.MULTILINE)
@@ -139,16 +138,15 @@ def _stamp(source: Path) -> str:
 @functools.cache
 def _teachers() -> list[Path]:
     """The files that teach numba types and operations: those work in kernels that do not import them, too."""
-    shared = [source for package in ("algorithms", "contract") for source in (_PACKAGES / package).glob("*.py")]
-    return [source for source in shared if _IMPORT_OF_NUMBA.search(source.read_text())]
+    return [source for source in Path(__file__).parent.glob("*.py") if _IMPORT_OF_NUMBA.search(source.read_text())]
 
 
 @functools.cache
 def _imports(source: Path) -> frozenset[Path]:
-    """The files of `algorithms` and `contract` that `source` imports, anywhere in it."""
+    """The files of ours that `source` imports, anywhere in it."""
     names = set()
     for package, members, module in _IMPORT.findall(source.read_text()):
         names |= {package or module} | {f"{package}.{member}" for member in re.findall(r"\w+", members)}
-    bases = [_PACKAGES.joinpath(*name.split(".")) for name in names]
+    bases = [_PACKAGES.joinpath(*name.split(".")[1:]) for name in names]
     files = [path for base in bases for path in (base.with_suffix(".py"), base / "__init__.py")]
     return frozenset(path for path in files if path.is_file())

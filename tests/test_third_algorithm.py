@@ -100,7 +100,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
         file.write_text(content)
     others = {name: value for name, value in os.environ.items() if not name.startswith(("FORECASTLE_", "SAGEMAKER_"))}
     return others | {
-        "PYTHONPATH": str(tmp_path / "mine"),
+        "FORECASTLE_ALGORITHMS": str(tmp_path / "mine" / "algorithms"),
         "SAGEMAKER_BASE_DIR": str(tmp_path / "ml"),
         "SAGEMAKER_BIND_TO_PORT": "0",
     }

@@ -120,7 +120,7 @@ def _hyperparameters(algorithm: Algorithm[Any], assignment: Assignment, log: Str
     kind = algorithm.hyperparameters
     defaults, given = kind.defaults(), dict(assignment.hyperparameters)
     # Where they are defined, so that the line is the same on every machine.
-    source = kind.__module__.replace(".", "/") + ".py"
+    source = kind.__module__.removeprefix("forecastle.").replace(".", "/") + ".py"
     log.line(f"Reading default configuration from {source}: {defaults}")
     log.line(f"Merging with provided configuration from {assignment.source}: {given}")
     log.line(f"Final configuration: {defaults | given}")

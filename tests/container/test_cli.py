@@ -36,8 +36,11 @@ def forecastle(*arguments: str, **environ: str) -> "subprocess.CompletedProcess[
 
 
 def imported_by(code: str) -> set[str]:
-    """The packages that a fresh interpreter holds after `code`."""
-    ending = "import sys; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    """The packages that a fresh interpreter holds after `code`, and those below `forecastle`."""
+    ending = (
+        "import sys; print(*sorted({'.'.join(name.split('.')[: 2 if name.startswith('forecastle.') else 1]) "
+        "for name in sys.modules}))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", f"{code}\n{ending}"], cwd=REPOSITORY, capture_output=True, text=True, timeout=120
     )
@@ -63,16 +66,19 @@ def test_every_verb_has_help_that_starts_with_a_sentence(verb: str, capsys: pyte
 
 def test_help_imports_nothing_heavy_nor_any_floor_but_the_errors() -> None:
     held = imported_by("from forecastle.container.cli import main; main(['train', '--help'])")
-    assert not held & (HEAVY | {"numpy", "pydantic", "fastapi", "algorithms", "training", "serving"})
+    assert not held & (
+        HEAVY | {"numpy", "pydantic", "fastapi", "forecastle.algorithms", "forecastle.training", "forecastle.serving"}
+    )
 
 
 def test_finding_the_algorithms_imports_none_of_their_libraries() -> None:
     held = imported_by(
-        "from forecastle.algorithms import available, find; from forecastle.training.catalogue import catalogue\n"
+        "from forecastle.algorithms import available, find\n"
+        "from forecastle.training.catalogue import catalogue\n"
         "assert available() and not catalogue().broken\n"
         "[find(name) for name in available()]"
     )
-    assert "algorithms" in held
+    assert "forecastle.algorithms" in held
     assert not held & HEAVY
 
 
@@ -181,7 +187,7 @@ def test_training_goes_on_when_nobody_reads_its_log_any_more(tmp_path: Path) -> 
 
 def test_training_needs_no_stdout(tmp_path: Path) -> None:
     tree = write_job(tmp_path, {"shrinkage": "0", "mood": "well"}, {"train/a": "1\n3\n"})
-    line = f"exec {sys.executable} -m container train >&-"
+    line = f"exec {sys.executable} -m forecastle train >&-"
     done = subprocess.run(["sh", "-c", line], env=environ_of(tree), capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
 

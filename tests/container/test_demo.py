@@ -9,7 +9,10 @@ from tests.training.tree import REPOSITORY
 
 
 def test_without_matplotlib_the_demo_says_so_before_it_trains(tmp_path: Path) -> None:
-    hidden = "import sys; sys.modules['matplotlib'] = None; from forecastle.container.cli import main; sys.exit(main(['demo']))"
+    hidden = (
+        "import sys; sys.modules['matplotlib'] = None; "
+        "from forecastle.container.cli import main; sys.exit(main(['demo']))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", hidden],
         cwd=tmp_path,

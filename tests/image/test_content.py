@@ -13,7 +13,7 @@ from tests.image.container import docker
 pytestmark = pytest.mark.image
 
 MEGABYTE = 10**6
-PACKAGES = "/opt/forecastle/venv/lib/python3.11/site-packages"
+PACKAGES = "/opt/forecastle/venv/lib/python3.11/site-packages/forecastle"
 
 
 def inspect(image: str) -> dict[str, Any]:
@@ -81,7 +81,7 @@ def test_its_kernels_are_those_of_its_sources(image: str) -> None:
 CURRENT = f"""
 from pathlib import Path
 from forecastle.kernels.compiled import code_folder
-for package in ("algorithms", "contract"):
+for package in ("algorithms", "formats", "kernels"):
     for source in Path("{PACKAGES}", package).rglob("*.py"):
         print(code_folder(Path(), source))
 """

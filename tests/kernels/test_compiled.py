@@ -114,20 +114,25 @@ def test_code_is_compiled_anew_when_a_kernel_it_calls_was_changed(tmp_path: Path
 
 
 def test_code_stays_when_a_source_was_changed_that_the_kernel_does_not_import(tmp_path: Path) -> None:
-    packages = tmp_path / "packages"
-    for name in ("__init__", "compiled", "memory"):
-        copy(packages / "contract" / f"{name}.py", (REPOSITORY / "contract" / f"{name}.py").read_text())
+    kernels = tmp_path / "packages" / "forecastle" / "kernels"
+    copy(kernels.parent / "__init__.py", "")
+    for name in ("__init__", "compiled", "pointer"):
+        copy(kernels / f"{name}.py", (REPOSITORY / "kernels" / f"{name}.py").read_text())
     copy(
-        packages / "contract" / "one.py",
+        kernels / "one.py",
         "from forecastle.kernels.compiled import kernel\n@kernel\ndef one():\n    return 1\n",
     )
-    copy(packages / "contract" / "other.py", "FACTOR = 2\n")
-    copy(tmp_path / "module.py", "from forecastle.contract.one import one\nprint(one())\n")
-    environ = {"PYTHONPATH": str(packages), "NUMBA_CACHE_DIR": str(tmp_path / "cache"), "NUMBA_DEBUG_CACHE": "1"}
+    copy(kernels / "other.py", "FACTOR = 2\n")
+    copy(tmp_path / "module.py", "from forecastle.kernels.one import one\nprint(one())\n")
+    environ = {
+        "PYTHONPATH": str(tmp_path / "packages"),
+        "NUMBA_CACHE_DIR": str(tmp_path / "cache"),
+        "NUMBA_DEBUG_CACHE": "1",
+    }
     assert "data saved" in run_kernel(tmp_path, **environ)
-    copy(packages / "contract" / "other.py", "FACTOR = 3\n")
+    copy(kernels / "other.py", "FACTOR = 3\n")
     assert "data saved" not in run_kernel(tmp_path, **environ)
-    copy(packages / "contract" / "memory.py", (packages / "contract" / "memory.py").read_text() + "\n")
+    copy(kernels / "pointer.py", (kernels / "pointer.py").read_text() + "\n")
     assert "data saved" in run_kernel(tmp_path, **environ)  # it works in kernels that do not import it
 
 

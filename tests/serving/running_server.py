@@ -39,7 +39,8 @@ class RunningServer:
         environ = {
             "PATH": os.environ["PATH"],
             "HOME": str(base),
-            "PYTHONPATH": os.pathsep.join((str(TINY_ALGORITHM), str(ROOT))),
+            "PYTHONPATH": str(ROOT),
+            "FORECASTLE_ALGORITHMS": str(TINY_ALGORITHM / "algorithms"),
             "SAGEMAKER_BASE_DIR": str(base),
             "SAGEMAKER_BIND_TO_PORT": "0",
             **environ,

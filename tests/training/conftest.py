@@ -2,11 +2,11 @@
 
 import pytest
 
-import forecastle.algorithms
+from forecastle import algorithms
 from tests.training.tree import TINY
 
 
 @pytest.fixture
 def tiny_algorithm(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As PYTHONPATH would have it for a new process."""
-    monkeypatch.setattr(algorithms, "__path__", [*forecastle.algorithms.__path__, str(TINY / "algorithms")])
+    """What FORECASTLE_ALGORITHMS does in a new process."""
+    monkeypatch.setattr(algorithms, "__path__", [*algorithms.__path__, str(TINY / "algorithms")])

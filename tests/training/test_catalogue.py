@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-import forecastle.algorithms
+from forecastle import algorithms
 from forecastle.contract.errors import InvalidJob
 from forecastle.training.catalogue import Catalogue, catalogue, fitting, named
 
@@ -41,8 +41,8 @@ def known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Catalogue:
         folder.mkdir()
         (folder / "__init__.py").touch()
         (folder / "algorithm.py").write_text(source)
-        monkeypatch.delitem(sys.modules, f"algorithms.{name}", raising=False)
-        monkeypatch.delitem(sys.modules, f"algorithms.{name}.algorithm", raising=False)
+        monkeypatch.delitem(sys.modules, f"forecastle.algorithms.{name}", raising=False)
+        monkeypatch.delitem(sys.modules, f"forecastle.algorithms.{name}.algorithm", raising=False)
     monkeypatch.setattr(algorithms, "__path__", [str(tmp_path)])
     return catalogue()
 

@@ -38,8 +38,8 @@ def write_job(
 def environ_of(tree: OptMl, **more: str) -> dict[str, str]:
     """An environment in which a process trains on the tree and knows the tiny algorithm."""
     given = {name: value for name, value in os.environ.items() if not name.startswith(("FORECASTLE_", "SAGEMAKER_"))}
-    path = os.pathsep.join([str(TINY), str(REPOSITORY)])
-    return given | {"SAGEMAKER_BASE_DIR": str(tree.base), "PYTHONPATH": path} | more
+    paths = {"PYTHONPATH": str(REPOSITORY), "FORECASTLE_ALGORITHMS": str(TINY / "algorithms")}
+    return given | {"SAGEMAKER_BASE_DIR": str(tree.base)} | paths | more
 
 
 def run_train(tree: OptMl, *arguments: str, cwd: Path | None = None, **more: str) -> "subprocess.CompletedProcess[str]":

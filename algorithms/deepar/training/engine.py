@@ -20,7 +20,7 @@ from forecastle.contract.errors import InvalidJob
 if TYPE_CHECKING:
     from forecastle.algorithms.deepar.training.windows import Windows
 
-ENGINES = ("native", "mxnet")  # the first is the default
+ENGINES = {"native": "native.learner", "mxnet": "mxnet"}  # modules by name; the first is the default
 SETTING = "DEEPAR_ENGINE"
 
 
@@ -112,7 +112,13 @@ def require_engine(name: str) -> str:
     """`name`, or the default where it is empty. Raises `InvalidJob` where there is no such engine."""
     if name and name not in ENGINES:
         raise InvalidJob(f"Setting {SETTING} must be one of {', '.join(ENGINES)}. Got {name!r:.42}.")
-    return name or ENGINES[0]
+    return name or next(iter(ENGINES))
+
+
+def learner(engine: str, settings: Settings, threads: int | None = None) -> Learner:
+    """What trains under the engine's name. Raises `InvalidJob` if there is no such engine or it is not installed."""
+    module = import_module(f"{__package__}.{ENGINES[require_engine(engine)]}")
+    return cast(Learner, module.learner(settings, threads=threads))
 
 
 def train(
@@ -135,9 +141,7 @@ def train(
     from forecastle.algorithms.deepar.training.windows import WindowSource
 
     source = WindowSource(series, settings)
-    module = import_module(f"forecastle.algorithms.deepar.engine_{require_engine(engine)}")
-    learner = cast(Learner, module.learner(settings, threads=threads))
-    trained = run(learner, source, settings, watcher, stopping, checkpoints)
+    trained = run(learner(engine, settings, threads), source, settings, watcher, stopping, checkpoints)
     if not all(np.isfinite(array).all() for array in trained.network.arrays().values()):
         raise InvalidJob(
             "The network that was learned holds numbers that are not finite: lower the hyperparameter learning_rate, "

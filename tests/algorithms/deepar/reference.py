@@ -1,4 +1,4 @@
-"""DeepAR's network in float64, word for word as `forecastle.algorithms.deepar.network` describes it, for given paths."""
+"""DeepAR's network in float64, word for word as `algorithms/deepar/network.py` describes it, for given paths."""
 
 import numpy as np
 from numpy.typing import NDArray

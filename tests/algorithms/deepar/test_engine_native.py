@@ -9,7 +9,6 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from forecastle.algorithms.deepar.training import engine
 from forecastle.algorithms.deepar.training.checkpoint import FILE
 from forecastle.algorithms.deepar.training.engine import Learner, Settings, Trained, train
 from forecastle.algorithms.deepar.training.windows import Windows, WindowSource
@@ -293,9 +293,9 @@ def test_a_step_has_the_same_bytes_on_any_number_of_threads(count: int) -> None:
     given = settings(likelihood="negative-binomial", num_cells=10, cardinality=(2,))
     source = WindowSource(waves(likelihood=given.likelihood, cat=True), given)
     windows = source.batch(source.draw(np.random.default_rng(0))[:count])
-    module, states = import_module("forecastle.algorithms.deepar.training.native.learner"), []
+    states = []
     for threads in (1, 2, 3, 8):
-        learner = module.learner(given, threads=threads)
+        learner = engine.learner("native", given, threads)
         for seed in range(3):
             learner.step(windows, 0.01, seed)
         states.append(learner.state())

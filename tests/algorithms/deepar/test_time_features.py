@@ -91,7 +91,10 @@ def test_what_sagemaker_does_not_know_is_refused(text: str) -> None:
 
 
 def test_importing_the_forecaster_brings_neither_pandas_nor_an_engine() -> None:
-    program = "import sys, forecastle.algorithms.deepar.inference.forecast; print(*{'pandas', 'mxnet', 'gluonts', 'torch'} & set(sys.modules))"
+    program = (
+        "import sys, forecastle.algorithms.deepar.inference.forecast; "
+        "print(*{'pandas', 'mxnet', 'gluonts', 'torch'} & set(sys.modules))"
+    )
 
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 

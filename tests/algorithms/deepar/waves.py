@@ -4,7 +4,6 @@ import importlib.util
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from forecastle.algorithms.deepar.series import Series
-from forecastle.algorithms.deepar.training.engine import Learner, Settings
+from forecastle.algorithms.deepar.training.engine import Learner, Settings, learner
 
 needs_mxnet = pytest.mark.skipif(
     importlib.util.find_spec("mxnet") is None or importlib.util.find_spec("gluonts") is None,
@@ -44,8 +43,7 @@ def settings(**changes: Any) -> Settings:
 
 
 def learner_of(engine: str, given: Settings) -> Learner:
-    learner: Learner = import_module(f"forecastle.algorithms.deepar.engine_{engine}").learner(given)
-    return learner
+    return learner(engine, given)
 
 
 def waves(

@@ -4,7 +4,7 @@
 
 Run by hand from the repository's root, where torch 2.13 and numpy are installed. Each file of `gradients/` holds what
 an engine is asked (`settings`, `window …`, `weight …`) and what comes of it (`losses` of each window, `gradient …` of
-their mean). The network is written down once more here, from the docstring of `forecastle.algorithms.deepar.network` and from
+their mean). The network is written down once more here, from the docstring of `algorithms/deepar/network.py` and from
 GluonTS' `DeepARTrainingNetwork`, and shares nothing with either engine.
 """
 

@@ -1,1 +1,1 @@
-"""The sum of each row: an algorithm for the server's tests, found through PYTHONPATH."""
+"""The sum of each row: an algorithm for the server's tests, found through FORECASTLE_ALGORITHMS."""
