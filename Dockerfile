@@ -18,13 +18,17 @@ FROM base-${TARGETARCH} AS base
 RUN python -m compileall -q -x '/(site-packages|ensurepip|idlelib|lib2to3|pydoc_data|test|tkinter|turtledemo)/' /usr/local/lib/python3.11
 
 
+# The full variant has MXNet, and numpy 1 for it; MXNet has no wheel for arm64. Packages are installed into the new
+# environment from outside, so that it has no pip; then what nothing imports is removed.
 FROM base AS packages
+ARG VARIANT TARGETARCH
 WORKDIR /opt/forecastle
-RUN python -m venv --without-pip venv
-# Into the new environment from outside, so that pip itself stays behind; then out with what nothing imports.
-RUN --mount=type=bind,source=requirements-lean.lock,target=/tmp/requirements.lock \
+RUN --mount=type=bind,source=requirements.lock,target=/tmp/lean.lock \
+    --mount=type=bind,source=requirements-mxnet.lock,target=/tmp/full.lock \
     --mount=type=cache,target=/root/.cache/pip \
-    python -m pip --python venv/bin/python install --disable-pip-version-check --require-hashes -r /tmp/requirements.lock \
+    lock=/tmp/lean.lock; [ $VARIANT-$TARGETARCH != full-amd64 ] || lock=/tmp/full.lock; \
+    python -m venv --without-pip venv \
+ && python -m pip --python venv/bin/python install --disable-pip-version-check --require-hashes -r $lock \
  && cd venv/lib/python3.11/site-packages \
  && find . -type d -name tests -prune -exec rm -r {} + \
  && find . -type f -regex '.*\.\(a\|c\|cc\|cpp\|h\|hpp\|pxd\|pxi\|pyx\)' -delete \
@@ -32,6 +36,7 @@ RUN --mount=type=bind,source=requirements-lean.lock,target=/tmp/requirements.loc
 
 
 FROM packages AS kernels
+ARG VARIANT
 WORKDIR /src
 COPY forecastle forecastle
 COPY kernels kernels
@@ -41,7 +46,7 @@ COPY algorithms algorithms
 COPY container/__init__.py container/compile.py container/
 # Code of kernels that did not change since the last build on this machine is not compiled again.
 RUN --mount=type=cache,target=/cache,sharing=locked \
-    NUMBA_CACHE_DIR=/cache/$NUMBA_CPU_NAME \
+    NUMBA_CACHE_DIR=/cache/$VARIANT-$NUMBA_CPU_NAME \
     /opt/forecastle/venv/bin/python -m forecastle.container.compile /opt/forecastle/kernels \
  && chmod -R a+rX /opt/forecastle/kernels
 
@@ -65,28 +70,15 @@ RUN python -m hatchling build --target wheel --directory /wheel \
     --ignore-installed --root /project /wheel/*.whl
 
 
-FROM base AS lean
-COPY --from=packages /opt/forecastle/venv /opt/forecastle/venv
-
-FROM lean AS lean-amd64
-FROM lean AS lean-arm64
-FROM lean AS full-arm64
-
-FROM lean AS full-amd64
-# MXNet, GluonTS and what they need beside the lean image's packages; the system's libraries are what MXNet links against.
-RUN --mount=type=bind,source=requirements.lock,target=/tmp/requirements.lock \
-    --mount=type=cache,target=/root/.cache/pip \
-    --mount=type=cache,target=/var/cache/apt \
+FROM base
+ARG VARIANT TARGETARCH
+# The system's libraries that MXNet links against.
+RUN --mount=type=cache,target=/var/cache/apt \
     --mount=type=cache,target=/var/lib/apt/lists \
-    apt-get update && apt-get install -y --no-install-recommends libgomp1 libquadmath0 \
- && cd /opt/forecastle/venv \
- && python -m pip --python bin/python install --disable-pip-version-check --require-hashes -r /tmp/requirements.lock \
- && cd lib/python3.11/site-packages \
- && rm -r pandas/tests mxnet/include \
- && rm -f /var/log/apt/* /var/log/dpkg.log
-
-
-FROM ${VARIANT}-${TARGETARCH}
+    [ $VARIANT-$TARGETARCH != full-amd64 ] \
+ || { apt-get update && apt-get install -y --no-install-recommends libgomp1 libquadmath0 \
+      && rm -f /var/log/apt/* /var/log/dpkg.log; }
+COPY --from=packages /opt/forecastle/venv /opt/forecastle/venv
 COPY --from=kernels /opt/forecastle/kernels /opt/forecastle/kernels
 COPY --from=project /project /
 # MALLOC_…: what a large request took goes back to the system when it is answered.

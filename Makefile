@@ -1,18 +1,21 @@
 # One command each: `make demo` shows it, `make test` proves it, `make check` reads it. Each makes its own environment.
 SHELL := /bin/bash
-PYTHON ?= python3.11
+SUPPORTED := 3.11 3.12 3.13 3.14
+INSTALLED = $(foreach version,$(SUPPORTED),$(if $(shell python$(version) --version 2>/dev/null),$(version)))
+PYTHON ?= python$(firstword $(INSTALLED) 3.11)
 VENV := .venv
-LEAN := .venv-lean
+MXNET := .venv-mxnet
 BIN := $(VENV)/bin
 LOCK := uv pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-annotate --no-header
 
-.PHONY: help env demo test test-lean test-image image check format docs lock bench clean
+.PHONY: help env demo test test-mxnet test-pythons test-image image check format docs lock bench clean
 
 help:
 	@echo "make env         the environment alone, in $(VENV)"
 	@echo "make demo        train, serve and look at the example"
 	@echo "make test        the test suite, but for the image's"
-	@echo "make test-lean   the same without MXNet, in $(LEAN)"
+	@echo "make test-mxnet  what compares with the reference trainer, MXNet and GluonTS, in $(MXNET)"
+	@echo "make test-pythons  every kernel and a job of each algorithm, on each CPython of 3.11 to 3.14 that is installed"
 	@echo "make image       the container image, forecastle; VARIANT=lean without MXNet"
 	@echo "make test-image  build the image and test it; needs a Docker engine"
 	@echo "make check       format, lint, types, import rules"
@@ -24,17 +27,21 @@ help:
 env: $(VENV)/.complete
 
 $(VENV)/.complete: requirements-dev.lock
-$(LEAN)/.complete: requirements-dev-lean.lock
+$(MXNET)/.complete: PYTHON = python3.11
+$(MXNET)/.complete: requirements-dev-mxnet.lock
+OTHERS := $(patsubst %,.venv-%/.complete,$(SUPPORTED))
+$(OTHERS): .venv-%/.complete: requirements-dev.lock
+$(OTHERS): PYTHON = python$(patsubst .venv-%/.complete,%,$@)
 
 # --no-build-isolation: the build backend, too, comes from the lock.
-$(VENV)/.complete $(LEAN)/.complete:
+$(VENV)/.complete $(MXNET)/.complete $(OTHERS):
 	@rm -rf $(@D)
 	@if command -v uv >/dev/null 2>&1; then \
-	  uv venv --quiet --python 3.11 $(@D) && \
+	  uv venv --quiet --python $(PYTHON) $(@D) && \
 	  uv pip install --quiet --python $(@D)/bin/python --require-hashes -r $^ && \
 	  uv pip install --quiet --python $(@D)/bin/python --no-deps --no-build-isolation -e . ; \
 	else \
-	  command -v $(PYTHON) >/dev/null 2>&1 || { echo "forecastle needs CPython 3.11: install it, or uv, or name it with PYTHON=…" >&2; exit 1; }; \
+	  command -v $(PYTHON) >/dev/null 2>&1 || { echo "$(PYTHON) is not installed: forecastle needs CPython 3.11 to 3.14. Install one, or uv, or name one with PYTHON=…" >&2; exit 1; }; \
 	  $(PYTHON) -m venv $(@D) && \
 	  $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $^ && \
 	  $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . ; \
@@ -54,8 +61,13 @@ format: env
 test: env
 	$(BIN)/pytest -m 'not image' $(ARGS)
 
-test-lean: $(LEAN)/.complete
-	$(LEAN)/bin/pytest -m 'not image' $(ARGS)
+test-mxnet: $(MXNET)/.complete
+	$(MXNET)/bin/pytest tests/algorithms/deepar $(ARGS)
+
+# On the installed Pythons but the one of `make test`.
+test-pythons: $(patsubst %,test-python-%,$(filter-out $(PYTHON:python%=%),$(INSTALLED)))
+test-python-%: .venv-%/.complete
+	.venv-$*/bin/pytest tests/kernels tests/formats tests/training tests/test_third_algorithm.py $(ARGS)
 
 IMAGE ?= forecastle
 VARIANT ?= full
@@ -76,16 +88,16 @@ bench: env
 docs: env
 	$(BIN)/python -m forecastle.container.reference README.md
 
-# The locks name no registry, so that whichever one you use serves them. Those called lean are without MXNet; those
-# called dev are for working on it all, and the others for the images.
+# The locks name no registry, so that any one serves them. Those called mxnet add the reference trainer, which holds
+# numpy at 1; those called dev are for development, the others for the images.
 lock:
-	$(LOCK) --upgrade --extra dev --extra mxnet pyproject.toml -o requirements-dev.lock
-	$(LOCK) -c requirements-dev.lock --extra dev pyproject.toml -o requirements-dev-lean.lock
-	$(LOCK) -c requirements-dev.lock --extra mxnet pyproject.toml -o requirements.lock
-	$(LOCK) -c requirements-dev.lock pyproject.toml -o requirements-lean.lock
+	$(LOCK) --upgrade --extra dev pyproject.toml -o requirements-dev.lock
+	$(LOCK) -c requirements-dev.lock pyproject.toml -o requirements.lock
+	$(LOCK) --upgrade --extra dev --extra mxnet pyproject.toml -o requirements-dev-mxnet.lock
+	$(LOCK) -c requirements-dev-mxnet.lock --extra mxnet pyproject.toml -o requirements-mxnet.lock
 	echo hatchling | $(LOCK) -c requirements-dev.lock - -o requirements-build.lock
 	$(LOCK) --upgrade tests/sagemaker/sdk2.in -o tests/sagemaker/sdk2.lock
 	$(LOCK) --upgrade --override tests/sagemaker/sdk3.overrides tests/sagemaker/sdk3.in -o tests/sagemaker/sdk3.lock
 
 clean:
-	rm -rf $(VENV) $(LEAN) .sagemaker-sdk .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-* .sagemaker-sdk .mypy_cache .ruff_cache .pytest_cache .hypothesis

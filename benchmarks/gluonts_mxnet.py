@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from forecastle.algorithms.deepar.network import Layer, Network
 from forecastle.algorithms.deepar.series import Series
 
-np.bool = np.bool_  # type: ignore[attr-defined]  # numpy dropped the name, and MXNet reads it
+setattr(np, "bool", np.bool_)  # noqa: B010 - MXNet reads the name, which numpy 1.24 removed
 warnings.simplefilter("ignore")
 
 Floats = NDArray[np.floating[Any]]

@@ -49,7 +49,8 @@ def write_artifact(folder: Path, artifact: Artifact) -> None:
     for name, array in artifact.arrays.items():
         assert not array.dtype.hasobject, f"{name}: an array of objects can only be pickled"
     packed = io.BytesIO()
-    np.savez(packed, **{name: artifact.arrays[name] for name in sorted(artifact.arrays)})
+    arrays_in_order: Any = {name: artifact.arrays[name] for name in sorted(artifact.arrays)}
+    np.savez(packed, **arrays_in_order)
     content = packed.getvalue()
     digest = hashlib.sha256(content).hexdigest()
     arrays = folder / f"arrays-{digest[:12]}.npz"

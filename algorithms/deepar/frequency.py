@@ -95,7 +95,7 @@ def _day_of_week(times: Times) -> Counts:
 
 def _week_of_year(times: Times) -> Counts:
     """ISO 8601's week less one: a week belongs to the year that its Thursday lies in."""
-    thursday = times.astype("M8[D]") + (3 - _day_of_week(times))
+    thursday: Times = times.astype("M8[D]") + (3 - _day_of_week(times)).astype("m8[D]")
     return _since(thursday, "D", "Y") // 7
 
 

@@ -81,7 +81,7 @@ class DeepARModel(Model[Request, Prediction]):
         cells, steps = network.cells, network.prediction_length
         products = sum(4 * cells * (layer.input_weight.shape[1] + cells) for layer in network.layers)
         drawn = steps * wanted.num_samples
-        seconds = (network.context_length + drawn) * products * SECONDS_PER_PRODUCT + drawn * SECONDS_PER_DRAW
+        seconds: float = (network.context_length + drawn) * products * SECONDS_PER_PRODUCT + drawn * SECONDS_PER_DRAW
         if "samples" in wanted.output_types:
             seconds += drawn * SECONDS_PER_NUMBER
         return len(request.series) * (seconds + SECONDS_PER_SERIES)

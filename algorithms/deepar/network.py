@@ -77,7 +77,7 @@ class Network:
 
     @property
     def cells(self) -> int:
-        return self.projection_weight.shape[1]
+        return int(self.projection_weight.shape[1])
 
     @property
     def frequency(self) -> Frequency:

@@ -71,7 +71,7 @@ class Forest:
 
     @property
     def dimensions(self) -> int:
-        return self.leaf_points.shape[1]
+        return int(self.leaf_points.shape[1])
 
     @property
     def num_nodes(self) -> Offsets:

@@ -80,7 +80,7 @@ class RandomCutForestModel(Model[Query, Scores]):
 
     def cost(self, request: Query) -> float:
         rows, columns = request.points.shape
-        seconds = rows * self.forest.num_trees * (SECONDS_PER_TREE + SECONDS_PER_TREE_AND_COLUMN * columns)
+        seconds: float = rows * self.forest.num_trees * (SECONDS_PER_TREE + SECONDS_PER_TREE_AND_COLUMN * columns)
         return seconds * (ATTRIBUTION_FACTOR if request.attribution else 1)
 
     def predict(self, requests: Sequence[Query], threads: int) -> Sequence[Scores]:

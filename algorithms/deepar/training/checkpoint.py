@@ -46,7 +46,7 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
         "settings": asdict(checkpoint.settings),
         "data": checkpoint.data,
     }
-    arrays = {f"state {name}": array for name, array in checkpoint.state.items()}
+    arrays: Any = {f"state {name}": array for name, array in checkpoint.state.items()}
     arrays |= {f"best {name}": array for name, array in checkpoint.best.items()}
     packed = io.BytesIO()
     np.savez(packed, about=np.frombuffer(json.dumps(about).encode(), np.uint8), **arrays)

@@ -159,7 +159,7 @@ def _mxnet() -> Any:
     # other work too, threads that wait for each other make a batch a hundred times slower.
     for name in ("OMP_NUM_THREADS", "MXNET_OMP_MAX_THREADS"):
         os.environ.setdefault(name, "1")
-    np.bool = np.bool_  # type: ignore[attr-defined]  # numpy dropped the name, and MXNet reads it
+    setattr(np, "bool", np.bool_)  # noqa: B010 - MXNet reads the name, which numpy 1.24 removed
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -131,7 +131,7 @@ def first_width(channel: Channel) -> int:
     for name, stream in channel.streams():
         try:
             for block in read_rows(stream, channel.content_type, default_label_size=0):
-                return block.features.shape[1]
+                return int(block.features.shape[1])
         except InvalidData as error:
             raise error.within(name) from None
     raise InvalidData(f"Channel {channel.name}: expected rows, got none.")

@@ -58,7 +58,8 @@ def uplifts(network: Network, series: Sequence[Series]) -> NDArray[np.float64]:
     forecasts = forecast(network, series, num_samples=200, quantiles=[0.5], seed=1)
     ordinary = 1 + 0.3 * np.sin(2 * np.pi * (DAYS + SPECIAL) / 7 + np.arange(2))
     medians = np.array([one.quantiles[0, SPECIAL] for one in forecasts])
-    return np.divide(medians, np.tile(LEVELS * ordinary, len(series) // 2))
+    uplift: NDArray[np.float64] = np.divide(medians, np.tile(LEVELS * ordinary, len(series) // 2))
+    return uplift
 
 
 @pytest.mark.parametrize("knows", [True, False])

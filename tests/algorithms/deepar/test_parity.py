@@ -20,7 +20,7 @@ LEVELS = [0.1, 0.5, 0.9]
 
 @pytest.fixture(scope="module")
 def mx() -> Any:
-    np.bool = np.bool_  # type: ignore[attr-defined]  # numpy dropped the name, and MXNet reads it
+    setattr(np, "bool", np.bool_)  # noqa: B010 - MXNet reads the name, which numpy 1.24 removed
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         pytest.importorskip("mxnet", reason="MXNet, whose forecasts ours are held to, is not here")

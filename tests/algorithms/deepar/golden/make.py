@@ -73,13 +73,14 @@ def main() -> None:
         losses, gradients = differentiated(settings, windows, weights)
         largest = max(np.abs(gradient).max() for gradient in gradients.values())
         assert largest < 9.9 * clip_scale(settings), f"{name}: a gradient of {largest} would be clipped"
+        arrays: Any = {f"window {field.name}": getattr(windows, field.name) for field in fields(Windows)}
+        arrays |= {f"weight {key}": weight for key, weight in weights.items()}
+        arrays |= {f"gradient {key}": gradient.astype(np.float32) for key, gradient in gradients.items()}
         np.savez_compressed(
             FOLDER / f"{name}.npz",
             settings=np.array(json.dumps(asdict(settings))),
             losses=losses.astype(np.float32),
-            **{f"window {field.name}": getattr(windows, field.name) for field in fields(Windows)},
-            **{f"weight {key}": weight for key, weight in weights.items()},
-            **{f"gradient {key}": gradient.astype(np.float32) for key, gradient in gradients.items()},
+            **arrays,
         )
         size = (FOLDER / f"{name}.npz").stat().st_size
         print(f"{name:26} {size:8,} bytes  loss {losses.mean():9.4f}  largest gradient {largest:.3f}")
@@ -117,9 +118,9 @@ def windows_of(case: Case, settings: Settings, rng: np.random.Generator) -> Wind
     series = []
     for number in range(case.windows):
         length = case.horizon + int(rng.integers(1, 2 * furthest if number % 2 else case.context + 2))
-        target = (rng.poisson(8 * rng.gamma(1.5, size=length)) + 1).astype(np.float32)
+        target: NDArray[np.float32] = (rng.poisson(8 * rng.gamma(1.5, size=length)) + 1).astype(np.float32)
         if case.likelihood == "beta":
-            target = np.round(256 * rng.beta(1.5, 2.5, length).clip(0.02, 0.98)).astype(np.float32) / 256
+            target = (np.round(256 * rng.beta(1.5, 2.5, length).clip(0.02, 0.98)) / 256).astype(np.float32)
         target[rng.random(length) < case.missing] = np.nan
         if number == 0 and case.windows > 1:
             target[: length - case.horizon] = np.nan
