@@ -3,39 +3,16 @@
 import json
 import types
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from difflib import get_close_matches
-from typing import (
-    Annotated,
-    Any,
-    ClassVar,
-    Literal,
-    Self,
-    TypeVar,
-    Union,
-    get_args,
-    get_origin,
-)
+from typing import Annotated, Any, ClassVar, Literal, Self, Union, get_args, get_origin
 
 import annotated_types
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 
+from forecastle.contract import text_value
 from forecastle.contract.errors import InvalidJob
-
-Item = TypeVar("Item")
-
-
-def _from_json(value: object) -> object:
-    if isinstance(value, str):
-        try:
-            return json.loads(value)
-        except ValueError:
-            return value
-    return value
-
-
-JsonList = Annotated[list[Item], BeforeValidator(_from_json)]
-"""A list that arrives as JSON text: `["accuracy"]`."""
 
 
 class TypedText(BaseModel):
@@ -51,15 +28,9 @@ class TypedText(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _refuse_what_is_no_number(cls, value: object, info: ValidationInfo) -> object:
-        """pydantic takes `3_0` for 30 and true for 1."""
+    def _read(cls, value: object, info: ValidationInfo) -> object:
         assert info.field_name is not None
-        kind = _kind(cls.model_fields[info.field_name].annotation)
-        if kind in (_SCALARS[int], _SCALARS[float]) and (
-            isinstance(value, bool) or (isinstance(value, str) and "_" in value)
-        ):
-            raise ValueError
-        return value
+        return text_value.read(value, cls.model_fields[info.field_name].annotation)
 
     @classmethod
     def parse(cls, given: Mapping[str, object]) -> Self:
@@ -99,8 +70,8 @@ def expectation(field: FieldInfo) -> str:
 def _unquoted(value: object) -> object:
     """`"3"` as framework estimators send it, JSON in JSON, is the string 3."""
     if isinstance(value, str) and len(value) > 1 and value.strip()[:1] == value.strip()[-1:] == '"':
-        inner = _from_json(value)
-        return inner if isinstance(inner, str) else value
+        with suppress(ValueError):
+            return str(json.loads(value))  # what begins and ends so is a string or no JSON
     return value
 
 

@@ -3,13 +3,11 @@
 Source: "DeepAR Hyperparameters", AWS's developer guide; `seed` is ours.
 """
 
-import json
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
 from forecastle.contract.hyperparameters import Hyperparameters
-from forecastle.contract.typed_text import JsonList
 
 Likelihood = Literal["gaussian", "beta", "negative-binomial", "student-T", "deterministic-L1"]
 LIKELIHOODS: tuple[Likelihood, ...] = ("gaussian", "beta", "negative-binomial", "student-T", "deterministic-L1")
@@ -17,30 +15,12 @@ LIKELIHOODS: tuple[Likelihood, ...] = ("gaussian", "beta", "negative-binomial", 
 MOST = 1_000_000  # of what the network is sized by: far beyond sense, and what an artifact may hold
 
 
-def _parsed(value: object) -> object:
-    """`"3"` is 3 and `"[2, 2]"` a list; words stay as they are."""
-    if isinstance(value, str):
-        try:
-            return json.loads(value)
-        except ValueError:
-            return value.strip()
-    return value
-
-
-def _off(value: object) -> object:
-    return None if value == "" else value
-
-
 def _in_any_case(value: object) -> object:
     return next((name for name in LIKELIHOODS if str(value).strip().lower() == name.lower()), value)
 
 
-PositiveInteger = Annotated[int, Field(ge=1, strict=True)]
+PositiveInteger = Annotated[int, Field(ge=1)]
 Off = Literal["ignore", ""]
-Cardinality = Annotated[
-    Literal["auto"] | Off | Annotated[list[PositiveInteger], Field(min_length=1)], BeforeValidator(_parsed)
-]
-NumDynamicFeat = Annotated[Literal["auto"] | Off | PositiveInteger, BeforeValidator(_parsed)]
 
 
 class DeepARHyperparameters(Hyperparameters):
@@ -54,12 +34,12 @@ class DeepARHyperparameters(Hyperparameters):
         description="Time from one value to the next.",
         json_schema_extra={"must_be": "M, W, D, H or min, or a multiple such as 15min"},
     )
-    cardinality: Cardinality = Field(
+    cardinality: Literal["auto"] | Off | Annotated[list[PositiveInteger], Field(min_length=1)] = Field(
         "auto",
         description="Categories of each feature in `cat`; auto takes them from the data, ignore does without.",
         json_schema_extra={"must_be": 'auto, ignore, "" or a list of positive integers such as [3, 2]'},
     )
-    num_dynamic_feat: NumDynamicFeat = Field(
+    num_dynamic_feat: Literal["auto"] | Off | PositiveInteger = Field(
         "auto",
         description="Series in `dynamic_feat`; auto takes them from the data, ignore does without.",
         json_schema_extra={"must_be": 'auto, ignore, "" or an integer of at least 1'},
@@ -75,13 +55,13 @@ class DeepARHyperparameters(Hyperparameters):
     )
     learning_rate: float = Field(0.001, gt=0, description="Adam's, at first.")
     mini_batch_size: int = Field(128, ge=1, description="Windows in a step of training.")
-    early_stopping_patience: Annotated[PositiveInteger | None, BeforeValidator(_parsed), BeforeValidator(_off)] = Field(
+    early_stopping_patience: PositiveInteger | None = Field(
         None,
         description="Epochs without a better loss after which training ends; the best model is then kept.",
         json_schema_extra={"must_be": 'an integer of at least 1, or "" for none'},
     )
     num_eval_samples: int = Field(100, ge=1, description="Paths drawn for each series of the test channel.")
-    test_quantiles: JsonList[Annotated[float, Field(gt=0, lt=1)]] = Field(
+    test_quantiles: list[Annotated[float, Field(gt=0, lt=1)]] = Field(
         [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9],
         min_length=1,
         description="Quantiles that the test channel is scored by.",

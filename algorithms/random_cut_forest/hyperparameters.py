@@ -8,7 +8,6 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from forecastle.contract.hyperparameters import Hyperparameters
-from forecastle.contract.typed_text import JsonList
 
 Metric = Literal["accuracy", "precision_recall_fscore"]
 
@@ -21,7 +20,7 @@ class RandomCutForestHyperparameters(Hyperparameters):
     feature_dim: int = Field(ge=1, le=10_000, description="Columns of the data.")
     num_samples_per_tree: int = Field(256, ge=1, le=2048, description="Rows each tree is given.")
     num_trees: int = Field(100, ge=50, le=1000, description="Trees in the forest.")
-    eval_metrics: JsonList[Metric] = Field(
+    eval_metrics: list[Metric] = Field(
         ["accuracy", "precision_recall_fscore"], description="What the test channel is measured by."
     )
     seed: int | None = Field(

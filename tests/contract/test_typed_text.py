@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import Field, model_validator
 
 from forecastle.contract.errors import InvalidJob
-from forecastle.contract.typed_text import JsonList, TypedText, expectation
+from forecastle.contract.typed_text import TypedText, expectation
 
 
 class Recipe(TypedText):
@@ -21,8 +21,12 @@ class Recipe(TypedText):
     warm: bool = Field(False)
     name: str = Field("cake")
     kind: Literal["sweet", "savoury"] = Field("sweet")
-    tags: JsonList[Literal["quick", "cheap"]] = Field([])
+    tags: list[Literal["quick", "cheap"]] = Field([])
     number: int = Field(1, alias="RECIPE_NUMBER")
+    oven: Literal["auto", ""] | int = Field("auto")
+    layers: Literal["auto"] | list[int] = Field("auto")
+    hours: list[float] = Field([])
+    guests: int | None = Field(7, ge=1)
     rating: object = Field(None, json_schema_extra={"must_be": "stars"})
 
     @model_validator(mode="after")
@@ -37,7 +41,7 @@ def test_strings_become_values() -> None:
     assert (recipe.cups, recipe.sugar, recipe.salt, recipe.warm, recipe.tags) == (3, 0.1, 0.5, True, ["quick"])
 
 
-@pytest.mark.parametrize("value", ["3", '"3"', ' "3" ', 3])
+@pytest.mark.parametrize("value", ["3", '"3"', ' "3" ', '"3.0"', 3, 3.0])
 def test_a_value_may_be_json_in_json_or_no_string_at_all(value: object) -> None:
     assert Recipe.parse({"cups": value}).cups == 3
 
@@ -45,6 +49,60 @@ def test_a_value_may_be_json_in_json_or_no_string_at_all(value: object) -> None:
 @pytest.mark.parametrize("value", ['["quick", "cheap"]', '"[\\"quick\\", \\"cheap\\"]"', ["quick", "cheap"]])
 def test_a_list_arrives_as_json_text(value: object) -> None:
     assert Recipe.parse({"cups": 1, "tags": value}).tags == ["quick", "cheap"]
+
+
+WHOLE = ["10", " 10 ", "+10", "10.0", "10.", "1e1", "1.0E+1", "100e-1", 10, 10.0]
+
+
+@pytest.mark.parametrize("value", WHOLE)
+def test_a_whole_number_is_one_in_whatever_notation_and_field(value: object) -> None:
+    recipe = Recipe.parse({"cups": value, "guests": value, "oven": value, "layers": [value]})
+    assert [recipe.cups, recipe.guests, recipe.oven, recipe.layers] == [10, 10, 10, [10]]
+    assert {type(each) for each in (recipe.cups, recipe.guests, recipe.oven)} == {int}
+
+
+@pytest.mark.parametrize(
+    "value", ["[3, 2]", "[3.0, 2e0]", '["3", "2.0"]', "['3', '2']", "(3, 2)", "('3', '2',)", [3, 2.0]]
+)
+def test_a_list_of_whole_numbers_is_one_in_whatever_notation(value: object) -> None:
+    assert Recipe.parse({"cups": 1, "layers": value}).layers == [3, 2]
+
+
+@pytest.mark.parametrize(
+    "value", ["1.5", "1_0", "1e-1", "0x10", "ten", "1e999999999", "9" * 5000, "nan", "inf", True, [1], "٣"]
+)
+@pytest.mark.parametrize("name", ["cups", "guests", "oven", "RECIPE_NUMBER"])
+def test_what_is_no_whole_number_is_refused_in_every_field(name: str, value: object) -> None:
+    with pytest.raises(InvalidJob, match=rf"^Ingredient {name} must be .*an integer"):
+        Recipe.parse({"cups": 1} | {name: value})
+
+
+def test_a_large_whole_number_is_read_to_its_last_digit() -> None:
+    assert Recipe.parse({"cups": 1, "RECIPE_NUMBER": "9007199254740993.0"}).number == 9007199254740993
+
+
+@pytest.mark.parametrize("value", ["", '""', "null", "None", None])
+def test_an_optional_value_may_be_given_as_nothing(value: object) -> None:
+    assert Recipe.parse({"cups": 1, "guests": value, "salt": value}).model_dump(include={"guests", "salt"}) == {
+        "guests": None,
+        "salt": None,
+    }
+
+
+@pytest.mark.parametrize("value", ["['quick', 'cheap']", "('quick', 'cheap')", " [ 'quick' , \"cheap\" ] "])
+def test_a_list_may_be_as_python_writes_it(value: str) -> None:
+    assert Recipe.parse({"cups": 1, "tags": value}).tags == ["quick", "cheap"]
+
+
+@pytest.mark.parametrize("value", ["['0.1', '0.5']", '["0.1", 0.5]', "[0.1, 5e-1]", "(0.1, 0.5)"])
+def test_numbers_of_a_list_may_be_texts(value: str) -> None:
+    assert Recipe.parse({"cups": 1, "hours": value}).hours == [0.1, 0.5]
+
+
+@pytest.mark.parametrize("value", ["['0.1'", "{'a': 1}", "[[0.1]]", "[true]", "['1_0']", "[" * 100_000, "['it\\'s']"])
+def test_what_is_no_list_of_numbers_is_refused(value: str) -> None:
+    with pytest.raises(InvalidJob, match=r"^Ingredient hours must be a list, each a number\. Got "):
+        Recipe.parse({"cups": 1, "hours": value})
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,20 @@ def test_strings_in_either_style_of_client_become_values() -> None:
     assert plain.early_stopping_patience == 15
 
 
+def test_numbers_and_lists_may_be_written_as_clients_write_them() -> None:
+    given = parsed(
+        context_length="84.0",
+        epochs="4e2",
+        cardinality="[3.0, '2']",
+        num_dynamic_feat="2.0",
+        early_stopping_patience="15.0",
+        seed="7.0",
+        test_quantiles="['0.1', '0.5']",
+    )
+    assert (given.context_length, given.epochs, given.cardinality, given.num_dynamic_feat) == (84, 400, [3, 2], 2)
+    assert (given.early_stopping_patience, given.seed, given.test_quantiles) == (15, 7, [0.1, 0.5])
+
+
 @pytest.mark.parametrize("value", ["auto", "ignore", ""])
 def test_cardinality_and_num_dynamic_feat_know_words(value: str) -> None:
     assert parsed(cardinality=value, num_dynamic_feat=value).cardinality == value
@@ -85,6 +99,7 @@ def test_cardinality_and_num_dynamic_feat_know_words(value: str) -> None:
 
 
 def test_an_empty_patience_is_none() -> None:
+    assert parsed(early_stopping_patience="None").early_stopping_patience is None
     assert parsed(early_stopping_patience="").early_stopping_patience is None
     assert parsed(early_stopping_patience='""').early_stopping_patience is None
 
