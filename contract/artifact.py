@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecastle.contract.errors import InvalidData
-from forecastle.contract.whole_file import write_whole
+from forecastle.contract.whole_file import remove_abandoned, write_whole
 
 FORMAT = "forecastle"
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
+ARRAYS = "arrays-*.npz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +72,16 @@ def write_artifact(folder: Path, artifact: Artifact) -> None:
             if not _is_current(folder, arrays.name):
                 arrays.unlink(missing_ok=True)
             raise
-        for older in folder.glob("arrays-*.npz"):
+        for older in folder.glob(ARRAYS):
             if older != arrays:
                 older.unlink(missing_ok=True)
+    remove_abandoned_parts(folder)
+
+
+def remove_abandoned_parts(folder: Path) -> None:
+    """Remove the half-written files of writers that were killed."""
+    for name in (MANIFEST, ARRAYS):
+        remove_abandoned(folder, name)
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -139,7 +147,7 @@ _JSON_NAMES = {str: "a string", dict: "an object"}
 def _absence(folder: Path) -> str:
     if not folder.is_dir():
         return f"{folder}: there is no such folder: mount the model there, or train one."
-    content = sorted(path.name for path in folder.iterdir())
+    content = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
     if not content:
         return f"{folder}: the folder is empty: it must hold a model, {MANIFEST} and its arrays."
     return (

@@ -1,9 +1,14 @@
 """Files that appear whole or not at all."""
 
 import errno
+import fcntl
+import fnmatch
+import glob
 import os
+import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,14 +18,14 @@ from forecastle.contract.errors import InvalidJob, OutOfSpace
 def write_whole(path: Path, content: bytes | Callable[[BinaryIO], object]) -> None:
     """Write `content`, or what it writes when called with a file, beside `path`; then rename it to `path`.
 
-    Whatever goes wrong, `path` is as it was before and nothing is left beside it. Folders on the way are made.
-    Raises `OutOfSpace` on a full disk and `InvalidJob` where the folder cannot be written.
+    Whatever goes wrong, `path` is as it was before and nothing is left beside it, but where the process is killed: the
+    next writer of `path` removes what is left then. Folders on the way are made. Raises `OutOfSpace` on a full disk
+    and `InvalidJob` where the folder cannot be written.
     """
-    temporary: str | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        with os.fdopen(descriptor, "wb") as file:
+        remove_abandoned(path.parent, glob.escape(path.name))
+        with _temporary(path) as (file, temporary):
             if callable(content):
                 content(file)
             else:
@@ -28,8 +33,7 @@ def write_whole(path: Path, content: bytes | Callable[[BinaryIO], object]) -> No
             file.flush()
             os.fsync(file.fileno())
             os.fchmod(file.fileno(), 0o644)
-        os.replace(temporary, path)
-        temporary = None
+            os.replace(temporary, path)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise OutOfSpace(f"{path}: no space left on the disk it is to be written to.") from error
@@ -43,6 +47,59 @@ def write_whole(path: Path, content: bytes | Callable[[BinaryIO], object]) -> No
         ):
             raise InvalidJob(f"{path}: cannot be written ({os.strerror(error.errno)}).") from error
         raise
+
+
+def remove_abandoned(folder: Path, name: str) -> None:
+    """Remove from `folder` what writers of `name`, which may be a pattern such as `*.npz`, left when they were killed.
+
+    The temporary file of a writer that lives, in whatever process, is locked by it and stays. So does one whose file
+    system knows no locks.
+    """
+    with suppress(OSError):
+        for path in folder.iterdir():
+            temporary = _TEMPORARY.fullmatch(path.name)
+            if temporary and fnmatch.fnmatchcase(temporary[1], name):
+                with suppress(OSError):
+                    _remove_unlocked(path)
+
+
+_TEMPORARY = re.compile(r"\.(.+)\.[a-z0-9_]{8}", re.DOTALL)  # as mkstemp has it
+
+
+def _remove_unlocked(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if _is_at(descriptor, path):  # its writer may have renamed it meanwhile
+            path.unlink()
     finally:
-        if temporary is not None:
-            os.unlink(temporary)
+        os.close(descriptor)
+
+
+@contextmanager
+def _temporary(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
+    """A file beside `path`, locked while it is open, and where it is; it is removed if an error comes."""
+    file, place = _create_locked(path)
+    with file:
+        try:
+            yield file, place
+        except BaseException:
+            place.unlink(missing_ok=True)
+            raise
+
+
+def _create_locked(path: Path) -> tuple[BinaryIO, Path]:
+    while True:
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if _is_at(descriptor, Path(name)):
+            return os.fdopen(descriptor, "wb"), Path(name)
+        os.close(descriptor)  # another writer found it before it was locked, and removed it
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.lstat(path))
+    except FileNotFoundError:
+        return False

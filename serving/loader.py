@@ -76,7 +76,7 @@ def _attempt(folder: Path, threads: int, name: str) -> HeldModel | ForecastleErr
     try:
         if not folder.is_dir():
             return NotFound(f"{folder}: there is no such folder.")
-        size = SPARE_BYTES + COPIES * sum(file.stat().st_size for file in folder.iterdir())
+        size = SPARE_BYTES + COPIES * sum(map(_bytes, folder.iterdir()))
         if size > (free := available_memory()):
             return OutOfModelSpace(
                 f"Model {name}: expected {size / 1e6:,.0f} MB of free memory to load it, got {free / 1e6:,.0f} MB: "
@@ -89,6 +89,11 @@ def _attempt(folder: Path, threads: int, name: str) -> HeldModel | ForecastleErr
         return InvalidData(f"{folder}: cannot be read ({error.strerror}).")
     except ForecastleError as error:
         return type(error)(error.sentence)
+
+
+def _bytes(file: Path) -> int:
+    """A file's size, unless its name says that it is no part of a model: a writer that was killed left it."""
+    return 0 if file.name.startswith(".") else file.stat().st_size
 
 
 def _give_back(model: "weakref.ref[Any]") -> None:

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from forecastle.contract.errors import ForecastleError, InvalidJob, OutOfSpace
-from forecastle.contract.whole_file import write_whole
+from forecastle.contract.whole_file import remove_abandoned, write_whole
 
 SHOWN = 1024
 
@@ -24,6 +24,7 @@ def failure_told(path: Path | None) -> Iterator[None]:
     A file that an earlier run left there is removed first: a warm pool starts the same container again.
     """
     if path is not None:
+        remove_abandoned(path.parent, path.name)
         with suppress(OSError):
             path.unlink(missing_ok=True)
     try:

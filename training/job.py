@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from forecastle.algorithms.interface import Algorithm, Job, Model
-from forecastle.contract.artifact import write_artifact
+from forecastle.contract.artifact import remove_abandoned_parts, write_artifact
 from forecastle.contract.channel import Channel
 from forecastle.contract.errors import ForecastleError, InvalidJob, Stopped
 from forecastle.contract.hyperparameters import Hyperparameters
 from forecastle.contract.job_files import Hosts, read_hosts
 from forecastle.contract.opt_ml import OptMl
 from forecastle.contract.settings import Settings
-from forecastle.contract.whole_file import write_whole
+from forecastle.contract.whole_file import remove_abandoned, write_whole
 from forecastle.kernels.threads import available_cores
 from forecastle.training.catalogue import catalogue, fitting, named
 from forecastle.training.failure import failure_told
@@ -71,6 +71,9 @@ def train_files(
 def _run(
     assignment: Assignment, log: StreamLog, stopping: Callable[[], bool], settings: Settings, started: float
 ) -> None:
+    remove_abandoned_parts(assignment.model)
+    if assignment.metrics is not None:
+        remove_abandoned(assignment.metrics, METRICS)
     algorithm = _algorithm(assignment, log)
     log = replace(log, algorithm=algorithm.log_name)
     job = Job(

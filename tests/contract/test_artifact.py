@@ -3,6 +3,8 @@
 import contextlib
 import hashlib
 import json
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -52,6 +54,37 @@ def test_of_several_writers_at_once_one_leaves_its_model_whole(tmp_path: Path) -
     read = read_artifact(tmp_path / "model")
     assert read.arrays["cuts"][0] == read.parameters["of"]
     assert len(list((tmp_path / "model").iterdir())) == 2
+
+
+KILLED = """
+import os, random, signal, sys, time
+from pathlib import Path
+import numpy as np
+from forecastle.contract.artifact import Artifact, write_artifact
+
+random.seed(7)
+folder = Path(sys.argv[1])
+write_artifact(folder, Artifact("forest", {"cuts": np.zeros(5000)}))
+for number in range(100):
+    child = os.fork()
+    if not child:
+        step = 0
+        while True:
+            step += 1
+            write_artifact(folder, Artifact("forest", {"cuts": np.full(5000, number + step / 1e6)}))
+    time.sleep(random.uniform(0.0, 0.04))
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+"""
+
+
+def test_whatever_was_killed_one_clean_run_leaves_nothing_but_the_model(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=True)
+    assert read_artifact(tmp_path).algorithm == "forest"  # a whole one, whichever
+    (tmp_path / ".manifest.json.abcd_123").write_text("{")
+    (tmp_path / ".arrays-0123456789ab.npz.abcd_123").write_bytes(b"half")
+    write_artifact(tmp_path, ARTIFACT)
+    assert {path.name for path in tmp_path.iterdir()} == {MANIFEST, read_manifest(tmp_path)["arrays"]["file"]}
 
 
 def test_arrays_of_a_name_that_no_file_can_have_are_missing(tmp_path: Path) -> None:

@@ -3,6 +3,9 @@
 import errno
 import os
 import stat
+import subprocess
+import sys
+import threading
 from pathlib import Path
 from typing import BinaryIO
 
@@ -68,3 +71,57 @@ def test_a_folder_where_the_file_should_be_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidJob, match=r"/a: cannot be written \(Is a directory\)\.$"):
         write_whole(tmp_path / "a", b"")
     assert names(tmp_path) == ["a"]
+
+
+def test_what_a_killed_writer_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    half_done = "import os, sys, pathlib; from forecastle.contract.whole_file import write_whole\n"
+    half_done += "write_whole(pathlib.Path(sys.argv[1]), lambda file: os.kill(os.getpid(), 9))"
+    for _ in range(2):
+        subprocess.run([sys.executable, "-c", half_done, str(tmp_path / "file")], check=False)
+    (tmp_path / ".file.x").touch()
+    (tmp_path / ".other.abcdefgh").touch()
+    assert len(names(tmp_path)) == 3  # the second writer removed what the first one left
+    write_whole(tmp_path / "file", b"content")
+    assert names(tmp_path) == [".file.x", ".other.abcdefgh", "file"]
+
+
+def test_a_writer_that_lives_keeps_its_file(tmp_path: Path) -> None:
+    begun, other_done = threading.Event(), threading.Event()
+
+    def slowly(file: BinaryIO) -> None:
+        file.write(b"slow")
+        begun.set()
+        other_done.wait(30)
+
+    writer = threading.Thread(target=write_whole, args=[tmp_path / "file", slowly])
+    writer.start()
+    begun.wait(30)
+    in_another_process = "import sys, pathlib; from forecastle.contract.whole_file import write_whole\n"
+    in_another_process += "write_whole(pathlib.Path(sys.argv[1]), b'quick')"
+    subprocess.run([sys.executable, "-c", in_another_process, str(tmp_path / "file")], check=True)
+    write_whole(tmp_path / "file", b"quick")
+    assert (tmp_path / "file").read_bytes() == b"quick"
+    assert len(names(tmp_path)) == 2
+    other_done.set()
+    writer.join()
+    assert (tmp_path / "file").read_bytes() == b"slow"
+    assert names(tmp_path) == ["file"]
+
+
+def test_many_writers_of_one_file_do_not_take_each_other_for_dead(tmp_path: Path) -> None:
+    def write(number: int) -> None:
+        for step in range(100):
+            write_whole(tmp_path / "file", b"%d %d" % (number, step))
+
+    faults: list[object] = []
+    hook, threading.excepthook = threading.excepthook, faults.append
+    try:
+        writers = [threading.Thread(target=write, args=[number]) for number in range(8)]
+        for writer in writers:
+            writer.start()
+        for writer in writers:
+            writer.join()
+    finally:
+        threading.excepthook = hook
+    assert faults == []
+    assert names(tmp_path) == ["file"]

@@ -176,6 +176,13 @@ def test_a_model_for_which_there_is_no_memory_is_507(several: RunningServer, tmp
     assert response.json()["message"].endswith(" MB: unload another one first.")
 
 
+def test_what_a_killed_writer_left_takes_no_memory(several: RunningServer, tmp_path: Path) -> None:
+    folder = write_model(tmp_path) / "model"
+    with (folder / ".arrays-0123456789ab.npz.abcdefgh").open("wb") as file:
+        file.truncate(2**43)
+    assert several.load("taxi", folder).status_code == 200
+
+
 def test_memory_that_ends_while_a_model_is_loaded_is_507(several: RunningServer, tmp_path: Path) -> None:
     response = several.load("taxi", write_model(tmp_path, full=True) / "model")
     assert response.status_code == 507

@@ -4,6 +4,7 @@ import io
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from forecastle.contract.artifact import read_artifact, read_manifest
 from forecastle.contract.errors import ForecastleError, InvalidData, InvalidJob, OutOfSpace
 from forecastle.contract.opt_ml import OptMl
 from forecastle.training.job import train, train_files
-from tests.training.tree import environ_of, run_train, without_times, write_job
+from tests.training.tree import environ_of, run_train, start_train, without_times, write_job
 
 GOLDEN = Path(__file__).parent / "golden"
 NUMBERS = "1\n2\n3\n6\n"
@@ -152,6 +153,34 @@ def test_the_same_container_can_run_the_job_twice(tmp_path: Path) -> None:
     before = sorted(path.name for path in tree.model.iterdir())
     log_of(tree)
     assert sorted(path.name for path in tree.model.iterdir()) == before
+
+
+def test_a_job_leaves_nothing_of_those_that_were_killed_before_it(tmp_path: Path) -> None:
+    tree = write_job(tmp_path, {"shrinkage": "0"}, {"train/a": NUMBERS})
+    for moment in range(12):
+        with start_train(tree) as process:
+            time.sleep(0.2 + 0.03 * moment)
+            process.kill()
+    left = {
+        tree.model: [".manifest.json.abcdefgh", ".arrays-0123456789ab.npz.a1_b2_c3", "..writable.abcdefgh"],
+        tree.output_data: [".metrics.json.abcdefgh", "..writable.abcdefgh"],
+        tree.failure.parent: [".failure.abcdefgh"],
+    }
+    for folder, names in left.items():
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            (folder / name).touch()
+    log_of(tree)
+    assert sorted(path.name for path in tree.failure.parent.rglob("*")) == ["data", "metrics.json"]
+    assert sorted(path.suffix for path in tree.model.iterdir()) == [".json", ".npz"]
+
+
+def test_what_killed_jobs_left_is_gone_before_a_job_is_refused(tmp_path: Path) -> None:
+    tree = write_job(tmp_path, {"shrinkage": "2"}, {"train/a": NUMBERS})
+    tree.model.mkdir()
+    (tree.model / ".manifest.json.abcdefgh").touch()
+    failure_of(tree, InvalidJob)
+    assert not list(tree.model.iterdir())
 
 
 def test_of_two_hosts_one_trains_and_the_other_says_so(tmp_path: Path) -> None:

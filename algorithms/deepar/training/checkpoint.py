@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecastle.algorithms.deepar.training.engine import Settings
-from forecastle.contract.whole_file import write_whole
+from forecastle.contract.whole_file import remove_abandoned, write_whole
 
 FILE = "deepar.npz"
 FORMAT_VERSION = 1
@@ -58,6 +58,7 @@ def read_checkpoint(
 ) -> Checkpoint | None:
     """The checkpoint of the same job, or None; one that is broken, or of another job, is told of and left aside."""
     path = folder / FILE
+    remove_abandoned(folder, FILE)
     if not path.exists():
         return None
     try:

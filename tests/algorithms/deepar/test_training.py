@@ -245,6 +245,7 @@ def test_a_job_killed_at_any_moment_goes_on_from_its_last_epoch(tmp_path: Path) 
     tree.checkpoints.mkdir()
     done = epochs_in(_killed(start_train(tree, **DEEPAR), "epoch=7, train loss"))
     assert not (tree.model / "manifest.json").exists()
+    (tree.checkpoints / ".deepar.npz.abcdefgh").touch()
     last = run_train(tree, cwd=None, **DEEPAR)
     assert last.returncode == 0, last.stderr
     rest = epochs_in(last.stdout)
@@ -253,6 +254,7 @@ def test_a_job_killed_at_any_moment_goes_on_from_its_last_epoch(tmp_path: Path) 
     assert rest == list(range(rest[0], 40))
     assert "completed 100.0 % of epochs" in last.stdout
     assert network_of(tree).cells == 6
+    assert [path.name for path in tree.checkpoints.iterdir()] == ["deepar.npz"]
 
 
 def _killed(process: "subprocess.Popen[str]", after: str) -> str:
