@@ -21,6 +21,7 @@ FORMAT = "forecastle"
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 ARRAYS = "arrays-*.npz"
+DIGEST = "sha256"  # the manifest's member with its own digest; models written before 0.1 was released have none
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ def write_artifact(folder: Path, artifact: Artifact) -> None:
         "parameters": dict(artifact.parameters),
         "arrays": {"file": arrays.name, "sha256": digest},
     }
+    manifest[DIGEST] = _digest(manifest)
     with _alone(folder):
         write_whole(arrays, content)
         try:
@@ -84,11 +86,18 @@ def remove_abandoned_parts(folder: Path) -> None:
         remove_abandoned(folder, name)
 
 
+def _digest(manifest: Mapping[str, Any]) -> str:
+    """The SHA-256 of what the manifest says, the digest itself left out: blanks and line ends do not count."""
+    said = {name: value for name, value in manifest.items() if name != DIGEST}
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+
+
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """A model's manifest, format and version checked. Raises `InvalidData` where `folder` holds no complete model."""
+    """A model's manifest, format, version and digest checked. Raises `InvalidData` where there is no complete one."""
     path = folder / MANIFEST
     try:
         manifest = json.loads(path.read_bytes())
+        digest = _digest(manifest) if isinstance(manifest, dict) else ""
     except (FileNotFoundError, NotADirectoryError):
         raise InvalidData(_absence(folder)) from None
     except OSError as error:
@@ -109,6 +118,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     for name, kind in kinds.items():
         if not isinstance(manifest.get(name), kind):
             raise InvalidData(f"{path}: {name}: expected {_JSON_NAMES[kind]}, got {manifest.get(name)!r:.40}.")
+    if DIGEST in manifest and manifest[DIGEST] != digest:
+        raise InvalidData(f"{path}: {DIGEST}: expected the digest of what the manifest says: it was altered.")
     return manifest
 
 

@@ -27,9 +27,10 @@ ARTIFACT = Artifact(
 
 
 def altered(folder: Path, **members: object) -> Path:
-    """A written model whose manifest has other `members`."""
+    """A written model whose manifest has other `members`, and no digest of its own."""
     write_artifact(folder, ARTIFACT)
     manifest = json.loads((folder / MANIFEST).read_text())
+    del manifest["sha256"]
     (folder / MANIFEST).write_text(json.dumps(manifest | members))
     return folder
 
@@ -111,6 +112,55 @@ def test_the_same_model_is_the_same_bytes(tmp_path: Path) -> None:
         write_artifact(tmp_path / name, ARTIFACT)
     first, second = ({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("a", "b"))
     assert first == second
+
+
+def test_a_model_from_before_manifests_had_a_digest_is_read(tmp_path: Path) -> None:
+    assert "sha256" not in read_manifest(altered(tmp_path))
+    assert read_artifact(tmp_path).parameters == {"dimensions": 3}
+
+
+def test_a_manifest_may_be_laid_out_in_another_way(tmp_path: Path) -> None:
+    write_artifact(tmp_path, ARTIFACT)
+    manifest = tmp_path / MANIFEST
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()), indent=None))
+    assert read_artifact(tmp_path).parameters == {"dimensions": 3}
+
+
+def test_a_manifest_that_was_altered_by_one_byte_is_refused_or_says_the_same(tmp_path: Path) -> None:
+    write_artifact(tmp_path, ARTIFACT)
+    manifest = tmp_path / MANIFEST
+    content, refused = manifest.read_bytes(), 0
+    for place in range(len(content)):
+        for byte in b"0 1":
+            manifest.write_bytes(content[:place] + bytes([byte]) + content[place + 1 :])
+            try:
+                read = read_artifact(tmp_path)
+            except InvalidData:
+                refused += 1
+            else:
+                assert (read.algorithm, read.parameters, read.hyperparameters, read.metrics) == (
+                    "forest",
+                    {"dimensions": 3},
+                    {"num_trees": 50},
+                    {"test:f1": 0.9},
+                )
+    assert refused > len(content)
+    manifest.write_bytes(content.replace(b'"dimensions": 3', b'"dimensions": 4'))
+    assert fault_of(tmp_path) == (f"{manifest}: sha256: expected the digest of what the manifest says: it was altered.")
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(parameters=st.dictionaries(st.text(), JSON_VALUES, max_size=3))
+def test_whatever_a_manifest_says_its_digest_fits(tmp_path: Path, parameters: dict[str, object]) -> None:
+    write_artifact(tmp_path, replace(ARTIFACT, parameters=parameters))
+    assert read_artifact(tmp_path).parameters == parameters
 
 
 def test_a_new_model_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
