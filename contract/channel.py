@@ -38,8 +38,8 @@ class Channel:
         """Each file's name and its bytes, unzipped; in the order of their names, which start with the channel's.
 
         Files lie at any depth; names that start with a dot, `_SUCCESS` and `*.manifest` are no data. A FIFO is read
-        once. Raises `InvalidJob` where there is no readable file, `InvalidData` on a broken gzip file, and `Stopped`
-        where `stopping` says so while a FIFO is read.
+        once. Raises `InvalidJob` where there is no readable file, or something else among them, `InvalidData` on a
+        broken gzip file, and `Stopped` where `stopping` says so while a FIFO is read.
         """
         files = self._files()
         before, total = 0, sum(map(_size, files))
@@ -49,6 +49,10 @@ class Channel:
                 zipped = raw.peek(2)[:2] == GZIP_MAGIC
                 yield name, cast(BinaryIO, io.BufferedReader(_Unzipped(raw), 1 << 20)) if zipped else raw
             before += _size(path)
+
+    def require(self) -> None:
+        """Raises `InvalidJob` where there is nothing that could be read, before any of it is."""
+        self._files()
 
     def _opened(self, path: Path, name: str, before: int, total: int) -> io.BufferedReader:
         try:
@@ -72,21 +76,45 @@ class Channel:
             if not (self.path.exists() and stat.S_ISFIFO(self.path.stat().st_mode)):
                 raise InvalidJob(f"{place}: expected a FIFO at {self.path}, as its TrainingInputMode is Pipe.")
             return [self.path]
-        if self.path.is_file():
-            return [self.path]
         if not self.path.is_dir():
-            raise InvalidJob(f"{place}: there is no file or folder {self.path}.")
-        found = []
-
-        def refuse(error: OSError) -> None:
-            raise InvalidJob(f"{place}: {error.filename} cannot be read ({error.strerror}).")
-
-        for folder, subfolders, files in os.walk(self.path, onerror=refuse, followlinks=True):
-            subfolders[:] = [name for name in subfolders if not name.startswith(".")]
-            found += [Path(folder, name) for name in files if _is_data(name)]
+            if not self.path.exists():
+                raise InvalidJob(f"{place}: there is no file or folder {self.path}.")
+            self._require_file(self.path)
+            return [self.path]
+        found = [path for path in _walked(self.path, place) if _is_data(path.name)]
         if not found:
             raise InvalidJob(f"{place}: there is no data file in {self.path}.")
+        for path in found:
+            self._require_file(path)
         return sorted(found)
+
+    def _require_file(self, path: Path) -> None:
+        """Opening a FIFO would wait for its writer, perhaps for ever."""
+        try:
+            mode = path.stat().st_mode
+        except OSError as error:
+            raise InvalidJob(f"{self._name(path)}: cannot be read ({os.strerror(error.errno or 0)}).") from None
+        if not stat.S_ISREG(mode):
+            kind = "a FIFO, which TrainingInputMode Pipe reads" if stat.S_ISFIFO(mode) else "a device or socket"
+            raise InvalidJob(f"{self._name(path)}: expected an ordinary file, got {kind}.")
+
+
+def _walked(top: Path, place: str) -> Iterator[Path]:
+    """All files below `top`, through links too. Raises `InvalidJob` on a folder that cannot be read, or is a loop."""
+
+    def refuse(error: OSError) -> None:
+        raise InvalidJob(f"{place}: {error.filename} cannot be read ({error.strerror}).")
+
+    ways: dict[Path, frozenset[tuple[int, int]]] = {}  # of each folder: itself and those it was reached through
+    for name, subfolders, files in os.walk(top, onerror=refuse, followlinks=True):
+        folder = Path(name)
+        status = folder.stat()
+        identity, way = (status.st_dev, status.st_ino), ways.get(folder.parent, frozenset())
+        if identity in way and folder.is_symlink():
+            raise InvalidJob(f"{place}: {folder} is a link to a folder that it lies in: its files have no end.")
+        ways[folder] = way | {identity}
+        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+        yield from (folder / name for name in files)
 
 
 def _is_data(name: str) -> bool:

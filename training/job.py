@@ -26,6 +26,7 @@ from forecastle.training.job_spec import Assignment, from_files, from_tree
 from forecastle.training.stopping import sigterm_noted
 
 METRICS = "metrics.json"
+PROBE_BYTES = 4096  # a full disk takes an empty file
 
 
 def train(environ: Mapping[str, str], stream: TextIO) -> None:
@@ -86,6 +87,8 @@ def _run(
     )
     for folder in filter(None, (assignment.model, assignment.metrics)):
         _require_writable(folder)
+    if assignment.checkpoints is not None:
+        _warn_of_checkpoints(assignment.checkpoints, log)
     ready = time.time()
     try:
         _learn(algorithm, job, assignment, log)
@@ -138,10 +141,12 @@ def _channels(
         raise InvalidJob(f"Channel {first} is required: {assignment.place / first} must hold {purpose}.")
     for name in sorted(assignment.channels.keys() - algorithm.channels.keys()):
         log.warning(f"Channel {name} is not read: {algorithm.name} reads {', '.join(algorithm.channels)}.")
+    read = {name: channel for name, channel in assignment.channels.items() if name in algorithm.channels}
+    for channel in read.values():
+        channel.require()  # that of the test, too, before hours of training
     return {
         name: replace(channel, told=partial(log.progress, note=f"reading {name}"), stopping=stopping)
-        for name, channel in assignment.channels.items()
-        if name in algorithm.channels
+        for name, channel in read.items()
     }
 
 
@@ -157,8 +162,16 @@ def _warn_of_shards(channels: Mapping[str, Channel], hosts: Hosts, log: StreamLo
 def _require_writable(folder: Path) -> None:
     """Hours of training are too long a way to find it out."""
     probe = folder / ".writable"
-    write_whole(probe, b"")
+    write_whole(probe, bytes(PROBE_BYTES))
     probe.unlink(missing_ok=True)  # another job on the same folder may have been quicker
+
+
+def _warn_of_checkpoints(folder: Path, log: StreamLog) -> None:
+    """A checkpoint that was left there by an earlier run can be read all the same."""
+    try:
+        _require_writable(folder)
+    except (ForecastleError, OSError) as error:
+        log.warning(f"{str(error).rstrip('.')}: training goes on without new checkpoints.")
 
 
 def _evaluated(algorithm: Algorithm[Any], model: Model[Any, Any], job: Job[Any], log: StreamLog) -> dict[str, float]:

@@ -44,7 +44,7 @@ def from_tree(tree: OptMl, algorithm: str | None) -> Assignment:
         place=tree.data,
         model=tree.model,
         metrics=tree.output_data,
-        checkpoints=tree.checkpoints if tree.checkpoints.is_dir() else None,
+        checkpoints=tree.checkpoints if tree.checkpoints.exists() else None,
         algorithm=algorithm,
     )
 

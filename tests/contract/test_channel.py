@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import socket
 import threading
 from pathlib import Path
 
@@ -154,6 +155,60 @@ def test_a_link_to_nowhere_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "a.csv").symlink_to("nowhere")
     with pytest.raises(InvalidJob, match=r"^train/a.csv: cannot be read \(No such file or directory\)\.$"):
         content_of(Channel("train", tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("link", "target", "place"),
+    [("back", "..", "back/inner/back"), ("again", ".", "again"), ("other", "../../elsewhere", "other/home")],
+)
+def test_links_in_a_loop_are_refused_by_name(tmp_path: Path, link: str, target: str, place: str) -> None:
+    inner, elsewhere = tmp_path / "outer" / "inner", tmp_path / "elsewhere"
+    for folder in (inner, elsewhere):
+        folder.mkdir(parents=True)
+        (folder / "a.csv").write_bytes(b"1")
+    (inner / link).symlink_to(target)
+    (elsewhere / "home").symlink_to("../outer/inner")
+    with pytest.raises(InvalidJob) as caught:
+        content_of(Channel("train", inner))
+    assert caught.value.sentence == (
+        f"Channel train: {inner}/{place} is a link to a folder that it lies in: its files have no end."
+    )
+
+
+def test_a_file_that_is_a_loop_of_links_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").symlink_to("b.csv")
+    (tmp_path / "b.csv").symlink_to("a.csv")
+    with pytest.raises(InvalidJob, match=r"^train/a.csv: cannot be read \(Too many levels of symbolic links\)\.$"):
+        content_of(Channel("train", tmp_path))
+
+
+def test_two_links_to_one_folder_are_no_loop(tmp_path: Path) -> None:
+    (tmp_path / "store" / "day").mkdir(parents=True)
+    (tmp_path / "store" / "day" / "a.csv").write_bytes(b"1")
+    (tmp_path / "data").mkdir()
+    for name in ("one", "two"):
+        (tmp_path / "data" / name).symlink_to("../store")
+    assert list(content_of(Channel("train", tmp_path / "data"))) == ["train/one/day/a.csv", "train/two/day/a.csv"]
+
+
+@pytest.mark.parametrize("folder", [True, False])
+def test_a_fifo_among_files_is_refused_and_not_waited_for(tmp_path: Path, folder: bool) -> None:
+    os.mkfifo(tmp_path / "b.csv")
+    (tmp_path / "a.csv").write_bytes(b"1")
+    name, path = ("train/b.csv", tmp_path) if folder else ("b.csv", tmp_path / "b.csv")
+    with pytest.raises(InvalidJob) as caught:
+        next(Channel("train", path).streams())
+    assert caught.value.sentence == (
+        f"{name}: expected an ordinary file, got a FIFO, which TrainingInputMode Pipe reads."
+    )
+
+
+def test_a_socket_among_files_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # an address of a socket is short
+    with socket.socket(socket.AF_UNIX) as one:
+        one.bind("a.csv")
+        with pytest.raises(InvalidJob, match=r"^train/a.csv: expected an ordinary file, got a device or socket\.$"):
+            content_of(Channel("train", tmp_path))
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

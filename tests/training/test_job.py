@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import subprocess
 import sys
 import time
@@ -129,6 +130,78 @@ def test_a_test_channel_that_cannot_be_read_fails_the_job_but_leaves_the_model(t
     tree = write_job(tmp_path, {"shrinkage": "0", "mood": "evaluation_refused"}, {"train/a": NUMBERS})
     assert failure_of(tree, InvalidData) == "test/part.csv: row 1: expected a number."
     assert read_artifact(tree.model).arrays["mean"] == 3
+
+
+@pytest.mark.parametrize("mode", ["File", "FastFile", "Pipe"])
+def test_a_test_channel_that_is_configured_and_absent_fails_before_training(tmp_path: Path, mode: str) -> None:
+    config = {"train": {}, "test": {"TrainingInputMode": mode}}
+    tree = write_job(tmp_path, {"shrinkage": "0", "mood": "faulty"}, {"train/a": NUMBERS}, inputdataconfig=config)
+    assert failure_of(tree, InvalidJob) == (
+        f"Channel test: expected a FIFO at {tree.data}/test_0, as its TrainingInputMode is Pipe."
+        if mode == "Pipe"
+        else f"Channel test: there is no file or folder {tree.data}/test."
+    )
+
+
+def test_a_test_channel_without_a_file_fails_before_training(tmp_path: Path) -> None:
+    tree = write_job(tmp_path, {"shrinkage": "0", "mood": "faulty"}, {"train/a": NUMBERS, "test/_SUCCESS": ""})
+    assert failure_of(tree, InvalidJob) == f"Channel test: there is no data file in {tree.data}/test."
+
+
+def test_a_channel_that_nobody_reads_may_be_absent(tmp_path: Path) -> None:
+    config: dict[str, object] = {"train": {}, "validation": {}}
+    tree = write_job(tmp_path, {"shrinkage": "0"}, {"train/a": NUMBERS}, inputdataconfig=config)
+    assert "Channel validation is not read" in log_of(tree)
+
+
+def warnings_in(log: str) -> list[str]:
+    return re.findall(r" WARNING \d+\] (.*)", log)
+
+
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [("/sys", r"(Permission denied|Read-only file system|Operation not permitted)"), ("/proc", "No such file")],
+)
+def test_checkpoints_that_cannot_be_written_are_warned_of_and_training_goes_on(
+    tmp_path: Path, place: str, reason: str
+) -> None:
+    tree = write_job(tmp_path, {"shrinkage": "0"}, {"train/a": NUMBERS})
+    tree.checkpoints.symlink_to(place)
+    (warning,) = warnings_in(log_of(tree))
+    assert re.search(reason, warning)
+    assert warning.endswith(": training goes on without new checkpoints.")
+    assert read_artifact(tree.model).arrays["mean"] == 3
+
+
+def test_a_file_in_place_of_the_checkpoints_is_warned_of(tmp_path: Path) -> None:
+    tree = write_job(tmp_path, {"shrinkage": "0"}, {"train/a": NUMBERS})
+    tree.checkpoints.touch()
+    (warning,) = warnings_in(log_of(tree))
+    assert warning.startswith(f"{tree.checkpoints}/.writable: cannot be written (")
+
+
+def mounted(tree: OptMl, full: bool) -> list[str]:
+    """A command that runs a job whose checkpoints/ is a disk of one page, free or full."""
+    tree.checkpoints.mkdir()
+    steps = [f"mount -t tmpfs -o size=4k tmpfs {tree.checkpoints}"]
+    steps += [f"head -c 4096 /dev/zero > {tree.checkpoints}/full"] if full else []
+    return ["unshare", "-rm", "sh", "-c", " && ".join([*steps, f"exec {sys.executable} -m container train"])]
+
+
+MAY_MOUNT = (
+    subprocess.run(["unshare", "-rm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True).returncode == 0
+)
+
+
+@pytest.mark.skipif(not MAY_MOUNT, reason="this user may not mount a small disk")
+@pytest.mark.parametrize("full", [False, True])
+def test_checkpoints_on_a_full_disk_are_warned_of_and_training_goes_on(tmp_path: Path, full: bool) -> None:
+    tree = write_job(tmp_path, {"shrinkage": "0"}, {"train/a": NUMBERS})
+    done = subprocess.run(mounted(tree, full), env=environ_of(tree), capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [warning.split(": ", 1)[1] for warning in warnings_in(done.stdout)] == full * [
+        "no space left on the disk it is to be written to: training goes on without new checkpoints."
+    ]
 
 
 def test_a_model_folder_that_cannot_be_written_is_found_out_before_training(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from forecastle.algorithms.deepar.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from forecastle.algorithms.deepar.training.engine import Learner, Settings, Trained, Watcher
 from forecastle.algorithms.deepar.training.windows import WindowSource
-from forecastle.contract.errors import InvalidJob
+from forecastle.contract.errors import ForecastleError, InvalidJob
 
 # GluonTS' `LearningRateReduction`, as its `Trainer` sets it.
 DECAY = 0.5
@@ -36,7 +36,7 @@ def run(
     """
     done = _resumed(learner, source, settings, watcher, checkpoints)
     losses, best = list(done.losses), done.best
-    patience, interrupted = settings.early_stopping_patience, None
+    patience, interrupted, kept = settings.early_stopping_patience, None, True
     watcher.ready(len(losses))
     while len(losses) < settings.epochs and not _exhausted(losses, patience):
         epoch = len(losses)
@@ -51,9 +51,8 @@ def run(
         if patience is not None and improved:
             best = learner.state()
         if checkpoints is not None:
-            write_checkpoint(
-                checkpoints, Checkpoint(tuple(losses), settings, source.fingerprint, learner.state(), best)
-            )
+            checkpoint = Checkpoint(tuple(losses), settings, source.fingerprint, learner.state(), best)
+            kept = _kept(checkpoint, checkpoints, watcher, kept)
         watcher.epoch(epoch, loss, windows, improved)
     stopped = len(losses) < settings.epochs and not _exhausted(losses, patience)
     if patience is not None and losses:
@@ -62,6 +61,20 @@ def run(
     last = losses[-1] if interrupted is None else interrupted
     epoch = len(losses) - 1 if interrupted is None else len(losses)
     return Trained(learner.network(), tuple(losses), last, epoch, stopped)
+
+
+def _kept(checkpoint: Checkpoint, folder: Path, watcher: Watcher, before: bool) -> bool:
+    """Write the checkpoint, and say whether it is there; what hinders it is no reason to lose the training.
+
+    It is reported only if the one `before` was written.
+    """
+    try:
+        write_checkpoint(folder, checkpoint)
+    except (ForecastleError, OSError) as error:
+        if before:
+            watcher.notice(f"{str(error).rstrip('.')}: training goes on without a new checkpoint.")
+        return False
+    return True
 
 
 def learning_rate(first: float, losses: Sequence[float]) -> float:

@@ -257,6 +257,18 @@ def test_a_job_killed_at_any_moment_goes_on_from_its_last_epoch(tmp_path: Path) 
     assert [path.name for path in tree.checkpoints.iterdir()] == ["deepar.npz"]
 
 
+def test_a_checkpoint_that_cannot_be_written_is_told_of_once_and_loses_nothing(tmp_path: Path) -> None:
+    tree = write_job(tmp_path, SMALL, {"train/a.json": json_lines(waves())})
+    (tree.checkpoints / "deepar.npz").mkdir(parents=True)
+    log = log_of(tree)
+    told = (
+        f"{tree.checkpoints}/deepar.npz: cannot be written (Is a directory): training goes on without a new checkpoint."
+    )
+    assert log.count(told) == 1
+    assert epochs_in(log) == [0, 1, 2]
+    assert network_of(tree).cells == 6
+
+
 def _killed(process: "subprocess.Popen[str]", after: str) -> str:
     """Kill a job once its log has `after`; its log."""
     told = []
