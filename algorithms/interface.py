@@ -25,6 +25,7 @@ class Algorithm(ABC, Generic[H]):
     """One algorithm: what it is called, what it takes, how it is trained and loaded."""
 
     title: ClassVar[str]  # as a page or a sentence has it
+    aliases: ClassVar[Sequence[str]] = ()  # other names that users know it by, beside the folder's
     log_name: ClassVar[str]  # as the #metrics lines of SageMaker's logs have it
     hyperparameters: ClassVar[type[Hyperparameters]]
     channels: ClassVar[Mapping[str, str]]  # name → what it is for; the first is required

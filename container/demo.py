@@ -30,7 +30,7 @@ def demo(algorithm: str, folder: Path, port: int, stay: bool) -> None:
     """
     example = find(algorithm)
     _require_matplotlib()
-    tree = OptMl(folder.resolve() / algorithm)
+    tree = OptMl(folder.resolve() / example.name)
     shutil.copytree(example.example / "input", tree.base / "input", dirs_exist_ok=True)
     port = _free(port)
     print(f"Training {example.title} on the example in {tree.base} …", flush=True)

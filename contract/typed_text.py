@@ -52,7 +52,7 @@ class TypedText(BaseModel):
             return str(first["ctx"]["error"]) if "ctx" in first else first["msg"]
         name = str(first["loc"][0])
         if first["type"] == "extra_forbidden":
-            return f"{cls.noun} {name} is unknown{_nearest(name, cls.known())}"
+            return f"{cls.noun} {name} is unknown{nearest(name, cls.known())}"
         must = expectation(cls.known()[name])
         if first["type"] == "missing":
             return f"{cls.noun} {name} is required: it must be {must}."
@@ -107,7 +107,8 @@ def _bounds(metadata: Iterable[object]) -> str:
     return f" in {low}, {high}"
 
 
-def _nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The end of a sentence on an unknown name: the one that is perhaps meant, or all that are known."""
     near = get_close_matches(name, list(known), n=1)
     return f": did you mean {near[0]}?" if near else f"; known are {', '.join(known)}."
 

@@ -18,6 +18,7 @@ class DeepARAlgorithm(Algorithm[DeepARHyperparameters]):
     """Probabilistic forecasts of many time series from one recurrent network (Salinas et al., 2020)."""
 
     title = "DeepAR"
+    aliases = ("forecasting-deepar",)  # as AWS's registry has it
     log_name = "AWS/DeepAR"
     hyperparameters = DeepARHyperparameters
     channels: ClassVar[Mapping[str, str]] = {

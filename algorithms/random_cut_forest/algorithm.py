@@ -18,6 +18,7 @@ class RandomCutForestAlgorithm(Algorithm[RandomCutForestHyperparameters]):
     """How unusual a row is: how much of a random tree it would displace (Guha et al., ICML 2016)."""
 
     title = "Random Cut Forest"
+    aliases = ("rcf",)
     log_name = "RandomCutForest"
     hyperparameters = RandomCutForestHyperparameters
     channels: ClassVar[Mapping[str, str]] = {

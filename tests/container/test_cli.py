@@ -175,6 +175,15 @@ def test_a_model_is_trained_from_a_file_and_checked(tmp_path: Path) -> None:
     assert (checked.returncode, checked.stdout) == (0, f"{out}: a column_mean model, complete; it answers.\n")
 
 
+def test_an_algorithm_is_trained_by_its_alias(tmp_path: Path) -> None:
+    data, out = tmp_path / "rows.csv", tmp_path / "out"
+    data.write_text("1\n3\n" * 40)
+    trained = forecastle("train", "rcf", "--data", str(data), "--set", "num_trees=5e1", "--out", str(out))
+    assert (trained.returncode, trained.stderr) == (0, "")
+    artifact = read_artifact(out)
+    assert (artifact.algorithm, artifact.hyperparameters["num_trees"]) == ("random_cut_forest", 50)
+
+
 def test_training_goes_on_when_nobody_reads_its_log_any_more(tmp_path: Path) -> None:
     tree = write_job(tmp_path, {"shrinkage": "0", "mood": "well"}, {"train/a": "1\n3\n"})
     with start_train(tree) as process:

@@ -88,3 +88,45 @@ def test_an_unknown_name_is_answered_with_the_known_ones(known: Catalogue) -> No
     assert known.broken
     with pytest.raises(InvalidJob, match=r"^Algorithm 'prophet' is unknown; known are broken, median, mode\.$"):
         named("prophet")
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("DeepAR", "deepar"),
+        ("Deep-AR", "deepar"),
+        ("forecasting-deepar", "deepar"),
+        ("rcf", "random_cut_forest"),
+        ("RCF", "random_cut_forest"),
+        ("random-cut-forest", "random_cut_forest"),
+        ("RandomCutForest", "random_cut_forest"),
+        (" random cut forest", "random_cut_forest"),
+    ],
+)
+def test_an_algorithm_goes_by_its_name_in_any_spelling_and_by_its_aliases(name: str, meant: str) -> None:
+    assert named(name).name == meant
+
+
+def test_a_name_that_is_nearly_right_is_answered_with_the_right_one() -> None:
+    with pytest.raises(InvalidJob, match=r"^Algorithm 'DeepARR' is unknown: did you mean deepar\?$"):
+        named("DeepARR")
+
+
+@pytest.mark.parametrize("name", ["--", "", "é"])
+def test_a_name_without_a_letter_is_no_algorithm_s(name: str) -> None:
+    with pytest.raises(
+        InvalidJob,
+        match=rf"^Algorithm '{name}' is unknown; known are {', '.join(forecastle.algorithms.available())}\.$",
+    ):
+        named(name)
+
+
+def test_an_alias_is_what_the_algorithm_s_own_folder_declares(known: Catalogue, tmp_path: Path) -> None:
+    source = (tmp_path / "mode" / "algorithm.py").read_text()
+    (tmp_path / "peak").mkdir()
+    (tmp_path / "peak" / "__init__.py").touch()
+    (tmp_path / "peak" / "algorithm.py").write_text(
+        source.replace("hyperparameters =", "aliases = ('Top-1',)\n    hyperparameters =")
+    )
+    assert known.broken
+    assert named("top1").name == "peak"
