@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from forecastle.contract.errors import InvalidData
 from forecastle.contract.whole_file import remove_abandoned, write_whole
+from forecastle.formats.quotation import as_json
 
 FORMAT = "forecastle"
 FORMAT_VERSION = 1
@@ -108,16 +109,16 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise InvalidData(f'{path}: expected a model of forecastle ("format": "{FORMAT}").')
     version = manifest.get("format_version")
     if type(version) is not int or version < 1:
-        raise InvalidData(f"{path}: format_version: expected a positive integer, got {version!r:.42}.")
+        raise InvalidData(f"{path}: format_version: expected a positive integer, got {as_json(version)}.")
     if version > FORMAT_VERSION:
         raise InvalidData(
-            f"{path}: format_version: expected at most {FORMAT_VERSION}, got {version!r:.42}: "
+            f"{path}: format_version: expected at most {FORMAT_VERSION}, got {as_json(version)}: "
             "the model was written by a newer forecastle, which can serve it."
         )
     kinds = {"algorithm": str, "arrays": dict, "parameters": dict, "hyperparameters": dict, "metrics": dict}
     for name, kind in kinds.items():
         if not isinstance(manifest.get(name), kind):
-            raise InvalidData(f"{path}: {name}: expected {_JSON_NAMES[kind]}, got {manifest.get(name)!r:.40}.")
+            raise InvalidData(f"{path}: {name}: expected {_JSON_NAMES[kind]}, got {as_json(manifest.get(name))}.")
     if DIGEST in manifest and manifest[DIGEST] != digest:
         raise InvalidData(f"{path}: {DIGEST}: expected the digest of what the manifest says: it was altered.")
     return manifest
@@ -128,7 +129,9 @@ def read_artifact(folder: Path) -> Artifact:
     manifest = read_manifest(folder)
     name, digest = manifest["arrays"].get("file"), manifest["arrays"].get("sha256")
     if not isinstance(name, str) or Path(name).name != name:
-        raise InvalidData(f"{folder / MANIFEST}: arrays.file: expected the name of a file beside it, got {name!r:.40}.")
+        raise InvalidData(
+            f"{folder / MANIFEST}: arrays.file: expected the name of a file beside it, got {as_json(name)}."
+        )
     path = folder / name
     try:
         content = path.read_bytes()

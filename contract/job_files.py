@@ -13,6 +13,7 @@ from forecastle.contract.channel import Channel
 from forecastle.contract.errors import InvalidData, InvalidJob
 from forecastle.contract.media_type import MediaType
 from forecastle.contract.opt_ml import OptMl
+from forecastle.formats.quotation import as_json, of_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,11 @@ class Hosts:
 
 def read_hyperparameters(tree: OptMl) -> dict[str, object]:
     """The map of hyperparameters.json, values as they stand there; empty where the file is missing."""
-    return _read_object(tree.config / "hyperparameters.json")
+    return _read_object(hyperparameters_file(tree))
+
+
+def hyperparameters_file(tree: OptMl) -> Path:
+    return tree.config / "hyperparameters.json"
 
 
 def read_hosts(tree: OptMl) -> Hosts:
@@ -41,11 +46,11 @@ def read_hosts(tree: OptMl) -> Hosts:
         return Hosts()
     current, hosts = content.get("current_host"), content.get("hosts")
     if not isinstance(current, str):
-        raise InvalidJob(f"{path}: current_host: expected a string, got {current!r}.")
+        raise InvalidJob(f"{path}: current_host: expected a string, got {as_json(current)}.")
     if not (isinstance(hosts, list) and hosts and all(isinstance(host, str) for host in hosts)):
-        raise InvalidJob(f"{path}: hosts: expected a list of strings, got {hosts!r}.")
+        raise InvalidJob(f"{path}: hosts: expected a list of strings, got {as_json(hosts)}.")
     if current not in hosts:
-        raise InvalidJob(f"{path}: current_host: expected one of {', '.join(hosts)}, got {current!r}.")
+        raise InvalidJob(f"{path}: current_host: expected one of {', '.join(hosts)}, got {as_json(current)}.")
     return Hosts(current, tuple(hosts))
 
 
@@ -62,17 +67,17 @@ def read_channels(tree: OptMl) -> dict[str, Channel]:
 
 def _channel(name: str, entry: object, tree: OptMl, file: Path) -> Channel:
     if not isinstance(entry, Mapping):
-        raise InvalidJob(f"{file}: {name}: expected an object, got {entry!r}.")
+        raise InvalidJob(f"{file}: {name}: expected an object, got {as_json(entry)}.")
     mode = entry.get("TrainingInputMode", "File")
     if mode not in ("File", "FastFile", "Pipe"):
-        raise InvalidJob(f"{file}: {name}.TrainingInputMode: expected File, FastFile or Pipe, got {mode!r}.")
+        raise InvalidJob(f"{file}: {name}.TrainingInputMode: expected File, FastFile or Pipe, got {as_json(mode)}.")
     content_type = entry.get("ContentType")
     if content_type is not None and not isinstance(content_type, str):
-        raise InvalidJob(f"{file}: {name}.ContentType: expected a string, got {content_type!r}.")
+        raise InvalidJob(f"{file}: {name}.ContentType: expected a string, got {as_json(content_type)}.")
     pipe = mode == "Pipe"
     if pipe and entry.get("RecordWrapperType") == "RecordIO":
         raise InvalidJob(
-            f"{file}: {name}.RecordWrapperType: expected None, got 'RecordIO': files are read as they are."
+            f'{file}: {name}.RecordWrapperType: expected "None", got "RecordIO": files are read as they are.'
         )
     try:
         media_type = MediaType.parse(content_type) if content_type else None
@@ -103,5 +108,5 @@ def _read_object(path: Path) -> dict[str, object]:
     except (ValueError, RecursionError) as error:  # a number of 5,000 digits, a list in a list in a list …
         raise InvalidJob(f"{path}: expected ordinary JSON ({error}).") from None
     if not isinstance(content, dict):
-        raise InvalidJob(f"{path}: expected a JSON object, got {type(content).__name__}.")
+        raise InvalidJob(f"{path}: expected a JSON object, got {of_json(content)}.")
     return content

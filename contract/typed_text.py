@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 
 from forecastle.contract import text_value
 from forecastle.contract.errors import InvalidJob
+from forecastle.formats import quotation
 
 
 class TypedText(BaseModel):
@@ -114,5 +115,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def _shortened(value: object) -> str:
+    """A text as it came; what is none as JSON, whose words the user wrote it in."""
+    if not isinstance(value, str):
+        return quotation.as_json(value)
     text = repr(value)
-    return text if len(text) <= 42 else text[:40] + "…" + (text[-1] if isinstance(value, str) else "")
+    return text if len(text) <= 42 else text[:40] + "…" + text[-1]

@@ -32,7 +32,12 @@ def of_json(value: object) -> str:
         return "an object"
     if isinstance(value, list):
         return "a list"
-    text = json.dumps(value, ensure_ascii=False)
+    return as_json(value)
+
+
+def as_json(value: object) -> str:
+    """The same, but of a list or an object what is in it, too."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
     return _cut(text.encode("utf-8", "backslashreplace").decode())  # "\\ud800" alone is no character
 
 

@@ -3,7 +3,8 @@
 import json
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -119,7 +120,8 @@ def _algorithm(assignment: Assignment, log: StreamLog) -> Algorithm[Any]:
     known = catalogue()
     for sentence in known.broken.values():
         log.warning(sentence)
-    return fitting(assignment.hyperparameters.keys(), known)
+    with _missing_file_named(assignment):
+        return fitting(assignment.hyperparameters.keys(), known)
 
 
 def _hyperparameters(algorithm: Algorithm[Any], assignment: Assignment, log: StreamLog) -> Hyperparameters:
@@ -130,7 +132,19 @@ def _hyperparameters(algorithm: Algorithm[Any], assignment: Assignment, log: Str
     log.line(f"Reading default configuration from {source}: {defaults}")
     log.line(f"Merging with provided configuration from {assignment.source}: {given}")
     log.line(f"Final configuration: {defaults | given}")
-    return kind.parse(given)
+    with _missing_file_named(assignment):
+        return kind.parse(given)
+
+
+@contextmanager
+def _missing_file_named(assignment: Assignment) -> Iterator[None]:
+    """Where hyperparameters are found wanting because their file is missing, that is the first thing to say."""
+    try:
+        yield
+    except InvalidJob as error:
+        if not assignment.missing:
+            raise
+        raise InvalidJob(f"{assignment.source}: there is no such file. {error.sentence}") from None
 
 
 def _channels(

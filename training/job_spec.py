@@ -7,7 +7,7 @@ from typing import Any
 
 from forecastle.algorithms.interface import Algorithm
 from forecastle.contract.channel import Channel
-from forecastle.contract.job_files import read_channels, read_hyperparameters
+from forecastle.contract.job_files import hyperparameters_file, read_channels, read_hyperparameters
 from forecastle.contract.media_type import MediaType
 from forecastle.contract.opt_ml import OptMl
 
@@ -23,6 +23,7 @@ class Assignment:
     place : where a channel that is missing should have been.
     model, metrics, checkpoints : folders for the model, for metrics.json and for checkpoints, where there are any.
     algorithm : the one that is meant, where it was named.
+    missing : whether the source is a file that is not there.
     """
 
     hyperparameters: Mapping[str, object]
@@ -33,13 +34,15 @@ class Assignment:
     metrics: Path | None = None
     checkpoints: Path | None = None
     algorithm: str | None = None
+    missing: bool = False
 
 
 def from_tree(tree: OptMl, algorithm: str | None) -> Assignment:
     """The job that the tree's files describe. Raises `UserError`."""
     return Assignment(
         hyperparameters=read_hyperparameters(tree),
-        source=str(tree.config / "hyperparameters.json"),
+        source=str(hyperparameters_file(tree)),
+        missing=not hyperparameters_file(tree).exists(),
         channels=read_channels(tree),
         place=tree.data,
         model=tree.model,

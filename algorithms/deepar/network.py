@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from forecastle.algorithms.deepar.frequency import Frequency
 from forecastle.contract.errors import InvalidData
+from forecastle.formats.quotation import as_json
 
 Floats = NDArray[np.float32]
 
@@ -182,14 +183,14 @@ def _array(arrays: Mapping[str, NDArray[Any]], name: str, shape: tuple[int | Non
 def _count(parameters: Mapping[str, Any], name: str, least: int) -> int:
     value = parameters.get(name)
     if not _is_count(value, least):
-        raise InvalidData(f"parameters: {name}: expected an integer in [{least}, {_MOST}], got {value!r:.40}.")
+        raise InvalidData(f"parameters: {name}: expected an integer in [{least}, {_MOST}], got {as_json(value)}.")
     return value
 
 
 def _counts(parameters: Mapping[str, Any], name: str) -> tuple[int, ...]:
     values = parameters.get(name)
     if not isinstance(values, list | tuple) or not all(_is_count(value, 1) for value in values):
-        raise InvalidData(f"parameters: {name}: expected a list of integers in [1, {_MOST}], got {values!r:.40}.")
+        raise InvalidData(f"parameters: {name}: expected a list of integers in [1, {_MOST}], got {as_json(values)}.")
     return tuple(values)
 
 
@@ -200,14 +201,14 @@ def _is_count(value: object, least: int) -> TypeGuard[int]:
 def _likelihood(parameters: Mapping[str, Any]) -> str:
     value = parameters.get("likelihood")
     if not isinstance(value, str) or value not in PARAMETERS:
-        raise InvalidData(f"parameters: likelihood: expected one of {', '.join(PARAMETERS)}, got {value!r:.40}.")
+        raise InvalidData(f"parameters: likelihood: expected one of {', '.join(PARAMETERS)}, got {as_json(value)}.")
     return value
 
 
 def _frequency(parameters: Mapping[str, Any]) -> Frequency:
     value = parameters.get("time_freq")
     if not isinstance(value, str):
-        raise InvalidData(f"parameters: time_freq: expected a text such as 2H, got {value!r:.40}.")
+        raise InvalidData(f"parameters: time_freq: expected a text such as 2H, got {as_json(value)}.")
     try:
         return Frequency.parse(value)
     except InvalidData as error:
@@ -217,5 +218,5 @@ def _frequency(parameters: Mapping[str, Any]) -> Frequency:
 def _default_scale(parameters: Mapping[str, Any]) -> float:
     value = parameters.get("default_scale")
     if type(value) not in (int, float) or not 0 <= value < np.inf:  # type: ignore[operator]  # the type is looked at
-        raise InvalidData(f"parameters: default_scale: expected a number that is not negative, got {value!r:.40}.")
+        raise InvalidData(f"parameters: default_scale: expected a number that is not negative, got {as_json(value)}.")
     return float(value)  # type: ignore[arg-type]

@@ -206,14 +206,14 @@ def test_a_model_of_a_newer_format_is_refused(tmp_path: Path) -> None:
     ("members", "fault"),
     [
         ({"format": "onnx"}, 'expected a model of forecastle ("format": "forecastle").'),
-        ({"format_version": "1"}, "format_version: expected a positive integer, got '1'."),
-        ({"format_version": True}, "format_version: expected a positive integer, got True."),
+        ({"format_version": "1"}, 'format_version: expected a positive integer, got "1".'),
+        ({"format_version": True}, "format_version: expected a positive integer, got true."),
         ({"algorithm": 3}, "algorithm: expected a string, got 3."),
-        ({"metrics": None}, "metrics: expected an object, got None."),
-        ({"arrays": {}}, "arrays.file: expected the name of a file beside it, got None."),
+        ({"metrics": None}, "metrics: expected an object, got null."),
+        ({"arrays": {}}, "arrays.file: expected the name of a file beside it, got null."),
         (
             {"arrays": {"file": "../other.npz", "sha256": ""}},
-            "arrays.file: expected the name of a file beside it, got '../other.npz'.",
+            'arrays.file: expected the name of a file beside it, got "../other.npz".',
         ),
     ],
 )

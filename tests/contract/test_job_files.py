@@ -46,7 +46,7 @@ def test_a_byte_order_mark_is_no_fault(tree: OptMl) -> None:
     [
         ('{"a": 1,}', "line 1, column 9: Expecting property name enclosed in double quotes."),
         ("", "line 1, column 1: Expecting value."),
-        ("[1]", "expected a JSON object, got list."),
+        ("[1]", "expected a JSON object, got a list."),
         ("[" * 100_000, "expected ordinary JSON (maximum recursion depth exceeded"),
         ("1" * 5000, "expected ordinary JSON (Exceeds the limit (4300 digits) for integer string conversion"),
     ],
@@ -97,10 +97,10 @@ def test_exactly_one_of_many_hosts_leads() -> None:
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
-        ({"hosts": ["a"]}, "current_host: expected a string, got None."),
-        ({"current_host": "a"}, "hosts: expected a list of strings, got None."),
+        ({"hosts": ["a"]}, "current_host: expected a string, got null."),
+        ({"current_host": "a"}, "hosts: expected a list of strings, got null."),
         ({"current_host": "a", "hosts": []}, "hosts: expected a list of strings, got []."),
-        ({"current_host": "a", "hosts": ["b", "c"]}, "current_host: expected one of b, c, got 'a'."),
+        ({"current_host": "a", "hosts": ["b", "c"]}, 'current_host: expected one of b, c, got "a".'),
     ],
 )
 def test_hosts_that_make_no_sense_are_refused(tree: OptMl, content: object, fault: str) -> None:
@@ -139,16 +139,19 @@ def test_a_folder_that_no_file_mentions_is_a_channel(tree: OptMl) -> None:
 @pytest.mark.parametrize(
     ("entry", "fault"),
     [
-        ("text/csv", "train: expected an object, got 'text/csv'."),
+        ("text/csv", 'train: expected an object, got "text/csv".'),
         (
             {"TrainingInputMode": "Stream"},
-            "train.TrainingInputMode: expected File, FastFile or Pipe, got 'Stream'.",
+            'train.TrainingInputMode: expected File, FastFile or Pipe, got "Stream".',
         ),
+        (None, "train: expected an object, got null."),
+        ({"TrainingInputMode": ["Pipe"]}, 'train.TrainingInputMode: expected File, FastFile or Pipe, got ["Pipe"].'),
+        ({"ContentType": {"a": True}}, 'train.ContentType: expected a string, got {"a": true}.'),
         ({"ContentType": 1}, "train.ContentType: expected a string, got 1."),
         ({"ContentType": "csv"}, "train: Content-Type: expected a media type such as text/csv, got 'csv'."),
         (
             {"TrainingInputMode": "Pipe", "RecordWrapperType": "RecordIO"},
-            "train.RecordWrapperType: expected None, got 'RecordIO': files are read as they are.",
+            'train.RecordWrapperType: expected "None", got "RecordIO": files are read as they are.',
         ),
     ],
 )

@@ -281,11 +281,21 @@ def test_the_named_algorithm_is_taken_whatever_the_hyperparameters(tmp_path: Pat
     assert sentence == "Hyperparameter shrinkage is required: it must be a number in [0, 1]."
 
 
-def test_a_job_without_hyperparameters_names_the_algorithms_and_what_they_require(tmp_path: Path) -> None:
+def test_a_job_whose_hyperparameters_are_missing_names_the_file_and_what_the_algorithms_require(tmp_path: Path) -> None:
     tree = write_job(tmp_path, None, {"train/a": NUMBERS})
     sentence = failure_of(tree, InvalidJob)
-    assert sentence.startswith("The hyperparameters given (none) fit no algorithm: column_mean requires shrinkage; ")
+    missing = f"{tree.config}/hyperparameters.json: there is no such file. "
+    assert sentence.startswith(
+        f"{missing}The hyperparameters given (none) fit no algorithm: column_mean requires shrinkage; "
+    )
     assert sentence.endswith("Set FORECASTLE_ALGORITHM to the one that is meant.")
+    sentence = failure_of(tree, InvalidJob, FORECASTLE_ALGORITHM="column_mean")
+    assert sentence == f"{missing}Hyperparameter shrinkage is required: it must be a number in [0, 1]."
+
+
+def test_a_job_whose_hyperparameters_are_none_says_what_the_algorithms_require(tmp_path: Path) -> None:
+    tree = write_job(tmp_path, {}, {"train/a": NUMBERS})
+    assert failure_of(tree, InvalidJob).startswith("The hyperparameters given (none) fit no algorithm: column_mean ")
 
 
 def test_a_job_without_a_tree_infers_what_the_data_tell(tmp_path: Path) -> None:

@@ -48,30 +48,30 @@ def test_arrays_of_doubles_are_taken_as_floats() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
-        ("time_freq", None, "parameters: time_freq: expected a text such as 2H, got None."),
+        ("time_freq", None, "parameters: time_freq: expected a text such as 2H, got null."),
         (
             "time_freq",
             "2Q",
             "parameters: time_freq: expected M, W, D, H or min, or a multiple such as 15min, got '2Q'.",
         ),
         ("context_length", 0, "parameters: context_length: expected an integer in [1, 1000000], got 0."),
-        ("context_length", True, "parameters: context_length: expected an integer in [1, 1000000], got True."),
+        ("context_length", True, "parameters: context_length: expected an integer in [1, 1000000], got true."),
         ("prediction_length", 2.0, "parameters: prediction_length: expected an integer in [1, 1000000], got 2.0."),
         ("num_layers", 10**7, "parameters: num_layers: expected an integer in [1, 1000000], got 10000000."),
-        ("num_cells", "6", "parameters: num_cells: expected an integer in [1, 1000000], got '6'."),
+        ("num_cells", "6", 'parameters: num_cells: expected an integer in [1, 1000000], got "6".'),
         ("num_dynamic_feat", -1, "parameters: num_dynamic_feat: expected an integer in [0, 1000000], got -1."),
         (
             "likelihood",
             "poisson",
             "parameters: likelihood: expected one of gaussian, beta, negative-binomial, student-T, deterministic-L1, "
-            "got 'poisson'.",
+            'got "poisson".',
         ),
         ("lags", [], "parameters: lags: expected at least one, in ascending order."),
         ("lags", [1, 3, 2], "parameters: lags: expected at least one, in ascending order."),
         ("lags", [0, 1], "parameters: lags: expected a list of integers in [1, 1000000], got [0, 1]."),
-        ("cardinality", "auto", "parameters: cardinality: expected a list of integers in [1, 1000000], got 'auto'."),
+        ("cardinality", "auto", 'parameters: cardinality: expected a list of integers in [1, 1000000], got "auto".'),
         ("default_scale", -1.0, "parameters: default_scale: expected a number that is not negative, got -1.0."),
-        ("default_scale", float("nan"), "parameters: default_scale: expected a number that is not negative, got nan."),
+        ("default_scale", float("nan"), "parameters: default_scale: expected a number that is not negative, got NaN."),
     ],
 )
 def test_a_parameter_that_makes_no_sense_is_refused(name: str, value: object, sentence: str) -> None:
@@ -88,7 +88,7 @@ def test_a_missing_parameter_is_refused_by_its_name(name: str) -> None:
     network = random_network()
     parameters = {key: value for key, value in network.parameters().items() if key != name}
 
-    with pytest.raises(InvalidData, match=f"^parameters: {name}: expected .* got None\\.$"):
+    with pytest.raises(InvalidData, match=f"^parameters: {name}: expected .* got null\\.$"):
         Network.from_artifact(parameters, network.arrays())
 
 
