@@ -12,7 +12,7 @@ JSON = "application/json"
 JSON_LINES = "application/jsonlines"
 RECORDIO = "application/x-recordio-protobuf"
 
-# Names in use for one and the same thing.
+# Names in use for one and the same thing; the short ones too, in headers and channels alike.
 SYNONYMS = {
     "application/x-jsonlines": JSON_LINES,
     "application/jsonl": JSON_LINES,
@@ -21,8 +21,10 @@ SYNONYMS = {
     "application/ndjson": JSON_LINES,
     "application/csv": CSV,
     "text/json": JSON,
-    "json": JSON,  # as the ContentType of DeepAR's channels is often given
+    "csv": CSV,
+    "json": JSON,
     "jsonl": JSON_LINES,
+    "jsonlines": JSON_LINES,
     "parquet": "application/x-parquet",
 }
 

@@ -21,13 +21,19 @@ OFFERED = (JSON, JSON_LINES, RECORDIO)
         ("text/csv;", CSV, {}),
         ("text/csv; charset*=us-ascii''utf-8", CSV, {"charset": "utf-8"}),
         ("application/x-ndjson", JSON_LINES, {}),
+        ("csv", CSV, {}),
+        ("CSV; label_size=1", CSV, {"label_size": "1"}),
+        ("json", JSON, {}),
+        ("jsonl", JSON_LINES, {}),
+        ("jsonlines", JSON_LINES, {}),
+        ("parquet", "application/x-parquet", {}),
     ],
 )
 def test_a_content_type_is_a_type_and_parameters(text: str, essence: str, parameters: dict[str, str]) -> None:
     assert MediaType.parse(text) == MediaType(essence, parameters)
 
 
-@pytest.mark.parametrize("text", ["", ";", "csv", "text/", "/csv", "text /csv", "text/csv\r\nX: y"])
+@pytest.mark.parametrize("text", ["", ";", "tsv", "text/", "/csv", "text /csv", "text/csv\r\nX: y"])
 def test_what_is_no_media_type_is_refused(text: str) -> None:
     with pytest.raises(InvalidData, match=r"^Content-Type: expected a media type such as text/csv, got "):
         MediaType.parse(text)
@@ -59,6 +65,8 @@ def test_another_charset_is_refused() -> None:
         ("application/*", JSON),
         ("application/jsonlines", JSON_LINES),
         ("application/x-jsonlines", JSON_LINES),
+        ("jsonlines", JSON_LINES),
+        ("json", JSON),
         ("application/json;q=0.5, application/jsonlines", JSON_LINES),
         ("text/html, application/x-recordio-protobuf;q=0.1", RECORDIO),
         ("application/json;q=0, */*", JSON_LINES),

@@ -57,8 +57,13 @@ def test_a_content_type_that_is_not_read_is_415_and_names_what_is(server: Runnin
     assert response.text == "Content-Type: expected one of text/csv, application/json, got 'image/png'."
 
 
+def test_short_names_of_media_types_are_taken(server: RunningServer) -> None:
+    assert server.post("/invocations", b"1,2\n", "csv", headers={"Accept": "csv"}).content == b"3.0\n"
+    assert server.post("/invocations", b'{"rows": [[1, 2]]}', "json").json() == {"scores": [{"score": 3}]}
+
+
 def test_a_content_type_that_is_none_is_400(server: RunningServer) -> None:
-    response = server.post("/invocations", b"1,2", "csv")
+    response = server.post("/invocations", b"1,2", "tsv")
     assert (response.status_code, response.text[:14]) == (400, "Content-Type: ")
 
 

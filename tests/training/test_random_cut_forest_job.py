@@ -96,7 +96,9 @@ def test_sparse_records_give_the_same_model_as_the_same_rows_in_full(
     assert same(model_of(write_job(tmp_path, GIVEN, {"train/matrix_0.pbr": sparse})), plain)
 
 
-@pytest.mark.parametrize("content_type", ["text/csv", "text/csv;label_size=0", "text/csv; charset=utf-8"])
+@pytest.mark.parametrize(
+    "content_type", ["text/csv", "text/csv;label_size=0", "text/csv; charset=utf-8", "csv", "csv;label_size=0"]
+)
 def test_a_content_type_of_csv_is_read(
     tmp_path: Path, plain: Mapping[str, NDArray[np.generic]], content_type: str
 ) -> None:
