@@ -4,13 +4,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from forecastle.algorithms.deepar.series import Series
-from forecastle.algorithms.deepar.training.record import Form, categories_of, dynamic_features_of, read_record
+from forecastle.algorithms.deepar.training.record import Expected, Form, count_of, read_record
 from forecastle.algorithms.deepar.training.records import read_records
+from forecastle.algorithms.deepar.wish import Wish
 from forecastle.contract.channel import Channel
 from forecastle.contract.errors import InvalidData, Stopped
 from forecastle.contract.free_memory import available_memory
@@ -18,14 +19,6 @@ from forecastle.contract.free_memory import available_memory
 MEMORY_SHARE = 0.5  # of what is free, for a channel's series
 TABLE_BYTES = 40  # of a value, besides the value: its time features, its age, and a copy while statistics are made
 SERIES_BYTES = 1000  # of a series, besides its values: the objects it is made of
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What of the optional fields is to be read: what is there, a certain number, or nothing."""
-
-    cardinality: Literal["auto"] | tuple[int, ...] = "auto"  # () for nothing
-    num_dynamic_feat: Literal["auto"] | int = "auto"  # 0 for nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +54,15 @@ class Dataset:
     ----------
     cardinality : of each category; () where none are read.
     num_dynamic_feat : 0 where none are read.
-    file : where the first record stands.
+    file : contains the first record.
+    first : the first record's place, `train/a.json, line 1`.
     """
 
     series: tuple[Series, ...]
     cardinality: tuple[int, ...]
     num_dynamic_feat: int
     file: Path
+    first: str
 
 
 def read_dataset(
@@ -77,7 +72,7 @@ def read_dataset(
     stopping: Callable[[], bool] = lambda: False,
     free: int | None = None,
 ) -> Dataset:
-    """Read and check a channel; what "auto" means, its first record says. `free` is the memory there is, in bytes.
+    """Read and check a channel. `free` is the memory there is, in bytes.
 
     Raises `InvalidData` on a fault in the data, with its place, and where the series would fill more than half of the
     free memory; `Stopped` on SIGTERM.
@@ -87,7 +82,8 @@ def read_dataset(
     first = next(records, None)
     if first is None:
         raise InvalidData(f"Channel {channel.name}: expected time series, got none.")
-    form = _form(first[1], wish, likelihood)
+    form = _form(*first, wish, likelihood)
+    dynamic = form.dynamic_feat.count or 0
     series: list[Series] = []
     size = 0
     for place, record in chain([first], records):
@@ -98,7 +94,7 @@ def read_dataset(
         except InvalidData as error:
             raise error.within(place) from None
         series.append(each)
-        size += SERIES_BYTES + len(each.target) * (TABLE_BYTES + 8 * form.num_dynamic_feat)
+        size += SERIES_BYTES + len(each.target) * (TABLE_BYTES + 8 * dynamic)
         if size > budget:
             raise InvalidData(
                 f"{place}: expected series that half of the free memory holds, {budget} bytes, got more: "
@@ -107,7 +103,7 @@ def read_dataset(
     cardinality = form.cardinality
     if cardinality is None:
         cardinality = tuple(1 + max(categories) for categories in zip(*(each.cat for each in series)))
-    return Dataset(tuple(series), cardinality, form.num_dynamic_feat, _file(channel, first[0]))
+    return Dataset(tuple(series), cardinality, dynamic, _file(channel, first[0]), first[0])
 
 
 def statistics(series: Sequence[Series]) -> Statistics:
@@ -128,13 +124,25 @@ def statistics(series: Sequence[Series]) -> Statistics:
     )
 
 
-def _form(record: Any, wish: Wish, likelihood: str) -> Form:
-    if wish.cardinality == "auto":
-        categories, cardinality = categories_of(record), None
-    else:
-        categories, cardinality = len(wish.cardinality), wish.cardinality
-    dynamic = dynamic_features_of(record) if wish.num_dynamic_feat == "auto" else wish.num_dynamic_feat
-    return Form(categories, cardinality if categories else (), dynamic, likelihood)
+def _form(place: str, record: Any, wish: Wish, likelihood: str) -> Form:
+    cardinality = wish.cardinality if isinstance(wish.cardinality, tuple) else None
+    categories = len(wish.cardinality) if isinstance(wish.cardinality, tuple) else wish.cardinality
+
+    def expected(field: str, number: str | int, hyperparameter: str) -> Expected:
+        remedy = f': give "{field}" to all records or to none, or set {hyperparameter} to ignore'
+        if number == "ignore":
+            return Expected(None)
+        if number == "auto":
+            return Expected(count_of(record, field), f"as in {place}", remedy)
+        if wish.source is None:
+            return Expected(int(number), f"as hyperparameter {hyperparameter} says")
+        return Expected(int(number), wish.source, remedy)
+
+    cat, dynamic = (
+        expected("cat", categories, "cardinality"),
+        expected("dynamic_feat", wish.num_dynamic_feat, "num_dynamic_feat"),
+    )
+    return Form(cat, cardinality if cat.count else (), dynamic, likelihood)
 
 
 def _file(channel: Channel, place: str) -> Path:

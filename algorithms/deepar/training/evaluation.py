@@ -11,7 +11,8 @@ from forecastle.algorithms.deepar.model import DeepARModel
 from forecastle.algorithms.deepar.network import Network
 from forecastle.algorithms.deepar.series import Series
 from forecastle.algorithms.deepar.training.accuracy import Losses, losses_of, measures
-from forecastle.algorithms.deepar.training.dataset import Wish, read_dataset
+from forecastle.algorithms.deepar.training.dataset import read_dataset
+from forecastle.algorithms.deepar.wish import wish_of_test
 from forecastle.algorithms.interface import Job, Model
 from forecastle.contract.errors import InvalidData, Stopped
 
@@ -31,7 +32,7 @@ def evaluate(model: Model[Any, Any], job: Job[DeepARHyperparameters]) -> dict[st
     if "test" not in job.channels:
         log.line("Test data is not provided.")
         return {}
-    wish = Wish(network.cardinality, network.num_dynamic_feat)
+    wish = wish_of_test(asked, network.cardinality, network.num_dynamic_feat, "the train channel")
     found = read_dataset(job.channels["test"], wish, network.likelihood, job.stopping).series
     series = [one for one in found if len(one.target) >= network.prediction_length]
     log.line(f"Evaluating model accuracy on testset using {asked.num_eval_samples} samples")

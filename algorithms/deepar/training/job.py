@@ -12,8 +12,9 @@ from forecastle.algorithms.deepar.hyperparameters import DeepARHyperparameters
 from forecastle.algorithms.deepar.model import DeepARModel
 from forecastle.algorithms.deepar.training import engine
 from forecastle.algorithms.deepar.training.checkpoint import seed_in
-from forecastle.algorithms.deepar.training.dataset import Dataset, Statistics, Wish, read_dataset, statistics
+from forecastle.algorithms.deepar.training.dataset import Dataset, Statistics, read_dataset, statistics
 from forecastle.algorithms.deepar.training.windows import work_per_epoch
+from forecastle.algorithms.deepar.wish import wish_of_test, wish_of_train
 from forecastle.algorithms.interface import Job, JobLog
 from forecastle.contract.errors import InvalidData
 
@@ -31,7 +32,7 @@ def fit(job: Job[DeepARHyperparameters]) -> DeepARModel:
     name = engine.require_engine(os.environ.get(engine.SETTING, ""))
     if given.early_stopping_patience is not None:
         line(f"Using early stopping with patience {given.early_stopping_patience}")
-    train = read_dataset(job.channels["train"], _wish(given), given.likelihood, job.stopping)
+    train = read_dataset(job.channels["train"], wish_of_train(given), given.likelihood, job.stopping)
     _tell_fields(given, train, job.log)
     numbers = _told_statistics(train, "Training", job.log)
     if numbers.observations < FEWEST_OBSERVATIONS:
@@ -42,7 +43,7 @@ def fit(job: Job[DeepARHyperparameters]) -> DeepARModel:
     if work.share < 1:
         line(f"Small number of time series. Doing {work.passes} passes over dataset with prob {work.share} per epoch.")
     if "test" in job.channels and not job.channels["test"].pipe:  # a FIFO is read once, by the evaluation
-        wish = Wish(train.cardinality, train.num_dynamic_feat)
+        wish = wish_of_test(given, train.cardinality, train.num_dynamic_feat, f"the train channel ({train.first})")
         test = read_dataset(job.channels["test"], wish, given.likelihood, job.stopping)
         _told_statistics(test, "Test", job.log)
     line("Number of GPUs being used: 0")
@@ -141,14 +142,6 @@ class _Mean:
     @property
     def value(self) -> float:
         return self._sum / self._batches if self._batches else float("nan")
-
-
-def _wish(given: DeepARHyperparameters) -> Wish:
-    cardinality, dynamic = given.cardinality, given.num_dynamic_feat
-    return Wish(
-        "auto" if cardinality == "auto" else tuple(cardinality) if isinstance(cardinality, list) else (),
-        "auto" if dynamic == "auto" else dynamic if isinstance(dynamic, int) else 0,
-    )
 
 
 def _tell_fields(given: DeepARHyperparameters, train: Dataset, log: JobLog) -> None:

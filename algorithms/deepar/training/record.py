@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from forecastle.algorithms.deepar.numbers import Floats, read_features, read_target, rows_wanted
 from forecastle.algorithms.deepar.series import Series
 from forecastle.algorithms.deepar.timestamp import timestamp
@@ -15,20 +17,36 @@ from forecastle.formats import quotation
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
-    """What every record of a channel must hold.
+class Expected:
+    """How many of an optional field each record must have.
 
     Attributes
     ----------
-    categories : how many each record has in `cat`; 0 where `cat` is not read.
+    count : 0 where no record may have the field; None where nobody looks at it.
+    source : what the number is taken from, as an error says it: "as in train/a.json, line 1".
+    remedy : what to do about a record that has the field and should not, or the other way round; may be empty.
+    """
+
+    count: int | None
+    source: str = ""
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What every record of a channel must contain.
+
+    Attributes
+    ----------
+    cat : the categories of each record.
     cardinality : of each of them, where it is known already.
-    num_dynamic_feat : 0 where `dynamic_feat` is not read.
+    dynamic_feat : the dynamic features of each record.
     likelihood : limits the target.
     """
 
-    categories: int
+    cat: Expected
     cardinality: tuple[int, ...] | None
-    num_dynamic_feat: int
+    dynamic_feat: Expected
     likelihood: str
 
 
@@ -37,36 +55,53 @@ def read_record(record: Any, form: Form) -> Series:
 
     Raises `InvalidData` with the member's place in the record.
     """
+    if isinstance(record, list):  # a file that is one array, as pandas' to_json writes it
+        raise InvalidData("expected an object, one record a line (JSON Lines), got a list.")
     if not isinstance(record, Mapping):
         raise InvalidData(f"expected an object, got {quotation.of_json(record)}.")
+    if "instances" in record and not {"start", "target"} & record.keys():
+        raise InvalidData('expected one record a line (JSON Lines), got an object with "instances", as requests are.')
     for name in ("start", "target"):
         if record.get(name) is None:
             raise InvalidData(f'expected "{name}", which is missing.')
     target = read_target(record["target"], form.likelihood, "target")
-    cat = _cat(record.get("cat"), form) if form.categories else ()
-    dynamic = _dynamic_feat(record.get("dynamic_feat"), form.num_dynamic_feat, len(target))
+    cat = _cat(record.get("cat"), form)
+    dynamic = _dynamic_feat(record.get("dynamic_feat"), form.dynamic_feat, len(target))
     return Series(timestamp(record["start"], "start"), target, cat, dynamic)
 
 
-def categories_of(record: Any) -> int:
-    """How many categories the record has in `cat`; a bare number is one."""
-    given = record.get("cat") if isinstance(record, Mapping) else None
-    return 0 if given is None else len(given) if isinstance(given, list) else 1
+def count_of(record: Any, field: str) -> int:
+    """How many the record has of an optional field: 0 where it is missing, null or empty; a bare value is one."""
+    given = record.get(field) if isinstance(record, Mapping) else None
+    return 0 if _is_absent(given) else len(given) if isinstance(given, list | np.ndarray) else 1
 
 
-def dynamic_features_of(record: Any) -> int:
-    """How many series the record has in `dynamic_feat`."""
-    given = record.get("dynamic_feat") if isinstance(record, Mapping) else None
-    return len(given) if isinstance(given, list) else 0
+def _is_absent(given: Any) -> bool:
+    return given is None or (isinstance(given, list | np.ndarray) and len(given) == 0)
+
+
+def _is_read(given: Any, field: str, expected: Expected, wanted: str) -> bool:
+    """Whether the field is to be read. Raises `InvalidData` where it is missing, or there and should not be."""
+    if expected.count is None or (expected.count == 0 and _is_absent(given)):
+        return False
+    if _is_absent(given):
+        raise InvalidData(f'expected "{field}", {wanted}, {expected.source}, which is missing{expected.remedy}.')
+    if expected.count == 0:
+        got = quotation.of_json(given if not isinstance(given, np.ndarray) else given.tolist())
+        raise InvalidData(f'expected no "{field}", {expected.source}, got {got}{expected.remedy}.')
+    return True
 
 
 def _cat(given: Any, form: Form) -> tuple[int, ...]:
-    wanted = "a category" if form.categories == 1 else f"{form.categories} categories"
-    if given is None:
-        raise InvalidData(f'expected "cat", {wanted}, as in the first record, which is missing.')
+    count = form.cat.count
+    wanted = "a category" if count == 1 else f"{count} categories"
+    if not _is_read(given, "cat", form.cat, wanted):
+        return ()
+    if isinstance(given, np.ndarray):
+        given = given.tolist()
     values: Sequence[Any] = given if isinstance(given, list) else [given]
-    if len(values) != form.categories:
-        raise InvalidData(f"cat: expected {wanted}, as everywhere, got {len(values)}.")
+    if len(values) != count:
+        raise InvalidData(f"cat: expected {wanted}, {form.cat.source}, got {len(values)}.")
     for index, value in enumerate(values):
         place = f"cat[{index}]" if isinstance(given, list) else "cat"
         if type(value) is not int or value < 0:
@@ -78,11 +113,13 @@ def _cat(given: Any, form: Form) -> tuple[int, ...]:
     return tuple(values)
 
 
-def _dynamic_feat(given: Any, count: int, length: int) -> Floats | None:
+def _dynamic_feat(given: Any, expected: Expected, length: int) -> Floats | None:
     """The rows of dynamic features, (count, length)."""
-    if not count:
-        return None
     reason = "as many as target has"
-    if given is None:
-        raise InvalidData(f'expected "dynamic_feat", {rows_wanted(count, length, reason)}, which is missing.')
+    count = expected.count or 0
+    if not _is_read(given, "dynamic_feat", expected, rows_wanted(count, length, reason)):
+        return None
+    if isinstance(given, list) and len(given) != count:
+        wanted = "1 list" if count == 1 else f"{count} lists"
+        raise InvalidData(f"dynamic_feat: expected {wanted} of values, {expected.source}, got {len(given)}.")
     return read_features(given, count, length, reason, "dynamic_feat")

@@ -1,5 +1,6 @@
 """The records of a channel's files: JSON Lines or Parquet, one after the other."""
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
@@ -9,7 +10,7 @@ import orjson
 from forecastle.contract.channel import Channel
 from forecastle.contract.errors import InvalidData, UnsupportedMediaType
 from forecastle.contract.media_type import JSON, JSON_LINES, MediaType
-from forecastle.formats import json_document
+from forecastle.formats import json_document, quotation
 
 PARQUET = frozenset({"application/x-parquet", "application/parquet", "application/vnd.apache.parquet"})
 LINES = frozenset({JSON, JSON_LINES})
@@ -77,11 +78,30 @@ def _parsed(line: bytes, name: str, number: int) -> Any:
     try:
         return orjson.loads(line)
     except orjson.JSONDecodeError:
-        try:  # which takes a bare NaN, as Python writes it, and says what is wrong where
-            return json_document.parse(json_document.decode_text(line.rstrip()), number, quotable=True)
-        except InvalidData as error:
-            place = "" if error.sentence.startswith("line ") else f"line {number}, "
-            raise InvalidData(f"{name}, {place}{error.sentence}") from None
+        pass  # a bare NaN, as Python writes it, is no fault; of what is one, it is said what and where
+    try:
+        text = json_document.decode_text(line.rstrip())
+        return json_document.parse(text, number, quotable=True)
+    except InvalidData as error:
+        place = "" if error.sentence.startswith("line ") else f"line {number}, "
+        sentence = _no_json_line(line, f"{name}, line {number}") or f"{name}, {place}{error.sentence}"
+        raise InvalidData(sentence) from None
+
+
+def _no_json_line(line: bytes, place: str) -> str | None:
+    """What is wrong where a record takes several lines, or a line has several records; None where it is neither."""
+    wanted = "expected one record a line (JSON Lines)"
+    try:
+        json.loads(line.rstrip())
+    except json.JSONDecodeError as error:
+        if error.pos >= len(error.doc):
+            return f"{place}: {wanted}, got a line that ends within one."
+        if error.msg == "Extra data":
+            got = quotation.of_text(error.doc[error.pos].encode())
+            return f"{place}, column {error.colno}: {wanted}, got {got} after it."
+    except (RecursionError, UnicodeDecodeError):
+        pass
+    return None
 
 
 def _parquet(name: str, stream: BinaryIO, budget: int) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from forecastle.algorithms.deepar.series import Series
-from forecastle.algorithms.deepar.training.dataset import Dataset, Wish, read_dataset, statistics
+from forecastle.algorithms.deepar.training.dataset import Dataset, read_dataset, statistics
+from forecastle.algorithms.deepar.wish import Wish
 from forecastle.contract.channel import Channel
 from forecastle.contract.errors import InvalidData, Stopped, UnsupportedMediaType, UserError
 from forecastle.contract.media_type import MediaType
@@ -88,15 +89,117 @@ def test_an_empty_target_and_blank_lines_are_no_fault(tmp_path: Path) -> None:
 
 
 def test_what_is_not_wished_for_is_not_looked_at(tmp_path: Path) -> None:
-    data = of_lines(tmp_path, record(cat="x", dynamic_feat="y"), record(), wish=Wish((), 0))
+    data = of_lines(tmp_path, record(cat="x", dynamic_feat="y"), record(), wish=Wish("ignore", "ignore"))
     assert (data.cardinality, data.num_dynamic_feat) == ((), 0)
     assert data.series[0].cat == ()
     assert data.series[0].dynamic_feat is None
 
 
-def test_what_the_first_record_lacks_is_not_read(tmp_path: Path) -> None:
-    data = of_lines(tmp_path, record(), record(cat=[1], dynamic_feat=[[1, 2, 3]]))
+ABSENT: list[dict[str, Any]] = [
+    {},
+    {"cat": None, "dynamic_feat": None},
+    {"cat": [], "dynamic_feat": []},
+]
+
+
+@pytest.mark.parametrize("absent", ABSENT)
+def test_fields_that_no_record_has_are_not_read(tmp_path: Path, absent: dict[str, Any]) -> None:
+    data = of_lines(tmp_path, record(**absent), record(), record(**absent))
     assert (data.cardinality, data.num_dynamic_feat) == ((), 0)
+
+
+CAT_REMEDY = ': give "cat" to all records or to none, or set cardinality to ignore.'
+DYNAMIC_REMEDY = ': give "dynamic_feat" to all records or to none, or set num_dynamic_feat to ignore.'
+
+
+@pytest.mark.parametrize("absent", ABSENT)
+def test_a_field_that_the_first_record_lacks_is_refused_in_the_first_that_has_it(
+    tmp_path: Path, absent: dict[str, Any]
+) -> None:
+    folder = tmp_path / "train"
+    folder.mkdir()
+    (folder / "a.json").write_bytes(lines(record(**absent), record()))
+    (folder / "b.json").write_bytes(lines(record(), record(cat=[1]), record(cat=[0])))
+    with pytest.raises(InvalidData) as caught:
+        read(folder)
+    assert caught.value.sentence == (
+        f'train/b.json, line 2: expected no "cat", as in train/a.json, line 1, got a list{CAT_REMEDY}'
+    )
+    assert fault(folder, record(**absent), record(dynamic_feat=[[1, 2, 3]])) == (
+        'train/a.json, line 2: expected no "dynamic_feat", as in train/a.json, line 1, got a list' + DYNAMIC_REMEDY
+    )
+    assert fault(folder, record(**absent), record(cat=4)).endswith(f"line 1, got 4{CAT_REMEDY}")
+
+
+@pytest.mark.parametrize("absent", ABSENT)
+def test_a_field_of_the_first_record_is_required_of_the_others(tmp_path: Path, absent: dict[str, Any]) -> None:
+    folder = tmp_path / "train"
+    folder.mkdir()
+    (folder / "a.json").write_bytes(lines(record(cat=[0, 1]), record(cat=[1, 1])))
+    (folder / "b.json").write_bytes(lines(record(**absent)))
+    with pytest.raises(InvalidData) as caught:
+        read(folder)
+    assert caught.value.sentence == (
+        f'train/b.json, line 1: expected "cat", 2 categories, as in train/a.json, line 1, which is missing{CAT_REMEDY}'
+    )
+    (folder / "b.json").unlink()
+    assert fault(folder, record(dynamic_feat=[[1, 2, 3]]), record(**absent)) == (
+        'train/a.json, line 2: expected "dynamic_feat", 1 list of 3 values (as many as target has), '
+        f"as in train/a.json, line 1, which is missing{DYNAMIC_REMEDY}"
+    )
+
+
+def test_records_that_have_more_or_fewer_of_a_field_are_refused_with_both_places(tmp_path: Path) -> None:
+    place = "as in a.json, line 1"
+    (tmp_path / "a.json").write_bytes(lines(record(cat=[0, 1]), record(cat=[0])))
+    with pytest.raises(InvalidData, match=rf"^a\.json, line 2: cat: expected 2 categories, {place}, got 1\.$"):
+        read(tmp_path / "a.json")
+    two = [[1, 2, 3]] * 2
+    (tmp_path / "a.json").write_bytes(lines(record(dynamic_feat=two), record(dynamic_feat=two[1:])))
+    wanted = rf"dynamic_feat: expected 2 lists of values, {place}, got 1\."
+    with pytest.raises(InvalidData, match=rf"^a\.json, line 2: {wanted}$"):
+        read(tmp_path / "a.json")
+
+
+def test_a_field_of_the_wrong_kind_is_refused_in_the_first_record_too(tmp_path: Path) -> None:
+    assert fault(tmp_path, record(dynamic_feat=7)).endswith(
+        "line 1: dynamic_feat: expected 1 list of 3 values (as many as target has), got 7."
+    )
+    assert fault(tmp_path, record(cat={})).endswith("line 1: cat: expected an integer of at least 0, got an object.")
+
+
+def test_parquet_with_a_null_in_the_first_row_is_refused_as_json_is(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow", reason="pyarrow, which reads Parquet, is not installed")
+    from pyarrow import parquet
+
+    folder = tmp_path / "train"
+    folder.mkdir()
+    common = {"start": [START, START], "target": [[1.0], [2.0]]}
+    firsts: list[Any] = [None, []]
+    for cat in firsts:
+        parquet.write_table(pyarrow.table(common | {"cat": [cat, [1]]}), folder / "a.parquet")
+        with pytest.raises(InvalidData, match=r'row 2: expected no "cat", as in train/a\.parquet, row 1, got a list'):
+            read(folder)
+    floats = pyarrow.array([[], [1.0]], pyarrow.list_(pyarrow.float64()))
+    parquet.write_table(pyarrow.table(common | {"cat": floats}), folder / "a.parquet")
+    with pytest.raises(InvalidData, match=r'row 2: expected no "cat", as in train/a\.parquet, row 1, got a list'):
+        read(folder)
+    parquet.write_table(pyarrow.table(common | {"cat": floats.take([1, 1])}), folder / "a.parquet")
+    with pytest.raises(InvalidData, match=r"row 1: cat\[0\]: expected an integer of at least 0, got 1\.0\.$"):
+        read(folder)
+
+
+def test_numbers_of_the_hyperparameters_are_required_of_every_record(tmp_path: Path) -> None:
+    assert fault(tmp_path, record(), wish=Wish((2,), "ignore")).endswith(
+        'line 1: expected "cat", a category, as hyperparameter cardinality says, which is missing.'
+    )
+    assert fault(tmp_path, record(), wish=Wish("ignore", 2)).endswith(
+        'line 1: expected "dynamic_feat", 2 lists of 3 values (as many as target has), '
+        "as hyperparameter num_dynamic_feat says, which is missing."
+    )
+    assert fault(tmp_path, record(cat=[0]), wish=Wish((2, 3), "ignore")).endswith(
+        "line 1: cat: expected 2 categories, as hyperparameter cardinality says, got 1."
+    )
 
 
 def test_zipped_files_and_folders_are_read_in_the_order_of_their_names(tmp_path: Path) -> None:
@@ -169,7 +272,8 @@ def test_a_fault_in_parquet_has_its_row(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("odd", "sentence"),
     [
-        ([1], "expected an object, got a list."),
+        ([1], "expected an object, one record a line (JSON Lines), got a list."),
+        (5, "expected an object, got 5."),
         ({"target": [1.0]}, 'expected "start", which is missing.'),
         ({"start": START}, 'expected "target", which is missing.'),
         (record(start="yesterday"), 'start: expected a timestamp such as "2009-11-01 00:00:00", got "yesterday".'),
@@ -187,9 +291,8 @@ def test_a_fault_in_parquet_has_its_row(tmp_path: Path) -> None:
         (record(cat=[-1]), "cat[0]: expected an integer of at least 0, got -1."),
         (record(cat=["a"]), 'cat[0]: expected an integer of at least 0, got "a".'),
         (record(cat=1.5), "cat: expected an integer of at least 0, got 1.5."),
-        (record(cat=[0, 1]), "cat: expected a category, as everywhere, got 2."),
+        (record(cat=[0, 1]), "cat: expected a category, as in train/a.json, line 1, got 2."),
         (record(dynamic_feat=7), "dynamic_feat: expected 1 list of 3 values (as many as target has), got 7."),
-        (record(dynamic_feat=[]), "dynamic_feat: expected 1 list of 3 values (as many as target has), got 0."),
         (
             record(dynamic_feat=[[1, 2]]),
             "dynamic_feat[0]: expected 3 values (as many as target has), got 2.",
@@ -212,15 +315,6 @@ def test_a_number_that_does_not_fit_is_quoted_as_it_came(tmp_path: Path) -> None
         read(tmp_path)
 
 
-def test_a_field_of_the_first_record_is_required_of_the_others(tmp_path: Path) -> None:
-    assert fault(tmp_path, record(cat=[0, 1]), record()).endswith(
-        'line 2: expected "cat", 2 categories, as in the first record, which is missing.'
-    )
-    assert fault(tmp_path, record(dynamic_feat=[[1, 2, 3]]), record()).endswith(
-        'line 2: expected "dynamic_feat", 1 list of 3 values (as many as target has), which is missing.'
-    )
-
-
 def test_a_given_cardinality_is_held_to(tmp_path: Path) -> None:
     wish = Wish((2, 3), 1)
     good = record(cat=[1, 2], dynamic_feat=[[1, 2, 3]])
@@ -228,7 +322,6 @@ def test_a_given_cardinality_is_held_to(tmp_path: Path) -> None:
     assert fault(tmp_path, good, good | {"cat": [2, 0]}, wish=wish).endswith(
         "line 2: cat[0]: expected an integer in [0, 2), its cardinality, got 2."
     )
-    assert "cat: expected 2 categories, as everywhere, got 1." in fault(tmp_path, good | {"cat": [0]}, wish=wish)
 
 
 @pytest.mark.parametrize("value", ["-0.1", "1.5"])
@@ -250,7 +343,7 @@ def test_negative_binomial_wants_no_negative_values(tmp_path: Path) -> None:
     ("content", "sentence"),
     [
         (b'{"start": 1,}\n', "train/a.json, line 1, column 13: expected valid JSON, got '}' ("),
-        (b'{"start":\n', "train/a.json, line 1, column "),
+        (b'{"start": "x\n', "train/a.json, line 1, column 11: expected valid JSON, got "),
         (b'{"start": "\xff"}\n', "train/a.json, line 1, byte 11: expected text in UTF-8, got another encoding."),
         (b"", "Channel train: expected time series, got none."),
     ],
@@ -262,6 +355,46 @@ def test_what_is_no_json_is_refused_with_its_place(tmp_path: Path, content: byte
     with pytest.raises(InvalidData) as caught:
         read(folder)
     assert caught.value.sentence.startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (
+            json.dumps(record(), indent=2),
+            "line 1: expected one record a line (JSON Lines), got a line that ends within",
+        ),
+        (json.dumps([record()] * 2), "line 1: expected an object, one record a line (JSON Lines), got a list."),
+        (
+            json.dumps([record()] * 2, indent=2),
+            "line 1: expected one record a line (JSON Lines), got a line that ends within one.",
+        ),
+        (
+            json.dumps({"instances": [record()]}),
+            'line 1: expected one record a line (JSON Lines), got an object with "instances", as requests are.',
+        ),
+        (
+            json.dumps({"instances": [record()]}, indent=1),
+            "line 1: expected one record a line (JSON Lines), got a line that ends within one.",
+        ),
+        (
+            '{"start": "2009-11-01",\n "target": [1]}',
+            "line 1: expected one record a line (JSON Lines), got a line that",
+        ),
+        (json.dumps(record()) * 2, "line 1, column 60: expected one record a line (JSON Lines), got '{' after it."),
+        (json.dumps(record()) + ",\n", "line 1, column 60: expected one record a line (JSON Lines), got ',' after it."),
+        ('{"start": [[[', "line 1: expected one record a line (JSON Lines), got a line that ends within one."),
+    ],
+)
+def test_json_that_is_not_json_lines_is_called_by_its_name(tmp_path: Path, content: str, sentence: str) -> None:
+    folder = tmp_path / "train"
+    folder.mkdir()
+    for name, written in (("a.json", content.encode()), ("a.json.gz", gzip.compress(content.encode()))):
+        (folder / name).write_bytes(written)
+        with pytest.raises(InvalidData) as caught:
+            read(folder)
+        assert caught.value.sentence.startswith(f"train/{name}, {sentence}")
+        (folder / name).unlink()
 
 
 def test_a_broken_gzip_file_is_named(tmp_path: Path) -> None:

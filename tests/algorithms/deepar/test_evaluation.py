@@ -142,3 +142,14 @@ def test_a_job_that_is_stopped_leaves_off_scoring(model: DeepARModel, tmp_path: 
     asked, log = job(tmp_path, [{"start": START, "target": walk(0, 20)}])
     with pytest.raises(Stopped):
         evaluate(model, Job(asked.hyperparameters, asked.channels, log, stopping=lambda: True))
+
+
+def test_a_field_that_the_model_was_trained_with_is_required_as_in_the_train_channel(tmp_path: Path) -> None:
+    model = DeepARModel(random_network(prediction_length=STEPS, cardinality=(2,)))
+    asked, _ = job(tmp_path, [{"start": START, "target": walk(0, 20)}])
+    with pytest.raises(InvalidData) as caught:
+        evaluate(model, asked)
+    assert caught.value.sentence == (
+        'test/test.json, line 1: expected "cat", a category, as in the train channel, which is missing: '
+        'give "cat" to all records or to none, or set cardinality to ignore.'
+    )

@@ -133,6 +133,58 @@ def test_a_seed_that_nobody_gave_is_kept_with_the_model(tmp_path: Path) -> None:
     assert all(np.array_equal(array, repeated[name]) for name, array in network_of(first).arrays().items())
 
 
+CAT = {"cat": [0]}
+
+
+@pytest.mark.parametrize(
+    ("train_has", "test_has", "given", "sentence"),
+    [
+        (
+            CAT,
+            {},
+            {},
+            'expected "cat", a category, as in the train channel (train/a.json, line 1), which is missing: give',
+        ),
+        (
+            {},
+            CAT,
+            {},
+            'expected no "cat", as in the train channel (train/a.json, line 1), got a list: give "cat" to all',
+        ),
+        (
+            CAT,
+            {"cat": [0, 0]},
+            {"cardinality": "[2]"},
+            "cat: expected a category, as in the train channel (train/a.json, line 1), got 2.",
+        ),
+        (
+            {},
+            {"dynamic_feat": [[1.0] * 60]},
+            {},
+            'expected no "dynamic_feat", as in the train channel (train/a.json, line 1), got a list: give',
+        ),
+        ({}, CAT, {"cardinality": "ignore"}, None),
+        (CAT, {}, {"cardinality": ""}, None),
+    ],
+)
+def test_the_test_channel_must_have_the_fields_of_the_train_channel(
+    tmp_path: Path, train_has: dict[str, Any], test_has: dict[str, Any], given: dict[str, str], sentence: str | None
+) -> None:
+    def records(members: dict[str, Any]) -> bytes:
+        target = [float(step % 7) for step in range(60)]
+        return json.dumps({"start": "2024-01-01", "target": target} | members).encode() + b"\n"
+
+    data = {"train/a.json": records(train_has) * 6, "test/b.json": records(test_has)}
+    tree = write_job(tmp_path, SMALL | {"epochs": "1"} | given, data)
+    if sentence is None:
+        assert "#test_score" in log_of(tree)
+        return
+    with pytest.raises(InvalidData) as caught:
+        log_of(tree)
+    assert caught.value.sentence.startswith(f"test/b.json, line 1: {sentence}")
+    assert not (tree.model / "manifest.json").exists()
+
+
 def test_the_log_says_what_is_not_in_the_data(tmp_path: Path) -> None:
     tree = write_job(tmp_path, SMALL | {"epochs": "1"}, {"train/a/b.json": json_lines(waves())})
     log = log_of(tree)
@@ -207,7 +259,9 @@ def test_fewer_than_300_observations_are_refused(tmp_path: Path) -> None:
 def test_a_fault_in_the_test_channel_is_found_before_the_training(tmp_path: Path) -> None:
     data = {"train/a.json": json_lines(waves(cat=True)), "test/b.json": json_lines(waves(1))}
     tree = write_job(tmp_path, SMALL, data)
-    with pytest.raises(InvalidData, match=r'^test/b\.json, line 1: expected "cat", a category, as in the first rec'):
+    with pytest.raises(
+        InvalidData, match=r'^test/b\.json, line 1: expected "cat", a category, as in the train channel \(train'
+    ):
         log_of(tree)
 
 
