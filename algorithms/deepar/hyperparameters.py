@@ -3,14 +3,19 @@
 Source: "DeepAR Hyperparameters", AWS's developer guide; `seed` is ours.
 """
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
+from forecastle.algorithms.deepar.spelling import frequency_meant
 from forecastle.contract.hyperparameters import Hyperparameters
 
 Likelihood = Literal["gaussian", "beta", "negative-binomial", "student-T", "deterministic-L1"]
 LIKELIHOODS: tuple[Likelihood, ...] = ("gaussian", "beta", "negative-binomial", "student-T", "deterministic-L1")
+
+_FREQUENCY = r"^([1-9][0-9]{0,5})?(M|W|D|H|min)$"
+_FREQUENCIES = "M, W, D, H or min, or a multiple such as 15min"
 
 MOST = 1_000_000  # of what the network is sized by: far beyond sense, and what an artifact may hold
 
@@ -30,9 +35,9 @@ class DeepARHyperparameters(Hyperparameters):
     prediction_length: int = Field(ge=1, le=MOST, description="Steps it is trained to forecast, and always forecasts.")
     epochs: int = Field(ge=1, description="Passes over the training data, at the most.")
     time_freq: str = Field(
-        pattern=r"^([1-9][0-9]{0,5})?(M|W|D|H|min)$",
+        pattern=_FREQUENCY,
         description="Time from one value to the next.",
-        json_schema_extra={"must_be": "M, W, D, H or min, or a multiple such as 15min"},
+        json_schema_extra={"must_be": _FREQUENCIES},
     )
     cardinality: Literal["auto"] | Off | Annotated[list[PositiveInteger], Field(min_length=1)] = Field(
         "auto",
@@ -70,6 +75,19 @@ class DeepARHyperparameters(Hyperparameters):
     seed: int | None = Field(
         None, ge=0, lt=2**63, description="Makes training repeatable: the same seed and data give the same model."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _hint_at_a_frequency(cls, given: object) -> object:
+        """Who spells `h` as pandas does today is told to write H."""
+        text = given.get("time_freq") if isinstance(given, dict) else None
+        if isinstance(text, str) and not re.match(_FREQUENCY, text):
+            meant = frequency_meant(text)
+            if meant is not None and re.match(_FREQUENCY, meant):
+                raise ValueError(
+                    f"{cls.noun} time_freq must be {_FREQUENCIES}. Got {text!r:.42}: did you mean {meant}?"
+                )
+        return given
 
     @classmethod
     def defaults(cls) -> dict[str, object]:

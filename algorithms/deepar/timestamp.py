@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from forecastle.algorithms.deepar.spelling import time_meant
 from forecastle.contract.errors import InvalidData
 from forecastle.formats import quotation
 
@@ -20,10 +21,21 @@ def timestamp(value: Any, place: str) -> np.datetime64:
     if isinstance(time, date) and not isinstance(time, datetime):
         time = datetime(time.year, time.month, time.day)
     if not isinstance(time, datetime):
-        raise InvalidData(f"{place}: expected a timestamp such as {EXAMPLE}, got {quotation.of_json(value)}.")
+        raise InvalidData(
+            f"{place}: expected a timestamp such as {EXAMPLE}, got {quotation.of_json(value)}{_hint(value)}"
+        )
     if time.tzinfo is not None:
         raise InvalidData(
             f"{place}: expected a timestamp without a time zone, such as {EXAMPLE}, "
             f"got {quotation.of_json(str(value))}."
         )
     return np.datetime64(time, "s")
+
+
+def _hint(value: Any) -> str:
+    meant = time_meant(value) if isinstance(value, str) else None
+    try:
+        datetime.fromisoformat(meant or "")
+    except ValueError:
+        return "."
+    return f': did you mean "{meant}"?'

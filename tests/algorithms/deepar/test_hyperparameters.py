@@ -120,11 +120,38 @@ def test_a_frequency_is_one_that_the_network_knows(value: str) -> None:
     assert Frequency.parse(value)
 
 
-@pytest.mark.parametrize("value", ["0H", "h", "2 H", "Q", "-1D", "H2", "", "1000000000D"])
+@pytest.mark.parametrize("value", ["0H", "B", "s", "W-MON", "m", "-1D", "H2", "", "1000000000D", "999999QE"])
 def test_another_frequency_is_refused(value: str) -> None:
     assert sentence(time_freq=value) == (
         f"Hyperparameter time_freq must be M, W, D, H or min, or a multiple such as 15min. Got {value!r}."
     )
+
+
+@pytest.mark.parametrize(
+    ("value", "meant"),
+    [
+        ("h", "H"),
+        ("2h", "2H"),
+        ("2 H", "2H"),
+        ("15T", "15min"),
+        ("15 min", "15min"),
+        ("ME", "M"),
+        ("MS", "M"),
+        ("QE", "3M"),
+        ("2Q", "6M"),
+        ("YE", "12M"),
+        ("W-SUN", "W"),
+        ("2W-SUN", "2W"),
+        ("d", "D"),
+        ("01D", "D"),
+    ],
+)
+def test_a_frequency_as_pandas_spells_it_is_refused_with_the_spelling_to_use(value: str, meant: str) -> None:
+    assert sentence(time_freq=value) == (
+        "Hyperparameter time_freq must be M, W, D, H or min, or a multiple such as 15min. "
+        f"Got {value!r}: did you mean {meant}?"
+    )
+    assert parsed(time_freq=meant).time_freq == meant
 
 
 def test_what_tuning_jobs_and_clients_add_is_accepted() -> None:

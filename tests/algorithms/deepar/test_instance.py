@@ -70,6 +70,26 @@ def test_what_is_no_timestamp_is_refused(start: Any) -> None:
     assert fault(start=start).startswith('instances[3].start: expected a timestamp such as "2009-11-01 00:00:00", got ')
 
 
+@pytest.mark.parametrize(
+    ("start", "meant"),
+    [
+        ("2024-1-1", "2024-01-01 00:00:00"),
+        ("2024-1-1 7:5", "2024-01-01 07:05:00"),
+        ("2024/01/31 00:00:00", "2024-01-31 00:00:00"),
+        ("2024-02", "2024-02-01 00:00:00"),
+        ("2024-01-01 9:00:00.000", "2024-01-01 09:00:00"),
+    ],
+)
+def test_a_date_that_is_not_spelt_in_iso_8601_is_refused_with_the_spelling_to_use(start: str, meant: str) -> None:
+    assert fault(start=start).endswith(f'got "{start}": did you mean "{meant}"?')
+    assert read(start=meant).start == np.datetime64(meant.replace(" ", "T"))
+
+
+@pytest.mark.parametrize("start", ["1/2/2024", "2024-13-1", "2024-2-30", "2024-1-1 25:00", "2024-1-1Z", "24-1-1"])
+def test_what_may_mean_several_dates_or_none_has_no_hint(start: str) -> None:
+    assert fault(start=start).endswith(f'got "{start}".')
+
+
 @pytest.mark.parametrize("start", ["2009-11-01 00:00:00+01:00", "2009-11-01T00:00:00Z"])
 def test_a_time_zone_is_refused(start: str) -> None:
     assert fault(start=start) == (
