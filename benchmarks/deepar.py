@@ -1,6 +1,6 @@
 """DeepAR beside its peers: GluonTS' predictors on MXNet and on PyTorch, gluonts.shell and GluonTS' own training loop.
 
-    python -m benchmarks.deepar [--json] [--runs 5] [--only one,many,torch,http,shell,threads,error,memory,train]
+    python -m benchmarks.deepar [--json] [--runs 5] [--only one,many,torch,http,shell,threads,memory,train]
 
 Needs the extra `mxnet`, and what `shell` and `torch` name where they are missing. Medians of several runs, theirs and
 ours in turn, one thread; two-hour steps, context = prediction = 84, 2 × 40 cells, student-T, 100 paths and nine
@@ -22,9 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from benchmarks import gluonts_mxnet, monte_carlo
+from benchmarks import gluonts_mxnet
 from benchmarks.gluonts_mxnet import Asked
 from benchmarks.real_series import ELECTRICITY_START, electricity
 from benchmarks.report import Row, report
@@ -48,8 +47,6 @@ TARGETS = {
     "http_one_series_over_in_process": 1.5,
     "http_64_series_vs_shell": 12.0,
     "one_thread_over_two_64_series": 1.8,
-    "p10_error_over_mxnet": 0.25,
-    "p90_error_over_mxnet": 0.25,
     "memory_over_mxnet": 0.6,
     "train_vs_mxnet": 1.1,
 }
@@ -142,8 +139,9 @@ def shell_rows(runs: int) -> Iterator[Row]:
         gluonts_mxnet.save(trained().predictor, Path(folder, "theirs"))
         own, peer = served(Path(folder, "ours"), threads=1), gluonts_shell(Path(folder, "theirs"))
         with own as (_, port, _), peer as (_, shell_port, _):
-            client, shell, body = Client(port), Client(shell_port), request(customers())
-            pair = in_turn(lambda: ask(client, body), lambda: ask(shell, body), min(runs, 3))
+            client, shell = Client(port), Client(shell_port)
+            body, shell_body = request(customers()), request(customers(), freq=ASKED.freq)  # the shell asks for it
+            pair = in_turn(lambda: ask(client, body), lambda: ask(shell, shell_body), min(runs, 3))
     each = 1e3 / SERIES
     yield f"http_{SERIES}_series_vs_shell", "ms a series", each * pair.ours, each * pair.theirs, pair.ratio
 
@@ -152,20 +150,6 @@ def thread_rows(runs: int) -> Iterator[Row]:
     pair = in_turn(lambda: ours(customers(), threads=2), lambda: ours(customers()), runs)
     each = 1e3 / SERIES
     yield f"one_thread_over_two_{SERIES}_series", "ms a series", each * pair.ours, each * pair.theirs, pair.ratio
-
-
-def error_rows(runs: int) -> Iterator[Row]:
-    """Student-T beside GluonTS' predictor; for the others see `monte_carlo`."""
-    one = customers()[0]
-
-    def gluonts() -> NDArray[Any]:
-        ((_, quantiles, _),) = gluonts_mxnet.predict(trained().predictor, [one], ASKED.freq, SAMPLES, monte_carlo.TAILS)
-        return quantiles
-
-    found = monte_carlo.errors(trained().network, one, SAMPLES, 5 * runs, gluonts)
-    for name, own, peer in zip(("p10", "p90"), *found):
-        yield f"{name}_error_over_mxnet", "RMSE over the 80 % band, 100 paths", own, peer, own / peer
-    yield from monte_carlo.other_likelihoods(customers(), ASKED, SAMPLES, runs, lambda: ours([one]))
 
 
 def memory_rows(runs: int) -> Iterator[Row]:  # noqa: ARG001
@@ -200,7 +184,7 @@ def train_rows(runs: int) -> Iterator[Row]:
     yield "train_vs_mxnet", "windows a second", mine, other, float(np.median([own / peer for own, peer in rates]))
 
 
-def request(series: Sequence[Series]) -> bytes:
+def request(series: Sequence[Series], **further: str) -> bytes:
     instances = [
         {"start": str(one.start).replace("T", " "), "target": np.round(one.target, 3).tolist()} for one in series
     ]
@@ -208,9 +192,8 @@ def request(series: Sequence[Series]) -> bytes:
         "num_samples": SAMPLES,
         "output_types": ["mean", "quantiles"],
         "quantiles": [str(level) for level in LEVELS],
-        "freq": ASKED.freq,  # gluonts.shell wants to be told
     }
-    return json.dumps({"instances": instances, "configuration": configuration}).encode()
+    return json.dumps({"instances": instances, "configuration": configuration | further}).encode()
 
 
 def ask(client: Client, body: bytes) -> None:
@@ -233,7 +216,6 @@ PARTS: dict[str, Callable[[int], Iterator[Row]]] = {
     "http": http_rows,
     "shell": shell_rows,
     "threads": thread_rows,
-    "error": error_rows,
     "memory": memory_rows,
     "train": train_rows,
 }

@@ -4,8 +4,8 @@
     {"instances": [{"data": {"features": {"values": [1.5, 16.0]}}}, …]}
     {"instances": [{"data": {"features": {"keys": [26, 182], "shape": [2000], "values": [1, 1]}}}, …]}
 
-A kernel reads bodies that look just so. Whatever else comes, `json_document` reads: it ignores further members, and
-knows what is wrong and where.
+A kernel reads bodies that look just so. Whatever else comes, `json_document` reads: it ignores further members of an
+instance, and knows what is wrong and where.
 """
 
 import numpy as np

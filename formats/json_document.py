@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from forecastle.contract.errors import InvalidData
 from forecastle.formats import number, quotation
+from forecastle.formats.members import require_known
 from forecastle.formats.sparse import densify
 
 
@@ -21,6 +22,7 @@ def decode(body: bytes, *, width: int | None, max_bytes: int) -> NDArray[np.floa
         raise InvalidData(f"instances: expected a list, got {quotation.of_json(instances)}.")
     if not instances:
         raise InvalidData("instances: expected at least one instance, got none.")
+    require_known(document, ("instances",))
     rows = Rows(width)
     for index, instance in enumerate(instances):
         rows.append(instance, f"instances[{index}]")

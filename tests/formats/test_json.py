@@ -56,7 +56,7 @@ def test_a_sparse_instance_may_be_all_zeros() -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        b'{"configuration": {"a": [1, {}]}, "instances": [{"id": "x", "features": [1, 2]}], "more": null}',
+        b'{"instances": [{"id": "x", "features": [1, 2], "more": {"a": [1, {}]}}]}',
         b'{"instances": [{"features": [1, 2], "id": 7}]}',
         b'{"\\u0069nstances": [{"features": [1, 2]}]}',
         b'\xef\xbb\xbf{"instances": [{"features": [1, 2]}]}',
@@ -65,6 +65,22 @@ def test_a_sparse_instance_may_be_all_zeros() -> None:
 )
 def test_further_members_escapes_and_a_byte_order_mark_do_no_harm(body: bytes) -> None:
     assert _decode(body, width=2).tolist() == [[1, 2]]
+
+
+@pytest.mark.parametrize(
+    ("member", "sentence"),
+    [
+        ("configuration", "configuration is unknown; known are instances."),
+        ("instance", "instance is unknown: did you mean instances?"),
+        ("two words", '"two words" is unknown; known are instances.'),
+        ("n" * 100_000, f'"{"n" * 38}… is unknown; known are instances.'),
+    ],
+)
+def test_a_member_of_the_document_that_is_not_known_is_refused(member: str, sentence: str) -> None:
+    body = f'{{"instances": [{{"features": [1, 2]}}], "{member}": {{}}}}'.encode()
+    with pytest.raises(InvalidData) as caught:
+        _decode(body)
+    assert caught.value.sentence == sentence
 
 
 def test_dense_and_sparse_instances_may_come_together() -> None:

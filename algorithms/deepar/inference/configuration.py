@@ -11,10 +11,12 @@ import orjson
 
 from forecastle.contract.errors import InvalidData, InvalidJob
 from forecastle.formats import quotation
+from forecastle.formats.members import require_known
 
 SETTING = "DEEPAR_INFERENCE_CONFIG"  # holds the configuration of JSON Lines, as JSON
 
 OUTPUT_TYPES = ("quantiles", "samples", "mean")  # in the order in which they are answered
+MEMBERS = ("num_samples", "output_types", "quantiles", "seed")
 MAX_SAMPLES = 1_000_000
 SEEDS = 2**63
 
@@ -57,13 +59,14 @@ def from_environ(environ: Mapping[str, str]) -> Configuration:
 
 
 def configuration(document: Any, default: Configuration, place: str = "configuration.") -> Configuration:
-    """Read a `configuration`; what it leaves out is as in `default`, and unknown members are ignored.
+    """Read a `configuration`; what it leaves out, or has as null, is as in `default`.
 
     Whoever names quantiles and no output types wants quantiles too. Raises `InvalidData`, each place behind `place`.
     """
     if not isinstance(document, dict):
         where = f"{place.rstrip('.')}: e" if place else "E"
         raise InvalidData(f"{where}xpected an object, got {quotation.of_json(document)}.")
+    require_known(document, MEMBERS, place)
     given = {name: value for name, value in document.items() if value is not None}
     types, levels = default.output_types, default.quantiles
     if "quantiles" in given:

@@ -28,6 +28,7 @@ from forecastle.algorithms.interface import Payload
 from forecastle.contract.errors import InvalidData
 from forecastle.contract.media_type import JSON_LINES
 from forecastle.formats import json_document, quotation
+from forecastle.formats.members import require_known
 from forecastle.kernels.threads import available_cores
 
 
@@ -65,6 +66,7 @@ def _of_document(body: bytes, network: Network) -> Request:
         raise InvalidData(f"instances: expected a list, got {quotation.of_json(instances)}.")
     if not instances:
         raise InvalidData("instances: expected at least one series, got none.")
+    require_known(document, ("instances", "configuration"))
     asked = document.get("configuration")
     wanted = LIVE if asked is None else configuration(asked, LIVE)
     footprint.require(len(instances), network, wanted, available_cores())

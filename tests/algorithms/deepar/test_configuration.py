@@ -50,8 +50,24 @@ def test_quantiles_that_are_asked_for_and_not_named_are_the_deciles() -> None:
     assert list(configuration({"output_types": ["quantiles"]}, LIVE).quantiles) == DECILES
 
 
-def test_members_that_are_null_or_unknown_are_as_if_they_were_missing() -> None:
-    assert configuration({"num_samples": None, "quantiles": None, "seed": None, "num_paths": 3}, LIVE) == LIVE
+def test_members_that_are_null_are_as_if_they_were_missing() -> None:
+    assert configuration({"num_samples": None, "quantiles": None, "seed": None}, LIVE) == LIVE
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("num_eval_samples", ": did you mean num_samples?"),
+        ("output_type", ": did you mean output_types?"),
+        ("quantile", ": did you mean quantiles?"),
+        ("freq", "; known are num_samples, output_types, quantiles, seed."),
+    ],
+)
+def test_an_unknown_member_is_refused_with_the_nearest(name: str, hint: str) -> None:
+    assert fault(**{name: None}) == f"configuration.{name} is unknown{hint}"
+    with pytest.raises(InvalidJob) as caught:
+        from_environ({"DEEPAR_INFERENCE_CONFIG": json.dumps({name: 5})})
+    assert caught.value.sentence == f"Setting DEEPAR_INFERENCE_CONFIG: {name} is unknown{hint}"
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,14 @@ def test_what_python_writes_though_it_is_no_json_is_read() -> None:
         (b'{"instances": []}', "instances: expected at least one series, got none."),
         (b'{"instances": [%s, 5]}' % INSTANCE, "instances[1]: expected an object, got 5."),
         (
+            b'{"instances": [%s], "config": {"num_samples": 5}}' % INSTANCE,
+            "config is unknown: did you mean configuration?",
+        ),
+        (
+            b'{"instances": [%s], "configuration": {"num_eval_samples": 5}}' % INSTANCE,
+            "configuration.num_eval_samples is unknown: did you mean num_samples?",
+        ),
+        (
             b'{"instances": [%s], "configuration": {"quantiles": [2]}}' % INSTANCE,
             "configuration.quantiles[0]: expected a number between 0 and 1, got 2.",
         ),

@@ -1,0 +1,17 @@
+"""The members of a JSON object that a request is: what is not known there is refused, as it would be lost otherwise."""
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+
+from forecastle.contract.errors import InvalidData
+from forecastle.formats import quotation
+
+
+def require_known(names: Iterable[str], known: Sequence[str], place: str = "") -> None:
+    """Raise `InvalidData` at the first name that is not known, with the nearest; `place` is written before it."""
+    for name in names:
+        if name not in known:
+            shown = name if name.isidentifier() and len(name) <= quotation.LONGEST else quotation.of_json(name)
+            near = get_close_matches(name[: quotation.LONGEST], known, n=1)
+            hint = f": did you mean {near[0]}?" if near else f"; known are {', '.join(known)}."
+            raise InvalidData(f"{place}{shown} is unknown{hint}")
