@@ -90,6 +90,10 @@ class Model(ABC, Generic[Request, Prediction]):
         all threads, is refused with 413 before it begins: a prediction that runs is not ended.
         """
 
+    def advice(self, request: Request, seconds: float) -> str:  # noqa: ARG002
+        """What to ask for instead of a request that costs too much, in words, so that it costs at most `seconds`."""
+        return "ask for less at a time, such as fewer instances or samples"
+
     @abstractmethod
     def predict(self, requests: Sequence[Request], threads: int) -> Sequence[Prediction]:
         """Predict what came in together, on up to `threads` threads; neither changes what a request is answered."""

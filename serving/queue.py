@@ -69,9 +69,12 @@ class Queue:
     async def answer(self, job: Job, receive: Receive) -> bytes:
         """Wait for the job's answer.
 
-        Raises what predicting raised, `Overloaded` where the queue is full, `DeadlineExceeded` when the time is up and
-        `Disconnected` when the client has gone; a job that still waits then is not predicted any more.
+        Raises what predicting raised, `PayloadTooLarge` where it would take too long, `Overloaded` where the queue is
+        full, `DeadlineExceeded` when the time is up and `Disconnected` when the client has gone; a job that still waits
+        then is not predicted any more.
         """
+        if job.request is not UNREAD:
+            self._require_time(job)  # at once, not when its turn comes
         self._put(job)
         left = job.exchange.started + self._settings.timeout - perf_counter()
         timer = job.answer.get_loop().call_later(max(0.0, left), self._expire, job)
@@ -180,9 +183,10 @@ class Queue:
         """Raises `PayloadTooLarge` where the answer cannot be ready in time: a prediction that runs is not ended."""
         seconds, allowed = job.held.model.cost(job.request) / self._threads, self._settings.timeout
         if seconds > UNDERRATED * allowed:
+            advice = job.held.model.advice(job.request, allowed * self._threads / UNDERRATED)
             raise PayloadTooLarge(
                 f"The answer would take about {seconds:.0f} seconds, and {allowed:g} are allowed (setting "
-                "MODEL_SERVER_TIMEOUT): ask for less at a time, such as fewer instances or samples."
+                f"MODEL_SERVER_TIMEOUT): {advice}."
             )
 
     def _predict(self, jobs: Sequence[Job]) -> None:

@@ -25,6 +25,8 @@ SECONDS_PER_PRODUCT = 25e-12
 SECONDS_PER_DRAW = 180e-9
 SECONDS_PER_NUMBER = 20e-9  # written
 
+FEW_PATHS = 50  # with fewer, quantiles are of little use: rather fewer series
+
 EXAMPLE_STEPS = 24
 
 
@@ -77,14 +79,32 @@ class DeepARModel(Model[Request, Prediction]):
         return decode(payload, self.network, self.batch)
 
     def cost(self, request: Request) -> float:
-        network, wanted = self.network, request.configuration
+        fixed, each_path = self._costs(request.configuration)
+        return len(request.series) * (fixed + request.configuration.num_samples * each_path)
+
+    def advice(self, request: Request, seconds: float) -> str:
+        fixed, each_path = self._costs(request.configuration)
+        count, paths = len(request.series), request.configuration.num_samples
+        fewer = math.floor((seconds / count - fixed) / each_path)
+        if fewer >= min(paths, FEW_PATHS):
+            return f"num_samples may be {footprint.rounded_down(fewer)} at the most for {count} series, got {paths}"
+        fewer = math.floor(seconds / (fixed + paths * each_path))
+        if fewer >= 1:
+            most = footprint.rounded_down(fewer)
+            return f"with num_samples {paths} a request may have {most} series at the most, got {count}"
+        fewer = math.floor((seconds - fixed) / each_path)
+        if fewer >= 1:
+            return f"num_samples may be {footprint.rounded_down(fewer)} at the most for one series, got {paths}"
+        return "the model is too large for this time"
+
+    def _costs(self, wanted: Configuration) -> tuple[float, float]:
+        """Seconds of a series, and of each of its paths besides."""
+        network = self.network
         cells, steps = network.cells, network.prediction_length
         products = sum(4 * cells * (layer.input_weight.shape[1] + cells) for layer in network.layers)
-        drawn = steps * wanted.num_samples
-        seconds: float = (network.context_length + drawn) * products * SECONDS_PER_PRODUCT + drawn * SECONDS_PER_DRAW
-        if "samples" in wanted.output_types:
-            seconds += drawn * SECONDS_PER_NUMBER
-        return len(request.series) * (seconds + SECONDS_PER_SERIES)
+        step = products * SECONDS_PER_PRODUCT
+        written = SECONDS_PER_NUMBER if "samples" in wanted.output_types else 0.0
+        return network.context_length * step + SECONDS_PER_SERIES, steps * (step + SECONDS_PER_DRAW + written)
 
     def predict(self, requests: Sequence[Request], threads: int) -> Sequence[Prediction]:
         """Raises `OutOfSpace` where there is no memory to predict the requests together, or this one now."""

@@ -1,5 +1,9 @@
 """The memory that requests take while they are predicted and answered."""
 
+from bisect import bisect_right
+from dataclasses import replace
+from itertools import islice
+
 from forecastle.algorithms.deepar.inference.configuration import Configuration
 from forecastle.algorithms.deepar.inference.forecast import bytes_for
 from forecastle.algorithms.deepar.network import Network
@@ -41,11 +45,28 @@ def require(series: int, network: Network, wanted: Configuration, threads: int) 
         if "quantiles" in wanted.output_types:
             numbers["configuration.quantiles"] = len(wanted.quantiles)
     place = max(numbers, key=numbers.__getitem__)
+    limit = max(UNASKED_BYTES, SHARE * available_memory())
+
+    def with_fewer(number: int) -> int:
+        if place == "instances":
+            return footprint(number, network, wanted, threads)
+        if place == "configuration.num_samples":
+            return footprint(series, network, replace(wanted, num_samples=number), threads)
+        return footprint(series, network, replace(wanted, quantiles=dict(islice(levels, number))), threads)
+
+    levels = list(wanted.quantiles.items())
+    fewer = bisect_right(range(1, numbers[place]), limit, key=with_fewer)
     raise PayloadTooLarge(
-        f"{place}: expected no more than {SHARE * available_memory() / 1e9:.2g} GB of memory can hold, got "
-        f"{numbers[place]}: {series} series of {network.prediction_length} steps take {size / 1e9:.2g} GB with it: "
-        "ask for fewer."
+        f"{place}: expected no more than {limit / 1e9:.2g} GB of memory can hold, got {numbers[place]}: "
+        f"{series} series of {network.prediction_length} steps take {size / 1e9:.2g} GB with it: "
+        + (f"ask for {rounded_down(fewer)} at the most." if fewer else "ask for fewer.")
     )
+
+
+def rounded_down(number: int) -> int:
+    """To two digits, as what it is computed from is rough."""
+    unit = int(10 ** max(0, len(str(number)) - 2))
+    return number // unit * unit
 
 
 def bytes_read(body: bytes) -> int:

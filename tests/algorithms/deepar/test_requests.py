@@ -1,6 +1,8 @@
 """Requests: from bytes to series."""
 
 import json
+import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -169,6 +171,33 @@ def test_more_than_the_memory_holds_is_refused_with_the_number_to_lower(
     body = json.dumps({"instances": [{}] * series, "configuration": wanted}).encode()
     with pytest.raises(PayloadTooLarge, match=f"^{place}: .* got {got}: {series} series of 10000000 steps take "):
         read(body, network=random_network(prediction_length=10_000_000))
+
+
+@pytest.mark.parametrize(
+    ("series", "wanted"),
+    [
+        (1, {"num_samples": 10**6, "output_types": ["mean"]}),
+        (1, {"quantiles": [f"0.5{index}" for index in range(5000)]}),
+        (5000, {"num_samples": 1}),
+    ],
+)
+def test_the_number_that_would_do_does(series: int, wanted: dict[str, Any]) -> None:
+    network = random_network(prediction_length=1_000_000)
+    instance = {"start": "2009-11-01", "target": [1]}
+    body = json.dumps({"instances": [instance] * series, "configuration": wanted}).encode()
+    with pytest.raises(PayloadTooLarge) as caught:
+        read(body, network=network)
+    told = re.search(r"^(\S+): .*: ask for (\d+) at the most\.$", caught.value.sentence)
+    assert told is not None
+    most = int(told[2])
+    if told[1] == "instances":
+        series = most
+    elif told[1] == SAMPLES:
+        wanted = wanted | {"num_samples": most}
+    else:
+        wanted = wanted | {"quantiles": wanted["quantiles"][:most]}
+    body = json.dumps({"instances": [instance] * series, "configuration": wanted}).encode()
+    assert len(read(body, network=network).series) == series
 
 
 def test_so_are_json_lines() -> None:

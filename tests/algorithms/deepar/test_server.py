@@ -1,6 +1,7 @@
 """A running server with a DeepAR model, as a client sees it."""
 
 import json
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,7 +12,9 @@ import numpy as np
 import pytest
 
 from forecastle.algorithms.deepar.model import DeepARModel
+from forecastle.algorithms.interface import Payload
 from forecastle.contract.artifact import write_artifact
+from forecastle.contract.media_type import MediaType
 from tests.algorithms.deepar.networks import random_network
 from tests.serving.running_server import RunningServer
 
@@ -88,6 +91,32 @@ def test_a_fault_is_told_in_one_line(
 ) -> None:
     response = asked(server, INSTANCE, instance, **configuration)
     assert (response.status_code, response.text) == (status, sentence)
+
+
+def test_more_paths_than_time_allows_are_refused_with_the_number_that_would_do(tmp_path: Path) -> None:
+    model = DeepARModel(random_network(prediction_length=400))
+    write_artifact(tmp_path / "model", model.artifact())
+
+    def cost(series: int, num_samples: int) -> float:
+        document = {"instances": [INSTANCE] * series, "configuration": {"num_samples": num_samples}}
+        return model.cost(model.decode(Payload(json.dumps(document).encode(), MediaType.parse(JSON))))
+
+    with RunningServer(tmp_path, {"MODEL_SERVER_TIMEOUT": "1", "FORECASTLE_THREADS": "1"}) as running:
+        server = running.await_ready()
+        asked(server, INSTANCE)  # of a type that was answered before, it is refused before the queue
+        for series, num_samples, sentence in (
+            (3, 100_000, "num_samples may be {} at the most for 3 series, got 100000."),
+            (2000, 100, "with num_samples 100 a request may have {} series at the most, got 2000."),
+            (4000, 20_000, "num_samples may be {} at the most for one series, got 20000."),
+        ):
+            response = asked(server, *[INSTANCE] * series, num_samples=num_samples)
+            assert response.status_code == 413
+            before = r"The answer would take about \d+ seconds, and 1 are allowed \(setting MODEL_SERVER_TIMEOUT\): "
+            told = re.fullmatch(before + re.escape(sentence).replace(r"\{\}", r"(\d+)"), response.text)
+            assert told is not None, response.text
+            most = int(told[1])
+            instead = {3: (3, most), 2000: (most, 100), 4000: (1, most)}[series]
+            assert 0.2 < cost(*instead) <= 1
 
 
 def test_what_trains_is_not_in_the_server_s_memory(server: RunningServer) -> None:
