@@ -134,6 +134,9 @@ class JobLog(Protocol):
     def line(self, text: str) -> None:
         """An ordinary line, behind the time."""
 
+    def warning(self, text: str) -> None:
+        """A line that somebody should look at."""
+
     def metrics(self, operation: str, since: float, values: Mapping[str, Sequence[float]]) -> None:
         """A `#metrics` line: sums, counts and extremes of what was measured from `since` (Unix time) till now."""
 

@@ -39,6 +39,7 @@ def fit(job: Job[DeepARHyperparameters]) -> DeepARModel:
         raise InvalidData(
             f"Channel train: expected at least {FEWEST_OBSERVATIONS} observations in all, got {numbers.observations}."
         )
+    _warn(given, train, numbers, job.log)
     work = work_per_epoch(numbers.series, given.mini_batch_size)
     if work.share < 1:
         line(f"Small number of time series. Doing {work.passes} passes over dataset with prob {work.share} per epoch.")
@@ -159,6 +160,25 @@ def _tell_fields(given: DeepARHyperparameters, train: Dataset, log: JobLog) -> N
     for name in automatic:
         if found[name][1]:
             log.line(f"[{name}=auto] Inferred value of {name}={found[name][1]} from dataset.")
+
+
+def _warn(given: DeepARHyperparameters, train: Dataset, numbers: Statistics, log: JobLog) -> None:
+    """Of what trains, and may be a mistake; SageMaker refuses zeros."""
+    if numbers.mean_absolute == 0:
+        log.warning(
+            "Channel train: every value that is not missing is 0, so the model will forecast hardly anything else."
+        )
+    if given.cardinality != "auto":
+        return  # who gives it may train on a part of the data
+    for index, size in enumerate(train.cardinality):
+        seen = {series.cat[index] for series in train.series}
+        if len(seen) < size:
+            missing = next(value for value in range(size) if value not in seen)
+            log.warning(
+                f"Channel train: cat[{index}] has {len(seen)} of the categories from 0 to {size - 1}; {missing}, for "
+                "example, is in no record. Those are accepted in requests, though nothing was learned for them: number "
+                "categories from 0, without gaps."
+            )
 
 
 def _told_statistics(data: Dataset, name: str, log: JobLog) -> Statistics:

@@ -34,6 +34,9 @@ class Lines:
     def line(self, text: str) -> None:
         self.lines.append(text)
 
+    def warning(self, text: str) -> None:
+        self.lines.append(text)
+
     def metrics(self, operation: str, since: float, values: Mapping[str, Sequence[float]]) -> None: ...
 
     def progress(self, share: float, note: str = "") -> None: ...

@@ -133,6 +133,38 @@ def test_a_seed_that_nobody_gave_is_kept_with_the_model(tmp_path: Path) -> None:
     assert all(np.array_equal(array, repeated[name]) for name, array in network_of(first).arrays().items())
 
 
+def test_a_training_set_of_zeros_trains_with_a_warning(tmp_path: Path) -> None:
+    records = [{"start": "2024-01-01", "target": [0] * 59 + [None]}] * 6
+    data = b"".join(json.dumps(record).encode() + b"\n" for record in records)
+    tree = write_job(tmp_path, SMALL | {"epochs": "1"}, {"train/a.json": data})
+    log = log_of(tree)
+    warning = "Channel train: every value that is not missing is 0, so the model will forecast hardly anything else."
+    assert [line.partition("] ")[2] for line in log.splitlines() if " WARNING " in line] == [warning]
+    start, zeros = np.datetime64("2024-01-01T00:00:00", "s"), np.zeros(20, np.float32)
+    (forecasts,) = forecast(network_of(tree), [Series(start, zeros)], num_samples=50, quantiles=[0.1, 0.9], seed=0)
+    assert np.abs(forecasts.quantiles).max() < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("categories", "cardinality", "warned"),
+    [
+        ([1, 2, 1], "auto", "cat[0] has 2 of the categories from 0 to 2; 0, for example, is in no record."),
+        ([0, 1, 4], "auto", "cat[0] has 3 of the categories from 0 to 4; 2, for example, is in no record."),
+        ([0, 1, 2], "auto", None),
+        ([0, 1, 4], "[6]", None),
+    ],
+)
+def test_categories_with_gaps_train_with_a_warning(
+    tmp_path: Path, categories: list[int], cardinality: str, warned: str | None
+) -> None:
+    records = [{"start": "2024-01-01", "target": [*range(110)], "cat": [category]} for category in categories]
+    data = b"".join(json.dumps(record).encode() + b"\n" for record in records)
+    log = log_of(write_job(tmp_path, SMALL | {"epochs": "1", "cardinality": cardinality}, {"train/a.json": data}))
+    warnings = [line.partition("] ")[2] for line in log.splitlines() if " WARNING " in line]
+    assert len(warnings) == (warned is not None)
+    assert all(warning.startswith(f"Channel train: {warned}") for warning in warnings)
+
+
 CAT = {"cat": [0]}
 
 
