@@ -103,7 +103,7 @@ class Model(ABC, Generic[Request, Prediction]):
         """Arrays to bytes, in one of the response types."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Payload:
     """A request as it came in: its body, what the body is in, and the client's custom attributes."""
 

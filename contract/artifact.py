@@ -25,7 +25,7 @@ ARRAYS = "arrays-*.npz"
 DIGEST = "sha256"  # the manifest's member with its own digest; models written before 0.1 was released have none
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Artifact:
     """A trained model as it lies on disk.
 

@@ -37,6 +37,8 @@ def of_json(value: object) -> str:
 
 def as_json(value: object) -> str:
     """The same, but of a list or an object what is in it, too."""
+    if isinstance(value, str):
+        value = value[:LONGEST]  # in quotation marks that is more than is shown
     text = json.dumps(value, ensure_ascii=False, default=str)
     return _cut(text.encode("utf-8", "backslashreplace").decode())  # "\\ud800" alone is no character
 

@@ -105,7 +105,7 @@ def read(chunks: Iterable[bytes]) -> Iterator[Block]:
         raise InvalidData("byte 0: expected a record, got nothing.")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class _Records:
     """What a kernel read: whole records, up to the end or a fault."""
 

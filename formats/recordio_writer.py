@@ -44,7 +44,7 @@ def write_scores(scores: NDArray[np.floating[Any]]) -> bytes:
     return _framed(_entries(numbers, protobuf.FLOAT32, b"score", protobuf.LABEL))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class _Pieces:
     """Pieces of bytes, a row each, one behind the other."""
 

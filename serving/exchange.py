@@ -17,7 +17,7 @@ class Disconnected(Exception):
     """The client went away before it was answered."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Exchange:
     """One request as its line in the log has it; times in seconds, None where a step was not taken.
 

@@ -20,6 +20,8 @@ from datetime import UTC, datetime
 
 import orjson
 
+LONGEST_MESSAGE = 1000  # characters of what was raised
+
 
 def write_line(event: str, **fields: object) -> None:
     """Write one line; fields that are None are left out."""
@@ -32,8 +34,49 @@ def write_line(event: str, **fields: object) -> None:
 
 
 def traceback_of(error: BaseException) -> str:
-    """The traceback as it stands in a line."""
-    return encodable("".join(traceback.format_exception(error)))
+    """The traceback as it stands in a line, with those of the errors that led to it."""
+    parts: list[str] = []
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        frames = "".join(traceback.format_tb(current.__traceback__))
+        parts.insert(0, f"Traceback (most recent call last):\n{frames}{in_short(current)}\n")
+        if current.__cause__ is not None:
+            parts.insert(0, "\nThe above exception was the direct cause of the following exception:\n\n")
+            current = current.__cause__
+        elif current.__context__ is not None and not current.__suppress_context__:
+            parts.insert(0, "\nDuring handling of the above exception, another exception occurred:\n\n")
+            current = current.__context__
+        else:
+            current = None
+    return encodable("".join(parts))
+
+
+def in_short(error: BaseException) -> str:
+    """What was raised: its type and at most `LONGEST_MESSAGE` characters of its message.
+
+    An error may have been given a whole request, of which to write the text takes seconds: what is neither a short text
+    nor a number is not written.
+    """
+    arguments, kind = error.args, type(error).__name__
+    if isinstance(error, UnicodeError) or all(map(_is_short, arguments)):
+        message = str(error)
+    elif isinstance(arguments[0], str):
+        message = arguments[0]
+    else:
+        message = "(its arguments are not shown)"
+    if len(message) > LONGEST_MESSAGE:
+        message = message[:LONGEST_MESSAGE] + "…"
+    return f"{kind}: {message}" if message else kind
+
+
+def _is_short(argument: object) -> bool:
+    if isinstance(argument, str):
+        return len(argument) <= LONGEST_MESSAGE
+    if isinstance(argument, int):
+        return argument.bit_length() <= 64
+    return argument is None or isinstance(argument, float)
 
 
 def encodable(text: str) -> str:

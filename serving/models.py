@@ -11,7 +11,7 @@ from forecastle.contract.artifact import read_artifact, read_manifest
 from forecastle.contract.errors import AlreadyLoaded, InvalidData, NotFound, NotReady
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class HeldModel:
     """A model in memory, and what is told of it.
 

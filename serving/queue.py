@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
@@ -23,7 +22,7 @@ UNDERRATED = 2.0  # a model's cost is rough: what seems to take so many times as
 BATCH_BYTES = 32 * 2**20  # bodies that are held decoded at once, for one thread; a larger one comes alone
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Job:
     """A request on its way through the queue; its exchange takes the times of the steps."""
 
@@ -54,7 +53,7 @@ class Queue:
         self._settings = settings
         self._metrics = metrics
         self._threads = threads  # of one prediction
-        self._waiting: deque[Job] = deque()
+        self._waiting: dict[Job, None] = {}  # in the order they came; a job is found by its identity
         self._admitted = 0  # waiting or in a runner's hands
         self._taken: list[HeldModel] = []  # by the runners: the models of what is in their hands
         lock = threading.Lock()
@@ -117,16 +116,15 @@ class Queue:
                     "(setting FORECASTLE_QUEUE): ask again in a second."
                 )
             self._admitted += 1
-            self._waiting.append(job)
+            self._waiting[job] = None
             self._change.notify()
         self._metrics.queue.inc()
 
     def _withdraw(self, job: Job) -> None:
         with self._change:
-            try:
-                self._waiting.remove(job)
-            except ValueError:
+            if job not in self._waiting:
                 return  # a runner has it, and lets go of it
+            del self._waiting[job]
             self._admitted -= 1
             self._return.notify_all()
         self._metrics.queue.dec()
@@ -151,16 +149,15 @@ class Queue:
         with self._change:
             while not self._waiting:
                 self._change.wait()
-            held, size = self._waiting[0].held, 0
+            held, size = next(iter(self._waiting)).held, 0
             batch: list[Job] = []
-            others: deque[Job] = deque()
-            while self._waiting:
-                job = self._waiting.popleft()
+            others: dict[Job, None] = {}
+            for job in self._waiting:
                 size += len(job.payload.body)
                 if job.held is held and (not batch or size <= BATCH_BYTES):
                     batch.append(job)
                 else:
-                    others.append(job)
+                    others[job] = None
             self._waiting = others
             self._taken.append(held)
             if others:

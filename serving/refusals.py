@@ -17,7 +17,7 @@ from forecastle.contract.errors import (
 )
 from forecastle.serving.asgi import App, RawHeaders, Receive, Scope, Send, respond
 from forecastle.serving.exchange import Disconnected, Exchange
-from forecastle.serving.log import encodable, traceback_of, write_line
+from forecastle.serving.log import encodable, in_short, traceback_of, write_line
 
 RETRY_AFTER_SECONDS = b"1"
 
@@ -60,7 +60,7 @@ async def _refuse(error: Exception, exchange: Exchange, send: Send) -> None:
         name = exchange.id.decode("ascii")
         status = INTERNAL_STATUS
         exchange.error = f"The server failed at this request; its log says more of it under the id {name}."
-        write_line("error", id=name, sentence=encodable(repr(error)), traceback=traceback_of(error))
+        write_line("error", id=name, sentence=encodable(in_short(error)), traceback=traceback_of(error))
     if isinstance(error, PlatformError):
         exchange.headers.append((b"retry-after", RETRY_AFTER_SECONDS))
     exchange.error = encodable(exchange.error)

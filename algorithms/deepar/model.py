@@ -30,7 +30,7 @@ FEW_PATHS = 50  # with fewer, quantiles are of little use: rather fewer series
 EXAMPLE_STEPS = 24
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Prediction:
     """The forecasts of a request's series, in their order, and what of them it wants to be told."""
 

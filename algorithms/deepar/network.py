@@ -49,7 +49,7 @@ def number_of(likelihood: str) -> int:
     return list(PARAMETERS).index(likelihood)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Layer:
     """An LSTM layer. The gates lie one behind the other: input, forget, cell, output."""
 
@@ -59,7 +59,7 @@ class Layer:
     hidden_bias: Floats  # (4·cells,)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Network:
     """A trained network and what it was made for."""
 

@@ -24,7 +24,7 @@ STORED = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Forest:
     """T trees over points of d dimensions: K leaves in all and, trees being binary, K − T nodes with a cut.
 

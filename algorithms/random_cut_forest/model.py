@@ -30,7 +30,7 @@ SECONDS_PER_TREE_AND_COLUMN = 2e-9
 ATTRIBUTION_FACTOR = 10
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Query:
     """Rows to score, (rows, columns), and whether each column's share in the scores is wanted."""
 
@@ -38,7 +38,7 @@ class Query:
     attribution: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Scores:
     """The scores, (rows,), and, where they were asked for, each column's shares in them, (rows, columns)."""
 

@@ -12,7 +12,14 @@ from urllib.parse import parse_qs
 
 import orjson
 
-from forecastle.contract.errors import AlreadyLoaded, InvalidData, NotFound, OutOfModelSpace, OutOfSpace
+from forecastle.contract.errors import (
+    AlreadyLoaded,
+    InvalidData,
+    NotFound,
+    OutOfModelSpace,
+    OutOfSpace,
+    PayloadTooLarge,
+)
 from forecastle.contract.settings import Settings
 from forecastle.formats import quotation
 from forecastle.serving.asgi import RawHeaders, Receive, Scope, Send, respond
@@ -22,6 +29,7 @@ from forecastle.serving.loader import Loader
 from forecastle.serving.models import HeldModel, Models
 from forecastle.serving.routes.invocations import Invocations
 
+CALL_BYTES = 64 * 2**10  # of POST /models
 PAGE_MODELS = 100  # listed at once, where the client names no limit
 _COUNT = re.compile(r"0*[1-9][0-9]{0,8}")
 _TYPES = {NotFound.status: "ModelNotFoundException", AlreadyLoaded.status: "ConflictStatusException"}
@@ -101,6 +109,8 @@ class ModelInvocations:
 
 def _asked(body: bytes) -> tuple[str, Path]:
     """Name and folder of the model that is to be loaded."""
+    if len(body) > CALL_BYTES:  # it is parsed in the event loop
+        raise PayloadTooLarge(f"Body: expected at most {CALL_BYTES} bytes, got {len(body)}.")
     try:
         request = orjson.loads(body)
     except orjson.JSONDecodeError as error:

@@ -134,6 +134,7 @@ def test_models_are_listed_page_by_page_while_they_come_and_go(several: RunningS
         (b'{"url": "/tmp"}', "model_name: expected a string that is not empty, got nothing."),
         (b'{"model_name": "a"}', "url: expected a string that is not empty, got nothing."),
         (b'{"model_name": "", "url": "/tmp"}', 'model_name: expected a string that is not empty, got "".'),
+        (b'"%s"' % (b"x" * 50000), f'Body: expected an object, got "{"x" * 38}….'),
         (b'{"model_name": 7, "url": "/tmp"}', "model_name: expected a string that is not empty, got 7."),
     ],
 )
@@ -141,6 +142,12 @@ def test_a_call_without_name_or_folder_is_400(several: RunningServer, body: byte
     response = several.post("/models", body, "application/json")
     assert (response.status_code, response.json()["code"], response.json()["type"]) == (400, 400, "BadRequestException")
     assert response.json()["message"].startswith(message)
+
+
+def test_a_call_that_is_far_too_long_is_413(several: RunningServer) -> None:
+    response = several.post("/models", b" " * 2**17, "application/json")
+    assert response.status_code == 413
+    assert response.json()["message"] == "Body: expected at most 65536 bytes, got 131072."
 
 
 @pytest.mark.parametrize("url", ["/no/such/folder", "a\0b"])

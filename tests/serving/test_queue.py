@@ -1,13 +1,16 @@
 """The queue: what waits together, what waits too long, and who does not wait any more."""
 
+import contextlib
+import sys
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 
 from forecastle.serving.queue import runner_count
 from tests.serving.conftest import Start
-from tests.serving.running_server import PATIENCE_SECONDS, RunningServer
+from tests.serving.running_server import PATIENCE_SECONDS, RunningServer, write_model
 
 
 def metric(server: RunningServer, name: str) -> float:
@@ -98,6 +101,52 @@ def test_a_request_whose_client_went_away_is_not_predicted(start: Start) -> None
     assert "status" not in line
     assert line["error"] == "The client went away before it was answered."
     assert metric(server, "forecastle_batch_requests_count") == len(busy)
+
+
+def test_a_client_that_gives_up_during_its_prediction_is_let_go_by_identity(start: Start) -> None:
+    server = start().await_ready()
+    body = b'{"rows": [[1]], "sleep": 1}'
+    head = b"POST /invocations HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nX-Request-Id: gone\r\n"
+    with server.connection() as connection:
+        connection.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        await_metric(server, "forecastle_batch_requests_count", 1)
+    # Whoever shows a request of this algorithm as text, or compares it with another, raises.
+    assert server.await_line("request", id="gone")["error"] == "The client went away before it was answered."
+    await_metric(server, "forecastle_queue_requests", 0)
+    assert not server.lines("error")
+    assert server.ask(sleep=0.01).status_code == 200
+
+
+def test_of_requests_that_wait_those_given_up_are_withdrawn_and_the_others_answered(start: Start) -> None:
+    server = start().await_ready()
+    body = b'{"rows": [[1]], "sleep": 0.01}'
+    head = b"POST /invocations HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nX-Request-Id: gone\r\n"
+    with ThreadPoolExecutor(16) as pool:
+        busy = occupy(server, pool, 1.0)
+        before = pool.submit(server.ask, rows=[[1]], sleep=0.01)
+        await_metric(server, "forecastle_queue_requests", len(busy) + 1)
+        with server.connection() as connection:
+            connection.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+            await_metric(server, "forecastle_queue_requests", len(busy) + 2)
+        after = pool.submit(server.ask, rows=[[2]], sleep=0.01)
+        server.await_line("request", id="gone")
+        scores = [task.result().json()["scores"] for task in (before, after)]
+    assert scores == [[{"score": 1}], [{"score": 2}]]
+    assert not server.lines("error")
+
+
+def test_a_prediction_that_outlasts_the_drain_is_given_up_and_does_not_keep_the_process(tmp_path: Path) -> None:
+    brief = "import sys, forecastle.serving.server as s, forecastle.container.cli as c; s.DRAIN_SECONDS = 1; sys.exit(c.main(['serve']))"
+    with RunningServer(write_model(tmp_path), {}, prefix=(sys.executable, "-c", brief)) as server:
+        server.await_ready()
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(server.ask, sleep=100)
+            await_metric(server, "forecastle_batch_requests_count", 1)
+            server.signal()
+            assert server.await_end() == 0  # no answer was waited for: it takes longer than we do
+            with contextlib.suppress(httpx.TransportError):
+                assert asked.result().status_code >= 500
+    assert not [line for line in server.lines("error") if "a request was shown" in str(line)]
 
 
 def test_a_ping_is_answered_while_every_core_predicts(start: Start) -> None:

@@ -57,6 +57,18 @@ def test_a_fault_of_ours_is_500_and_its_traceback_stands_in_the_log_alone(server
 
 
 @pytest.mark.parametrize("step", ["decode", "predict", "encode"])
+def test_a_fault_that_carries_the_request_is_told_without_it(server: RunningServer, step: str) -> None:
+    server.ask()
+    for more in ({}, {"sleep": 0.01}):
+        response = server.ask(fault=step, carried=True, **more)
+        assert response.status_code == 500
+        line = server.await_line("error", id=response.headers["x-request-id"])
+        assert line["sentence"] == "KeyError: (its arguments are not shown)"
+        assert line["traceback"].startswith("Traceback (most recent call last):\n")
+        assert line["traceback"].endswith("\nKeyError: (its arguments are not shown)\n")
+
+
+@pytest.mark.parametrize("step", ["decode", "predict", "encode"])
 def test_what_the_model_refuses_at_any_step_is_400(server: RunningServer, step: str) -> None:
     for more in ({}, {"sleep": 0.01}):
         response = server.ask(refuse=step, **more)

@@ -23,7 +23,7 @@ from forecastle.kernels.lanes import LANES, SIZES, aligned
 from forecastle.kernels.threads import available_cores, in_parallel
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Forecast:
     """What a series is expected to be over the T steps behind its target's end, in its own unit."""
 
@@ -80,7 +80,7 @@ def bytes_for(network: Network, num_samples: int, want_samples: bool) -> int:
     return 4 * per_step * _lanes(network, num_samples) * network.prediction_length
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class _Job:
     """What the series of one call have in common."""
 

@@ -32,7 +32,7 @@ from forecastle.formats.members import require_known
 from forecastle.kernels.threads import available_cores
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Request:
     """Series to forecast, and what is to be told of each.
 

@@ -20,7 +20,7 @@ FORMAT_VERSION = 1
 _FREE = "epochs"  # the setting that may change when a training goes on
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Checkpoint:
     """A training after some epochs.
 

@@ -46,7 +46,7 @@ class Statistics:
         ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Dataset:
     """A channel's series.
 

@@ -55,7 +55,7 @@ class Settings:
         return 1 / self.default_scale if absolute else 1.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Trained:
     """A network, and how it came about.
 

@@ -44,7 +44,7 @@ def work_per_epoch(series: int, batch_size: int) -> Work:
     return Work(passes, windows / (passes * series), windows)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Windows:
     """A batch; n windows of h steps of history, of which the last `context_length` are the context, and T to forecast.
 

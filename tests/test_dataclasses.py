@@ -1,0 +1,61 @@
+"""Dataclasses that carry a payload: neither shown as text nor compared by value, either of which takes seconds."""
+
+import dataclasses
+import importlib
+import pkgutil
+import typing
+from collections.abc import Iterator
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+import forecastle.algorithms
+import forecastle.container
+import forecastle.contract
+import forecastle.serving
+import forecastle.training
+from forecastle.algorithms.interface import Model
+
+PAYLOADS = (bytes, bytearray, memoryview, np.ndarray, Model)
+
+
+def modules(package: ModuleType) -> Iterator[ModuleType]:
+    for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        if not found.name.endswith("__main__") and ".example" not in found.name:
+            yield pytest.importorskip(found.name) if "mxnet" in found.name else importlib.import_module(found.name)
+
+
+def dataclasses_of_ours() -> list[type]:
+    found = {
+        member
+        for package in (container, training, serving, algorithms, contract)
+        for module in modules(package)
+        for member in vars(module).values()
+        if isinstance(member, type) and dataclasses.is_dataclass(member) and member.__module__ == module.__name__
+    }
+    return sorted(found, key=lambda kind: (kind.__module__, kind.__qualname__))
+
+
+def carries_payload(hint: object) -> bool:
+    """Whether a value of that type may hold bytes or arrays, be it deep within."""
+    origin = typing.get_origin(hint) or hint
+    if isinstance(origin, type) and issubclass(origin, PAYLOADS):
+        return True
+    if isinstance(origin, type) and dataclasses.is_dataclass(origin):
+        return any(map(carries_payload, typing.get_type_hints(origin).values()))
+    return any(map(carries_payload, typing.get_args(hint)))
+
+
+CARRIERS = [kind for kind in dataclasses_of_ours() if carries_payload(kind)]
+
+
+def test_the_carriers_are_found() -> None:
+    names = {kind.__qualname__ for kind in CARRIERS}
+    assert {"Payload", "Job", "Query", "Request", "Artifact", "HeldModel"} <= names
+
+
+@pytest.mark.parametrize("kind", CARRIERS, ids=lambda kind: f"{kind.__module__}.{kind.__qualname__}")
+def test_a_carrier_is_told_by_its_identity_alone(kind: type) -> None:
+    assert "__repr__" not in vars(kind), "give it repr=False"
+    assert "__eq__" not in vars(kind), "give it eq=False"
