@@ -12,6 +12,8 @@ JSON = "application/json"
 JSON_LINES = "application/jsonlines"
 RECORDIO = "application/x-recordio-protobuf"
 
+LONGEST = 1024  # characters of a media type with its parameters
+
 # Names in use for one and the same thing; the short ones too, in headers and channels alike.
 SYNONYMS = {
     "application/x-jsonlines": JSON_LINES,
@@ -39,6 +41,8 @@ class MediaType:
     @classmethod
     def parse(cls, text: str) -> "MediaType":
         """Read a Content-Type header. Raises `InvalidData` where it is none."""
+        if len(text) > LONGEST:  # to take it apart may take a time that grows with the square of its length
+            raise InvalidData(f"Content-Type: expected at most {LONGEST} characters, got {len(text)}.")
         message = Message()
         message["Content-Type"] = text
         pairs = message.get_params(failobj=[])

@@ -7,6 +7,9 @@ Every line has `time` (UTC) and `event`:
     request    one answered request: id, method, path, status (none where the client had gone), ms in all, decode_ms,
                queue_ms, predict_ms, encode_ms, bytes_in, bytes_out, model, endpoint, inference_id, error
     error      something unexpected: sentence and, where there is one, traceback
+    stall      the event loop was held up for more than 200 ms, while every request waited: ms, cpu_ms (of them its own
+               thread computed), stack (where it was held up) and, where its thread computed little, threads (where the
+               others were)
     worker     a worker process ended and another takes its place: pid, sentence
     stop       the server ended: pid
 """

@@ -5,6 +5,8 @@
     forecastle_queue_requests                    requests that wait or are predicted
     forecastle_batch_requests                    requests that were predicted together
     forecastle_model_loaded{model}               1 once a model is loaded and warmed up
+    forecastle_event_loop_lag_seconds            how late the event loop was, looked at twenty times a second; without
+                                                 the time in which the process was stopped or got no processor
 
 With several workers the figures are those of all of them, kept in files that they share; the figures of the process
 itself (memory, CPU) are shown for a single one only.
@@ -76,6 +78,12 @@ class Metrics:
             "1 once a model is loaded and warmed up.",
             ["model"],
             multiprocess_mode="livemin",
+            registry=registry,
+        )
+        self.lag = Histogram(
+            "forecastle_event_loop_lag_seconds",
+            "How late the event loop was, but for the time in which the process was kept from running.",
+            buckets=SECONDS,
             registry=registry,
         )
         # Looking a child up by its labels costs as much as counting: both are kept. Paths are routes, so they are few.

@@ -53,6 +53,9 @@ class Queue:
         self._settings = settings
         self._metrics = metrics
         self._threads = threads  # of one prediction
+        self.runners = [
+            threading.Thread(target=self._run, name=f"runner-{number}", daemon=True) for number in range(runner_count())
+        ]
         self._waiting: dict[Job, None] = {}  # in the order they came; a job is found by its identity
         self._admitted = 0  # waiting or in a runner's hands
         self._taken: list[HeldModel] = []  # by the runners: the models of what is in their hands
@@ -62,8 +65,8 @@ class Queue:
 
     def start(self) -> None:
         """Start the threads; they end with the process."""
-        for number in range(runner_count()):
-            threading.Thread(target=self._run, name=f"runner-{number}", daemon=True).start()
+        for runner in self.runners:
+            runner.start()
 
     async def answer(self, job: Job, receive: Receive) -> bytes:
         """Wait for the job's answer.

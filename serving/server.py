@@ -19,6 +19,7 @@ from forecastle.kernels.threads import available_cores
 from forecastle.serving import heap
 from forecastle.serving.app import build_app
 from forecastle.serving.health import Readiness
+from forecastle.serving.lag import LagMonitor
 from forecastle.serving.loader import Loader, keep_what_is_there
 from forecastle.serving.log import LogLines, write_line
 from forecastle.serving.metrics import Metrics
@@ -69,7 +70,8 @@ class Worker:
         self._queue = Queue(settings, self._metrics, self._threads)
         loader = Loader(self._models, self._queue, self._metrics, self._threads)
         app = build_app(settings, self._models, self._queue, loader, self._metrics, place.readiness)
-        self._server = _Server(app, self._notice_orphanage if place.parent else None)
+        self._lag = LagMonitor(self._metrics)
+        self._server = _Server(app, self._begin, self._notice_orphanage if place.parent else None)
 
     def run(self, listener: socket.socket) -> None:
         """Answer until told to stop. Raises what loading the model raised."""
@@ -87,11 +89,15 @@ class Worker:
         else:
             threading.Thread(target=self._load, name="load", daemon=True).start()
         self._server.run(sockets=[listener])
+        self._lag.stop()
         if self._failure is not None:
             raise self._failure
         if self._queue.busy:  # nobody waits for it any more, and Python would, before it ends
             sys.stdout.flush()
             os._exit(0)
+
+    def _begin(self) -> None:
+        self._lag.start(self._queue.runners)
 
     async def _notice_orphanage(self) -> None:
         if os.getppid() != self._place.parent:
@@ -117,7 +123,10 @@ class Worker:
 class _Server(uvicorn.Server):
     """uvicorn's, but for the signals: a server that was told to stop, and did, ends with exit code 0."""
 
-    def __init__(self, app: object, every_second: Callable[[], Awaitable[None]] | None) -> None:
+    def __init__(
+        self, app: object, at_start: Callable[[], None], every_second: Callable[[], Awaitable[None]] | None
+    ) -> None:
+        self._at_start = at_start
         super().__init__(
             uvicorn.Config(
                 app,  # type: ignore[arg-type]
@@ -136,6 +145,10 @@ class _Server(uvicorn.Server):
                 timeout_notify=1,
             )
         )
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._at_start()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

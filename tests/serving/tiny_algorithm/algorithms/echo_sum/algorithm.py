@@ -59,6 +59,7 @@ class EchoSumModel(Model[Request, Request]):
             except ValueError:
                 raise InvalidData("row 1, column 1: expected a number, got 'abc'.") from None
         request["attributes"] = payload.attributes
+        _hold_up(request)
         _fail(request, "decode")
         return request
 
@@ -83,6 +84,14 @@ class EchoSumModel(Model[Request, Request]):
             return "".join(f"{value}\n" for value in sums).encode()
         told = {"attributes": prediction["attributes"]} if prediction["attributes"] else {}
         return json.dumps({"scores": [{"score": value} for value in sums]} | told).encode()
+
+
+def _hold_up(request: Request) -> None:
+    """Keep the thread that reads the request, which is the event loop's where the request is small."""
+    time.sleep(request.get("doze", 0.0))
+    end = time.thread_time() + request.get("dawdle", 0.0)
+    while time.thread_time() < end:
+        pass
 
 
 def _fail(request: Request, step: str) -> None:
