@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecastle.contract.errors import InvalidData
+from forecastle.contract.quotation import as_json
 from forecastle.contract.whole_file import remove_abandoned, write_whole
-from forecastle.formats.quotation import as_json
 
 FORMAT = "forecastle"
 FORMAT_VERSION = 1

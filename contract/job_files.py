@@ -13,7 +13,7 @@ from forecastle.contract.channel import Channel
 from forecastle.contract.errors import InvalidData, InvalidJob
 from forecastle.contract.media_type import MediaType
 from forecastle.contract.opt_ml import OptMl
-from forecastle.formats.quotation import as_json, of_json
+from forecastle.contract.quotation import as_json, of_json
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,8 @@ import annotated_types
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 
-from forecastle.contract import text_value
+from forecastle.contract import quotation, text_value
 from forecastle.contract.errors import InvalidJob
-from forecastle.formats import quotation
 
 
 class TypedText(BaseModel):

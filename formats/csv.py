@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from forecastle.contract import quotation
 from forecastle.contract.errors import InvalidData
-from forecastle.formats import number, quotation
+from forecastle.formats import number
 from forecastle.formats.block import Block
 from forecastle.kernels.compiled import kernel
 from forecastle.kernels.pointer import memory

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from forecastle.contract import quotation
 from forecastle.contract.errors import InvalidData
-from forecastle.formats import number, quotation
+from forecastle.formats import number
 from forecastle.formats.members import require_known
 from forecastle.formats.sparse import densify
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
+from forecastle.contract import quotation
 from forecastle.contract.errors import InvalidData
-from forecastle.formats import quotation
 
 
 def require_known(names: Iterable[str], known: Sequence[str], place: str = "") -> None:

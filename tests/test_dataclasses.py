@@ -10,11 +10,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-import forecastle.algorithms
-import forecastle.container
-import forecastle.contract
-import forecastle.serving
-import forecastle.training
+import forecastle
 from forecastle.algorithms.interface import Model
 
 PAYLOADS = (bytes, bytearray, memoryview, np.ndarray, Model)
@@ -29,8 +25,7 @@ def modules(package: ModuleType) -> Iterator[ModuleType]:
 def dataclasses_of_ours() -> list[type]:
     found = {
         member
-        for package in (container, training, serving, algorithms, contract)
-        for module in modules(package)
+        for module in modules(forecastle)
         for member in vars(module).values()
         if isinstance(member, type) and dataclasses.is_dataclass(member) and member.__module__ == module.__name__
     }

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from forecastle.algorithms.deepar.frequency import Frequency
 from forecastle.contract.errors import InvalidData
-from forecastle.formats.quotation import as_json
+from forecastle.contract.quotation import as_json
 
 Floats = NDArray[np.float32]
 

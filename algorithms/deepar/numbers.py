@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from forecastle.contract import quotation
 from forecastle.contract.errors import InvalidData
-from forecastle.formats import quotation
 from forecastle.formats.number import FLOAT32_OVERFLOW
 
 Floats = NDArray[np.float32]

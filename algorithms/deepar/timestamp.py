@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from forecastle.algorithms.deepar.spelling import time_meant
+from forecastle.contract import quotation
 from forecastle.contract.errors import InvalidData
-from forecastle.formats import quotation
 
 EXAMPLE = '"2009-11-01 00:00:00"'
 

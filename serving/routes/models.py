@@ -12,6 +12,7 @@ from urllib.parse import parse_qs
 
 import orjson
 
+from forecastle.contract import quotation
 from forecastle.contract.errors import (
     AlreadyLoaded,
     InvalidData,
@@ -21,7 +22,6 @@ from forecastle.contract.errors import (
     PayloadTooLarge,
 )
 from forecastle.contract.settings import Settings
-from forecastle.formats import quotation
 from forecastle.serving.asgi import RawHeaders, Receive, Scope, Send, respond
 from forecastle.serving.body import read_body
 from forecastle.serving.exchange import Exchange

@@ -136,7 +136,10 @@ def test_of_requests_that_wait_those_given_up_are_withdrawn_and_the_others_answe
 
 
 def test_a_prediction_that_outlasts_the_drain_is_given_up_and_does_not_keep_the_process(tmp_path: Path) -> None:
-    brief = "import sys, forecastle.serving.server as s, forecastle.container.cli as c; s.DRAIN_SECONDS = 1; sys.exit(c.main(['serve']))"
+    brief = (
+        "import sys, forecastle.serving.server as server, forecastle.container.cli as cli; "
+        "server.DRAIN_SECONDS = 1; sys.exit(cli.main(['serve']))"
+    )
     with RunningServer(write_model(tmp_path), {}, prefix=(sys.executable, "-c", brief)) as server:
         server.await_ready()
         with ThreadPoolExecutor(1) as pool:

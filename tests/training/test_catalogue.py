@@ -116,7 +116,7 @@ def test_a_name_that_is_nearly_right_is_answered_with_the_right_one() -> None:
 def test_a_name_without_a_letter_is_no_algorithm_s(name: str) -> None:
     with pytest.raises(
         InvalidJob,
-        match=rf"^Algorithm '{name}' is unknown; known are {', '.join(forecastle.algorithms.available())}\.$",
+        match=rf"^Algorithm '{name}' is unknown; known are {', '.join(algorithms.available())}\.$",
     ):
         named(name)
 

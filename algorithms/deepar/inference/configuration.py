@@ -9,8 +9,8 @@ from typing import Any
 
 import orjson
 
+from forecastle.contract import quotation
 from forecastle.contract.errors import InvalidData, InvalidJob
-from forecastle.formats import quotation
 from forecastle.formats.members import require_known
 
 SETTING = "DEEPAR_INFERENCE_CONFIG"  # holds the configuration of JSON Lines, as JSON

@@ -10,8 +10,8 @@ from forecastle.algorithms.deepar.network import Network
 from forecastle.algorithms.deepar.numbers import Floats, read_features, read_target, rows_wanted
 from forecastle.algorithms.deepar.series import Series
 from forecastle.algorithms.deepar.timestamp import timestamp
+from forecastle.contract import quotation
 from forecastle.contract.errors import InvalidData
-from forecastle.formats import quotation
 
 
 def read_instance(instance: Any, network: Network, place: str, dot: str = ".") -> Series:

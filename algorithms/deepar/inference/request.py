@@ -25,9 +25,10 @@ from forecastle.algorithms.deepar.inference.instance import read_instance
 from forecastle.algorithms.deepar.network import Network
 from forecastle.algorithms.deepar.series import Series
 from forecastle.algorithms.interface import Payload
+from forecastle.contract import quotation
 from forecastle.contract.errors import InvalidData
 from forecastle.contract.media_type import JSON_LINES
-from forecastle.formats import json_document, quotation
+from forecastle.formats import json_document
 from forecastle.formats.members import require_known
 from forecastle.kernels.threads import available_cores
 

@@ -12,8 +12,8 @@ import numpy as np
 from forecastle.algorithms.deepar.numbers import Floats, read_features, read_target, rows_wanted
 from forecastle.algorithms.deepar.series import Series
 from forecastle.algorithms.deepar.timestamp import timestamp
+from forecastle.contract import quotation
 from forecastle.contract.errors import InvalidData
-from forecastle.formats import quotation
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,11 @@ from typing import Any, BinaryIO
 import numpy as np
 import orjson
 
+from forecastle.contract import quotation
 from forecastle.contract.channel import Channel
 from forecastle.contract.errors import InvalidData, UnsupportedMediaType
 from forecastle.contract.media_type import JSON, JSON_LINES, MediaType
-from forecastle.formats import json_document, quotation
+from forecastle.formats import json_document
 
 PARQUET = frozenset({"application/x-parquet", "application/parquet", "application/vnd.apache.parquet"})
 LINES = frozenset({JSON, JSON_LINES})
