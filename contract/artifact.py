@@ -68,6 +68,7 @@ def write_artifact(folder: Path, artifact: Artifact) -> None:
     }
     manifest[DIGEST] = _digest(manifest)
     with _alone(folder):
+        remove_abandoned_parts(folder)
         write_whole(arrays, content)
         try:
             write_whole(folder / MANIFEST, json.dumps(manifest, indent=2, allow_nan=False).encode() + b"\n")
@@ -78,7 +79,6 @@ def write_artifact(folder: Path, artifact: Artifact) -> None:
         for older in folder.glob(ARRAYS):
             if older != arrays:
                 older.unlink(missing_ok=True)
-    remove_abandoned_parts(folder)
 
 
 def remove_abandoned_parts(folder: Path) -> None:
