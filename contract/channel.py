@@ -96,7 +96,8 @@ class Channel:
             raise InvalidJob(f"{self._name(path)}: cannot be read ({os.strerror(error.errno or 0)}).") from None
         if not stat.S_ISREG(mode):
             kind = "a FIFO, which TrainingInputMode Pipe reads" if stat.S_ISFIFO(mode) else "a device or socket"
-            raise InvalidJob(f"{self._name(path)}: expected an ordinary file, got {kind}.")
+            name = path if path == self.path else self._name(path)
+            raise InvalidJob(f"{name}: expected an ordinary file, got {kind}.")
 
 
 def _walked(top: Path, place: str) -> Iterator[Path]:

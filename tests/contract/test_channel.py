@@ -195,7 +195,7 @@ def test_two_links_to_one_folder_are_no_loop(tmp_path: Path) -> None:
 def test_a_fifo_among_files_is_refused_and_not_waited_for(tmp_path: Path, folder: bool) -> None:
     os.mkfifo(tmp_path / "b.csv")
     (tmp_path / "a.csv").write_bytes(b"1")
-    name, path = ("train/b.csv", tmp_path) if folder else ("b.csv", tmp_path / "b.csv")
+    name, path = ("train/b.csv", tmp_path) if folder else (f"{tmp_path}/b.csv", tmp_path / "b.csv")
     with pytest.raises(InvalidJob) as caught:
         next(Channel("train", path).streams())
     assert caught.value.sentence == (
