@@ -9,6 +9,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from forecastle.contract.text_value import whole
+
 SECONDS = 2  # as SageMaker waits for a ping
 
 
@@ -19,7 +21,7 @@ def well(first_process: Path, environ: Mapping[str, str]) -> bool:
 
 def ready(environ: Mapping[str, str]) -> bool:
     """Whether the server on this machine's port answers `/ping` with 200."""
-    port = int(environ.get("SAGEMAKER_BIND_TO_PORT") or 8080)
+    port = whole(environ.get("SAGEMAKER_BIND_TO_PORT") or 8080)
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS)
     try:
         connection.request("GET", "/ping")

@@ -29,7 +29,7 @@ def read(value: object, kind: Any) -> object:
     if origin is list:
         return [read(item, arguments[0]) for item in _items(value)]
     if kind is int:
-        return _whole(value)
+        return whole(value)
     if kind is float:
         return _real(value)
     return value
@@ -65,7 +65,8 @@ def _items(value: object) -> Sequence[object]:
     raise ValueError
 
 
-def _whole(value: object) -> int:
+def whole(value: object) -> int:
+    """The whole number that `value` is, or is the text of. Raises `ValueError` where it is none."""
     if isinstance(value, str):
         text = value.strip()
         if len(text) <= _LONGEST and _DECIMAL.fullmatch(text):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from forecastle.container.healthcheck import ready, well
+from forecastle.contract.settings import Settings
 
 
 @contextmanager
@@ -39,6 +40,14 @@ def answering(status: int) -> Iterator[int]:
 def test_a_server_is_ready_when_its_ping_is_200(status: int, expected: bool) -> None:
     with answering(status) as port:
         assert ready({"SAGEMAKER_BIND_TO_PORT": str(port)}) is expected
+
+
+@pytest.mark.parametrize("notation", ["{}.0", " {} ", "{}e0"])
+def test_the_port_is_read_as_the_server_reads_it(notation: str) -> None:
+    with answering(200) as port:
+        given = {"SAGEMAKER_BIND_TO_PORT": notation.format(port)}
+        assert Settings.from_environ(given).port == port
+        assert ready(given)
 
 
 def test_where_nothing_listens_nothing_is_ready() -> None:

@@ -63,20 +63,6 @@ def run(
     return Trained(learner.network(), tuple(losses), last, epoch, stopped)
 
 
-def _kept(checkpoint: Checkpoint, folder: Path, watcher: Watcher, before: bool) -> bool:
-    """Write the checkpoint, and say whether it is there; what hinders it is no reason to lose the training.
-
-    It is reported only if the one `before` was written.
-    """
-    try:
-        write_checkpoint(folder, checkpoint)
-    except (ForecastleError, OSError) as error:
-        if before:
-            watcher.notice(f"{str(error).rstrip('.')}: training goes on without a new checkpoint.")
-        return False
-    return True
-
-
 def learning_rate(first: float, losses: Sequence[float]) -> float:
     """The rate after so many epochs: halved, down to the least, whenever ten in a row brought no better loss."""
     rate, best, since = first, math.inf, 0
@@ -105,6 +91,20 @@ def _resumed(
         return beginning
     watcher.notice(f"Going on from the checkpoint in {checkpoints}: {len(found.losses)} epochs are done.")
     return found
+
+
+def _kept(checkpoint: Checkpoint, folder: Path, watcher: Watcher, before: bool) -> bool:
+    """Write the checkpoint, and say whether it is there; what hinders it is no reason to lose the training.
+
+    It is reported only if the one `before` was written.
+    """
+    try:
+        write_checkpoint(folder, checkpoint)
+    except (ForecastleError, OSError) as error:
+        if before:
+            watcher.notice(f"{str(error).rstrip('.')}: training goes on without a new checkpoint.")
+        return False
+    return True
 
 
 def _epoch(
