@@ -186,7 +186,7 @@ def mounted(tree: OptMl, full: bool) -> list[str]:
     tree.checkpoints.mkdir()
     steps = [f"mount -t tmpfs -o size=4k tmpfs {tree.checkpoints}"]
     steps += [f"head -c 4096 /dev/zero > {tree.checkpoints}/full"] if full else []
-    return ["unshare", "-rm", "sh", "-c", " && ".join([*steps, f"exec {sys.executable} -m container train"])]
+    return ["unshare", "-rm", "sh", "-c", " && ".join([*steps, f"exec {sys.executable} -m forecastle train"])]
 
 
 def may_mount() -> bool:
