@@ -11,11 +11,14 @@
     │   ├── PayloadTooLarge
     │   ├── HeadTooLarge
     │   ├── HeadTooLate
+    │   ├── BodyTooLate
+    │   ├── TrailersTooLarge
     │   └── UnsupportedMediaType
     └── PlatformError             the machine's: status 503, exit 3
         ├── NotReady
         ├── Overloaded
         ├── DeadlineExceeded
+        ├── Stopping
         ├── OutOfSpace
         │   └── OutOfModelSpace   status 507: the platform unloads a model and asks again
         └── Stopped               by SIGTERM, before there was anything to keep: exit 143
@@ -104,6 +107,18 @@ class HeadTooLate(UserError):
     status = HTTPStatus.REQUEST_TIMEOUT
 
 
+class BodyTooLate(UserError):
+    """The request's body did not come in time."""
+
+    status = HTTPStatus.REQUEST_TIMEOUT
+
+
+class TrailersTooLarge(UserError):
+    """What a request had beside its head and its body was larger than the limit."""
+
+    status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+
+
 class UnsupportedMediaType(UserError):
     """The body came in a media type, charset or encoding that the model does not read."""
 
@@ -127,6 +142,10 @@ class Overloaded(PlatformError):
 
 class DeadlineExceeded(PlatformError):
     """The answer could not be given in the time that the server grants."""
+
+
+class Stopping(PlatformError):
+    """The server stopped before the answer was ready."""
 
 
 class OutOfSpace(PlatformError):

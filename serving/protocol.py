@@ -1,93 +1,160 @@
-"""HTTP on a connection: uvicorn's, with limits on a request's head, for which it has none."""
+"""HTTP on a connection: uvicorn's, with a parser that has limits, and with refusals in the order of the requests."""
 
 from asyncio import TimerHandle, Transport
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from forecastle.contract.errors import HeadTooLarge, HeadTooLate, UserError
+from forecastle.contract.errors import (
+    ForecastleError,
+    HeadTooLate,
+    InvalidData,
+    MethodNotAllowed,
+    PlatformError,
+    Stopping,
+)
 from forecastle.serving.log import write_line
+from forecastle.serving.parser import HEAD_BYTES as HEAD_BYTES
+from forecastle.serving.parser import Parser
+from forecastle.serving.refusals import REFUSAL, RETRY_AFTER_SECONDS
 
-HEAD_BYTES = 64 * 2**10
 HEAD_SECONDS = 30.0
+_LOGGED_PATH = 200  # characters of a refused request's
 
 
 class Protocol(HttpToolsProtocol):
-    """Refuses a head that is too large, or not there in time after its first byte, and closes the connection.
+    """Refuses what is no HTTP, too large, or not there in time after its first byte, and closes the connection.
 
     A new connection on which nothing comes in that time is closed too; an old one is once it was idle for long, be it
-    that blank lines come: some clients send one behind a body, and uvicorn takes the connection for a busy one.
+    that blank lines come: some clients send one after a body, and uvicorn takes the connection for a busy one.
+
+    While the server stops, the answer to a connection's last request closes it. Requests that were sent before another
+    was answered are answered, too.
     """
 
     head_seconds = HEAD_SECONDS
-    _head_is_open = True  # its end did not come yet
-    _message_is_open = False  # its head began, and its body's end did not come yet
-    _head_bytes = 0  # those of the pieces that came before its end, roughly: a piece may begin with another's body
+    parser: Parser  # type: ignore[assignment]  # has all that uvicorn asks of its own
     _head_timer: TimerHandle | None = None
+    _refused = False  # nothing more is read
+    _refusal: ForecastleError | None = None  # it waits until what came before is answered
+    _stopping = False
+    _keep_alive = True  # after the last answer, if the server did not stop
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
+        self.parser = Parser(self)
         self._start_timer(self.head_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.parser.close()
         super().connection_lost(exc)
         self._stop_timer()
 
     def data_received(self, data: bytes) -> None:
-        was_open = self._head_is_open
-        blank = not self._message_is_open and data.isspace()
-        super().data_received(data)
-        if blank and not was_open:
-            if not self._answering:  # whose end is what uvicorn begins to count at
-                self._start_timer(self.timeout_keep_alive)
-        elif not self._head_is_open:
-            self._stop_timer()
+        if self._refused:
+            return
+        self._unset_keepalive_if_required()
+        was_open = self.parser.head_is_open
+        blank = not self.parser.message_is_open and data.isspace()
+        try:
+            self.parser.feed_data(data)
+        except ForecastleError as error:
+            self._refuse(error)
+        except httptools.HttpParserError:
+            self._refuse(InvalidData("Invalid HTTP request received."))
         else:
-            self._start_timer(self.head_seconds)
-            self._head_bytes += len(data) if was_open else 1
-            if self._head_bytes > HEAD_BYTES:
-                self._refuse_size()
+            if blank and not was_open:
+                if not self._answering:  # whose end is what uvicorn begins to count at
+                    self._start_timer(self.timeout_keep_alive)
+            elif not self.parser.head_is_open:
+                self._stop_timer()
+            else:
+                self._start_timer(self.head_seconds)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._stop_timer()
-        self._head_is_open, self._head_bytes = True, 0
-        self._message_is_open = True
-
-    def on_message_complete(self) -> None:
-        super().on_message_complete()
-        self._message_is_open = False
 
     def on_headers_complete(self) -> None:
-        self._head_is_open, self._head_bytes = False, 0
-        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > HEAD_BYTES:
-            self._refuse_size()
-            raise ValueError  # so that the parser stops
+        before = self.cycle if self._answering else None
         super().on_headers_complete()
+        if self._stopping and before is not None and not before.response_started:
+            before.keep_alive = self._keep_alive  # or what came after it would not be answered
+        self._keep_alive = self.cycle.keep_alive
+        if self._stopping:
+            self.cycle.keep_alive = False
 
-    def send_400_response(self, msg: str) -> None:
-        if not self.transport.is_closing():
-            super().send_400_response(msg)
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._refusal is not None and not self._answering:
+            self._write_refusal(self._refusal)
 
-    def _refuse_size(self) -> None:
-        self._refuse(HeadTooLarge(f"Head: expected at most {HEAD_BYTES} bytes in address and headers, got more."))
+    def shutdown(self) -> None:
+        """Close the connection if it is idle, else with its last answer. May be called again."""
+        self._stopping = True
+        if self._answering:
+            self.cycle.keep_alive = False
+        elif not (self.parser.message_is_open and self.parser.head_is_open):
+            self.transport.close()
+
+    def give_up(self) -> None:
+        """Refuse what has not been answered yet: the server stops. Cancel the tasks of requests after this."""
+        error = Stopping("The server stops, and the answer is not ready: ask again.")
+        for cycle, _ in self.pipeline:
+            cycle.scope[REFUSAL] = error  # type: ignore[literal-required]
+        if self.parser.message_is_open and self.parser.head_is_open:
+            self._refuse(error)
+        self._refused = True
+
+    def _refuse(self, error: ForecastleError) -> None:
+        """Answer the request that is being read with `error`, after those before it, and read no more."""
+        self._refused = True
+        self._stop_timer()
+        if self.parser.message_is_open and not self.parser.head_is_open:
+            self._refuse_body(error)
+        elif self._answering:
+            self._refusal = error
+        else:
+            self._write_refusal(error)
+
+    def _refuse_body(self, error: ForecastleError) -> None:
+        """Its head was given to the application, which answers, unless it has done so already."""
+        cycle = self.cycle
+        if cycle.response_complete:
+            self.transport.close()
+        else:
+            cycle.scope[REFUSAL] = error  # type: ignore[literal-required]
+            cycle.keep_alive = False
+            cycle.message_event.set()
+
+    def _write_refusal(self, error: ForecastleError) -> None:
+        if self.transport.is_closing():
+            return
+        path = self.url.partition(b"?")[0] if self.parser.message_is_open else b""
+        write_line("request", path=path[:_LOGGED_PATH].decode("latin-1"), status=error.status, error=error.sentence)
+        body = error.sentence.encode("ascii")
+        headers = [
+            *self.server_state.default_headers,
+            (b"content-type", b"text/plain; charset=utf-8"),
+            (b"content-length", b"%d" % len(body)),
+            (b"connection", b"close"),
+        ]
+        if isinstance(error, MethodNotAllowed):
+            headers.append((b"allow", b"GET, HEAD, POST"))
+        if isinstance(error, PlatformError):
+            headers.append((b"retry-after", RETRY_AFTER_SECONDS))
+        head = STATUS_LINE[error.status] + b"".join(b"%b: %b\r\n" % header for header in headers)
+        self.transport.write(head + b"\r\n" + body)
+        self.transport.close()
 
     def _expire(self) -> None:
         self._head_timer = None
         if self._answering:  # the next head waits behind an answer
             self._start_timer(self.head_seconds)
-        elif self._head_bytes == 0:
+        elif not self.parser.message_is_open:
             self.transport.close()
         else:
             self._refuse(HeadTooLate(f"Head: expected its end within {self.head_seconds:g} seconds."))
-
-    def _refuse(self, error: UserError) -> None:
-        if self.transport.is_closing():
-            return
-        write_line("request", status=error.status, error=error.sentence)
-        body = error.sentence.encode("ascii")
-        headers = b"content-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
-        self.transport.write(STATUS_LINE[error.status] + headers % len(body) + body)
-        self.transport.close()
 
     @property
     def _answering(self) -> bool:

@@ -15,22 +15,31 @@ from forecastle.contract.errors import (
     OutOfSpace,
     PlatformError,
 )
-from forecastle.serving.asgi import App, RawHeaders, Receive, Scope, Send, respond
+from forecastle.serving.asgi import App, Message, RawHeaders, Receive, Scope, Send, respond
 from forecastle.serving.exchange import Disconnected, Exchange
 from forecastle.serving.log import encodable, in_short, traceback_of, write_line
 
+REFUSAL = "refusal"  # where a request's scope has the error that its connection ran into
 RETRY_AFTER_SECONDS = b"1"
 
 
 class Refusals:
-    """The application that answers for those within when they raise."""
+    """The application that answers for those within when they raise, and when the connection refuses the request."""
 
     def __init__(self, app: App) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def receive_unless_refused() -> Message:
+            message = await receive()
+            if REFUSAL in scope:
+                raise scope[REFUSAL]
+            return message
+
         try:
-            await self.app(scope, receive, send)
+            if REFUSAL in scope:
+                raise scope[REFUSAL]
+            await self.app(scope, receive_unless_refused, send)
         except Disconnected:
             raise
         except Exception as error:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 from urllib.parse import quote
 
 import httpx
@@ -175,12 +175,33 @@ class RunningServer:
         return code
 
 
-def read_answer(connection: socket.socket) -> tuple[int, dict[str, str], bytes]:
+Answer = tuple[int, dict[str, str], bytes]
+
+
+def read_answer(connection: socket.socket) -> Answer:
     """Status, headers and body of the next answer on a bare connection."""
     with connection.makefile("rb") as file:
-        status = int(file.readline().split()[1])
-        headers = {}
-        while (line := file.readline().strip()) != b"":
-            name, _, value = line.decode().partition(":")
-            headers[name.lower()] = value.strip()
-        return status, headers, file.read(int(headers.get("content-length", 0)))
+        return _answer(file.readline(), file)
+
+
+def read_answers(connection: socket.socket) -> list[Answer]:
+    """All answers, up to the end of the connection."""
+    with connection.makefile("rb") as file:
+        return [_answer(line, file) for line in iter(file.readline, b"")]
+
+
+def _answer(status_line: bytes, file: BinaryIO) -> Answer:
+    assert status_line.startswith(b"HTTP/1.1 "), status_line
+    headers = {}
+    while (line := file.readline().strip()) != b"":
+        name, _, value = line.decode().partition(":")
+        headers[name.lower()] = value.strip()
+    body = b""
+    if headers.get("transfer-encoding") == "chunked":
+        while size := int(file.readline(), 16):
+            body += file.read(size)
+            file.readline()
+        file.readline()
+    else:
+        body = file.read(int(headers.get("content-length", 0)))
+    return int(status_line.split()[1]), headers, body

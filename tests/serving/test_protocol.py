@@ -45,7 +45,7 @@ def test_a_head_without_end_is_431_and_closes_the_connection(server: RunningServ
             answer = b"".join(iter(lambda: connection.recv(65536), b""))
             assert answer.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
             assert answer.endswith(TOO_LARGE)
-    assert server.await_line("request", status=431)["error"] == TOO_LARGE.decode()
+    server.await_line("request", status=431, error=TOO_LARGE.decode())
     assert server.get("/ping").status_code == 200
 
 

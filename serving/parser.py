@@ -1,0 +1,182 @@
+"""HTTP/1.1 as bytes on a connection: httptools', with limits, and without upgrades."""
+
+from typing import NoReturn, Protocol
+
+import httptools
+
+from forecastle.contract.errors import HeadTooLarge, MethodNotAllowed, TrailersTooLarge, UserError
+
+HEAD_BYTES = 64 * 2**10
+TRAILER_BYTES = 64 * 2**10
+
+# Of a head whose end has not come, colons and line ends count too: here as much again as half of the limit.
+_OPEN_HEAD_BYTES = HEAD_BYTES + HEAD_BYTES // 2
+_PIECE_BYTES = 16 * 2**10  # parsed at once: where in a piece a head or a body ends is not known
+_CHUNK_BYTES = 20  # of framing that a chunk may have: its size in 16 digits, and two line ends
+_HEAD_END = b"\r\n\r\n"
+_UPGRADE = b"upgrade"
+
+
+class Listener(Protocol):
+    """What is told of each request; `url` and `headers` are those of the head that is being read."""
+
+    url: bytes
+    headers: list[tuple[bytes, bytes]]
+
+    def on_message_begin(self) -> None: ...
+    def on_url(self, url: bytes) -> None: ...
+    def on_header(self, name: bytes, value: bytes) -> None: ...
+    def on_headers_complete(self) -> None: ...
+    def on_body(self, body: bytes) -> None: ...
+    def on_message_complete(self) -> None: ...
+
+
+class Parser:
+    """Takes the place of an `httptools.HttpRequestParser`, and tells `listener` of the requests.
+
+    - An offer to upgrade is ignored, as RFC 9110, section 7.8, allows: httptools would take the request to have no
+      body, and what follows its head for another protocol. The head is parsed once more without the offer.
+    - A head is limited, and so is all that is neither head nor body: trailers, chunk extensions, blank lines.
+    - Trailers are dropped; httptools would report them as headers.
+    - CONNECT is refused, as what follows it is no HTTP.
+
+    Attributes
+    ----------
+    head_is_open : whether the end of a head is awaited, or the very first head.
+    message_is_open : whether a request has begun, and its end has not come.
+    """
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self.on_url = listener.on_url
+        self.head_is_open = True
+        self.message_is_open = False
+        self._head_bytes = 0
+        self._other_bytes = 0  # since the last head: what was neither head nor body
+        self._body_bytes = self._chunks = 0  # in the piece that is being parsed
+        self._head_ended = False  # in that piece
+        self._offered_upgrade = False
+        self._error: UserError | None = None
+        self._renew()
+
+    def _renew(self) -> None:
+        self._parser = httptools.HttpRequestParser(self)
+        self._parser.set_dangerous_leniencies(lenient_data_after_close=True)  # or what came before would be lost
+
+    def close(self) -> None:
+        """Nothing more comes. Breaks the circle of references that the garbage collector would have to find."""
+        del self._parser, self._listener, self.on_url
+
+    def feed_data(self, data: bytes) -> None:
+        """Parse what came. Raises `httptools.HttpParserError` where it is not HTTP, and a `UserError` over a limit."""
+        view, at = memoryview(data), 0
+        while at < len(data):
+            end = at + _PIECE_BYTES
+            if self.head_is_open or not self.message_is_open:  # cut at the end of a head: what follows is counted
+                found = data.find(_HEAD_END, at, end)
+                end = end if found < 0 else found + len(_HEAD_END)
+            self._feed(view[at:end])
+            at = end
+
+    def get_http_version(self) -> str:
+        return self._parser.get_http_version()
+
+    def get_method(self) -> bytes:
+        return self._parser.get_method()
+
+    def should_keep_alive(self) -> bool:
+        return self._parser.should_keep_alive()
+
+    def should_upgrade(self) -> bool:
+        return False
+
+    def _feed(self, piece: memoryview) -> None:
+        self._body_bytes = self._chunks = 0
+        self._head_ended = False
+        try:
+            rest = self._parse(piece)
+            while rest:
+                rest = self._parse(rest)
+        except httptools.HttpParserError:
+            if self._error is not None:
+                raise self._error from None
+            raise
+        self._count(len(piece))
+
+    def _parse(self, data: memoryview) -> memoryview:
+        """Parse up to the end of a head that offers an upgrade; the rest is left to be parsed."""
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            rest = data[upgrade.args[0] :]
+            head = self._head_without_offer()
+            self._renew()
+            self._parser.feed_data(head)
+            return rest
+        return data[:0]
+
+    def _head_without_offer(self) -> bytes:
+        version = self._parser.get_http_version().encode("ascii")
+        lines = [b"%b %b HTTP/%b" % (self._parser.get_method(), self._listener.url, version)]
+        lines += [b"%b: %b" % header for header in self._listener.headers if header[0].lower() != _UPGRADE]
+        return b"\r\n".join(lines) + _HEAD_END
+
+    def _count(self, size: int) -> None:
+        if self._head_ended:
+            self._other_bytes = 0
+        if self.head_is_open and self.message_is_open:
+            self._head_bytes += size - self._body_bytes
+            if self._head_bytes > _OPEN_HEAD_BYTES:
+                raise _head_too_large()
+        elif not self._head_ended:
+            self._other_bytes += max(0, size - self._body_bytes - self._chunks * _CHUNK_BYTES)
+            if self._other_bytes > TRAILER_BYTES:
+                raise TrailersTooLarge(
+                    f"Request: expected at most {TRAILER_BYTES} bytes of trailers, chunk extensions and blank lines, "
+                    "got more."
+                )
+
+    def _stop(self, error: UserError) -> NoReturn:
+        """Let the parser stop in a callback, and give what it raises a reason."""
+        self._error = error
+        raise error
+
+    # What httptools calls
+
+    def on_message_begin(self) -> None:
+        self.head_is_open = self.message_is_open = True
+        self._head_bytes = 0
+        self._listener.on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self.head_is_open:
+            self._listener.on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        if self._parser.get_method() == b"CONNECT":
+            self._stop(MethodNotAllowed("CONNECT: expected GET, HEAD or POST: this server is no proxy."))
+        listener = self._listener
+        if len(listener.url) + sum(len(name) + len(value) for name, value in listener.headers) > HEAD_BYTES:
+            self._stop(_head_too_large())
+        self._offered_upgrade = self._parser.should_upgrade()
+        if not self._offered_upgrade:
+            listener.on_headers_complete()
+            self.head_is_open = False
+            self._head_bytes = 0
+            self._head_ended = True
+
+    def on_body(self, body: bytes) -> None:
+        self._body_bytes += len(body)
+        self._listener.on_body(body)
+
+    def on_chunk_header(self) -> None:
+        self._chunks += 1
+
+    def on_message_complete(self) -> None:
+        if not self._offered_upgrade:
+            self.message_is_open = False
+            self._listener.on_message_complete()
+
+
+def _head_too_large() -> HeadTooLarge:
+    return HeadTooLarge(f"Head: expected at most {HEAD_BYTES} bytes in address and headers, got more.")
