@@ -2,7 +2,7 @@
 
 import asyncio
 
-from forecastle.contract.errors import DeadlineExceeded, PayloadTooLarge
+from forecastle.contract.errors import BodyTooLate, PayloadTooLarge
 from forecastle.contract.settings import Settings
 from forecastle.kernels.joined import LARGE, joined
 from forecastle.serving.asgi import RawHeaders, Receive
@@ -10,7 +10,8 @@ from forecastle.serving.exchange import Disconnected, Exchange
 
 
 async def read_body(receive: Receive, headers: RawHeaders, settings: Settings, exchange: Exchange) -> bytes:
-    """All of the body. Raises `PayloadTooLarge` before more than the limit is held, `Disconnected` before its end.
+    """All of the body. Raises `PayloadTooLarge` before more than the limit is held, `BodyTooLate`, and `Disconnected`
+    before its end.
 
     What a refused client still sends is read off by the server and thrown away, so that the connection stays usable.
     """
@@ -23,7 +24,7 @@ async def read_body(receive: Receive, headers: RawHeaders, settings: Settings, e
             body = await _read(receive, limit)
     except TimeoutError:
         exchange.headers.append((b"connection", b"close"))
-        raise DeadlineExceeded(
+        raise BodyTooLate(
             f"Body: expected its end within {settings.timeout:g} seconds (setting MODEL_SERVER_TIMEOUT)."
         ) from None
     exchange.bytes_in = len(body)

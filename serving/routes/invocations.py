@@ -103,8 +103,8 @@ def _answer_at_once(job: Job) -> bytes | None:
 
 
 def _content_type(held: HeldModel, headers: dict[bytes, bytes]) -> MediaType:
-    encoding = headers.get(b"content-encoding", b"identity").decode("latin-1")
-    if encoding.lower() != "identity":
+    encoding = headers.get(b"content-encoding", b"").strip().decode("latin-1")
+    if encoding.lower() not in ("", "identity"):
         raise UnsupportedMediaType(f"Content-Encoding: expected none, got {encoding[:40]!r}.")
     header = headers.get(b"content-type", b"").decode("latin-1")
     media_type = _parsed(header or held.request_types[0])

@@ -77,6 +77,11 @@ def test_a_compressed_body_is_415(server: RunningServer) -> None:
     assert (response.status_code, response.text) == (415, "Content-Encoding: expected none, got 'gzip'.")
 
 
+@pytest.mark.parametrize("encoding", ["", "identity", "Identity"])
+def test_an_empty_content_encoding_is_none(server: RunningServer, encoding: str) -> None:
+    assert server.post("/invocations", headers={"Content-Encoding": encoding}).status_code == 200
+
+
 def test_an_empty_body_is_refused_by_the_model_in_one_sentence(server: RunningServer) -> None:
     response = server.post("/invocations", b"")
     assert (response.status_code, response.text) == (400, "Body: expected rows, got nothing.")
