@@ -1,9 +1,12 @@
 """HTTP on a connection: uvicorn's, with a parser that has limits, and with refusals in the order of the requests."""
 
+import fcntl
+import termios
 from asyncio import TimerHandle, Transport
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.server import ServerState
 
 from forecastle.contract.errors import (
     ForecastleError,
@@ -16,10 +19,16 @@ from forecastle.contract.errors import (
 from forecastle.serving.log import write_line
 from forecastle.serving.parser import HEAD_BYTES as HEAD_BYTES
 from forecastle.serving.parser import Parser
-from forecastle.serving.refusals import REFUSAL, RETRY_AFTER_SECONDS
+from forecastle.serving.refusals import REFUSAL, RETRY_AFTER_SECONDS, STOPPING
 
 HEAD_SECONDS = 30.0
 _LOGGED_PATH = 200  # characters of a refused request's
+
+
+class State(ServerState):
+    """What connections share, and whether the server was told to stop."""
+
+    stopping = False
 
 
 class Protocol(HttpToolsProtocol):
@@ -78,6 +87,7 @@ class Protocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         before = self.cycle if self._answering else None
         super().on_headers_complete()
+        self._stopping = self._stopping or (isinstance(self.server_state, State) and self.server_state.stopping)
         if self._stopping and before is not None and not before.response_started:
             before.keep_alive = self._keep_alive  # or what came after it would not be answered
         self._keep_alive = self.cycle.keep_alive
@@ -89,17 +99,22 @@ class Protocol(HttpToolsProtocol):
         if self._refusal is not None and not self._answering:
             self._write_refusal(self._refusal)
 
-    def shutdown(self) -> None:
-        """Close the connection if it is idle, else with its last answer. May be called again."""
+    def end_with_answer(self) -> None:
+        """Close the connection with its last answer."""
         self._stopping = True
         if self._answering:
             self.cycle.keep_alive = False
-        elif not (self.parser.message_is_open and self.parser.head_is_open):
+
+    def shutdown(self) -> None:
+        """Close the connection if it is idle, else with its last answer. May be called again."""
+        self.end_with_answer()
+        head_is_open = self.parser.message_is_open and self.parser.head_is_open
+        if not (self._answering or head_is_open or self._has_unread()):
             self.transport.close()
 
     def give_up(self) -> None:
-        """Refuse what has not been answered yet: the server stops. Cancel the tasks of requests after this."""
-        error = Stopping("The server stops, and the answer is not ready: ask again.")
+        """Read no more, and refuse what waits for another answer; the requests' tasks are to be cancelled."""
+        error = Stopping(STOPPING)
         for cycle, _ in self.pipeline:
             cycle.scope[REFUSAL] = error  # type: ignore[literal-required]
         if self.parser.message_is_open and self.parser.head_is_open:
@@ -159,6 +174,11 @@ class Protocol(HttpToolsProtocol):
     @property
     def _answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
+
+    def _has_unread(self) -> bool:
+        """Whether the kernel has bytes that the event loop has not read."""
+        descriptor = self.transport.get_extra_info("socket").fileno()
+        return descriptor >= 0 and fcntl.ioctl(descriptor, termios.FIONREAD, bytes(4)) != bytes(4)
 
     def _start_timer(self, seconds: float) -> None:
         """One that runs already goes on."""

@@ -1,5 +1,6 @@
 """Refusals: an error that was raised becomes an answer, one sentence of plain text."""
 
+import asyncio
 from http import HTTPStatus
 from urllib.parse import quote
 
@@ -14,12 +15,14 @@ from forecastle.contract.errors import (
     NotFound,
     OutOfSpace,
     PlatformError,
+    Stopping,
 )
 from forecastle.serving.asgi import App, Message, RawHeaders, Receive, Scope, Send, respond
 from forecastle.serving.exchange import Disconnected, Exchange
 from forecastle.serving.log import encodable, in_short, traceback_of, write_line
 
 REFUSAL = "refusal"  # where a request's scope has the error that its connection ran into
+STOPPING = "The server is stopping, and the answer is not ready: ask again in a second."
 RETRY_AFTER_SECONDS = b"1"
 
 
@@ -30,6 +33,8 @@ class Refusals:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange: Exchange = scope["exchange"]
+
         async def receive_unless_refused() -> Message:
             message = await receive()
             if REFUSAL in scope:
@@ -42,11 +47,20 @@ class Refusals:
             await self.app(scope, receive_unless_refused, send)
         except Disconnected:
             raise
+        except asyncio.CancelledError:  # the server is stopping
+            if exchange.status is not None:
+                await _end_of_connection(receive)
+                raise Disconnected from None
+            await _refuse(Stopping(STOPPING), exchange, send)
         except Exception as error:
-            exchange: Exchange = scope["exchange"]
             if exchange.status is not None:  # the answer is under way: it can only be broken off
                 raise
             await _refuse(error, exchange, send)
+
+
+async def _end_of_connection(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def raise_as_ours(request: Request, error: Exception) -> Response:

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from time import perf_counter
+from types import FrameType
 
 import uvicorn
 
@@ -18,19 +19,20 @@ from forecastle.contract.settings import Settings
 from forecastle.kernels.threads import available_cores
 from forecastle.serving import heap
 from forecastle.serving.app import build_app
+from forecastle.serving.drain import drain, stop_accepting
 from forecastle.serving.health import Readiness
 from forecastle.serving.lag import LagMonitor
 from forecastle.serving.loader import Loader, keep_what_is_there
 from forecastle.serving.log import LogLines, write_line
 from forecastle.serving.metrics import Metrics
 from forecastle.serving.models import Models, load_model
-from forecastle.serving.protocol import Protocol
+from forecastle.serving.protocol import Protocol, State
 from forecastle.serving.queue import Queue
 from forecastle.serving.workers import Place, fork_workers
 
 BACKLOG = 2048
 KEEP_ALIVE_SECONDS = 75  # longer than the 60 that clients and proxies keep an idle connection for
-DRAIN_SECONDS = 28  # SageMaker kills what still runs 30 seconds after SIGTERM
+DRAIN_SECONDS = 28.0  # SageMaker kills what still runs 30 seconds after SIGTERM
 
 
 def serve(settings: Settings, tree: OptMl) -> None:
@@ -121,7 +123,7 @@ class Worker:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's, but for the signals: a server that was told to stop, and did, ends with exit code 0."""
+    """uvicorn's, but for its end: it answers what it was sent before, and its exit code is 0 after a signal."""
 
     def __init__(
         self, app: object, at_start: Callable[[], None], every_second: Callable[[], Awaitable[None]] | None
@@ -140,11 +142,22 @@ class _Server(uvicorn.Server):
                 server_header=False,
                 backlog=BACKLOG,
                 timeout_keep_alive=KEEP_ALIVE_SECONDS,
-                timeout_graceful_shutdown=DRAIN_SECONDS,
                 callback_notify=every_second,
                 timeout_notify=1,
             )
         )
+        self.server_state = self._state = State()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        self._state.stopping = True  # answers close their connections from here on
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await stop_accepting(self, sockets or [], self._protocol)
+        await drain(self, DRAIN_SECONDS)
+
+    def _protocol(self) -> Protocol:
+        return Protocol(self.config, self.server_state, self.lifespan.state)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

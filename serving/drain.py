@@ -1,0 +1,72 @@
+"""The end of a server's life: what clients have sent is answered, what is idle is closed, the rest refused in time."""
+
+import asyncio
+import socket
+from collections.abc import Callable, Sequence
+
+import uvicorn
+
+from forecastle.serving.protocol import Protocol
+
+READ_SECONDS = 0.5  # in which requests that are on their way come in on connections that are open
+PAUSE_SECONDS = 0.1
+FLUSH_SECONDS = 1.0  # for refusals to go out
+
+
+async def stop_accepting(
+    server: uvicorn.Server, listeners: Sequence[socket.socket], protocol: Callable[[], Protocol]
+) -> None:
+    """Take the connections that the kernel has accepted, and close the listeners: those would be reset with them."""
+    taken = [connection for listener in listeners for connection in _waiting(listener)]
+    for accepting in server.servers:
+        accepting.close()
+    for listener in listeners:
+        listener.close()
+    for open_already in _connections(server):
+        open_already.end_with_answer()
+    loop = asyncio.get_running_loop()
+    for connection in taken:
+        _, new = await loop.connect_accepted_socket(protocol, connection)
+        new.end_with_answer()
+
+
+async def drain(server: uvicorn.Server, seconds: float) -> None:
+    """Return once all connections are closed: each with the answer to its last request, and when it is idle.
+
+    What is not answered after `seconds`, or when the server is to leave at once, is refused.
+    """
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    while (connections := _connections(server)) and loop.time() < began + seconds and not server.force_exit:
+        if loop.time() >= began + READ_SECONDS:
+            for connection in connections:
+                connection.shutdown()
+        await asyncio.sleep(PAUSE_SECONDS)
+    for connection in connections:
+        connection.give_up()
+    for task in list(server.server_state.tasks):
+        task.cancel()
+    gone = loop.time() + FLUSH_SECONDS
+    while _connections(server) and loop.time() < gone:
+        await asyncio.sleep(PAUSE_SECONDS)
+    for connection in _connections(server):
+        connection.transport.abort()
+    await asyncio.sleep(0)
+
+
+def _connections(server: uvicorn.Server) -> list[Protocol]:
+    return list(server.server_state.connections)  # type: ignore[arg-type]  # there are no others
+
+
+def _waiting(listener: socket.socket) -> list[socket.socket]:
+    listener.setblocking(False)
+    taken: list[socket.socket] = []
+    while True:
+        try:
+            connection, _ = listener.accept()
+        except ConnectionAbortedError:
+            continue
+        except OSError:  # there is none, or no descriptor for it
+            return taken
+        connection.setblocking(False)
+        taken.append(connection)
