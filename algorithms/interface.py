@@ -76,7 +76,15 @@ class Model(ABC, Generic[Request, Prediction]):
 
     @abstractmethod
     def example(self) -> "Payload":
-        """A request that this model answers: it warms the server up and stands on its page."""
+        """A request that this model answers: it stands on the server's page."""
+
+    def examples(self) -> "Sequence[Payload]":
+        """Requests that warm the server up before it counts as ready: at least one in each of the request types.
+
+        Together they need whatever is compiled or imported at first use. A request type that has none is still
+        answered, though the first such request may take longer.
+        """
+        return (self.example(),)
 
     @abstractmethod
     def decode(self, payload: "Payload") -> Request:

@@ -1,5 +1,6 @@
 """The models that a server holds."""
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 from forecastle.algorithms import find
 from forecastle.algorithms.interface import Algorithm, Model
 from forecastle.contract.artifact import read_artifact, read_manifest
-from forecastle.contract.errors import AlreadyLoaded, InvalidData, NotFound, NotReady
+from forecastle.contract.errors import AlreadyLoaded, InvalidData, NotAcceptable, NotFound, NotReady
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -74,7 +75,7 @@ class Models:
 
 
 def load_model(folder: Path, threads: int, name: str | None = None) -> HeldModel:
-    """Load the model in `folder` and let it answer its own example. Raises `UserError` where it cannot be loaded.
+    """Load the model in `folder` and let it answer its own examples. Raises `UserError` where it cannot be loaded.
 
     Without a `name` it is called after its algorithm.
     """
@@ -99,7 +100,11 @@ def load_model(folder: Path, threads: int, name: str | None = None) -> HeldModel
 
 
 def _warm_up(held: HeldModel, threads: int) -> None:
-    model, payload, response_type = held.model, held.model.example(), held.response_types[0]
-    (prediction,) = model.predict([model.decode(payload)], threads)
-    model.encode(prediction, response_type)
-    held.seen.add((payload.content_type.essence, response_type))
+    """Answer the model's examples in every response type, so that nothing is left to be compiled by a request."""
+    model = held.model
+    for payload in model.examples():
+        (prediction,) = model.predict([model.decode(payload)], threads)
+        for response_type in held.response_types:
+            with contextlib.suppress(NotAcceptable):  # some answers cannot be given in all types
+                model.encode(prediction, response_type)
+                held.seen.add((payload.content_type.essence, response_type))

@@ -39,7 +39,7 @@ def serve(settings: Settings, tree: OptMl) -> None:
     """Serve the model of `tree` until SIGTERM or SIGINT; then answer what came in, and return.
 
     The port is bound at once and its line stands in the log; GET /ping says 503 until the model has answered its own
-    example. A server of several models begins with none. Raises `InvalidJob` where the port cannot be bound and
+    examples. A server of several models begins with none. Raises `InvalidJob` where the port cannot be bound and
     `InvalidData` where the model cannot be loaded.
     With several workers, returns in each of them and then in the process that started them.
     """

@@ -9,14 +9,14 @@ import orjson
 
 from forecastle.algorithms.deepar.inference import footprint
 from forecastle.algorithms.deepar.inference.answer import write_answer
-from forecastle.algorithms.deepar.inference.configuration import BATCH, Configuration
+from forecastle.algorithms.deepar.inference.configuration import BATCH, OUTPUT_TYPES, Configuration
 from forecastle.algorithms.deepar.inference.forecast import Forecast, forecast
 from forecastle.algorithms.deepar.inference.request import Request, decode
 from forecastle.algorithms.deepar.network import Network
 from forecastle.algorithms.interface import Model, Payload
 from forecastle.contract.artifact import Artifact
 from forecastle.contract.errors import OutOfSpace
-from forecastle.contract.media_type import JSON, MediaType
+from forecastle.contract.media_type import JSON, JSON_LINES, MediaType
 from forecastle.kernels.threads import in_parallel
 
 # What it costs, as benchmarks/deepar.py has it: a series, a multiplication of the network, and a path's step besides.
@@ -74,6 +74,15 @@ class DeepARModel(Model[Request, Prediction]):
             instance["dynamic_feat"] = [[0.0] * (len(steps) + network.prediction_length)] * network.num_dynamic_feat
         wanted = {"num_samples": 100, "output_types": ["mean", "quantiles"], "quantiles": ["0.1", "0.5", "0.9"]}
         return Payload(orjson.dumps({"instances": [instance], "configuration": wanted}), MediaType.parse(JSON))
+
+    def examples(self) -> Sequence[Payload]:
+        """The example's series in every request type, with all that a request may want to be told."""
+        document = orjson.loads(self.example().body)
+        document["configuration"]["output_types"] = OUTPUT_TYPES
+        return (
+            Payload(orjson.dumps(document), MediaType.parse(JSON)),
+            Payload(orjson.dumps(document["instances"][0]), MediaType.parse(JSON_LINES)),
+        )
 
     def decode(self, payload: Payload) -> Request:
         return decode(payload, self.network, self.batch)

@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import orjson
 
 from forecastle.algorithms.deepar.frequency import Frequency
 from forecastle.algorithms.deepar.inference.configuration import BATCH, OUTPUT_TYPES
@@ -15,8 +14,7 @@ from forecastle.algorithms.deepar.series import Series
 from forecastle.algorithms.deepar.training.engine import Settings
 from forecastle.algorithms.deepar.training.native.learner import learner
 from forecastle.algorithms.deepar.training.windows import WindowSource
-from forecastle.algorithms.interface import Algorithm, Payload
-from forecastle.contract.media_type import JSON, JSON_LINES, MediaType
+from forecastle.algorithms.interface import Algorithm
 
 CELLS, LAGS, FREQUENCY = 8, (1, 2, 7), "D"
 
@@ -56,11 +54,8 @@ def _answer(algorithm: Algorithm[Any]) -> None:
     batch = replace(BATCH, output_types=frozenset(OUTPUT_TYPES))
     for likelihood, features in itertools.product(PARAMETERS, (0, 1)):
         model = DeepARModel(_network(likelihood, features), batch=batch)
-        document = orjson.loads(model.example().body)
-        document["configuration"]["output_types"] = OUTPUT_TYPES
-        bodies = {JSON: orjson.dumps(document), JSON_LINES: orjson.dumps(document["instances"][0])}
-        for media_type, body in bodies.items():
-            request = model.decode(Payload(body, MediaType.parse(media_type)))
+        for payload in model.examples():
+            request = model.decode(payload)
             (prediction,) = model.predict([request], threads=1)
             for response_type in algorithm.response_types:
                 model.encode(prediction, response_type)

@@ -1,11 +1,12 @@
 """A trained forest that answers requests."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Any
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from forecastle.algorithms.interface import Model, Payload
@@ -14,7 +15,7 @@ from forecastle.algorithms.random_cut_forest.inference.score import attribute, s
 from forecastle.contract.artifact import Artifact
 from forecastle.contract.errors import NotAcceptable, PayloadTooLarge
 from forecastle.contract.media_type import CSV, JSON, JSON_LINES, RECORDIO, MediaType
-from forecastle.formats.recordio_writer import write_scores
+from forecastle.formats.recordio_writer import write_dense, write_scores, write_sparse
 from forecastle.formats.rows import decode_rows
 from forecastle.formats.template import fill
 
@@ -67,6 +68,28 @@ class RandomCutForestModel(Model[Query, Scores]):
         leaves = np.linspace(0, self.forest.leaf_offsets[1] - 1, rows).astype(np.int64)  # of the first tree
         lines = (b",".join(b"%.9g" % x for x in row) + b"\n" for row in self.forest.leaf_points[leaves].tolist())
         return Payload(b"".join(lines), MediaType.parse(CSV))
+
+    def examples(self) -> Sequence[Payload]:
+        """The example's rows in every request type, dense and sparse, and with attribution."""
+        example = self.example()
+        rows = decode_rows(example.body, example.content_type, width=self.forest.dimensions)
+        count, width = rows.shape
+        dense = [{"features": row} for row in rows.tolist()]
+        keys = list(range(width))
+        sparse = [{"data": {"features": {"keys": keys, "shape": [width], "values": row}}} for row in rows.tolist()]
+        instances = [*map(orjson.dumps, dense + sparse)]
+        ends = np.arange(1, count + 1) * width
+        bodies = [
+            (JSON, b'{"instances":[' + b",".join(instances) + b"]}"),
+            (JSON_LINES, b"\n".join(instances)),
+            (RECORDIO, write_dense(rows)),
+            (RECORDIO, write_sparse(rows.ravel(), np.tile(keys, count), ends, width)),
+        ]
+        return (
+            example,
+            replace(example, attributes="attribution=true"),
+            *(Payload(body, MediaType.parse(media_type)) for media_type, body in bodies),
+        )
 
     def decode(self, payload: Payload) -> Query:
         points = decode_rows(payload.body, payload.content_type, width=self.forest.dimensions, max_bytes=DENSE_BYTES)

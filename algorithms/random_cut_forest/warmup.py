@@ -5,12 +5,12 @@ import itertools
 
 import numpy as np
 
-from forecastle.algorithms.interface import Algorithm, Payload
+from forecastle.algorithms.interface import Algorithm
 from forecastle.algorithms.random_cut_forest.hyperparameters import RandomCutForestHyperparameters
 from forecastle.algorithms.random_cut_forest.model import RandomCutForestModel
 from forecastle.algorithms.random_cut_forest.training.grow import contiguous_rows, drawn_rows, grow
 from forecastle.algorithms.random_cut_forest.training.reservoir import Reservoir
-from forecastle.contract.media_type import CSV, JSON, JSON_LINES, RECORDIO, MediaType
+from forecastle.contract.media_type import CSV, RECORDIO, MediaType
 from forecastle.formats.recordio_writer import write_dense
 from forecastle.formats.rows import read_rows
 
@@ -22,9 +22,6 @@ def compile_kernels(algorithm: Algorithm[RandomCutForestHyperparameters]) -> Non
         requests = {
             CSV: "".join(",".join(map(str, row)) + "\n" for row in rows.tolist()).encode(),
             RECORDIO: write_dense(rows),
-            JSON: b'{"instances":[{"features":[1%s]},{"data":{"features":{"keys":[0],"shape":[%d],"values":[1]}}}]}'
-            % (b",2" * (columns - 1), columns),
-            JSON_LINES: b'{"features":[1%s]}\n' % (b",2" * (columns - 1)),
         }
         for media_type, labels in itertools.product((CSV, RECORDIO), (0, columns - 1)):
             for block in read_rows(
@@ -36,12 +33,10 @@ def compile_kernels(algorithm: Algorithm[RandomCutForestHyperparameters]) -> Non
             grow(rows, contiguous_rows(len(rows), 4), seed=1),
             grow(rows, drawn_rows(len(rows), 4, 8, seed=1), seed=1),
         ]
-        for forest, (media_type, body), attributes in itertools.product(
-            forests, requests.items(), ("", "attribution=true")
-        ):
-            model = RandomCutForestModel(forest)
-            query = model.decode(Payload(body, MediaType.parse(media_type), attributes))
-            (scores,) = model.predict([query], threads=1)
-            for response_type in algorithm.response_types:
-                if not (query.attribution and response_type == RECORDIO):
-                    model.encode(scores, response_type)
+        for model in map(RandomCutForestModel, forests):
+            for payload in model.examples():
+                query = model.decode(payload)
+                (scores,) = model.predict([query], threads=1)
+                for response_type in algorithm.response_types:
+                    if not (query.attribution and response_type == RECORDIO):
+                        model.encode(scores, response_type)

@@ -46,6 +46,9 @@ class EchoSumModel(Model[Request, Request]):
     def example(self) -> Payload:
         return Payload(b"1,2,3\n4,5,6\n", MediaType.parse(CSV))
 
+    def examples(self) -> Sequence[Payload]:
+        return self.example(), Payload(b'{"rows": [[1, 2, 3]]}', MediaType.parse(JSON))
+
     def decode(self, payload: Payload) -> Request:
         payload.content_type.require_utf8()
         if not payload.body:
