@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from forecastle.contract.artifact import MANIFEST
 from forecastle.contract.errors import ForecastleError, InvalidData, NotFound, OutOfModelSpace
 from forecastle.contract.free_memory import available_memory
 from forecastle.serving import heap
@@ -76,6 +77,8 @@ def _attempt(folder: Path, threads: int, name: str) -> HeldModel | ForecastleErr
     try:
         if not folder.is_dir():
             return NotFound(f"{folder}: there is no such folder.")
+        if not (folder / MANIFEST).is_file():  # what else is there is none of a client's business
+            return InvalidData(f"{folder}: there is no {MANIFEST}: the folder must hold a model, it and its arrays.")
         size = SPARE_BYTES + COPIES * sum(map(_bytes, folder.iterdir()))
         if size > (free := available_memory()):
             return OutOfModelSpace(

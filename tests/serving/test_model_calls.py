@@ -157,12 +157,14 @@ def test_a_folder_that_is_missing_is_404(several: RunningServer, url: str) -> No
 
 
 def test_a_folder_without_a_sound_model_is_400_with_its_place(several: RunningServer, tmp_path: Path) -> None:
-    response = several.load("taxi", tmp_path)
-    assert response.status_code == 400
-    assert (
-        response.json()["message"]
-        == f"{tmp_path}: the folder is empty: it must hold a model, manifest.json and its arrays."
-    )
+    for name in ("", "secret.txt", "more-secrets/key"):
+        if name:
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).write_text("secret")
+        response = several.load("taxi", tmp_path)
+        assert response.status_code == 400
+        sentence = f"{tmp_path}: there is no manifest.json: the folder must hold a model, it and its arrays."
+        assert response.json()["message"] == sentence  # and not what is there
     broken = write_model(tmp_path, broken=True) / "model"
     response = several.load("taxi", broken)
     assert response.json()["message"] == f"{broken}: parameters.broken: expected nothing, got something."
