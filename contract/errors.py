@@ -162,3 +162,16 @@ class Stopped(PlatformError):
     """The job was told to stop before there was a model."""
 
     exit_code = 128 + 15
+
+
+def forget_frames(error: BaseException | None) -> None:
+    """Cut an error, and those that led to it, off from the frames that they passed, once nobody asks for a traceback.
+
+    A frame holds a request with all that was read of it, and often what holds the error: such a circle is freed by the
+    garbage collector alone, which runs by the number of objects and not by their size.
+    """
+    while error is not None:
+        error.__traceback__ = None
+        cause, context = error.__cause__, error.__context__
+        error.__cause__ = error.__context__ = None
+        error = cause or context

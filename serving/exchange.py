@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import perf_counter
 
+from forecastle.contract.errors import forget_frames
 from forecastle.serving.asgi import App, Message, RawHeaders, Receive, Scope, Send
 from forecastle.serving.log import write_line
 from forecastle.serving.metrics import Metrics
@@ -77,7 +78,8 @@ class Exchanges:
 
         try:
             await self.app(scope, receive, send_on)
-        except Disconnected:
+        except Disconnected as error:
+            forget_frames(error)
             exchange.error = "The client went away before it was answered."
         finally:
             self._finish(exchange)

@@ -16,6 +16,7 @@ from forecastle.contract.errors import (
     OutOfSpace,
     PlatformError,
     Stopping,
+    forget_frames,
 )
 from forecastle.serving.asgi import App, Message, RawHeaders, Receive, Scope, Send, respond
 from forecastle.serving.exchange import Disconnected, Exchange
@@ -55,7 +56,10 @@ class Refusals:
         except Exception as error:
             if exchange.status is not None:  # the answer is under way: it can only be broken off
                 raise
-            await _refuse(error, exchange, send)
+            try:
+                await _refuse(error, exchange, send)
+            finally:
+                forget_frames(error)
 
 
 async def _end_of_connection(receive: Receive) -> None:

@@ -123,7 +123,7 @@ def test_the_default_accept_is_a_setting(start: Start) -> None:
 
 def test_a_request_is_answered_the_same_in_the_event_loop_and_in_the_queue(start: Start) -> None:
     body = json.dumps({"rows": [[1, 2]]}).encode()
-    server = start().await_ready()
+    server = start(lone_example=True).await_ready()
     answers = {server.post("/invocations", body, "application/json").content for _ in range(3)}
     assert answers == {b'{"scores": [{"score": 3}]}'}
     first, *others = [server.await_line("request", count=number, path="/invocations") for number in (1, 2, 3)]
