@@ -32,6 +32,10 @@ class Algorithm(ABC, Generic[H]):
     request_types: ClassVar[Sequence[str]]  # media types that are read; the first is the default
     response_types: ClassVar[Sequence[str]]  # media types that are written; the first is the default
 
+    # What bodies look like, as JSON Schema by media type; those of the others are texts or bytes. For /openapi.json.
+    request_schemas: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    answer_schemas: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+
     @abstractmethod
     def fit(self, job: "Job[H]") -> "Model[Any, Any]":
         """Train a model on the job's channels, telling its log. Raises `UserError` on data that cannot be learned."""

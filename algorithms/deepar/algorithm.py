@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from forecastle.algorithms.deepar import schemas
 from forecastle.algorithms.deepar.hyperparameters import DeepARHyperparameters
 from forecastle.algorithms.interface import Algorithm, Ask, Job, Model
 from forecastle.contract.artifact import Artifact
@@ -27,6 +28,8 @@ class DeepARAlgorithm(Algorithm[DeepARHyperparameters]):
     }
     request_types = (JSON, JSON_LINES)
     response_types = (JSON, JSON_LINES)
+    request_schemas: ClassVar[Mapping[str, Any]] = schemas.REQUESTS
+    answer_schemas: ClassVar[Mapping[str, Any]] = schemas.ANSWERS
 
     def fit(self, job: Job[DeepARHyperparameters]) -> "DeepARModel":
         from forecastle.algorithms.deepar.training.job import fit

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from forecastle.algorithms.interface import Algorithm, Ask, Job, Model
+from forecastle.algorithms.random_cut_forest import schemas
 from forecastle.algorithms.random_cut_forest.hyperparameters import RandomCutForestHyperparameters
 from forecastle.contract.artifact import Artifact
 from forecastle.contract.channel import Channel
@@ -27,6 +28,8 @@ class RandomCutForestAlgorithm(Algorithm[RandomCutForestHyperparameters]):
     }
     request_types = (CSV, JSON, JSON_LINES, RECORDIO)
     response_types = (JSON, JSON_LINES, RECORDIO)
+    request_schemas: ClassVar[Mapping[str, Any]] = schemas.REQUESTS
+    answer_schemas: ClassVar[Mapping[str, Any]] = schemas.ANSWERS
 
     def fit(self, job: Job[RandomCutForestHyperparameters]) -> "RandomCutForestModel":
         from forecastle.algorithms.random_cut_forest.training.job import fit

@@ -302,6 +302,7 @@ def test_openapi_describes_the_calls_that_answer(several: RunningServer, write: 
     several.load("any", write())
     paths = several.get("/openapi.json").json()["paths"]
     assert {"/models", "/models/{name}", "/models/{name}/invoke", "/invocations"} < set(paths)
+    assert "404" in paths["/invocations"]["post"]["responses"]
     for path, operations in paths.items():
         for method in operations:
             answer = several.request(method.upper(), path.replace("{name}", "any"), content=b"1,2\n")
