@@ -21,16 +21,16 @@ _TAB, _NEWLINE, _RETURN, _SPACE, _QUOTE, _COMMA = b'\t\n\r ",'
 _COMPLETE, _NO_NUMBER, _RAGGED, _EMPTY_LINE = range(4)
 
 
-def decode(body: bytes, *, width: int | None = None) -> NDArray[np.float32]:
-    """The rows of a CSV body, (rows, columns), with `width` columns where it is given.
+def decode(body: bytes, *, width: int | None = None) -> Block:
+    """The rows of a CSV body, with `width` columns where it is given.
 
     Lines end in LF or CRLF, the last one need not; empty lines at the end, a byte order mark, blanks around a field
     and double quotes around a number do no harm. Raises `InvalidData` with row and column.
     """
-    rows, _ = _decode(body, width or 0, 0)
+    rows, exact, _ = _decode(body, width or 0, 0)
     if len(rows) == 0:
         raise InvalidData("row 1: expected numbers, got nothing.")
-    return rows
+    return Block(rows, None, exact)
 
 
 def read(chunks: Iterable[bytes], *, label_size: int) -> Iterator[Block]:
@@ -42,7 +42,7 @@ def read(chunks: Iterable[bytes], *, label_size: int) -> Iterator[Block]:
     for lines in _whole_lines(chunks):
         if at_end and not lines.isspace():
             raise InvalidData(f"row {rows_before + 1}: expected numbers, got an empty line.")
-        table, at_end = _decode(lines, width, rows_before)
+        table, exact, at_end = _decode(lines, width, rows_before)
         if len(table) == 0:
             continue
         width = table.shape[1]
@@ -50,9 +50,9 @@ def read(chunks: Iterable[bytes], *, label_size: int) -> Iterator[Block]:
             raise InvalidData(f"row 1: expected a label and at least one more column, got {width} column.")
         rows_before += len(table)
         if label_size:
-            yield Block(np.ascontiguousarray(table[:, 1:]), np.ascontiguousarray(table[:, 0]))
+            yield Block(np.ascontiguousarray(table[:, 1:]), np.ascontiguousarray(table[:, 0]), exact)
         else:
-            yield Block(table, None)
+            yield Block(table, None, exact)
     if rows_before == 0:
         raise InvalidData("row 1: expected numbers, got nothing.")
 
@@ -71,40 +71,47 @@ def _whole_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
         yield b"".join(rest)
 
 
-def _decode(body: bytes, width: int, rows_before: int) -> tuple[NDArray[np.float32], bool]:
-    """The rows of `body`, and whether empty lines stand behind them."""
+def _decode(body: bytes, width: int, rows_before: int) -> tuple[NDArray[np.float32], NDArray[np.bool_], bool]:
+    """The rows of `body`, whether float32 holds each as it came, and whether empty lines follow them."""
     begin = 3 if rows_before == 0 and body.startswith(_BYTE_ORDER_MARK) else 0
     text = np.frombuffer(body, np.uint8)
     values = np.empty(len(body) // 2 + 1, np.float32)  # a number takes two bytes at least, but for the last
+    exact = np.empty(len(values), np.bool_)
     doubtful = np.empty((0, 2), np.int64)
-    rows, column, position, fault, doubts = _scan(text, begin, width, values, doubtful)
+    rows, column, position, fault, doubts = _scan(text, begin, width, values, exact, doubtful)
     if doubts:  # rare: once more, and this time note where they stand
         doubtful = np.empty((doubts, 2), np.int64)
-        rows, column, position, fault, doubts = _scan(text, begin, width, values, doubtful)
-        too_large = number.settle(body, values, doubtful)
+        rows, column, position, fault, doubts = _scan(text, begin, width, values, exact, doubtful)
+        too_large, rounded = number.settle(body, values, doubtful)
+        columns = width or _columns(body, begin)
+        exact[[index // columns for index in rounded]] = False
         if too_large is not None:
-            columns = width or _columns(body, begin)
             place = f"row {rows_before + too_large // columns + 1}, column {too_large % columns + 1}"
             token = _field(body, int(doubtful[doubtful[:, 0] == too_large][0, 1]))
             raise InvalidData(f"{place}: expected a number that float32 holds, got {quotation.of_text(token)}.")
     if fault != _COMPLETE:
         raise InvalidData(_sentence(body, begin, rows_before + rows + 1, column + 1, position, fault, width))
     columns = width or (_columns(body, begin) if rows else 0)
-    return values[: rows * columns].reshape(rows, columns), position < len(body)
+    return values[: rows * columns].reshape(rows, columns), exact[:rows], position < len(body)
 
 
 @kernel
 def _scan(
-    text: NDArray[np.uint8], begin: int, width: int, values: NDArray[np.float32], doubtful: NDArray[np.int64]
+    text: NDArray[np.uint8],
+    begin: int,
+    width: int,
+    values: NDArray[np.float32],
+    exact: NDArray[np.bool_],
+    doubtful: NDArray[np.int64],
 ) -> tuple[int, int, int, int, int]:
-    """Read rows into `values`; the first one gives the width where it is 0.
+    """Read rows into `values` and `exact`; the first one gives the width where it is 0.
 
     → complete rows; then of the fault: column, index in `text`, kind; how many values are doubtful.
     """
     stop, text = len(text), memory(text)
     i, rows, count, doubts = begin, 0, 0, 0
     while i < stop:
-        column = 0
+        column, rounded = 0, False
         while True:
             field, quoted = i, False
             value, i = number.parse_short(text, i, stop)
@@ -123,11 +130,14 @@ def _scan(
             if column == width > 0:
                 return rows, column, field, _RAGGED, doubts
             values[count] = value
-            if value != value:
-                if doubts < len(doubtful):
-                    doubtful[doubts, 0] = count
-                    doubtful[doubts, 1] = field + quoted
-                doubts += 1
+            if values[count] != value:
+                if value == value:
+                    rounded = True
+                else:
+                    if doubts < len(doubtful):
+                        doubtful[doubts, 0] = count
+                        doubtful[doubts, 1] = field + quoted
+                    doubts += 1
             count += 1
             column += 1
             i += 1
@@ -137,6 +147,7 @@ def _scan(
             width = column
         elif column != width:
             return rows, column, i - 1, _RAGGED, doubts
+        exact[rows] = not rounded
         rows += 1
     return rows, 0, stop, _COMPLETE, doubts
 

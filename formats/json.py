@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecastle.formats import json_document, number
+from forecastle.formats.block import Block
 from forecastle.formats.sparse import densify
 from forecastle.kernels.compiled import kernel
 
@@ -23,8 +24,8 @@ _INSTANCES, _FEATURES, _DATA, _VALUES, _KEYS, _SHAPE = (
 )
 
 
-def decode(body: bytes, *, width: int | None, max_bytes: int) -> NDArray[np.float32]:
-    """The instances of a JSON body as rows, (instances, columns), with `width` columns where it is given.
+def decode(body: bytes, *, width: int | None, max_bytes: int) -> Block:
+    """The instances of a JSON body as rows, with `width` columns where it is given.
 
     Raises `InvalidData` with the place of the fault, `PayloadTooLarge` where sparse rows made dense would take more
     than `max_bytes`.
@@ -33,24 +34,28 @@ def decode(body: bytes, *, width: int | None, max_bytes: int) -> NDArray[np.floa
     return json_document.decode(body, width=width, max_bytes=max_bytes) if rows is None else rows
 
 
-def scan(body: bytes, *, lines: bool, width: int | None, max_bytes: int) -> NDArray[np.float32] | None:
+def scan(body: bytes, *, lines: bool, width: int | None, max_bytes: int) -> Block | None:
     """The rows of a plain body, None where it is anything else; with `lines`, an instance a line and nothing around."""
     text = np.frombuffer(body, np.uint8)
     values = np.empty(len(body) // 2 + 1, np.float32)  # a number and what follows it take two bytes at least
     keys = np.empty(len(body) // 2 + 1, np.int64)
     ends = np.empty(len(body) // 16 + 1, np.int64)  # {"features":[1]}\n
+    exact = np.empty(len(ends), np.bool_)
     doubtful = np.empty((0, 2), np.int64)
-    rows, columns, count, sparse, doubts = _scan(text, lines, width or 0, values, keys, ends, doubtful)
+    rows, columns, count, sparse, doubts = _scan(text, lines, width or 0, values, keys, ends, exact, doubtful)
     if doubts:  # rare: once more, and this time note where they stand
         doubtful = np.empty((doubts, 2), np.int64)
-        _scan(text, lines, width or 0, values, keys, ends, doubtful)
-        if number.settle(body, values, doubtful) is not None:
+        _scan(text, lines, width or 0, values, keys, ends, exact, doubtful)
+        too_large, rounded = number.settle(body, values, doubtful)
+        if too_large is not None:
             return None
+        exact[np.searchsorted(ends[:rows], rounded, side="right")] = False
     if rows == 0:
         return None
     if sparse:
-        return densify(values[:count], keys[:count], ends[:rows], columns, max_bytes=max_bytes)
-    return values[:count].reshape(rows, columns)
+        dense = densify(values[:count], keys[:count], ends[:rows], columns, max_bytes=max_bytes)
+        return Block(dense, None, exact[:rows])
+    return Block(values[:count].reshape(rows, columns), None, exact[:rows])
 
 
 @kernel
@@ -61,6 +66,7 @@ def _scan(
     values: NDArray[np.float32],
     keys: NDArray[np.int64],
     ends: NDArray[np.int64],
+    exact: NDArray[np.bool_],
     doubtful: NDArray[np.int64],
 ) -> tuple[int, int, int, int, int]:
     """→ rows, 0 where the body is not plain; columns; numbers; whether they are sparse; how many are doubtful."""
@@ -81,8 +87,10 @@ def _scan(
             if i == stop:
                 return rows, width, count, sparse, doubts
             end = _line_end(text, i, stop)
-        i, numbers, shape, doubts = _instance(text, i, end, values, keys, count, doubtful, doubts)
-        if i < 0 or rows == len(ends):
+        if rows == len(ends):
+            return 0, 0, 0, 0, 0
+        i, numbers, shape, exact[rows], doubts = _instance(text, i, end, values, keys, count, doubtful, doubts)
+        if i < 0:
             return 0, 0, 0, 0, 0
         if rows == 0:
             sparse = int(shape > 0)
@@ -117,26 +125,28 @@ def _instance(
     count: int,
     doubtful: NDArray[np.int64],
     doubts: int,
-) -> tuple[int, int, int, int]:
-    """→ index behind the instance, -1 where it is not plain; numbers; the shape, 0 for a dense one; doubts so far."""
+) -> tuple[int, int, int, bool, int]:
+    """→ index behind the instance, -1 where it is not plain; numbers; the shape, 0 for a dense one; whether float32
+    holds the numbers as they came; doubts so far.
+    """
     i = _punctuation(text, i, stop, _OPEN_OBJECT)
     dense = _word(text, i, stop, _FEATURES)
     if dense >= 0:
-        i, numbers, doubts = _numbers(
+        i, numbers, exact, doubts = _numbers(
             text, _punctuation(text, dense, stop, _COLON), stop, values, count, doubtful, doubts
         )
         if numbers == 0:
-            return -1, 0, 0, 0
-        return _punctuation(text, i, stop, _CLOSE_OBJECT), numbers, 0, doubts
+            return -1, 0, 0, False, 0
+        return _punctuation(text, i, stop, _CLOSE_OBJECT), numbers, 0, exact, doubts
     for word in (_DATA, _FEATURES):
         i = _punctuation(text, _word(text, i, stop, word), stop, _COLON)
         i = _punctuation(text, i, stop, _OPEN_OBJECT)
-    numbers, n_keys, shape = -1, -1, -1
+    numbers, n_keys, shape, exact = -1, -1, -1, True
     while i >= 0:
         at = _word(text, i, stop, _VALUES)
         if at >= 0 and numbers < 0:
             at = _punctuation(text, at, stop, _COLON)
-            i, numbers, doubts = _numbers(text, at, stop, values, count, doubtful, doubts)
+            i, numbers, exact, doubts = _numbers(text, at, stop, values, count, doubtful, doubts)
         else:
             at = _word(text, i, stop, _KEYS)
             if at >= 0 and n_keys < 0:
@@ -144,7 +154,7 @@ def _instance(
             else:
                 at = _punctuation(text, _word(text, i, stop, _SHAPE), stop, _COLON)
                 if at < 0 or shape >= 0:
-                    return -1, 0, 0, 0
+                    return -1, 0, 0, False, 0
                 shape, i = _index(text, _blanks(text, _punctuation(text, at, stop, _OPEN_LIST), stop), stop)
                 i = _punctuation(text, i, stop, _CLOSE_LIST)
         i = _blanks(text, i, stop)
@@ -156,10 +166,10 @@ def _instance(
         i = _punctuation(text, i, stop, _CLOSE_OBJECT)
     sparse = n_keys >= 0 or shape >= 0
     if i < 0 or numbers < 0 or (numbers == 0 and not sparse):
-        return -1, 0, 0, 0
+        return -1, 0, 0, False, 0
     if sparse and (n_keys != numbers or shape < 1 or (numbers > 0 and keys[count + numbers - 1] >= shape)):
-        return -1, 0, 0, 0
-    return i, numbers, (shape if sparse else 0), doubts
+        return -1, 0, 0, False, 0
+    return i, numbers, (shape if sparse else 0), exact, doubts
 
 
 @kernel
@@ -171,30 +181,35 @@ def _numbers(
     count: int,
     doubtful: NDArray[np.int64],
     doubts: int,
-) -> tuple[int, int, int]:
-    """→ index behind the list, -1 where it is not plain; how many it has; doubts so far."""
-    begin = count
+) -> tuple[int, int, bool, int]:
+    """→ index behind the list, -1 where it is not plain; how many numbers it has; whether float32 holds them as they
+    came; doubts so far.
+    """
+    begin, rounded = count, False
     i = _blanks(text, _punctuation(text, i, stop, _OPEN_LIST), stop)
     if 0 <= i < stop and text[i] == _CLOSE_LIST:
-        return i + 1, 0, doubts
+        return i + 1, 0, True, doubts
     while i >= 0:
         at = _blanks(text, i, stop)
         value, i = number.parse(text, at, stop, True)
         if i < 0 or count == len(values):
             break
         values[count] = value
-        if value != value:
-            if doubts < len(doubtful):
-                doubtful[doubts, 0] = count
-                doubtful[doubts, 1] = at
-            doubts += 1
+        if values[count] != value:
+            if value == value:
+                rounded = True
+            else:
+                if doubts < len(doubtful):
+                    doubtful[doubts, 0] = count
+                    doubtful[doubts, 1] = at
+                doubts += 1
         count += 1
         i = _blanks(text, i, stop)
         if i < stop and text[i] == _COMMA:
             i += 1
         else:
-            return _punctuation(text, i, stop, _CLOSE_LIST), count - begin, doubts
-    return -1, 0, 0
+            return _punctuation(text, i, stop, _CLOSE_LIST), count - begin, not rounded, doubts
+    return -1, 0, False, 0
 
 
 @kernel

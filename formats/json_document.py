@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from forecastle.contract import quotation
 from forecastle.contract.errors import InvalidData
 from forecastle.formats import number
+from forecastle.formats.block import Block
 from forecastle.formats.members import require_known
 from forecastle.formats.sparse import densify
 
 
-def decode(body: bytes, *, width: int | None, max_bytes: int) -> NDArray[np.float32]:
-    """The instances as rows, (instances, columns). Raises as `forecastle.formats.json.decode` does."""
+def decode(body: bytes, *, width: int | None, max_bytes: int) -> Block:
+    """The instances as rows. Raises as `forecastle.formats.json.decode` does."""
     document = _object(parse(decode_text(body), quotable=True), "")
     instances = _member(document, "instances", "")
     if not isinstance(instances, list):
@@ -113,11 +113,14 @@ class Rows:
         self._keys += keys
         self._ends.append(len(self._values))
 
-    def dense(self, max_bytes: int) -> NDArray[np.float32]:
-        """The rows, (instances, columns)."""
+    def dense(self, max_bytes: int) -> Block:
+        """The rows, all of them dense."""
         values, keys = np.array(self._values, np.float64), np.array(self._keys, np.int64)
         ends = np.array(self._ends, np.int64)
-        return densify(values.astype(np.float32), keys, ends, self._width or 0, max_bytes=max_bytes)
+        held = values.astype(np.float32)
+        exact = np.ones(len(ends), np.bool_)
+        exact[np.searchsorted(ends, np.flatnonzero(held != values), side="right")] = False
+        return Block(densify(held, keys, ends, self._width or 0, max_bytes=max_bytes), None, exact)
 
 
 def _dense(features: Any, place: str) -> tuple[Sequence[int], list[float], int]:

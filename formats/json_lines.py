@@ -1,14 +1,12 @@
 """JSON Lines: an instance a line, as `contract.formats.json` has it."""
 
-import numpy as np
-from numpy.typing import NDArray
-
 from forecastle.contract.errors import InvalidData
 from forecastle.formats import json, json_document
+from forecastle.formats.block import Block
 
 
-def decode(body: bytes, *, width: int | None, max_bytes: int) -> NDArray[np.float32]:
-    """The instances as rows, (lines, columns), with `width` columns where it is given. Blank lines are passed over.
+def decode(body: bytes, *, width: int | None, max_bytes: int) -> Block:
+    """The instances as rows, one a line, with `width` columns where it is given. Blank lines are passed over.
 
     Raises `InvalidData` with line and place, `PayloadTooLarge` as `json.decode` does.
     """
@@ -16,7 +14,7 @@ def decode(body: bytes, *, width: int | None, max_bytes: int) -> NDArray[np.floa
     return _read(body, width, max_bytes) if rows is None else rows
 
 
-def _read(body: bytes, width: int | None, max_bytes: int) -> NDArray[np.float32]:
+def _read(body: bytes, width: int | None, max_bytes: int) -> Block:
     rows, empty = json_document.Rows(width), True
     for number, line in enumerate(json_document.decode_text(body).split("\n"), 1):
         if line.strip():

@@ -16,8 +16,11 @@ LONGEST = 31
 # Numbers that `write` writes are smaller than this.
 WRITE_LIMIT = 2.0**63
 
+_SPLITTER = 2.0**27 + 1.0  # cuts a float64 in two halves of 26 bits
+_TINY = 1e-60  # stands for what float32 rounds to 0 and float64 does not
 _MINUS, _PLUS, _POINT, _ZERO, _NINE, _CAPITAL_E, _SMALL_E = b"-+.09Ee"
 _POWERS_OF_TEN = np.array([float(f"1e{exponent}") for exponent in range(70)])
+_REST_OF_POWERS = np.array([float(10**exponent - int(float(10**exponent))) for exponent in range(70)])
 _WHOLE_POWERS_OF_TEN = np.array([10**exponent for exponent in range(9)], np.uint64)
 _NUMBER = re.compile(rb"[+-]?[0-9]*\.?[0-9]*(?:[eE][+-]?[0-9]+)?")
 
@@ -26,9 +29,9 @@ _NUMBER = re.compile(rb"[+-]?[0-9]*\.?[0-9]*(?:[eE][+-]?[0-9]+)?")
 def parse(text: NDArray[np.uint8], i: int, stop: int, strict: bool) -> tuple[float, int]:
     """The number that begins at `text[i]`, and the index behind it; -1 where there is no number.
 
-    The value rounds to `np.float32(float(token))`. It is NaN where that cannot be told with float64 arithmetic: too
-    close to the middle of two float32, or too large; `settle` reads such a token again. `strict` is JSON's grammar;
-    without it `+1`, `.5`, `5.` and `007` are numbers too.
+    The value rounds to `np.float32(float(token))`, and is a float32 itself where `float(token)` is one. It is NaN where
+    either cannot be decided with float64 arithmetic: too close to the middle of two float32, or too large; `settle`
+    reads such a token again. `strict` is JSON's grammar; without it `+1`, `.5`, `5.` and `007` are numbers too.
     """
     text = memory(text)
     negative = i < stop and text[i] == _MINUS
@@ -138,9 +141,11 @@ def _exponent(text: NDArray[np.uint8], i: int, stop: int) -> tuple[int, int]:
 
 @kernel
 def _scaled(mantissa: np.uint64, digits: int, exponent: int) -> float:
-    """mantissa · 10^exponent, good enough for rounding to float32; NaN where it is not."""
-    if mantissa == 0 or digits + exponent < -46:  # below half of the smallest float32
+    """mantissa · 10^exponent, good enough for what `parse` promises; NaN where it is not."""
+    if mantissa == 0:
         return 0.0
+    if digits + exponent < -46:  # below half of the smallest float32
+        return _TINY if exponent > -300 else np.nan  # float64 may round the latter to 0
     if digits + exponent > 39:
         return np.nan
     if exponent == 0:
@@ -154,21 +159,73 @@ def _scaled(mantissa: np.uint64, digits: int, exponent: int) -> float:
     # Otherwise up to four roundings lie behind it, each of 2^-53: does float32 see a difference within twice that?
     margin = value * 2.0**-50
     low, high = np.float32(value - margin), np.float32(value + margin)
-    return float(value if low == high and value < 3.4e38 else np.nan)
+    if low != high or value >= 3.4e38:
+        return np.nan
+    nearest = float(low)
+    if abs(value - nearest) > margin:
+        return value
+    return _beside_float32(value, nearest, mantissa, digits, exponent)
 
 
-def settle(text: bytes, values: NDArray[np.float32], doubtful: NDArray[np.int64]) -> int | None:
+@kernel
+def _beside_float32(value: float, nearest: float, mantissa: np.uint64, digits: int, exponent: int) -> float:
+    """`nearest`, a float32, where float64 rounds mantissa · 10^exponent to it, else a float64 next to it.
+
+    NaN where that takes more than float64 pairs to decide. `value` is the product with a few roundings. The distance
+    is taken in pairs of float64 whose sum is the number, as in Dekker, "A floating-point technique for extending the
+    available precision", 1971.
+    """
+    high = float(mantissa)
+    low = float(np.int64(mantissa - np.uint64(high)))
+    power = _POWERS_OF_TEN[abs(exponent)]
+    rest = _REST_OF_POWERS[abs(exponent)]
+    if exponent >= 0:
+        product, error = _exact_product(high, power)
+        distance = (product - nearest) + (error + (high * rest + low * power))
+        unit = 1.0
+    else:  # all of it multiplied by 10^-exponent
+        product, error = _exact_product(nearest, power)
+        distance = (high - product) + (low - (error + nearest * rest))
+        unit = power
+    step = np.uint64(np.float64(nearest).view(np.uint64) & np.uint64(0x7FF0_0000_0000_0000)).view(np.float64)
+    half = step * 2.0**-53 * unit  # of the distance to the next float64
+    if distance < 0.0 and step == nearest:
+        half *= 0.5
+    doubt = half * 2.0**-30
+    if digits >= 19:  # perhaps cut off: the number is up to one unit of the mantissa larger
+        doubt += power if exponent >= 0 else 1.0
+    if abs(distance) + doubt <= half:
+        return nearest
+    if abs(distance) - doubt <= half:
+        return np.nan
+    return value if value != nearest else float(np.nextafter(nearest, np.inf))
+
+
+@kernel
+def _exact_product(a: float, b: float) -> tuple[float, float]:
+    """a · b, rounded, and what was rounded off."""
+    product = a * b
+    a_high = a * _SPLITTER - (a * _SPLITTER - a)
+    b_high = b * _SPLITTER - (b * _SPLITTER - b)
+    a_low, b_low = a - a_high, b - b_high
+    return product, a_low * b_low - (((product - a_high * b_high) - a_low * b_high) - a_high * b_low)
+
+
+def settle(text: bytes, values: NDArray[np.float32], doubtful: NDArray[np.int64]) -> tuple[int | None, list[int]]:
     """Read again what `parse` left open: rows of (index in `values`, place in `text`).
 
-    The index of the first number that no float32 holds, or None where all are finite.
+    → the index of the first number that is too large for float32, or None; the indices of those that float32 rounds.
     """
+    rounded: list[int] = []
     for index, place in doubtful.tolist():
         match = _NUMBER.match(text, place)
         value = float(match[0]) if match else np.nan
         if not abs(value) < FLOAT32_OVERFLOW:
-            return int(index)
+            return int(index), rounded
         values[index] = value
-    return None
+        if float(values[index]) != value:
+            rounded.append(int(index))
+    return None, rounded
 
 
 @inlined

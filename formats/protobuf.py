@@ -55,35 +55,41 @@ def field(data: NDArray[np.uint8], i: int, stop: int) -> tuple[int, int, int]:
 @kernel
 def floats(
     data: NDArray[np.uint8], first: int, last: int, kind: int, values: NDArray[np.float32], count: int
-) -> tuple[int, int]:
-    """Read a tensor's values into `values[count:]`. → the count behind them, and the position of a fault or -1."""
-    i = first
+) -> tuple[int, int, bool]:
+    """Read a tensor's values into `values[count:]`.
+
+    → the count behind them; the position of a fault or -1; whether float32 rounds one of them.
+    """
+    i, rounded = first, False
     while i < last:
         here = i
         tag, begin, i = field(data, i, last)
         if i < 0:
-            return count, here
+            return count, here, rounded
         if kind == INT32 and (tag == VALUES or tag == VALUES + 2):
             while begin < i:
                 value, begin = varint(data, begin, i)
                 if begin < 0:
-                    return count, here
+                    return count, here, rounded
                 values[count] = np.float32(np.int32(value))
+                rounded |= np.float64(values[count]) != np.float64(np.int32(value))
                 count += 1
         elif kind == FLOAT32 and (tag == VALUES + 5 or tag == VALUES + 2):
             if (i - begin) % 4:
-                return count, here
+                return count, here, rounded
             for at in range(begin, i, 4):
                 values[count] = np.uint32(word(data, at)).view(np.float32)
                 count += 1
         elif kind == FLOAT64 and (tag == VALUES + 1 or tag == VALUES + 2):
             if (i - begin) % 8:
-                return count, here
+                return count, here, rounded
             for at in range(begin, i, 8):
                 bits = np.uint64(word(data, at)) | np.uint64(word(data, at + 4)) << np.uint64(32)
-                values[count] = np.float32(np.uint64(bits).view(np.float64))
+                number = np.uint64(bits).view(np.float64)
+                values[count] = np.float32(number)
+                rounded |= np.float64(values[count]) != number
                 count += 1
-    return count, -1
+    return count, -1, rounded
 
 
 @kernel

@@ -58,8 +58,8 @@ _SENTENCES = {
 }
 
 
-def decode(body: bytes, *, width: int | None, max_bytes: int) -> NDArray[np.float32]:
-    """The records of a body as rows, (records, columns), with `width` columns where it is given. Labels are left out.
+def decode(body: bytes, *, width: int | None, max_bytes: int) -> Block:
+    """The records of a body as rows, with `width` columns where it is given. Labels are left out.
 
     Raises `InvalidData` with record and byte offset, `PayloadTooLarge` where sparse rows made dense would take more
     than `max_bytes`.
@@ -68,7 +68,7 @@ def decode(body: bytes, *, width: int | None, max_bytes: int) -> NDArray[np.floa
     records.require_complete(0, 0)
     if records.rows == 0:
         raise InvalidData("byte 0: expected a record, got nothing.")
-    return records.dense(0, records.rows, max_bytes)
+    return Block(records.dense(0, records.rows, max_bytes), None, records.exact)
 
 
 def read(chunks: Iterable[bytes]) -> Iterator[Block]:
@@ -97,7 +97,7 @@ def read(chunks: Iterable[bytes]) -> Iterator[Block]:
             for first in range(0, records.rows, step):
                 last = min(first + step, records.rows)
                 features = records.dense(first, last, _DENSE_BLOCK_BYTES)
-                yield Block(features, records.labels[first:last] if labelled else None)
+                yield Block(features, records.labels[first:last] if labelled else None, records.exact[first:last])
         records_before += records.rows
         bytes_before += records.position
         rest = data[records.position :]
@@ -115,6 +115,7 @@ class _Records:
     keys: NDArray[np.int64] | None  # of sparse rows
     ends: NDArray[np.int64]
     labels: NDArray[np.float32]  # NaN where a record has none
+    exact: NDArray[np.bool_]  # whether float32 holds all numbers of a record's features as they came
     position: int  # behind the last whole record
     fault: int
     fault_position: int
@@ -138,9 +139,10 @@ def _decode(data: bytes, width: int) -> _Records:
     values = np.empty(len(data) + 1, np.float32)  # a value takes a byte at least, a frame eight
     keys = np.empty(len(data) + 1, np.int64)
     ends = np.empty(len(data) // 8 + 1, np.int64)
-    labels = np.empty(len(data) // 8 + 1, np.float32)
+    labels = np.empty(len(ends), np.float32)
+    exact = np.empty(len(ends), np.bool_)
     rows, width, sparse, position, fault, fault_position, *details = _scan(
-        np.frombuffer(data, np.uint8), width, values, keys, ends, labels
+        np.frombuffer(data, np.uint8), width, values, keys, ends, labels, exact
     )
     return _Records(
         rows=rows,
@@ -149,6 +151,7 @@ def _decode(data: bytes, width: int) -> _Records:
         keys=keys if sparse else None,
         ends=ends[:rows],
         labels=labels[:rows],
+        exact=exact[:rows],
         position=position,
         fault=fault,
         fault_position=fault_position,
@@ -164,6 +167,7 @@ def _scan(
     keys: NDArray[np.int64],
     ends: NDArray[np.int64],
     labels: NDArray[np.float32],
+    exact: NDArray[np.bool_],
 ) -> tuple[int, int, bool, int, int, int, int, int]:
     """→ rows, columns, whether any is sparse, position behind the last; of the fault kind, position, two details."""
     stop = len(data)
@@ -172,7 +176,7 @@ def _scan(
         fault, detail, length = _frame(data, position, stop)
         if fault != _COMPLETE:
             return rows, width, sparse, position, fault, position, detail, 0
-        fault, at, detail, other, numbers, columns = _record(
+        fault, at, detail, other, numbers, columns, rounded = _record(
             data, position + 8, position + 8 + length, values, keys, count, labels[rows : rows + 1]
         )
         if fault == _COMPLETE and width and columns != width:
@@ -189,7 +193,7 @@ def _scan(
             for i in range(numbers):
                 keys[count + i] = i
         count += numbers
-        ends[rows] = count
+        ends[rows], exact[rows] = count, not rounded
         rows += 1
         position += 8 + _padded(length)
     return rows, width, sparse, stop, _COMPLETE, 0, 0, 0
@@ -229,42 +233,42 @@ def _record(
     keys: NDArray[np.int64],
     count: int,
     label: NDArray[np.float32],
-) -> tuple[int, int, int, int, int, int]:
+) -> tuple[int, int, int, int, int, int, bool]:
     """Read the record's values into `values[count:]`, its keys into `keys[count:]`: -1 there says it has none.
 
-    → fault, its position and two details; how many values, how many columns.
+    → fault, its position and two details; how many values, how many columns; whether float32 rounds a value.
     """
     found, kind, begin, end = protobuf.tensor(data, first, last, protobuf.FEATURES, _NAME)
     if found < 0:
-        return _MALFORMED, begin, 0, 0, 0, 0
+        return _MALFORMED, begin, 0, 0, 0, 0, False
     if found == 0 or kind == 0:
-        return _MISSING, first, 0, 0, 0, 0
+        return _MISSING, first, 0, 0, 0, 0, False
     if found > 1:
-        return _REPEATED, first, found, 0, 0, 0
+        return _REPEATED, first, found, 0, 0, 0, False
     if kind == protobuf.BYTES:
-        return _NOT_NUMBERS, begin, 0, 0, 0, 0
-    behind, bad = protobuf.floats(data, begin, end, kind, values, count)
+        return _NOT_NUMBERS, begin, 0, 0, 0, 0, False
+    behind, bad, rounded = protobuf.floats(data, begin, end, kind, values, count)
     if bad >= 0:
-        return _MALFORMED, bad, 0, 0, 0, 0
+        return _MALFORMED, bad, 0, 0, 0, 0, False
     for i in range(count, behind):
         if not np.isfinite(values[i]):
-            return _NOT_FINITE, begin, i - count + 1, 0, 0, 0
+            return _NOT_FINITE, begin, i - count + 1, 0, 0, 0, False
     fault, detail, other, columns = _columns(data, begin, end, keys, count, behind - count)
     if fault != _COMPLETE:
-        return fault, begin, detail, other, 0, 0
+        return fault, begin, detail, other, 0, 0, False
     numbers = behind - count
 
     found, kind, begin, end = protobuf.tensor(data, first, last, protobuf.LABEL, _NAME)
     if found < 0:
-        return _MALFORMED, begin, 0, 0, 0, 0
+        return _MALFORMED, begin, 0, 0, 0, 0, False
     label[0] = np.nan
     if found:
         at = behind
-        behind, bad = protobuf.floats(data, begin, end, kind, values, at)
+        behind, bad, _ = protobuf.floats(data, begin, end, kind, values, at)
         if found > 1 or bad >= 0 or behind != at + 1 or not np.isfinite(values[at]):
-            return _LABEL, begin, 0, 0, 0, 0
+            return _LABEL, begin, 0, 0, 0, 0, False
         label[0] = values[at]
-    return _COMPLETE, 0, 0, 0, numbers, columns
+    return _COMPLETE, 0, 0, 0, numbers, columns, rounded
 
 
 @kernel

@@ -4,9 +4,6 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import BinaryIO
 
-import numpy as np
-from numpy.typing import NDArray
-
 from forecastle.contract import media_type
 from forecastle.contract.errors import InvalidData, UnsupportedMediaType
 from forecastle.contract.media_type import MediaType
@@ -28,10 +25,8 @@ _FOREIGN = {
 }
 
 
-def decode_rows(
-    body: bytes, content_type: MediaType, *, width: int | None, max_bytes: int = _DENSE_BYTES
-) -> NDArray[np.float32]:
-    """The rows of a request, (rows, columns), with `width` columns where it is given.
+def decode_rows(body: bytes, content_type: MediaType, *, width: int | None, max_bytes: int = _DENSE_BYTES) -> Block:
+    """The rows of a request, without labels, with `width` columns where it is given.
 
     `max_bytes` bounds what sparse rows may take once they are dense. Raises `InvalidData` with the place of the fault,
     `PayloadTooLarge`, and `UnsupportedMediaType` for what is none of `REQUEST_TYPES` in UTF-8.

@@ -28,7 +28,7 @@ class Spines(NamedTuple):
     leaf_values : (K,), scaled.
     last_values : (2K,), the largest query that belongs to an interval.
     offsets : (2K + 1,), the spine of interval i is [offsets[i], offsets[i + 1]), from the root down.
-    ranges, weights : a spine's node's range, scaled, and log2(mass of the tree + 1) / (depth of the node + 1).
+    ranges, weights : a spine's node's range, scaled, and log2(mass of the tree) / (depth of the node + 1).
     """
 
     leaf_values: Floats
@@ -149,7 +149,8 @@ def depths(offsets: Offsets, children: Integers) -> tuple[Integers, Integers, In
 
 @kernel
 def hit_scores(offsets: Offsets, leaf_masses: Integers, leaf_depths: Integers) -> tuple[Floats, Floats]:
-    """Each tree's norm log2(n + 1), and its score of a point that equals a leaf, of mass m at depth D.
+    """Each tree's norm log2(n), that of a single point being 1, and its score of a point that equals a leaf, of mass m
+    at depth D.
 
     Such a point lies in every box on its path, so nothing is added before the leaf: norm · 1 / D for m = 1, as
     SageMaker has it. For m > 1 our own: norm · (1 − (m − 1) / 2n) / (D + log2 m), which falls as m grows and is
@@ -160,7 +161,7 @@ def hit_scores(offsets: Offsets, leaf_masses: Integers, leaf_depths: Integers) -
         n = 0.0
         for leaf in range(offsets[tree], offsets[tree + 1]):
             n += leaf_masses[leaf]
-        norm = np.log2(n + 1.0)
+        norm = np.log2(max(n, 2.0))
         norms[tree] = norm
         for leaf in range(offsets[tree], offsets[tree + 1]):
             m = np.float64(leaf_masses[leaf])

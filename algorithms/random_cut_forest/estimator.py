@@ -40,6 +40,10 @@ class RandomCutForest(OutlierMixin, BaseEstimator):  # type: ignore[misc]
     Signs are scikit-learn's: `score_samples` is the anomaly score's negative, `predict` is -1 for outliers. Points
     and scores are float32.
 
+    Arrays of any dtype are converted to float32 in `fit` and in all that follows, so a row of the training data equals
+    its stored point, whatever its dtype. A server is stricter with text, as SageMaker is: 27.1 in CSV or JSON is not a
+    float32, equals no stored point and gets the score of a new one (README, "What differs from SageMaker").
+
     Parameters
     ----------
     num_trees : int, default=100

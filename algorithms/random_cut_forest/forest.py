@@ -44,7 +44,7 @@ class Forest:
 
     boxes : (K − T, 2, d), least and largest corner of the bounding box of a cut's leaves.
     box_ranges : (K − T,), the sum of a box's sides.
-    norms : (T,), log2(mass of the tree + 1).
+    norms : (T,), log2(mass of the tree), 1 for a tree of one point.
     hit_scores : (K,), a tree's score of a point that equals the leaf.
     depths : (T,), levels of a tree; a tree of one leaf has 1.
     spines : for d = 1, what `line` scores with; empty otherwise.

@@ -33,10 +33,14 @@ ATTRIBUTION_FACTOR = 10
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Query:
-    """Rows to score, (rows, columns), and whether each column's share in the scores is wanted."""
+    """Rows to score, (rows, columns), and whether each column's share in the scores is wanted.
+
+    `exact`, (rows,): whether float32 holds a row as it came; None where it holds all. See `score.score`.
+    """
 
     points: FloatArray
     attribution: bool
+    exact: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -92,14 +96,15 @@ class RandomCutForestModel(Model[Query, Scores]):
         )
 
     def decode(self, payload: Payload) -> Query:
-        points = decode_rows(payload.body, payload.content_type, width=self.forest.dimensions, max_bytes=DENSE_BYTES)
+        rows = decode_rows(payload.body, payload.content_type, width=self.forest.dimensions, max_bytes=DENSE_BYTES)
+        points = rows.features
         attribution = _asks_for_attribution(payload.attributes)
         if attribution and points.size > ATTRIBUTED_NUMBERS:
             raise PayloadTooLarge(
                 f"With attribution=true a request may have at most {ATTRIBUTED_NUMBERS:,} numbers, rows times columns, "
                 f"got {points.size:,}: send fewer rows at a time."
             )
-        return Query(points, attribution)
+        return Query(points, attribution, None if rows.exact.all() else rows.exact)
 
     def cost(self, request: Query) -> float:
         rows, columns = request.points.shape
@@ -108,7 +113,7 @@ class RandomCutForestModel(Model[Query, Scores]):
 
     def predict(self, requests: Sequence[Query], threads: int) -> Sequence[Scores]:
         together = np.concatenate([request.points for request in requests]) if len(requests) > 1 else requests[0].points
-        scores = score(self.forest, together, threads=threads)
+        scores = score(self.forest, together, threads=threads, exact=_exact(requests))
         ends = accumulate(len(request.points) for request in requests)
         return [
             Scores(scores[end - len(request.points) : end], *self._shares(request, threads))
@@ -116,7 +121,9 @@ class RandomCutForestModel(Model[Query, Scores]):
         ]
 
     def _shares(self, request: Query, threads: int) -> tuple[FloatArray, FloatArray] | tuple[None, None]:
-        return attribute(self.forest, request.points, threads=threads) if request.attribution else (None, None)
+        if not request.attribution:
+            return None, None
+        return attribute(self.forest, request.points, threads=threads, exact=request.exact)
 
     def encode(self, prediction: Scores, media_type: str) -> bytes:
         if prediction.high is not None and prediction.low is not None:
@@ -127,6 +134,15 @@ class RandomCutForestModel(Model[Query, Scores]):
         if media_type == JSON_LINES:
             return fill([b'{"score":', b"}\n"], table)
         return fill([b'{"score":', b"}"], table, separator=b",", before=b'{"scores":[', after=b"]}")
+
+
+def _exact(requests: Sequence[Query]) -> NDArray[np.bool_] | None:
+    """`exact` of all requests' rows, one after the other."""
+    if all(request.exact is None for request in requests):
+        return None
+    return np.concatenate(
+        [np.ones(len(request.points), np.bool_) if request.exact is None else request.exact for request in requests]
+    )
 
 
 def _encode_attribution(scores: FloatArray, high: FloatArray, low: FloatArray, media_type: str) -> bytes:

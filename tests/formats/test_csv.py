@@ -26,8 +26,8 @@ TABLE = [[1.5, 2.0], [-3.0, 4000.0]]
     ],
 )
 def test_rows_are_read(body: bytes) -> None:
-    np.testing.assert_array_equal(csv.decode(body), np.array(TABLE, np.float32))
-    np.testing.assert_array_equal(csv.decode(body, width=2), np.array(TABLE, np.float32))
+    np.testing.assert_array_equal(csv.decode(body).features, np.array(TABLE, np.float32))
+    np.testing.assert_array_equal(csv.decode(body, width=2).features, np.array(TABLE, np.float32))
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,18 @@ def test_whole_numbers_of_any_length_are_read_at_any_distance_from_the_end(behin
     for digits in range(1, 21):
         body = (b"1234567890" * 2)[:digits] + behind
         expected = [[np.float32(float(line))] for line in body.decode().split()]
-        np.testing.assert_array_equal(csv.decode(body), np.array(expected))
+        np.testing.assert_array_equal(csv.decode(body).features, np.array(expected))
+
+
+@pytest.mark.parametrize("size", [3, 1000])
+def test_a_row_is_exact_where_float32_holds_all_its_columns(size: int) -> None:
+    body = b"0,27.25,27\n1,27.0,27.1\n1,16777217,5\n0,1.0000000596046447753906250,1\n0,-0.5,1e10\n"
+    chunks = [body[i : i + size] for i in range(0, len(body), size)]
+    for label_size in (0, 1):
+        blocks = list(csv.read(chunks, label_size=label_size))
+        exact = np.concatenate([block.exact for block in blocks])
+        assert exact.tolist() == [True, False, False, False, True]
+    assert csv.decode(body).exact.tolist() == exact.tolist()
 
 
 @pytest.mark.parametrize("byte", [*b"/:;x\x00", 0x7F, 0x80, 0xFA, 0xFF])
@@ -100,7 +111,7 @@ def test_a_file_in_pieces_is_read_as_in_one(size: int) -> None:
     body = b"\xef\xbb\xbf" + b"".join(b"%d,%d.25\r\n" % (i, i) for i in range(50)) + b"\r\n \r\n"
     chunks = [body[i : i + size] for i in range(0, len(body), size)]
     rows = np.concatenate([block.features for block in csv.read(chunks, label_size=0)])
-    np.testing.assert_array_equal(rows, csv.decode(body))
+    np.testing.assert_array_equal(rows, csv.decode(body).features)
     blocks = list(csv.read(chunks, label_size=1))
     np.testing.assert_array_equal(np.concatenate([block.features for block in blocks])[:, 0], np.arange(50) + 0.25)
     np.testing.assert_array_equal(np.concatenate([np.asarray(block.labels) for block in blocks]), np.arange(50))
@@ -137,4 +148,4 @@ def test_a_label_needs_another_column() -> None:
 def test_any_table_of_numbers_is_read_as_float_reads_it(table: NDArray[np.float64], form: str) -> None:
     lines = [[form.format(value) for value in row] for row in table.tolist()]
     expected = np.array([[np.float32(float(field)) for field in line] for line in lines])
-    np.testing.assert_array_equal(csv.decode("\n".join(map(",".join, lines)).encode()), expected)
+    np.testing.assert_array_equal(csv.decode("\n".join(map(",".join, lines)).encode()).features, expected)

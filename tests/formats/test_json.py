@@ -13,11 +13,12 @@ MEGABYTE = 1 << 20
 
 
 def _decode(body: bytes, width: int | None = None) -> Any:
-    return json.decode(body, width=width, max_bytes=MEGABYTE)
+    return json.decode(body, width=width, max_bytes=MEGABYTE).features
 
 
 def _scan(body: bytes, width: int | None = None) -> Any:
-    return json.scan(body, lines=False, width=width, max_bytes=MEGABYTE)
+    block = json.scan(body, lines=False, width=width, max_bytes=MEGABYTE)
+    return None if block is None else block.features
 
 
 @pytest.mark.parametrize(
@@ -36,7 +37,7 @@ def test_plain_bodies_are_read_by_the_kernel_and_without_it_alike(body: bytes) -
     expected = [[1.5, 16.0], [-2.0, 100.0]]
     assert _scan(body).tolist() == expected
     assert _scan(body, width=2).tolist() == expected
-    assert json_document.decode(body, width=None, max_bytes=MEGABYTE).tolist() == expected
+    assert json_document.decode(body, width=None, max_bytes=MEGABYTE).features.tolist() == expected
 
 
 def test_a_sparse_instance_is_made_dense() -> None:
@@ -44,13 +45,13 @@ def test_a_sparse_instance_is_made_dense() -> None:
     expected = np.zeros((1, 2000), np.float32)
     expected[0, [26, 182]] = 1
     np.testing.assert_array_equal(_scan(body), expected)
-    np.testing.assert_array_equal(json_document.decode(body, width=2000, max_bytes=MEGABYTE), expected)
+    np.testing.assert_array_equal(json_document.decode(body, width=2000, max_bytes=MEGABYTE).features, expected)
 
 
 def test_a_sparse_instance_may_be_all_zeros() -> None:
     body = b'{"instances": [{"data": {"features": {"keys": [], "shape": [3], "values": []}}}]}'
     assert _scan(body).tolist() == [[0, 0, 0]]
-    assert json_document.decode(body, width=None, max_bytes=MEGABYTE).tolist() == [[0, 0, 0]]
+    assert json_document.decode(body, width=None, max_bytes=MEGABYTE).features.tolist() == [[0, 0, 0]]
 
 
 @pytest.mark.parametrize(
@@ -255,7 +256,10 @@ def test_with_the_kernel_and_without_it_a_body_reads_the_same(
     instances: list[Any], indent: int | None, sort: bool
 ) -> None:
     body = stdlib_json.dumps({"instances": instances}, indent=indent, sort_keys=sort).encode()
-    np.testing.assert_array_equal(_decode(body), json_document.decode(body, width=None, max_bytes=MEGABYTE))
+    with_kernel = json.decode(body, width=None, max_bytes=MEGABYTE)
+    without = json_document.decode(body, width=None, max_bytes=MEGABYTE)
+    np.testing.assert_array_equal(with_kernel.features, without.features)
+    np.testing.assert_array_equal(with_kernel.exact, without.exact)
 
 
 @settings(deadline=None, max_examples=300)
@@ -266,4 +270,4 @@ def test_what_the_kernel_accepts_is_accepted_without_it(instances: list[Any], at
     body = body[:at] + piece + body[at + 1 :]
     rows = _scan(body)
     if rows is not None:
-        np.testing.assert_array_equal(rows, json_document.decode(body, width=None, max_bytes=MEGABYTE))
+        np.testing.assert_array_equal(rows, json_document.decode(body, width=None, max_bytes=MEGABYTE).features)

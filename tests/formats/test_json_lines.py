@@ -9,7 +9,7 @@ MEGABYTE = 1 << 20
 
 
 def _decode(body: bytes, width: int | None = None) -> Any:
-    return json_lines.decode(body, width=width, max_bytes=MEGABYTE)
+    return json_lines.decode(body, width=width, max_bytes=MEGABYTE).features
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,7 @@
 import math
+from contextlib import suppress
+from decimal import Context, Decimal, localcontext
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -6,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from forecastle.contract.errors import InvalidData
-from forecastle.formats import csv, number
+from forecastle.formats import csv, json_lines, number
 
 
 def _written(value: float) -> str:
@@ -27,6 +30,12 @@ decimals = st.builds(
     st.one_of(st.just(""), st.integers(-60, 45).map(lambda power: f"e{power}"), st.just("E+7"), st.just("e-400")),
 )
 halfway = st.integers(0, 2**31 - 1).map(lambda bits: _halfway(bits))
+almost = st.builds(
+    lambda held, quarters, digits: _written_in(Fraction(float(held)) + quarters * _gap(held) / 4, digits),
+    st.integers(0, 0x7F7FFFFF).map(lambda bits: np.uint32(bits).view(np.float32)),
+    st.integers(-12, 12),
+    st.integers(14, 60),
+)
 
 
 def _halfway(bits: int) -> str:
@@ -35,6 +44,16 @@ def _halfway(bits: int) -> str:
     high = np.nextafter(low, np.float32(np.inf))
     middle = (float(low) + float(high)) / 2
     return f"{middle:.{bits % 60 + 17}e}"
+
+
+def _gap(held: np.float32) -> Fraction:
+    """How far the next float64 is from a float32."""
+    return Fraction(math.nextafter(float(held), math.inf)) - Fraction(float(held))
+
+
+def _written_in(value: Fraction, digits: int) -> str:
+    with localcontext(Context(prec=digits)):
+        return str(Decimal(value.numerator) / Decimal(value.denominator))
 
 
 @settings(deadline=None, max_examples=600)
@@ -52,8 +71,32 @@ def test_a_token_is_read_as_float32_of_float(token: str) -> None:
         with pytest.raises(InvalidData, match="float32"):
             csv.decode(token.encode())
     else:
-        (((value,)),) = csv.decode(token.encode())
+        (((value,)),) = csv.decode(token.encode()).features
         assert value.tobytes() == np.float32(expected).tobytes()
+
+
+@settings(deadline=None, max_examples=2000)
+@given(st.one_of(almost, decimals, halfway, st.floats(width=32, allow_nan=False, allow_infinity=False).map(repr)))
+@example("0.10000000149011612")  # as Python writes a float32
+@example("0.100000001490116119384765625")  # as C does, with all digits
+@example("0.1000000014901161193847656249999999999999")
+@example("0.10000000149011613")
+@example("16777216")
+@example("16777217")
+@example("99999999")
+@example("1e-60")
+@example("1e-320")
+@example("3e-324")
+@example("2e-324")
+@example("0e-400")
+def test_a_row_is_exact_where_float32_holds_what_float_makes_of_its_numbers(token: str) -> None:
+    value = float(token)
+    if abs(value) < number.FLOAT32_OVERFLOW:
+        exact = float(np.float32(value)) == value
+        assert csv.decode(f"1,{token}\n2,3\n".encode()).exact.tolist() == [exact, True]
+        body = f'{{"features":[1,{token.lstrip("+")}]}}\n{{"features":[2,3]}}\n'.encode()
+        with suppress(InvalidData):  # no number of JSON
+            assert json_lines.decode(body, width=2, max_bytes=1000).exact.tolist() == [exact, True]
 
 
 @pytest.mark.parametrize("token", ["", "-", "+", ".", "e5", "-.", "1e", "1e+", ".e1", "x"])

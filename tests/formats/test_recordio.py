@@ -15,7 +15,7 @@ KINDS = ("float32_tensor", "float64_tensor", "int32_tensor")
 
 
 def _decode(body: bytes, width: int | None = None) -> Any:
-    return recordio.decode(body, width=width, max_bytes=MEGABYTE)
+    return recordio.decode(body, width=width, max_bytes=MEGABYTE).features
 
 
 def _record(
@@ -53,7 +53,7 @@ unknown_fields = st.sampled_from([b"", b"\x30\x05", b"\x3a\x03abc", b"\x31" + b"
 @settings(deadline=None, max_examples=150)
 @given(st.data(), st.sampled_from(KINDS), st.booleans(), st.integers(1, 200))
 def test_what_protobuf_writes_is_read_as_protobuf_reads_it(data: Any, kind: str, packed: bool, width: int) -> None:
-    frames, expected, labels = [], [], []
+    frames, expected, labels, exact = [], [], [], []
     for _ in range(data.draw(st.integers(1, 3))):
         row = data.draw(st.dictionaries(st.integers(0, width - 1), values_of[kind], max_size=10))
         keys = sorted(row)
@@ -78,13 +78,16 @@ def test_what_protobuf_writes_is_read_as_protobuf_reads_it(data: Any, kind: str,
         dense = np.zeros(width, np.float32)
         dense[list(tensor.keys) or slice(None) if sparse else slice(None)] = list(tensor.values) or 0
         expected.append(dense)
+        exact.append(all(float(np.float32(value)) == value for value in tensor.values))
         labels.append(label)
     body = b"".join(frames)
     np.testing.assert_array_equal(_decode(body), np.array(expected))
+    np.testing.assert_array_equal(recordio.decode(body, width=None, max_bytes=MEGABYTE).exact, exact)
     cut = data.draw(st.integers(0, len(body)))
     blocks = list(recordio.read([body[:cut], body[cut:]]))
     np.testing.assert_array_equal(np.concatenate([block.features for block in blocks]), np.array(expected))
     np.testing.assert_array_equal(np.concatenate([np.asarray(block.labels) for block in blocks]), labels)
+    np.testing.assert_array_equal(np.concatenate([block.exact for block in blocks]), exact)
 
 
 def test_numbers_in_several_packed_pieces_are_joined() -> None:

@@ -31,7 +31,9 @@ def test_the_bytes_are_those_of_the_sdk(name: str) -> None:
 def test_the_bytes_of_the_sdk_are_read(name: str) -> None:
     matrix, labels = make.cases()[name]
     data = (FOLDER / f"{name}.pbr").read_bytes()
-    np.testing.assert_array_equal(recordio.decode(data, width=None, max_bytes=1 << 20), matrix.astype(np.float32))
+    np.testing.assert_array_equal(
+        recordio.decode(data, width=None, max_bytes=1 << 20).features, matrix.astype(np.float32)
+    )
     (block,) = recordio.read([data])
     np.testing.assert_array_equal(block.features, matrix.astype(np.float32))
     assert (block.labels is None) == (labels is None)

@@ -23,7 +23,7 @@ BODIES = {
 
 
 def _decode(body: bytes, content_type: str, width: int | None = None, **options: Any) -> Any:
-    return rows.decode_rows(body, MediaType.parse(content_type), width=width, **options)
+    return rows.decode_rows(body, MediaType.parse(content_type), width=width, **options).features
 
 
 def _read(body: bytes, content_type: str | None, **options: Any) -> Any:

@@ -6,9 +6,12 @@ recursion gives there are scaled to the score.
 """
 
 import numpy as np
+import numpy.typing as npt
 
 from forecastle.algorithms.random_cut_forest.derived import Floats, Integers, Offsets
 from forecastle.kernels.compiled import kernel
+
+Marks = npt.NDArray[np.uint8]
 
 BLOCK = 64  # points
 _LEAST_NORMAL = np.float32(2.0**-126)
@@ -17,6 +20,7 @@ _LEAST_NORMAL = np.float32(2.0**-126)
 @kernel
 def attribute_block(
     points: Floats,
+    exact: Marks,
     high: Floats,
     low: Floats,
     scale: np.float32,
@@ -30,7 +34,10 @@ def attribute_block(
     norms: Floats,
     hit_scores: Floats,
 ) -> None:
-    """Add what each column adds to the points' scores to `high` and `low`, (n, d), which begin as zeros."""
+    """Add what each column adds to the points' scores to `high` and `low`, (n, d), which begin as zeros.
+
+    `exact`, (n,), is 0 or 1, see `score.score`.
+    """
     count, dimensions = points.shape
     trees = len(norms)
     row, leaf_row = np.empty(dimensions, np.float32), np.empty(dimensions, np.float32)
@@ -62,9 +69,10 @@ def attribute_block(
                 _share_without_leaf(
                     row, siblings[:depth], offsets[tree] - tree, offsets[tree], leaf_points, boxes, scale, box, shares
                 )
+                total = hit_scores[leaf] if exact[i] else norms[tree] / np.float32(depth + 1)
                 for j in range(dimensions):
-                    high[i, j] += shares[0, j] * hit_scores[leaf]
-                    low[i, j] += shares[1, j] * hit_scores[leaf]
+                    high[i, j] += shares[0, j] * total
+                    low[i, j] += shares[1, j] * total
             else:
                 for j in range(dimensions):
                     leaf_row[j] = leaf_points[leaf, j] * scale

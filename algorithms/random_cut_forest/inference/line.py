@@ -19,11 +19,13 @@ _FEW = 64
 _DIGITS = 256
 
 Keys = npt.NDArray[np.uint32]
+Marks = npt.NDArray[np.uint8]
 
 
 @kernel
 def score_line(
     points: Floats,
+    exact: Marks,
     scale: np.float32,
     offsets: Offsets,
     leaf_values: Floats,
@@ -34,7 +36,59 @@ def score_line(
     hit_scores: Floats,
     scores: Floats,
 ) -> None:
-    """Write the score of each of the points, (n,), to `scores`; see `score.score`."""
+    """Write the score of each of the points, (n,), to `scores`; `exact`, (n,), is 0 or 1. See `score.score`."""
+    known = 0
+    for k in range(len(exact)):
+        known += exact[k]
+    if known in (0, len(exact)):
+        _score_alike(
+            points,
+            known > 0,
+            scale,
+            offsets,
+            leaf_values,
+            last_values,
+            spine_offsets,
+            ranges,
+            weights,
+            hit_scores,
+            scores,
+        )
+        return
+    for mark in range(2):
+        rows = np.flatnonzero(exact == mark)
+        part_scores = np.empty(len(rows), np.float32)
+        _score_alike(
+            points[rows],
+            mark == 1,
+            scale,
+            offsets,
+            leaf_values,
+            last_values,
+            spine_offsets,
+            ranges,
+            weights,
+            hit_scores,
+            part_scores,
+        )
+        scores[rows] = part_scores
+
+
+@kernel
+def _score_alike(
+    points: Floats,
+    exact: bool,
+    scale: np.float32,
+    offsets: Offsets,
+    leaf_values: Floats,
+    last_values: Floats,
+    spine_offsets: Offsets,
+    ranges: Floats,
+    weights: Floats,
+    hit_scores: Floats,
+    scores: Floats,
+) -> None:
+    """`score_line` of points that are exact, or of points that are not."""
     count = len(points)
     order = _ascending(points)
     queries = np.full(count + LANES, np.inf, np.float32)  # a vector may be loaded from any place
@@ -49,8 +103,10 @@ def score_line(
             query = queries[k]
             leaf = _first_not_less(memory(leaf_values), leaf, end, query)
             if leaf < end and leaf_values[leaf] == query:
+                # A spine ends with its leaf, whose weight is what a point there adds that is not equal to it.
+                found = hit_scores[leaf] if exact else weights[spine_offsets[2 * leaf + 1] - 1]
                 while k < count and queries[k] == query:
-                    sums[k] += hit_scores[leaf]
+                    sums[k] += found
                     k += 1
                 continue
             # Between leaves: the query belongs to the one on whose side of the cut it is.

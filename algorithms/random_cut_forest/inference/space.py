@@ -26,6 +26,7 @@ from forecastle.kernels.simd import (
 
 _LEAST_NORMAL = np.float32(2.0**-126)
 
+Marks = npt.NDArray[np.uint8]
 Places = npt.NDArray[np.int64]
 Slices = npt.NDArray[
     np.int64
@@ -40,6 +41,7 @@ def block_of(dimensions: int) -> int:
 @kernel
 def score_space(
     points: Floats,
+    exact: Marks,
     levels: int,
     scores: Floats,
     scale: np.float32,
@@ -53,7 +55,10 @@ def score_space(
     norms: Floats,
     hit_scores: Floats,
 ) -> None:
-    """Write the score of each of the points, (n, d), to `scores`; see `score.score`. `levels`: of the deepest tree."""
+    """Write the score of each of the points, (n, d), to `scores`; `exact`, (n,), is 0 or 1. See `score.score`.
+
+    `levels`: of the deepest tree.
+    """
     count, dimensions = points.shape
     padded = (count + LANES - 1) // LANES * LANES
     tiles = np.zeros(padded * dimensions, np.float32)
@@ -94,6 +99,7 @@ def score_space(
         )
         _add(
             memory(points),
+            memory(exact),
             dimensions,
             num_outer,
             memory(outer),
@@ -273,6 +279,7 @@ def _step(gap: Float8, start: int, stop: int, first: int, weight: np.float32, re
 @kernel
 def _add(
     points: Floats,
+    exact: Marks,
     dimensions: int,
     num_outer: int,
     outer: Slices,
@@ -290,7 +297,7 @@ def _add(
         weight = np.float32(1.0) / np.float32(depth + 1)
         for k in range(start, stop):
             i = order[k]
-            if _equal(points, i * dimensions, leaf_points, leaf * dimensions, dimensions):
+            if exact[i] and _equal(points, i * dimensions, leaf_points, leaf * dimensions, dimensions):
                 scores[i] += hit_scores[leaf]
             else:
                 scores[i] += (sums[k] + rem[k] * weight) * norm

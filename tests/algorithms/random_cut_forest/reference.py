@@ -62,8 +62,9 @@ def trees(forest: Forest) -> list[Cut | Leaf]:
     return [node(tree, 0 if offsets[tree + 1] - offsets[tree] > 1 else -1) for tree in range(len(offsets) - 1)]
 
 
-def tree_attribution(root: Cut | Leaf, point: Doubles) -> tuple[Doubles, Doubles]:
+def tree_attribution(root: Cut | Leaf, point: Doubles, exact: bool = True) -> tuple[Doubles, Doubles]:
     """What each column adds to one tree's score, too high and too low; the score is the sum of all."""
+    norm = log2(max(root.mass, 2))
     high, low = np.zeros(len(point)), np.zeros(len(point))
     node, siblings, rem = root, list[Cut | Leaf](), 1.0
     while True:
@@ -73,7 +74,7 @@ def tree_attribution(root: Cut | Leaf, point: Doubles) -> tuple[Doubles, Doubles
         gap = above.sum() + below.sum()
         if isinstance(node, Leaf) and gap == 0.0:
             n, m = root.mass, node.mass
-            hit = rem * (1 - (m - 1) / (2 * n)) / max(depth + log2(m), 1)
+            hit = (1 - (m - 1) / (2 * n)) / max(depth + log2(m), 1) if exact else 1 / (depth + 1)
             shares = shares_without_leaf(siblings, point)
             high += hit * shares[0]
             low += hit * shares[1]
@@ -83,7 +84,7 @@ def tree_attribution(root: Cut | Leaf, point: Doubles) -> tuple[Doubles, Doubles
             low += rem * p / (depth + 1) * below / gap
             rem *= 1 - p
         if isinstance(node, Leaf):
-            return high * log2(root.mass + 1), low * log2(root.mass + 1)
+            return high * norm, low * norm
         left = point[node.dimension] <= node.value
         siblings.append(node.right if left else node.left)
         node = node.left if left else node.right
@@ -107,10 +108,18 @@ def shares_without_leaf(siblings: list[Cut | Leaf], point: Doubles) -> Doubles:
     return np.asarray(shares / shares.sum())
 
 
-def attribution(forest: Forest, points: npt.NDArray[np.float32]) -> tuple[Doubles, Doubles]:
+def attribution(
+    forest: Forest, points: npt.NDArray[np.float32], exact: npt.NDArray[np.bool_] | None = None
+) -> tuple[Doubles, Doubles]:
     """(n, d) and (n, d)."""
     roots = trees(forest)
-    both = np.array([[tree_attribution(root, point) for root in roots] for point in points.astype(np.float64)])
+    flags = [True] * len(points) if exact is None else exact.tolist()
+    both = np.array(
+        [
+            [tree_attribution(root, point, flag) for root in roots]
+            for point, flag in zip(points.astype(np.float64), flags, strict=True)
+        ]
+    )
     mean = both.mean(axis=1)  # (n, trees, 2, d) → (n, 2, d)
     return mean[:, 0], mean[:, 1]
 
