@@ -90,6 +90,10 @@ class Model(ABC, Generic[Request, Prediction]):
         """
         return (self.example(),)
 
+    def facts(self) -> Mapping[str, float]:
+        """Figures of the model that its page shows beside hyperparameters and metrics."""
+        return {}
+
     @abstractmethod
     def decode(self, payload: "Payload") -> Request:
         """Bytes to arrays, checked. Raises `UserError` with the place of the fault."""

@@ -64,6 +64,7 @@ def _described(held: HeldModel) -> Mapping[str, Any]:
         "title": held.algorithm.title,
         "hyperparameters": dict(held.hyperparameters),
         "metrics": dict(held.metrics),
+        "facts": dict(held.model.facts()),
         "request_types": held.request_types,
         "response_types": held.response_types,
         "example": {

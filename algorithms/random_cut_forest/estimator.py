@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from forecastle.algorithms.random_cut_forest.forest import Forest
 from forecastle.algorithms.random_cut_forest.inference.score import attribute, score
+from forecastle.algorithms.random_cut_forest.threshold import of_artifact, of_leaves
 from forecastle.algorithms.random_cut_forest.training.grow import contiguous_rows, drawn_rows, grow
 from forecastle.algorithms.random_cut_forest.training.reservoir import Reservoir
 from forecastle.contract.artifact import Artifact, read_artifact, write_artifact
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from numpy.random import RandomState
 
 NAME = "random_cut_forest"
-CUTOFF_SIGMAS = 3.0
-CUTOFF_POINTS = 1_000
 
 
 class RandomCutForest(OutlierMixin, BaseEstimator):  # type: ignore[misc]
@@ -58,7 +57,8 @@ class RandomCutForest(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         sees one slice of time. With fewer points than trees, every tree is given all.
     contamination : "auto" or float in (0, 0.5], default="auto"
         The share of outliers in the data: what `offset_` is set by. "auto" takes the rule of SageMaker's notebook:
-        outliers score above the mean of ordinary points plus three standard deviations.
+        outliers score above the mean of the points in the forest plus three standard deviations, of at least 1,000
+        of them. The model of a training job comes with the job's threshold, which follows the same rule.
     random_state : int, RandomState instance or None, default=None
         Seeds the sampling and the cuts; an int makes the same forest from the same data, with any number of threads.
     n_jobs : int or None, default=None
@@ -114,7 +114,7 @@ class RandomCutForest(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         self.forest_ = self._grow(points, seed)
         if self.contamination == "auto":
-            self.offset_ = -_cutoff(self.forest_, self._threads())
+            self.offset_ = -of_leaves(self.forest_, self._threads())
         else:
             scores = score(self.forest_, points, threads=self._threads())
             self.offset_ = float(np.percentile(-scores.astype(np.float64), 100 * self.contamination))
@@ -161,7 +161,7 @@ class RandomCutForest(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         loaded = cls(**{name: artifact.hyperparameters[name] for name in names if name in artifact.hyperparameters})
         loaded.forest_ = forest
         loaded.n_features_in_ = forest.dimensions
-        loaded.offset_ = float(artifact.parameters.get("offset", -_cutoff(forest, 1)))
+        loaded.offset_ = -of_artifact(artifact, forest)
         return loaded
 
     def _grow(self, points: NDArray[np.float32], seed: int) -> Forest:
@@ -197,12 +197,3 @@ class RandomCutForest(OutlierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _refuse(self, name: str, expected: str, got: object) -> None:
         raise ValueError(f"The {name!r} parameter of RandomCutForest must be {expected}. Got {got!r} instead.")
-
-
-def _cutoff(forest: Forest, threads: int) -> float:
-    """The mean of the scores of points in the forest plus three standard deviations."""
-    step = max(1, len(forest.leaf_points) // CUTOFF_POINTS)
-    masses = forest.leaf_masses[::step]
-    scores = score(forest, forest.leaf_points[::step], threads=threads).astype(np.float64)
-    mean = np.average(scores, weights=masses)
-    return float(mean + CUTOFF_SIGMAS * np.sqrt(np.average((scores - mean) ** 2, weights=masses)))

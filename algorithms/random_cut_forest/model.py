@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from forecastle.algorithms.interface import Model, Payload
 from forecastle.algorithms.random_cut_forest.forest import Forest
 from forecastle.algorithms.random_cut_forest.inference.score import attribute, score
+from forecastle.algorithms.random_cut_forest.threshold import of_artifact, of_leaves
 from forecastle.contract.artifact import Artifact
 from forecastle.contract.errors import NotAcceptable, PayloadTooLarge
 from forecastle.contract.media_type import CSV, JSON, JSON_LINES, RECORDIO, MediaType
@@ -53,19 +54,31 @@ class Scores:
 
 
 class RandomCutForestModel(Model[Query, Scores]):
-    """A forest, and what stands between it and the wire."""
+    """A forest, and what stands between it and the wire.
 
-    def __init__(self, forest: Forest, parameters: Mapping[str, Any] | None = None) -> None:
+    Attributes
+    ----------
+    threshold : the score above which a row counts as an anomaly.
+    """
+
+    def __init__(
+        self, forest: Forest, parameters: Mapping[str, Any] | None = None, threshold: float | None = None
+    ) -> None:
         self.forest = forest
         self.parameters = dict(parameters or {})  # how it came about, for whoever wants to repeat it
+        self.threshold = of_leaves(forest) if threshold is None else threshold
 
     @classmethod
     def from_artifact(cls, artifact: Artifact) -> "RandomCutForestModel":
-        """Raises `InvalidData` where the arrays are no forest."""
-        return cls(Forest.from_arrays(dict(artifact.arrays)), artifact.parameters)
+        """Raises `InvalidData` where the arrays are no forest, or the threshold is no number."""
+        forest = Forest.from_arrays(dict(artifact.arrays))
+        return cls(forest, artifact.parameters, of_artifact(artifact, forest))
 
     def artifact(self) -> Artifact:
-        return Artifact("random_cut_forest", self.forest.arrays(), self.parameters)
+        return Artifact("random_cut_forest", self.forest.arrays(), self.parameters | {"threshold": self.threshold})
+
+    def facts(self) -> Mapping[str, float]:
+        return {"threshold": self.threshold}
 
     def example(self) -> Payload:
         rows = max(1, min(EXAMPLE_ROWS, EXAMPLE_NUMBERS // self.forest.dimensions))

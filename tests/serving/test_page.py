@@ -22,6 +22,7 @@ def test_the_page_tells_which_model_is_served_and_how_to_ask_it(server: RunningS
         "title": "Echo Sum",
         "hyperparameters": {"depth": "3"},
         "metrics": {"train_loss": 0.25},
+        "facts": {"sum": 21.0},
         "request_types": ["text/csv", "application/json"],
         "response_types": ["application/json", "text/csv"],
         "example": {"body": "1,2,3\n4,5,6\n", "content_type": "text/csv", "attributes": ""},

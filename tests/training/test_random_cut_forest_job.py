@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from forecastle.algorithms.random_cut_forest import RandomCutForest
 from forecastle.contract.artifact import read_artifact
 from forecastle.contract.errors import InvalidData, InvalidJob, Stopped, UserError
 from forecastle.contract.opt_ml import OptMl
@@ -159,6 +160,39 @@ def test_the_test_channels_metrics_are_in_the_manifest_the_file_and_the_log(tmp_
     assert metrics["test:recall"] == 1.0
     assert json.loads((tree.output_data / "metrics.json").read_text()) == metrics
     assert f"#quality_metric: host=algo-1, test f1 <score>={metrics['test:f1']}\n" in stream.getvalue()
+
+
+def test_anomalies_that_are_plain_to_see_are_found_however_many_they_are(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    ordinary, far = random.normal(size=(32, 2)), random.normal(size=(8, 2)) + 12 * np.array([1, -1])
+    labelled = "".join(f"0,{a},{b}\n" for a, b in ordinary) + "".join(f"1,{a},{b}\n" for a, b in far)
+    tree = write_job(tmp_path, GIVEN | {"num_samples_per_tree": "100"}, {"train/a": CSV, "test/a": labelled})
+    train({"SAGEMAKER_BASE_DIR": str(tmp_path)}, io.StringIO())
+    artifact = read_artifact(tree.model)
+    assert artifact.metrics["test:recall"] == 1.0
+    assert artifact.metrics["test:f1"] > 0.9
+    assert RandomCutForest.load(tree.model).offset_ == -artifact.parameters["threshold"]
+    outliers = RandomCutForest.load(tree.model).predict(np.concatenate([ordinary, far])) == -1
+    assert outliers[32:].all()
+
+
+def test_the_threshold_is_that_of_the_training_rows_as_they_came(tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).choice([27.1, 27.3], (1200, 1))
+    given = {"feature_dim": "1", "num_trees": "50", "num_samples_per_tree": "24", "seed": "7"}
+    labelled = np.concatenate([np.zeros((100, 1)), rows[:100]], axis=1)
+    files: dict[str, tuple[str | bytes, str | bytes]] = {
+        "text": ("\n".join(map(str, rows[:, 0].tolist())), "\n".join(f"0,{row}" for row in rows[:100, 0].tolist())),
+        "float32": (write_dense(rows.astype(np.float32)), write_dense(rows[:100].astype(np.float32), labelled[:, 0])),
+    }
+    thresholds = {}
+    for kind, (data, test) in files.items():
+        tree = write_job(tmp_path / kind, given, {"train/a": data, "test/a": test})
+        train({"SAGEMAKER_BASE_DIR": str(tree.base)}, io.StringIO())
+        artifact = read_artifact(tree.model)
+        thresholds[kind] = artifact.parameters["threshold"]
+        assert artifact.metrics["test:accuracy"] == 1.0
+    # As text, 27.1 and its like equal no stored point: they score higher, and are ordinary nevertheless.
+    assert thresholds["text"] > 1.2 * thresholds["float32"]
 
 
 @pytest.mark.usefixtures("tiny_algorithm")

@@ -13,14 +13,11 @@ from forecastle.algorithms.random_cut_forest.model import RandomCutForestModel
 from forecastle.algorithms.random_cut_forest.training.job import read_blocks
 from forecastle.contract.errors import InvalidData
 
-CUTOFF_SIGMAS = 3.0
-
 
 def evaluate(model: Model[Any, Any], job: Job[RandomCutForestHyperparameters]) -> dict[str, float]:
-    """Score the test channel; anomalous is what lies above the mean of its scores plus three standard deviations.
+    """Score the test channel; anomalous is what lies above the model's threshold.
 
-    Source: "How RCF Works" and "RCF Tuning", AWS's developer guide. Raises `InvalidData` where there are no labels,
-    or others than 0 and 1.
+    Raises `InvalidData` where there are no labels, or others than 0 and 1.
     """
     assert isinstance(model, RandomCutForestModel)
     log, wanted = job.log, job.hyperparameters.eval_metrics
@@ -28,8 +25,7 @@ def evaluate(model: Model[Any, Any], job: Job[RandomCutForestHyperparameters]) -
         log.line("Test data is not provided.")
         return {}
     scores, labels = _scored(model, job)
-    found = scores > scores.mean() + CUTOFF_SIGMAS * scores.std()
-    metrics = measures(labels, found)
+    metrics = measures(labels, scores > model.threshold)
     names = [name for name in metrics if ("accuracy" if name == "accuracy" else "precision_recall_fscore") in wanted]
     for name in names:
         log.line(f"#quality_metric: host={log.host}, test {name} <score>={metrics[name]}")
@@ -60,6 +56,6 @@ def _scored(
             row = rows[name] + int(odd[0]) + 1
             raise InvalidData(f"{name}: row {row}: expected a label of 0 or 1, got {block.labels[odd[0]]:g}.")
         rows[name] += len(block.labels)
-        scores.append(score(model.forest, block.features, threads=job.threads))
+        scores.append(score(model.forest, block.features, threads=job.threads, exact=block.exact))
         labels.append(block.labels == 1)
     return np.concatenate(scores).astype(np.float64), np.concatenate(labels)

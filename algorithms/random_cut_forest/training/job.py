@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 
 import numpy as np
-from numpy.typing import NDArray
 
 from forecastle.algorithms.interface import Job
 from forecastle.algorithms.random_cut_forest.forest import Forest
 from forecastle.algorithms.random_cut_forest.hyperparameters import RandomCutForestHyperparameters
 from forecastle.algorithms.random_cut_forest.model import RandomCutForestModel
+from forecastle.algorithms.random_cut_forest.threshold import of_rows
 from forecastle.algorithms.random_cut_forest.training.grow import contiguous_rows, grow
 from forecastle.algorithms.random_cut_forest.training.reservoir import Reservoir
 from forecastle.contract.channel import Channel
@@ -33,12 +33,16 @@ def fit(job: Job[RandomCutForestHyperparameters]) -> RandomCutForestModel:
     started = time.time()
     given, log = job.hyperparameters, job.log
     seed = given.seed if given.seed is not None else secrets.randbits(63)
-    blocks = _announced(_features(job.channels["train"], given.feature_dim, job.stopping), given, log.line)
+    rows = read_blocks(job.channels["train"], given.feature_dim, job.stopping, labels=False)
+    blocks = _announced((block for _, block in rows), given, log.line)
     log.line("Sampling training data...")
     sampling = time.time()
-    reservoir = Reservoir(given.num_trees * given.num_samples_per_tree, given.feature_dim, seed)
-    for features in blocks:
-        reservoir.add(features)
+    capacity = given.num_trees * given.num_samples_per_tree
+    # With the same seed both keep the same rows.
+    reservoir, marks = Reservoir(capacity, given.feature_dim, seed), Reservoir(capacity, 1, seed)
+    for block in blocks:
+        reservoir.add(block.features)
+        marks.add(block.exact[:, np.newaxis].astype(np.float32))
     sampled = time.time()
     log.line("Sampling training data completed.")
     log.metrics("training", started, {"epochs": [1], "update.time": [1000 * (sampled - sampling)]})
@@ -55,7 +59,8 @@ def fit(job: Job[RandomCutForestHyperparameters]) -> RandomCutForestModel:
     grown = time.time()
     log.line("Random Cut Forest built: ")
     log.line(forest_info(forest))
-    model = RandomCutForestModel(forest, {"seed": seed})
+    threshold = of_rows(forest, sample, marks.sample()[:, 0] > 0, job.threads)
+    model = RandomCutForestModel(forest, {"seed": seed}, threshold)
     log.metrics(
         "training",
         started,
@@ -137,13 +142,9 @@ def first_width(channel: Channel) -> int:
     raise InvalidData(f"Channel {channel.name}: expected rows, got none.")
 
 
-def _features(channel: Channel, width: int, stopping: Callable[[], bool]) -> Iterator[NDArray[np.float32]]:
-    return (block.features for _, block in read_blocks(channel, width, stopping, labels=False))
-
-
 def _announced(
-    blocks: Iterator[NDArray[np.float32]], given: RandomCutForestHyperparameters, line: Callable[[str], None]
-) -> Iterator[NDArray[np.float32]]:
+    blocks: Iterator[Block], given: RandomCutForestHyperparameters, line: Callable[[str], None]
+) -> Iterator[Block]:
     """The same blocks, once the first one's width and the memory for the forest are known to be right."""
     line("Validating that feature_dim agrees with dimensions in training data...")
     first = next(blocks)

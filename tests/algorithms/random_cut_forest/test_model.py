@@ -1,6 +1,7 @@
 """A trained forest that answers requests."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -117,6 +118,26 @@ def test_the_artifact_gives_the_same_model(model: RandomCutForestModel) -> None:
     again = find("random_cut_forest").load(model.artifact())
     assert isinstance(again, RandomCutForestModel)
     assert answered(again, payload(b"1,2,3\n")) == answered(model, payload(b"1,2,3\n"))
+
+
+def test_the_threshold_is_kept_and_told(model: RandomCutForestModel) -> None:
+    artifact = model.artifact()
+    assert model.facts() == {"threshold": model.threshold} == {"threshold": artifact.parameters["threshold"]}
+    again = find("random_cut_forest").load(replace(artifact, parameters={"threshold": 2.5}))
+    assert again.facts() == {"threshold": 2.5}
+
+
+def test_a_model_from_before_there_were_thresholds_has_that_of_its_leaves(model: RandomCutForestModel) -> None:
+    old, saved = ({"seed": 3}, {"offset": -2.5})
+    loaded = [find("random_cut_forest").load(replace(model.artifact(), parameters=given)) for given in (old, saved)]
+    assert [one.facts()["threshold"] for one in loaded] == [model.threshold, 2.5]
+
+
+@pytest.mark.parametrize("value", ["high", None, True, float("nan"), [1.5]])
+def test_a_threshold_that_is_no_number_is_refused(model: RandomCutForestModel, value: object) -> None:
+    for name in ("threshold", "offset"):
+        with pytest.raises(InvalidData, match=rf"^parameters\.{name}: expected a finite number, got "):
+            find("random_cut_forest").load(replace(model.artifact(), parameters={name: value}))
 
 
 def test_more_rows_columns_and_trees_cost_more(model: RandomCutForestModel) -> None:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,9 @@ class EchoSumModel(Model[Request, Request]):
         if "lone_example" in self._artifact.parameters:
             return (self.example(),)
         return self.example(), Payload(b'{"rows": [[1, 2, 3]]}', MediaType.parse(JSON))
+
+    def facts(self) -> Mapping[str, float]:
+        return {"sum": 21.0}
 
     def decode(self, payload: Payload) -> Request:
         payload.content_type.require_utf8()
