@@ -27,7 +27,7 @@ class RandomCutForestAlgorithm(Algorithm[RandomCutForestHyperparameters]):
         "test": "the same with labels, 1 for an anomaly and 0 for the ordinary: the first column of a CSV file",
     }
     request_types = (CSV, JSON, JSON_LINES, RECORDIO)
-    response_types = (JSON, JSON_LINES, RECORDIO)
+    response_types = (JSON, JSON_LINES, CSV, RECORDIO)
     request_schemas: ClassVar[Mapping[str, Any]] = schemas.REQUESTS
     answer_schemas: ClassVar[Mapping[str, Any]] = schemas.ANSWERS
 

@@ -144,6 +144,8 @@ class RandomCutForestModel(Model[Query, Scores]):
         if media_type == RECORDIO:
             return write_scores(prediction.scores)
         table = prediction.scores[:, np.newaxis]
+        if media_type == CSV:
+            return fill([b"", b"\n"], table)
         if media_type == JSON_LINES:
             return fill([b'{"score":', b"}\n"], table)
         return fill([b'{"score":', b"}"], table, separator=b",", before=b'{"scores":[', after=b"]}")
@@ -159,8 +161,8 @@ def _exact(requests: Sequence[Query]) -> NDArray[np.bool_] | None:
 
 
 def _encode_attribution(scores: FloatArray, high: FloatArray, low: FloatArray, media_type: str) -> bytes:
-    if media_type == RECORDIO:
-        raise NotAcceptable(f"Accept: expected {JSON} or {JSON_LINES} with attribution=true, got {RECORDIO}.")
+    if media_type not in (JSON, JSON_LINES):
+        raise NotAcceptable(f"Accept: expected {JSON} or {JSON_LINES} with attribution=true, got {media_type}.")
     table = np.concatenate([scores[:, np.newaxis], high, low], axis=1)  # (rows, 1 + 2·columns)
     commas = [b","] * (high.shape[1] - 1)
     texts = [b'{"score":', b',"attribution":{"high":[', *commas, b'],"low":[', *commas, b"]}}"]

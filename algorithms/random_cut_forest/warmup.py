@@ -38,5 +38,5 @@ def compile_kernels(algorithm: Algorithm[RandomCutForestHyperparameters]) -> Non
                 query = model.decode(payload)
                 (scores,) = model.predict([query], threads=1)
                 for response_type in algorithm.response_types:
-                    if not (query.attribution and response_type == RECORDIO):
+                    if not query.attribution or response_type in (JSON, JSON_LINES):
                         model.encode(scores, response_type)

@@ -40,6 +40,7 @@ def test_csv_is_answered_in_the_bytes_of_the_built_in_algorithm(model: RandomCut
     assert answered(model, payload(b"1,2,3\n0,0,0\n"), JSON_LINES) == (
         b'{"score":%s}\n{"score":%s}\n' % (first.encode(), second.encode())
     )
+    assert answered(model, payload(b"1,2,3\n0,0,0\n"), CSV) == b"%s\n%s\n" % (first.encode(), second.encode())
 
 
 def test_each_content_type_asks_the_same_thing(model: RandomCutForestModel) -> None:
@@ -93,9 +94,10 @@ def test_without_asking_there_is_no_attribution(model: RandomCutForestModel, att
     assert b"attribution" not in answered(model, payload(b"9,0,-9\n", attributes=attributes))
 
 
-def test_attribution_cannot_be_had_as_recordio(model: RandomCutForestModel) -> None:
+@pytest.mark.parametrize("media_type", [RECORDIO, CSV])
+def test_attribution_comes_as_json_and_json_lines_alone(model: RandomCutForestModel, media_type: str) -> None:
     with pytest.raises(NotAcceptable, match=r"^Accept: expected application/json or application/jsonlines with"):
-        answered(model, payload(b"1,2,3\n", attributes="attribution=true"), RECORDIO)
+        answered(model, payload(b"1,2,3\n", attributes="attribution=true"), media_type)
 
 
 def test_attribution_of_more_numbers_than_an_answer_should_hold_is_refused(model: RandomCutForestModel) -> None:
