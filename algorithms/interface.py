@@ -31,6 +31,8 @@ class Algorithm(ABC, Generic[H]):
     channels: ClassVar[Mapping[str, str]]  # name → what it is for; the first is required
     request_types: ClassVar[Sequence[str]]  # media types that are read; the first is the default
     response_types: ClassVar[Sequence[str]]  # media types that are written; the first is the default
+    # In batch transform, the media type that answers each that is read; the first is what an untyped body is in.
+    batch_types: ClassVar[Mapping[str, str]] = {}  # empty: as outside of batch transform
 
     # What bodies look like, as JSON Schema by media type; those of the others are texts or bytes. For /openapi.json.
     request_schemas: ClassVar[Mapping[str, Mapping[str, Any]]] = {}

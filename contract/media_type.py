@@ -11,6 +11,8 @@ CSV = "text/csv"
 JSON = "application/json"
 JSON_LINES = "application/jsonlines"
 RECORDIO = "application/x-recordio-protobuf"
+PARQUET = "application/x-parquet"
+KNOWN = (CSV, JSON, JSON_LINES, RECORDIO, PARQUET)
 
 LONGEST = 1024  # characters of a media type with its parameters
 
@@ -27,7 +29,7 @@ SYNONYMS = {
     "json": JSON,
     "jsonl": JSON_LINES,
     "jsonlines": JSON_LINES,
-    "parquet": "application/x-parquet",
+    "parquet": PARQUET,
 }
 
 

@@ -4,6 +4,8 @@
     {"instances": [{"data": {"features": {"values": [1.5, 16.0]}}}, …]}
     {"instances": [{"data": {"features": {"keys": [26, 182], "shape": [2000], "values": [1, 1]}}}, …]}
 
+Instances with nothing around them, one or one a line, are read as JSON Lines are.
+
 A kernel reads bodies that look just so. Whatever else comes, `json_document` reads: it ignores further members of an
 instance, and knows what is wrong and where.
 """
@@ -31,6 +33,8 @@ def decode(body: bytes, *, width: int | None, max_bytes: int) -> Block:
     than `max_bytes`.
     """
     rows = scan(body, lines=False, width=width, max_bytes=max_bytes)
+    if rows is None:
+        rows = scan(body, lines=True, width=width, max_bytes=max_bytes)
     return json_document.decode(body, width=width, max_bytes=max_bytes) if rows is None else rows
 
 

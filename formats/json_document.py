@@ -17,7 +17,18 @@ from forecastle.formats.sparse import densify
 
 def decode(body: bytes, *, width: int | None, max_bytes: int) -> Block:
     """The instances as rows. Raises as `forecastle.formats.json.decode` does."""
-    document = _object(parse(decode_text(body), quotable=True), "")
+    text = decode_text(body)
+    try:
+        document = parse(text, quotable=True)
+    except InvalidData:
+        if _begins_with_an_instance(text):
+            return decode_lines(body, width=width, max_bytes=max_bytes)
+        raise
+    if _is_instance(document):
+        rows = Rows(width)
+        rows.append(document, "instance")
+        return rows.dense(max_bytes)
+    document = _object(document, "")
     instances = _member(document, "instances", "")
     if not isinstance(instances, list):
         raise InvalidData(f"instances: expected a list, got {quotation.of_json(instances)}.")
@@ -28,6 +39,31 @@ def decode(body: bytes, *, width: int | None, max_bytes: int) -> Block:
     for index, instance in enumerate(instances):
         rows.append(instance, f"instances[{index}]")
     return rows.dense(max_bytes)
+
+
+def decode_lines(body: bytes, *, width: int | None, max_bytes: int) -> Block:
+    """The instances as rows, one a line. Raises as `forecastle.formats.json_lines.decode` does."""
+    rows, empty = Rows(width), True
+    for number_of_line, line in enumerate(decode_text(body).split("\n"), 1):
+        if line.strip():
+            rows.append(parse(line, number_of_line, quotable=True), f"line {number_of_line}: instance")
+            empty = False
+    if empty:
+        raise InvalidData("line 1: expected an instance, got nothing.")
+    return rows.dense(max_bytes)
+
+
+def _is_instance(document: Any) -> bool:
+    """Whether a document is an instance itself, with nothing around it."""
+    return isinstance(document, dict) and bool({"features", "data"} & document.keys()) and "instances" not in document
+
+
+def _begins_with_an_instance(text: str) -> bool:
+    """Whether the first line is a whole instance."""
+    try:
+        return _is_instance(parse(text.lstrip().partition("\n")[0]))
+    except InvalidData:
+        return False
 
 
 def decode_text(body: bytes) -> str:

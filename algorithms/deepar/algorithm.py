@@ -30,6 +30,7 @@ class DeepARAlgorithm(Algorithm[DeepARHyperparameters]):
     response_types = (JSON, JSON_LINES)
     request_schemas: ClassVar[Mapping[str, Any]] = schemas.REQUESTS
     answer_schemas: ClassVar[Mapping[str, Any]] = schemas.ANSWERS
+    batch_types: ClassVar[Mapping[str, str]] = {JSON_LINES: JSON_LINES, JSON: JSON}
 
     def fit(self, job: Job[DeepARHyperparameters]) -> "DeepARModel":
         from forecastle.algorithms.deepar.training.job import fit

@@ -30,6 +30,12 @@ class RandomCutForestAlgorithm(Algorithm[RandomCutForestHyperparameters]):
     response_types = (JSON, JSON_LINES, CSV, RECORDIO)
     request_schemas: ClassVar[Mapping[str, Any]] = schemas.REQUESTS
     answer_schemas: ClassVar[Mapping[str, Any]] = schemas.ANSWERS
+    batch_types: ClassVar[Mapping[str, str]] = {
+        CSV: JSON_LINES,
+        JSON_LINES: JSON_LINES,
+        JSON: JSON,
+        RECORDIO: RECORDIO,
+    }
 
     def fit(self, job: Job[RandomCutForestHyperparameters]) -> "RandomCutForestModel":
         from forecastle.algorithms.random_cut_forest.training.job import fit

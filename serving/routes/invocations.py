@@ -2,11 +2,12 @@
 
 import asyncio
 import functools
+from collections.abc import Mapping
 from time import perf_counter
 
 from forecastle.algorithms.interface import Payload
 from forecastle.contract.errors import InvalidData, UnsupportedMediaType
-from forecastle.contract.media_type import MediaType, negotiate
+from forecastle.contract.media_type import KNOWN, MediaType, negotiate
 from forecastle.contract.settings import Settings
 from forecastle.serving.asgi import RawHeaders, Receive, Scope, Send, respond
 from forecastle.serving.body import read_body
@@ -50,9 +51,11 @@ class Invocations:
         # From here to the queue nothing is waited for: a model is not unloaded in between.
         held = self._named(model, given) if self._models.several else self._models.only()
         exchange.model = held.name
-        payload = Payload(body, _content_type(held, given), _attributes(given))
+        batch_types = held.algorithm.batch_types if self._settings.batch else {}
+        payload = Payload(body, _content_type(held, given, batch_types), _attributes(given))
         accept = b",".join(value for name, value in headers if name == accept_header).decode("latin-1")
-        response_type = _negotiated(accept or self._settings.default_accept, held.response_types)
+        offered = _offered(held, batch_types.get(payload.content_type.essence))
+        response_type = _negotiated(accept or self._settings.default_accept, offered)
         if (inference_id := given.get(b"x-amzn-sagemaker-inference-id")) is not None:
             exchange.inference_id = inference_id[:64].decode("latin-1")
         job = Job(held, payload, response_type, exchange, asyncio.get_running_loop().create_future())
@@ -102,17 +105,32 @@ def _answer_at_once(job: Job) -> bytes | None:
     return content
 
 
-def _content_type(held: HeldModel, headers: dict[bytes, bytes]) -> MediaType:
+def _content_type(held: HeldModel, headers: dict[bytes, bytes], batch_types: Mapping[str, str]) -> MediaType:
+    """What the body is in: what the header says, or else the default.
+
+    A batch transform sends what its user left out as nothing, or as a type that says nothing: there the header counts
+    only where it names a type that is known here.
+    """
     encoding = headers.get(b"content-encoding", b"").strip().decode("latin-1")
     if encoding.lower() not in ("", "identity"):
         raise UnsupportedMediaType(f"Content-Encoding: expected none, got {encoding[:40]!r}.")
     header = headers.get(b"content-type", b"").decode("latin-1")
-    media_type = _parsed(header or held.request_types[0])
+    default = next(iter(batch_types), held.request_types[0])
+    if batch_types and not _is_known(header):
+        header = default
+    media_type = _parsed(header or default)
     if media_type.essence not in held.request_types:
         raise UnsupportedMediaType(
             f"Content-Type: expected one of {', '.join(held.request_types)}, got {media_type.essence[:40]!r}."
         )
     return media_type
+
+
+def _offered(held: HeldModel, preferred: str | None) -> tuple[str, ...]:
+    """The types that the answer may be in, `preferred` before the others."""
+    if preferred is None:
+        return held.response_types
+    return (preferred, *(offer for offer in held.response_types if offer != preferred))
 
 
 def _attributes(headers: dict[bytes, bytes]) -> str:
@@ -128,6 +146,14 @@ def _attributes(headers: dict[bytes, bytes]) -> str:
 @functools.lru_cache(maxsize=256)
 def _parsed(content_type: str) -> MediaType:
     return MediaType.parse(content_type)
+
+
+@functools.lru_cache(maxsize=256)
+def _is_known(content_type: str) -> bool:
+    try:
+        return MediaType.parse(content_type).essence in KNOWN
+    except InvalidData:
+        return False
 
 
 @functools.lru_cache(maxsize=256)

@@ -24,6 +24,40 @@ def _scan(body: bytes, width: int | None = None) -> Any:
 @pytest.mark.parametrize(
     "body",
     [
+        b'{"features": [1.5, 16.0]}\n{"features": [-2, 1e2]}\n',
+        b'\n{"features": [1.5, 16.0], "id": 1}\r\n\n{"id": 2, "data": {"features": {"values": [-2, 1e2]}}}',
+    ],
+)
+def test_instances_with_nothing_around_them_are_read_a_line_each(body: bytes) -> None:
+    assert _decode(body).tolist() == [[1.5, 16.0], [-2.0, 100.0]]
+    assert _decode(body.strip().partition(b"\n")[0], width=2).tolist() == [[1.5, 16.0]]
+
+
+def test_an_instance_with_nothing_around_it_may_take_several_lines() -> None:
+    assert _decode(b'{\n  "id": 1,\n  "features": [\n    1.5,\n    16\n  ]\n}\n').tolist() == [[1.5, 16.0]]
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        (b'{"features": ["a"]}', 'instance.features[0]: expected a number, got "a".'),
+        (b'{"features": [1]}\n{"features": [1, 2]}', "line 2: instance.features: expected 1 column, got 2."),
+        (
+            b'{"features": [1]}\n{"features": [',
+            "line 2, column 15: expected valid JSON, got nothing (expecting value).",
+        ),
+        (b'{"instance": [1]}', 'Expected "instances", which is missing.'),
+    ],
+)
+def test_a_fault_in_instances_with_nothing_around_them_has_its_place(body: bytes, sentence: str) -> None:
+    with pytest.raises(InvalidData) as caught:
+        _decode(body)
+    assert caught.value.sentence == sentence
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
         b'{"instances": [{"features": [1.5, 16.0]}, {"features": [-2, 1e2]}]}',
         b'{"instances":[{"features":[1.5,16]},{"features":[-2,100]}]}',
         b' {\r\n\t"instances" : [ { "features" : [ 1.5 , 16 ] } , {"features":[-2.0,100]} ] } \n',

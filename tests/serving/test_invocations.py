@@ -115,6 +115,24 @@ def test_unknown_and_session_headers_are_tolerated(server: RunningServer) -> Non
     assert server.post("/invocations", headers=dict.fromkeys(names, "any")).status_code == 200
 
 
+def test_in_batch_transform_the_algorithm_says_what_untyped_bodies_are_and_how_they_are_answered(start: Start) -> None:
+    server = start({"SAGEMAKER_BATCH": "True"}).await_ready()
+    for content_type in (None, "", "text/csv", "application/octet-stream", "x", "text/plain;charset=utf-16"):
+        for accept in ({}, {"Accept": "*/*"}):
+            assert server.post("/invocations", b"1,2\n", content_type, headers=accept).content == b"3.0\n"
+    as_json = server.post("/invocations", b"1,2\n", headers={"Accept": "application/json"})
+    assert as_json.json() == {"scores": [{"score": 3.0}]}
+    assert server.ask().headers["content-type"] == "application/json"
+    known = server.post("/invocations", b"1,2", "application/x-parquet")
+    assert (known.status_code, known.text[:22]) == (415, "Content-Type: expected")
+
+
+def test_in_batch_transform_the_default_accept_still_counts(start: Start) -> None:
+    accept = {"SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "application/json"}
+    server = start({"SAGEMAKER_BATCH": "True"} | accept).await_ready()
+    assert server.post("/invocations", b"1,2\n").json() == {"scores": [{"score": 3.0}]}
+
+
 def test_the_default_accept_is_a_setting(start: Start) -> None:
     server = start({"SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "text/csv"}).await_ready()
     assert server.post("/invocations").content == b"3.0\n"

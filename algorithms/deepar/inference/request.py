@@ -3,7 +3,8 @@
     {"instances": [{"start": "2009-11-01 00:00:00", "target": [4.0, null, 5.5], "cat": [0]}, …],
      "configuration": {"num_samples": 50, "output_types": ["mean", "quantiles"], "quantiles": ["0.5", "0.9"]}}
 
-In JSON Lines each line is an instance, and the configuration is the server's.
+In JSON Lines each line is an instance, and the configuration is the server's. So are instances with nothing around
+them read that come as JSON, one or one a line.
 
 Source: "DeepAR Inference Formats", AWS's developer guide.
 """
@@ -53,11 +54,19 @@ def decode(payload: Payload, network: Network, batch: Configuration) -> Request:
     payload.content_type.require_utf8()
     if payload.content_type.essence == JSON_LINES:
         return _of_lines(payload.body, network, batch)
-    return _of_document(payload.body, network)
+    return _of_document(payload.body, network, batch)
 
 
-def _of_document(body: bytes, network: Network) -> Request:
-    document = _parse(body)
+def _of_document(body: bytes, network: Network, batch: Configuration) -> Request:
+    try:
+        document = _parse(body)
+    except InvalidData:
+        if _begins_with_an_instance(body):
+            return _of_lines(body, network, batch)
+        raise
+    if _is_instance(document):
+        footprint.require(1, network, batch, available_cores())
+        return _request((read_instance(document, network, "instance"),), batch)
     if not isinstance(document, dict):
         raise InvalidData(f"Expected an object, got {quotation.of_json(document)}.")
     if "instances" not in document:
@@ -73,6 +82,19 @@ def _of_document(body: bytes, network: Network) -> Request:
     footprint.require(len(instances), network, wanted, available_cores())
     series = (read_instance(instance, network, f"instances[{index}]") for index, instance in enumerate(instances))
     return _request(tuple(series), wanted)
+
+
+def _is_instance(document: Any) -> bool:
+    """Whether a document is an instance itself, with nothing around it."""
+    return isinstance(document, dict) and "target" in document and "instances" not in document
+
+
+def _begins_with_an_instance(body: bytes) -> bool:
+    """Whether the first line is a whole instance."""
+    try:
+        return _is_instance(_parse(body.lstrip().partition(b"\n")[0]))
+    except InvalidData:
+        return False
 
 
 def _of_lines(body: bytes, network: Network, wanted: Configuration) -> Request:

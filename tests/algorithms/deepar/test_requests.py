@@ -49,6 +49,24 @@ def test_json_lines_have_a_series_each_and_the_server_s_configuration() -> None:
     assert (request.configuration, request.seed) == (asked, 9)
 
 
+@pytest.mark.parametrize(
+    "body", [INSTANCE, INSTANCE.replace(b", ", b",\n  "), INSTANCE + b"\n" + INSTANCE + b"\n", b"\n" + INSTANCE + b"\n"]
+)
+def test_series_with_nothing_around_them_are_read_as_json_lines_are(body: bytes) -> None:
+    asked = Configuration(3, frozenset({"samples"}), {}, seed=9)
+    request = read(body, JSON, batch=asked)
+    assert len(request.series) == body.count(b"target")
+    np.testing.assert_array_equal(request.series[-1].target, np.array([1, np.nan, 2.5], np.float32))
+    assert (request.configuration, request.seed) == (asked, 9)
+
+
+def test_a_fault_in_series_with_nothing_around_them_has_its_place() -> None:
+    wrong = INSTANCE.replace(b"2.5", b'"a"')
+    assert fault(wrong).startswith("instance.target[2]: expected ")
+    assert fault(INSTANCE + b"\n" + wrong).startswith("line 2: target[2]: expected ")
+    assert fault(b'{"instance": []}') == 'Expected "instances", which is missing.'
+
+
 def test_each_request_without_a_seed_has_one_of_its_own() -> None:
     body = b'{"instances": [%s]}' % INSTANCE
     seeds = {read(body).seed for _ in range(20)}
@@ -75,7 +93,7 @@ def test_what_python_writes_though_it_is_no_json_is_read() -> None:
         (b"[]", "Expected an object, got a list."),
         (b'"x"', 'Expected an object, got "x".'),
         (b"{}", 'Expected "instances", which is missing.'),
-        (INSTANCE, 'Expected "instances", which is missing.'),
+        (b'{"configuration": {}}', 'Expected "instances", which is missing.'),
         (b'{"instances": {}}', "instances: expected a list, got an object."),
         (b'{"instances": []}', "instances: expected at least one series, got none."),
         (b'{"instances": [%s, 5]}' % INSTANCE, "instances[1]: expected an object, got 5."),

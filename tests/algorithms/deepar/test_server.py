@@ -44,6 +44,42 @@ def test_a_request_without_a_configuration_is_answered_with_the_mean(server: Run
     assert [(list(one), len(one["mean"])) for one in response.json()["predictions"]] == [(["mean"], 4)] * 2
 
 
+@pytest.fixture(scope="module")
+def transform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """A server as a batch transform starts it."""
+    base = tmp_path_factory.mktemp("batch")
+    write_artifact(base / "model", DeepARModel(random_network(prediction_length=4)).artifact())
+    config = json.dumps({"num_samples": 10, "output_types": ["quantiles"], "quantiles": ["0.50"]})
+    with RunningServer(base, {"DEEPAR_INFERENCE_CONFIG": config, "SAGEMAKER_BATCH": "true"}) as running:
+        yield running.await_ready()
+
+
+@pytest.mark.parametrize("content_type", [None, "", LINES, "jsonlines", "application/octet-stream", "text/plain"])
+@pytest.mark.parametrize("accept", [None, "*/*", LINES])
+def test_a_batch_transform_takes_lines_and_gives_lines_whatever_its_headers_leave_out(
+    transform: RunningServer, content_type: str | None, accept: str | None
+) -> None:
+    body = b"".join(json.dumps(INSTANCE).encode() + b"\n" for _ in range(3))
+    headers = {} if accept is None else {"Accept": accept}
+    response = transform.post("/invocations", body, content_type, headers=headers)
+    assert (response.status_code, response.headers["content-type"]) == (200, LINES)
+    assert [list(json.loads(line)["quantiles"]) for line in response.text.splitlines()] == [["0.50"]] * 3
+
+
+def test_a_batch_transform_of_bare_records_in_json_is_answered_in_json(transform: RunningServer) -> None:
+    for accept in ({}, {"Accept": "*/*"}):
+        response = transform.post("/invocations", json.dumps(INSTANCE).encode(), JSON, headers=accept)
+        assert (response.status_code, response.headers["content-type"]) == (200, JSON)
+        assert [list(one["quantiles"]) for one in response.json()["predictions"]] == [["0.50"]]
+    response = transform.post("/invocations", json.dumps(INSTANCE).encode(), JSON, headers={"Accept": LINES})
+    assert list(json.loads(response.text)["quantiles"]) == ["0.50"]
+
+
+def test_a_batch_transform_is_told_of_a_type_that_is_known_and_not_read(transform: RunningServer) -> None:
+    response = transform.post("/invocations", b"1,2", "text/csv")
+    assert (response.status_code, response.text[:22]) == (415, "Content-Type: expected")
+
+
 def test_a_batch_is_answered_a_line_a_series_as_the_environment_wants_it(server: RunningServer) -> None:
     body = b"".join(json.dumps(INSTANCE).encode() + b"\n" for _ in range(3))
     response = server.post("/invocations", body, LINES, headers={"Accept": LINES})

@@ -122,6 +122,7 @@ class EchoSum(Algorithm[EchoSumHyperparameters]):
     channels = {"train": "not read"}  # noqa: RUF012
     request_types = (CSV, JSON)
     response_types = (JSON, CSV)
+    batch_types = {CSV: CSV, JSON: JSON}  # noqa: RUF012
 
     def fit(self, job: Job[EchoSumHyperparameters]) -> EchoSumModel:
         del job
