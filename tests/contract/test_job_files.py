@@ -148,7 +148,7 @@ def test_a_folder_that_no_file_mentions_is_a_channel(tree: OptMl) -> None:
         ({"TrainingInputMode": ["Pipe"]}, 'train.TrainingInputMode: expected File, FastFile or Pipe, got ["Pipe"].'),
         ({"ContentType": {"a": True}}, 'train.ContentType: expected a string, got {"a": true}.'),
         ({"ContentType": 1}, "train.ContentType: expected a string, got 1."),
-        ({"ContentType": "csv"}, "train: Content-Type: expected a media type such as text/csv, got 'csv'."),
+        ({"ContentType": "tsv"}, "train: Content-Type: expected a media type such as text/csv, got 'tsv'."),
         (
             {"TrainingInputMode": "Pipe", "RecordWrapperType": "RecordIO"},
             'train.RecordWrapperType: expected "None", got "RecordIO": files are read as they are.',

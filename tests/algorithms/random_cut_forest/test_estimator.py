@@ -70,6 +70,16 @@ def test_attribution_sums_to_the_anomaly_score_and_names_the_column_and_side(poi
     assert shares[:, 2].sum() < shares[:, :2].sum() / 3
 
 
+def test_decimals_score_as_the_points_they_are_whatever_their_dtype() -> None:
+    rows = np.random.default_rng(0).choice([27.0, 27.1, 27.2, 27.3], (200, 1))
+    wide, narrow = rows, rows.astype(np.float32)
+    forest = RandomCutForest(random_state=0).fit(wide)
+    again = RandomCutForest(random_state=0).fit(narrow)
+    scores = forest.score_samples(wide)
+    assert scores.tobytes() == forest.score_samples(narrow).tobytes() == again.score_samples(wide).tobytes()
+    assert forest.score_samples([[27.1 + 1e-4]])[0] < scores[rows[:, 0] == 27.1].max()  # a new point scores lower
+
+
 def test_every_tree_gets_its_own_draw_by_default_and_a_slice_of_time_as_sagemaker_has_it() -> None:
     rows = np.arange(1000.0)[:, np.newaxis]
     own = RandomCutForest(10, 50, random_state=0).fit(rows).forest_
