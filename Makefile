@@ -84,6 +84,7 @@ bench: env
 	$(BIN)/python -m benchmarks.random_cut_forest
 	$(BIN)/python -m benchmarks.deepar
 	$(BIN)/python -m benchmarks.deepar_training
+	$(BIN)/python -m benchmarks.monte_carlo
 
 docs: env
 	$(BIN)/python -m forecastle.container.reference README.md

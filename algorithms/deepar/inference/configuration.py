@@ -27,8 +27,8 @@ class Configuration:
 
     Attributes
     ----------
-    num_samples : the paths. Mean and quantiles come from several draws at each step of each path, so they are several
-        times finer than what a client computes from the samples, which are the paths themselves.
+    num_samples : the paths. Mean and quantiles come from several draws at each step of each path, so they are
+        finer than what a client computes from the samples, which are the paths themselves.
     output_types : some of `OUTPUT_TYPES`, at least one.
     quantiles : levels in (0, 1) by the keys that the client gave them, in its order; of use with "quantiles" only.
     seed : the same one gives the same answer; None draws a fresh one for each request.

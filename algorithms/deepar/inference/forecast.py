@@ -1,7 +1,7 @@
 """Forecasts: sample paths of a series' future, and the mean and quantiles of each of its steps.
 
-Mean and quantiles are those of several draws from each step's conditional distribution along every path, and so several
-times finer than what can be computed from the samples themselves, which are the paths.
+Mean and quantiles are those of several draws from each step's conditional distribution along every path, and so finer
+than what can be computed from the samples themselves, which are the paths.
 """
 
 import functools
