@@ -1,6 +1,7 @@
 """A trained network that answers requests."""
 
 import json
+import re
 from functools import partial
 from typing import Any
 
@@ -191,6 +192,32 @@ def test_more_series_paths_steps_and_cells_cost_more() -> None:
     assert model.cost(Request((one,), Configuration(1000, LIVE.output_types, {}), 0)) > 5 * cost
     assert DeepARModel(sized(prediction_length=400)).cost(request) > 5 * cost
     assert DeepARModel(sized(cells=160)).cost(request) > 5 * cost
+
+
+@pytest.mark.parametrize("output_types", [{"mean"}, {"samples", "quantiles"}])
+@pytest.mark.parametrize("seconds", [0.001, 0.1, 30.0])
+@pytest.mark.parametrize(("count", "paths"), [(1, 10**6), (40, 10**4), (5000, 100), (10**5, 10)])
+def test_what_is_advised_instead_of_a_request_costs_no_more_than_the_time_there_is(
+    count: int, paths: int, seconds: float, output_types: set[str]
+) -> None:
+    one = Series(np.datetime64("2024-01-01T00:00:00", "s"), np.array(TARGET, np.float32))
+    model = DeepARModel(random_network(prediction_length=40, cells=40))
+
+    def request(count: int, paths: int) -> Request:
+        return Request((one,) * count, Configuration(paths, frozenset(output_types), {"0.5": 0.5}), 0)
+
+    advice = model.advice(request(count, paths), seconds)
+    fewer_paths = re.fullmatch(r"num_samples may be (\d+) at the most for (one|\d+) series, got \d+", advice)
+    fewer_series = re.fullmatch(r"with num_samples \d+ a request may have (\d+) series at the most, got \d+", advice)
+    if fewer_paths is not None:
+        instead = request(1 if fewer_paths[2] == "one" else count, int(fewer_paths[1]))
+    elif fewer_series is not None:
+        instead = request(int(fewer_series[1]), paths)
+    else:
+        assert advice == "the model is too large for this time"
+        assert model.cost(request(1, 1)) > seconds
+        return
+    assert 0 < model.cost(instead) <= seconds
 
 
 def test_a_thousand_empty_series_of_a_tiny_model_are_not_cheap() -> None:
