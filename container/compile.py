@@ -1,21 +1,38 @@
-"""Compiles the kernels of every algorithm, as an image is built: `python -m forecastle.container.compile FOLDER`.
+"""Compiles the kernels of every algorithm ahead of their first use.
 
-What `NUMBA_CACHE_DIR` still holds from an earlier build is not compiled again; FOLDER gets what the image needs of it.
+`forecastle compile` does it where kernels look for their code, `python -m forecastle.container.compile FOLDER` for an
+image, and with `--wheel` for a wheel. These two want `NUMBA_CACHE_DIR`, and what that folder contains from an earlier
+build is not compiled again; FOLDER gets the code of the sources as they are.
 """
 
 import os
 import shutil
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from forecastle.algorithms import available, find
-from forecastle.kernels.compiled import code_folder
+from forecastle.kernels.compiling import COMPILATION
 
 
-def main(cache: Path, folder: Path) -> None:
+def compile_all(tell: Callable[[str], None]) -> None:
+    """Compile every kernel that has no code yet; `tell` gets a line for each algorithm."""
     # One after the other: numba mixes up what two processes add to the same kernel's code at once.
     for name in available():
+        before, started = len(COMPILATION.compiled), time.monotonic()
         find(name).compile()
+        count = len(COMPILATION.compiled) - before
+        seconds = time.monotonic() - started
+        tell(f"{name}: {f'compiled in {seconds:.0f} s' if count else 'is compiled already'}")
+
+
+def collect(cache: Path, folder: Path) -> None:
+    """Put the code that `cache` has of our sources into `folder`, which is made anew."""
+    from forecastle.kernels.cache import code_folder
+
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     packages = Path(__file__).parents[1]
     for source in sorted(
         each for floor in ("algorithms", "formats", "kernels") for each in (packages / floor).rglob("*.py")
@@ -25,5 +42,15 @@ def main(cache: Path, folder: Path) -> None:
             shutil.copytree(code, folder / code.name)
 
 
+def main(folder: Path, wheel: bool) -> None:
+    cache = Path(os.environ["NUMBA_CACHE_DIR"])
+    compile_all(print)
+    collect(cache, folder)
+    if wheel:
+        from forecastle.kernels.cache import Target
+
+        Target(os.environ["NUMBA_CPU_NAME"], os.environ["NUMBA_CPU_FEATURES"]).write(folder)
+
+
 if __name__ == "__main__":
-    main(Path(os.environ["NUMBA_CACHE_DIR"]), Path(sys.argv[1]))
+    main(Path(sys.argv[1]), "--wheel" in sys.argv[2:])

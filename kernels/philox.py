@@ -6,7 +6,7 @@ Reference: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2
 import numpy as np
 from numpy.typing import NDArray
 
-from forecastle.kernels.compiled import inlined, kernel
+from forecastle.kernels.compiled import inlined, kernel, part
 from forecastle.kernels.lanes import Bits, Size, count_up, high_product, spread
 
 _FACTOR_0, _FACTOR_1 = 0xD2511F53, 0xCD9E8D57
@@ -53,7 +53,7 @@ def next_uniform(stream: Stream) -> float:
     return (float(word) + 0.5) * 2.0**-32
 
 
-@kernel
+@part
 def _refill(stream: Stream) -> None:
     first, second, third, fourth = stream[0], stream[1], stream[2], stream[3]
     key_0, key_1 = stream[4], stream[5]

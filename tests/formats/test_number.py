@@ -7,14 +7,21 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from forecastle.contract.errors import InvalidData
 from forecastle.formats import csv, json_lines, number
+from forecastle.kernels.compiled import kernel
+
+
+@kernel
+def _write(value: float, out: NDArray[np.uint8]) -> int:
+    return number.write(value, out, 0)
 
 
 def _written(value: float) -> str:
     out = np.zeros(number.LONGEST, np.uint8)
-    return out[: number.write(value, out, 0)].tobytes().decode()
+    return out[: _write(value, out)].tobytes().decode()
 
 
 def _parsed(token: bytes, strict: bool = False) -> tuple[float, int]:

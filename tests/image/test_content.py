@@ -80,7 +80,7 @@ def test_its_kernels_are_those_of_its_sources(image: str) -> None:
 
 CURRENT = f"""
 from pathlib import Path
-from forecastle.kernels.compiled import code_folder
+from forecastle.kernels.cache import code_folder
 for package in ("algorithms", "formats", "kernels"):
     for source in Path("{PACKAGES}", package).rglob("*.py"):
         print(code_folder(Path(), source))

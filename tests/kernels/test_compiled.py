@@ -1,13 +1,17 @@
 """Compiled kernels."""
 
+import math
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 
-from forecastle.kernels.compiled import inlined, kernel
+from forecastle.kernels.compiled import inlined, kernel, part
 
 REPOSITORY = Path(__file__).parents[2]
 MODULE = """
@@ -42,21 +46,36 @@ print(weighted(np.arange(1.0, 4.0)))
 """
 
 
+Doubles = np.ndarray[tuple[int], np.dtype[np.float64]]
+
+
 @inlined
 def _square(x: float) -> float:
     return x * x
 
 
-@kernel
-def _sum_of_squares(values: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> float:
+@part
+def _sum_of_squares(values: Doubles) -> float:
     total = 0.0
     for value in values:
         total += _square(value)
     return total
 
 
+@kernel
+def _length(values: Doubles) -> float:
+    return math.sqrt(_sum_of_squares(values))
+
+
 def test_a_kernel_computes_what_its_function_does() -> None:
-    assert _sum_of_squares(np.arange(4.0)) == 14.0
+    assert _length(np.array([3.0, 4.0])) == 5.0
+
+
+@pytest.mark.parametrize("function", [_square, _sum_of_squares], ids=["inlined", "part"])
+def test_what_is_compiled_for_kernels_alone_cannot_be_called_from_python(function: Callable[[Any], float]) -> None:
+    _length(np.ones(2))  # so that both are compiled
+    with pytest.raises(TypeError, match="only they can call it"):
+        function(np.ones(2))
 
 
 def test_division_by_zero_is_numpys() -> None:
@@ -116,8 +135,8 @@ def test_code_is_compiled_anew_when_a_kernel_it_calls_was_changed(tmp_path: Path
 def test_code_stays_when_a_source_was_changed_that_the_kernel_does_not_import(tmp_path: Path) -> None:
     kernels = tmp_path / "packages" / "forecastle" / "kernels"
     copy(kernels.parent / "__init__.py", "")
-    for name in ("__init__", "compiled", "pointer"):
-        copy(kernels / f"{name}.py", (REPOSITORY / "kernels" / f"{name}.py").read_text())
+    for source in (REPOSITORY / "kernels").glob("*.py"):
+        copy(kernels / source.name, source.read_text())
     copy(
         kernels / "one.py",
         "from forecastle.kernels.compiled import kernel\n@kernel\ndef one():\n    return 1\n",
@@ -152,3 +171,16 @@ def test_scipys_blas_is_loaded_by_the_first_kernel_that_wants_it() -> None:
     done = subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=True)
 
     assert done.stdout.split() == ["6.0", "False", "14.0", "True", "11.0"]
+
+
+def test_without_the_private_names_of_numba_kernels_run_and_a_warning_says_what_is_missing() -> None:
+    program = f"""
+from numba.core import caching
+del caching.UserWideCacheLocator
+{MODULE}
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=True, timeout=120
+    )
+    assert done.stdout == "6.0\n"
+    assert "has no attribute 'UserWideCacheLocator'): kernels are compiled anew in every process" in done.stderr

@@ -17,7 +17,7 @@ import numpy as np
 
 from forecastle.algorithms.deepar.inference.gamma import Doubles, gammas, log_share, poissons
 from forecastle.algorithms.deepar.network import Floats, number_of
-from forecastle.kernels.compiled import inlined, kernel
+from forecastle.kernels.compiled import inlined, part
 from forecastle.kernels.elementary import LN_2, exp2_less_1, log2, sine_and_cosine, softplus
 from forecastle.kernels.lanes import (
     LANES,
@@ -110,7 +110,7 @@ def _radius(likelihood: int, log: Lanes, freedom: Lanes) -> Lanes:
     return square_root(log * (-2.0 * LN_2))
 
 
-@kernel
+@part
 def draw_one_by_one(
     likelihood: int,
     scratch: Floats,
@@ -149,7 +149,7 @@ def draw_one_by_one(
         scratch[at + path] = drawn[0] / scale
 
 
-@kernel
+@part
 def _even_numbers(stream: Stream, normals: Doubles, uniforms: Doubles) -> int:
     """Fill `normals`, (2, draws), as radii at right angles, and `uniforms`, (…, draws), and pick one of the draws.
 
@@ -172,7 +172,7 @@ def _even_numbers(stream: Stream, normals: Doubles, uniforms: Doubles) -> int:
     return int(next_uniform(stream) * DRAWS)
 
 
-@kernel
+@part
 def _shares(
     stream: Stream, first: float, second: float, normals: Doubles, uniforms: Doubles, numbers: Doubles
 ) -> Doubles:
@@ -190,7 +190,7 @@ def _shares(
     return above
 
 
-@kernel
+@part
 def _counts(
     stream: Stream, mean: float, dispersion: float, normals: Doubles, uniforms: Doubles, numbers: Doubles
 ) -> Doubles:
@@ -207,6 +207,6 @@ def _counts(
     return counts
 
 
-@kernel
+@part
 def _positive(raw: float) -> float:
     return max(math.log1p(math.exp(-abs(raw))) + max(raw, 0.0), _LEAST)

@@ -5,7 +5,7 @@ import numpy as np
 from forecastle.algorithms.deepar.cell import new_output, new_state, products
 from forecastle.algorithms.deepar.inference.weights import CHUNK, Layout
 from forecastle.algorithms.deepar.network import Floats
-from forecastle.kernels.compiled import inlined, kernel
+from forecastle.kernels.compiled import inlined, kernel, part
 from forecastle.kernels.lanes import SIZES, fma, load, spread, store
 from forecastle.kernels.pointer import memory
 
@@ -60,10 +60,11 @@ def encode(
         if layer > 0:
             _multiply(outputs, layout.encoder_inputs[layer - 1], gates)
         _unroll(gates, layout.encoder_hidden[layer], run, layer > 0, states[layer], outputs)
-    output[:] = outputs[context // 4, : layout.cells, context % 4]
+    for unit in range(layout.cells):
+        output[unit] = outputs[context // 4, unit, context % 4]
 
 
-@kernel
+@part
 def _scaled_past(target: Floats, length: int, scale: float, filler: float) -> Floats:
     """The last `length` values over their scale, with what is missing filled in."""
     past = np.empty(length, np.float32)
@@ -76,7 +77,7 @@ def _scaled_past(target: Floats, length: int, scale: float, filler: float) -> Fl
     return past
 
 
-@kernel
+@part
 def _inputs(layout: Layout, past: Floats, features: Floats, first: int, count: int) -> Floats:
     """The inputs of `count` steps, four steps side by side: (count / 4, K + 1, 4), the last one 1 for the bias.
 
@@ -97,7 +98,7 @@ def _inputs(layout: Layout, past: Floats, features: Floats, first: int, count: i
     return inputs
 
 
-@kernel
+@part
 def _multiply(inputs: Floats, weights: Floats, out: Floats) -> None:
     """(n / 4, K, 4) inputs by (K, width) weights to (n, width)."""
     blocks, count, _ = inputs.shape
@@ -116,7 +117,7 @@ def _multiply(inputs: Floats, weights: Floats, out: Floats) -> None:
             store(sums, at + 3 * width, step_3)
 
 
-@kernel
+@part
 def _unroll(gates: Floats, weights: Floats, steps: int, residual: bool, states: Floats, outputs: Floats) -> None:
     """Run a layer. Its `outputs` take the place of those of the layer below, which are added where it is `residual`."""
     sums = np.empty(gates.shape[1], np.float32)
@@ -130,7 +131,7 @@ def _unroll(gates: Floats, weights: Floats, steps: int, residual: bool, states: 
             outputs[block, unit, side] = states[0, unit] + below
 
 
-@kernel
+@part
 def _add_product(start: Floats, inputs: Floats, weights: Floats, out: Floats) -> None:
     """start + inputs · weights, (K, width), to `out`; four sums at once, as one would wait for itself."""
     count, width = weights.shape
@@ -150,7 +151,7 @@ def _add_product(start: Floats, inputs: Floats, weights: Floats, out: Floats) ->
         store(end, lane, (first + second) + (third + fourth))
 
 
-@kernel
+@part
 def _step(gates: Floats, state: Floats, output: Floats) -> None:
     """All units of a layer: from the gates (4·H⁺,) and the old state the new one and the output, in place."""
     values, old, new = memory(gates), memory(state), memory(output)

@@ -9,7 +9,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from forecastle.kernels.compiled import kernel
+from forecastle.kernels.compiled import kernel, part
 from forecastle.kernels.philox import Stream, next_uniform
 
 Doubles = NDArray[np.float64]
@@ -35,7 +35,7 @@ def gammas(stream: Stream, shape: float, normals: Doubles, uniforms: Doubles, nu
             numbers[index] = _looked_at(stream, d, c, normals[index], uniforms[index])
 
 
-@kernel
+@part
 def _looked_at(stream: Stream, d: float, c: float, normal: float, uniform: float) -> float:
     """A gamma number, once there is one that is not rejected."""
     while True:
@@ -80,7 +80,7 @@ def poissons(stream: Stream, means: Doubles, uniforms: Doubles, others: Doubles,
                 counts[index] = _by_rejection(stream, means[index], uniforms[index], others[index])
 
 
-@kernel
+@part
 def _counted(mean: float, uniform: float) -> float:
     count, rest, chance = 0.0, uniform, math.exp(-mean)
     while rest > chance and count < 1000.0:
@@ -90,7 +90,7 @@ def _counted(mean: float, uniform: float) -> float:
     return count
 
 
-@kernel
+@part
 def _by_rejection(stream: Stream, mean: float, uniform: float, other: float) -> float:
     b = 0.931 + 2.53 * math.sqrt(mean)
     a = 0.02483 * b - 0.059

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecastle.algorithms.deepar.network import Floats
-from forecastle.kernels.compiled import kernel
+from forecastle.kernels.compiled import kernel, part
 from forecastle.kernels.lanes import LANES, SIZES, bits_of, floats_of, fma, load, maximum, minimum, spread, store
 from forecastle.kernels.pointer import memory
 
@@ -52,7 +52,7 @@ def summarise(
                 quantiles[number, step] = _quantile(ordered, starts, levels[number])
 
 
-@kernel
+@part
 def _cast(values: Floats, centre: float, bins: NDArray[np.int32]) -> None:
     """Give each value its bin, so that a larger value never has a lower one."""
     source, target = memory(values), memory(bins.view(np.float32))
@@ -70,7 +70,7 @@ def _cast(values: Floats, centre: float, bins: NDArray[np.int32]) -> None:
         store(target, at, floats_of(bits_of(place + _INTEGERS) ^ 0x4B000000))
 
 
-@kernel
+@part
 def _count(bins: NDArray[np.int32], starts: NDArray[np.int32]) -> None:
     """How many values lie in the bins before each one, and in all of them: (bins + 1,)."""
     starts[:] = 0
@@ -81,7 +81,7 @@ def _count(bins: NDArray[np.int32], starts: NDArray[np.int32]) -> None:
         start[number + 1] += start[number]
 
 
-@kernel
+@part
 def _take_out(
     values: Floats,
     bins: NDArray[np.int32],
@@ -102,7 +102,7 @@ def _take_out(
         wanted[bin_] += 1
 
 
-@kernel
+@part
 def _quantile(ordered: Floats, starts: NDArray[np.int32], level: float) -> float:
     rank = level * (len(ordered) - 1)
     below = int(rank)
@@ -112,7 +112,7 @@ def _quantile(ordered: Floats, starts: NDArray[np.int32], level: float) -> float
     return lower + (rank - below) * (_at_rank(ordered, starts, below + 1) - lower)
 
 
-@kernel
+@part
 def _at_rank(ordered: Floats, starts: NDArray[np.int32], rank: int) -> float:
     """The value of a rank, from 0 on; its bin is sorted for it."""
     bin_ = _bin_of(starts, rank)
@@ -120,7 +120,7 @@ def _at_rank(ordered: Floats, starts: NDArray[np.int32], rank: int) -> float:
     return float(np.float64(ordered[rank]))  # the difference of two float32 numbers would be rounded to one
 
 
-@kernel
+@part
 def _bin_of(starts: NDArray[np.int32], rank: int) -> int:
     """The bin that the value of a rank lies in."""
     low, high = 0, _BINS  # its number lies in [low, high)
@@ -133,7 +133,7 @@ def _bin_of(starts: NDArray[np.int32], rank: int) -> int:
     return low
 
 
-@kernel
+@part
 def _sort(values: Floats, first: int, stop: int) -> None:
     """Shell's sort: bins are small, and many of them sorted already."""
     gap = 1

@@ -6,12 +6,12 @@ from forecastle.algorithms.deepar.cell import products
 from forecastle.algorithms.deepar.training.native.loss import BETA, NEGATIVE_BINOMIAL, loss_of_one
 from forecastle.algorithms.deepar.training.native.loss_in_lanes import loss_in_lanes
 from forecastle.algorithms.deepar.training.native.plan import SIZE, WIDTH, Packs, Plan, Workspace, padded_cells
-from forecastle.kernels.compiled import inlined, kernel
+from forecastle.kernels.compiled import inlined, part
 from forecastle.kernels.lanes import choose, exceeds, fma, load, spread, store
 from forecastle.kernels.pointer import memory
 
 
-@kernel
+@part
 def judge(plan: Plan, packs: Packs, work: Workspace) -> None:
     """The windows' losses, to `totals`; the gradients of what the last layer put out, in its place in `above`."""
     work.projection[:] = 0.0
@@ -61,7 +61,7 @@ def _judge_in_lanes(plan: Plan, step: int, work: Workspace) -> None:
     store(told, 7 * WIDTH, third)
 
 
-@kernel
+@part
 def _judge_one_by_one(plan: Plan, step: int, work: Workspace) -> None:
     told = work.told
     for lane in range(WIDTH):

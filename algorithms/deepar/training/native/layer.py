@@ -27,7 +27,7 @@ from forecastle.algorithms.deepar.training.native.plan import (
     padded_cells,
     weights_at,
 )
-from forecastle.kernels.compiled import inlined, kernel
+from forecastle.kernels.compiled import inlined, part
 from forecastle.kernels.lanes import (
     Bits,
     bits_of,
@@ -47,7 +47,7 @@ from forecastle.kernels.philox import random_lanes
 from forecastle.kernels.pointer import memory
 
 
-@kernel
+@part
 def forward(plan: Plan, layer: int, packs: Packs, key: np.uint64, window: int, work: Workspace) -> None:
     """From the layer's inputs at each step to its states and what it puts out; `window` is the first lane's."""
     for step in range(plan.steps):
@@ -159,7 +159,7 @@ def _four(rows: Floats, at: int) -> Sums:
     )
 
 
-@kernel
+@part
 def backward(plan: Plan, layer: int, packs: Packs, work: Workspace) -> None:
     """From the gradients of what the layer puts out, in `above`, to those of its weights, and of its inputs there."""
     work.carried[:] = 0.0

@@ -6,7 +6,7 @@ The densities are GluonTS', the value's own scale and the links included.
 import math
 
 from forecastle.algorithms.deepar.network import number_of
-from forecastle.kernels.compiled import kernel
+from forecastle.kernels.compiled import kernel, part
 
 GAUSSIAN, BETA, NEGATIVE_BINOMIAL, STUDENT_T = (
     number_of(name) for name in ("gaussian", "beta", "negative-binomial", "student-T")
@@ -24,7 +24,7 @@ def loss_of_one(likelihood: int, value: float, scale: float, first: float, secon
     return _negative_binomial(value, scale, first, second)
 
 
-@kernel
+@part
 def _negative_binomial(value: float, scale: float, mu_before: float, alpha_before: float) -> Loss:
     mu, mu_slope = _positive(mu_before)
     alpha, alpha_slope = _positive(alpha_before)
@@ -39,7 +39,7 @@ def _negative_binomial(value: float, scale: float, mu_before: float, alpha_befor
     return -density, -of_mu * scale * mu_slope, -of_alpha * alpha_slope
 
 
-@kernel
+@part
 def _beta(value: float, alpha_before: float, beta_before: float) -> Loss:
     alpha, alpha_slope = _positive(alpha_before)
     beta, beta_slope = _positive(beta_before)
@@ -52,7 +52,7 @@ def _beta(value: float, alpha_before: float, beta_before: float) -> Loss:
     return -density, -of_alpha, -(log_rest - of_beta_slope + both_slope) * beta_slope
 
 
-@kernel
+@part
 def _positive(x: float) -> tuple[float, float]:
     """log(1 + e^x), and its slope; at least the least positive parameter, where it has none."""
     small = math.exp(-abs(x))

@@ -13,7 +13,7 @@ from forecastle.algorithms.deepar.frequency import Frequency
 from forecastle.algorithms.deepar.network import PARAMETERS, Floats, number_of
 from forecastle.algorithms.deepar.training.engine import Settings
 from forecastle.algorithms.deepar.training.native.parameters import embedding_shapes, moving_inputs, step_inputs
-from forecastle.kernels.compiled import kernel
+from forecastle.kernels.compiled import kernel, part
 from forecastle.kernels.lanes import LANES, SIZES, aligned
 
 SIZE = SIZES[2]
@@ -165,7 +165,7 @@ def forward_at(plan: Plan, layer: int) -> int:
     return 4 * plan.cells * _before(plan, layer)
 
 
-@kernel
+@part
 def _before(plan: Plan, layer: int) -> int:
     """The rows of the steps of all layers before one."""
     return 0 if layer == 0 else height(plan, 0) + (layer - 1) * 2 * plan.cells

@@ -17,7 +17,7 @@ from forecastle.algorithms.deepar.training.native.plan import (
     layer_at,
 )
 from forecastle.algorithms.deepar.training.native.weights import fold, unpack
-from forecastle.kernels.compiled import kernel
+from forecastle.kernels.compiled import kernel, part
 from forecastle.kernels.lanes import fma, load, spread, store
 from forecastle.kernels.pointer import memory
 
@@ -87,7 +87,7 @@ def learn(
     unpack(plan, work, gradient)
 
 
-@kernel
+@part
 def _gather_values(plan: Plan, batch: Batch, first: int, count: int, work: Workspace) -> None:
     """The windows' values, over their scales and as they are. Lanes without a window are 0, their scale is 1."""
     history, longest = batch.past.shape[1], plan.lags[-1]
@@ -118,7 +118,7 @@ def _gather_values(plan: Plan, batch: Batch, first: int, count: int, work: Works
             work.shares[step * WIDTH + lane] /= max(known, np.float32(1))
 
 
-@kernel
+@part
 def _gather_inputs(plan: Plan, batch: Batch, first: int, count: int, work: Workspace) -> None:
     """The inputs of all steps that move: lags over their scale, features."""
     rows, longest, lags, features = height(plan, 0), plan.lags[-1], len(plan.lags), batch.past_features.shape[2]
@@ -138,7 +138,7 @@ def _gather_inputs(plan: Plan, batch: Batch, first: int, count: int, work: Works
                 work.inputs[(begin + number) * WIDTH + lane] = value
 
 
-@kernel
+@part
 def _gather_still(plan: Plan, weights: Floats, batch: Batch, first: int, count: int, work: Workspace) -> None:
     """The inputs that do not move: embeddings, a zero, log(scale)."""
     work.still[:] = 0.0
@@ -154,7 +154,7 @@ def _gather_still(plan: Plan, weights: Floats, batch: Batch, first: int, count: 
         work.still[(row + 1) * WIDTH + lane] = work.scales[WIDTH + lane]
 
 
-@kernel
+@part
 def _begin(plan: Plan, layer: int, weights: Floats, work: Workspace) -> None:
     """What the gates of each step begin with: the biases; in layer 0 with the inputs that do not move."""
     cells, at, width = plan.cells, layer_at(plan, layer), plan.inputs if layer == 0 else plan.cells
@@ -170,7 +170,7 @@ def _begin(plan: Plan, layer: int, weights: Floats, work: Workspace) -> None:
             store(starts, (4 * unit + gate) * WIDTH, start * fold(gate))
 
 
-@kernel
+@part
 def _credit(plan: Plan, layer: int, weights: Floats, work: Workspace, gradient: Floats) -> None:
     """The gradients of the biases, and in layer 0 those that concern the inputs that do not move."""
     cells, at, width = plan.cells, layer_at(plan, layer), plan.inputs if layer == 0 else plan.cells
@@ -192,7 +192,7 @@ def _credit(plan: Plan, layer: int, weights: Floats, work: Workspace, gradient: 
                     gradient[place] += total
 
 
-@kernel
+@part
 def _credit_embeddings(plan: Plan, batch: Batch, first: int, count: int, work: Workspace, gradient: Floats) -> None:
     """The gradients of the categories' embeddings, from those of the inputs that do not move."""
     for lane in range(count):
@@ -206,6 +206,6 @@ def _credit_embeddings(plan: Plan, batch: Batch, first: int, count: int, work: W
             table += categories * dimension
 
 
-@kernel
+@part
 def _category(batch: Batch, window: int, number: int, categories: int) -> int:
     return min(max(int(batch.cat[window, number]), 0), categories - 1)

@@ -17,11 +17,11 @@ from forecastle.algorithms.deepar.training.native.plan import (
     padded_cells,
     weights_at,
 )
-from forecastle.kernels.compiled import kernel
+from forecastle.kernels.compiled import kernel, part
 from forecastle.kernels.elementary import LOG2_E
 
 
-@kernel
+@part
 def fold(gate: int) -> np.float32:
     """What a gate is multiplied by before 2 is raised to it (see `layout`)."""
     return np.float32(-2 * LOG2_E if gate == 2 else -LOG2_E)
@@ -51,7 +51,7 @@ def pack(plan: Plan, weights: Floats, packs: Packs) -> None:
     _pack_projection(plan, weights, packs.projection.reshape(cells + 1, 4))
 
 
-@kernel
+@part
 def _pack_backward(weights: Floats, out: Floats) -> None:
     """(4·H, H) to tiles of four columns; what a tile has too many is zero."""
     rows, cells = weights.shape
@@ -64,7 +64,7 @@ def _pack_backward(weights: Floats, out: Floats) -> None:
                     out[at + side] = weights[gate * cells + unit, column] if column < cells else np.float32(0)
 
 
-@kernel
+@part
 def _pack_projection(plan: Plan, weights: Floats, out: Floats) -> None:
     first = layer_at(plan, plan.layers) + embedding_numbers(plan)
     bias = first + plan.parameters * plan.cells
@@ -83,7 +83,7 @@ def embedding_numbers(plan: Plan) -> int:
     return count
 
 
-@kernel
+@part
 def unpack(plan: Plan, work: Workspace, gradient: Floats) -> None:
     """Add what was summed up over a piece's steps, of weights of inputs that move and of the projection."""
     cells = plan.cells
@@ -102,7 +102,7 @@ def unpack(plan: Plan, work: Workspace, gradient: Floats) -> None:
     _unpack_projection(plan, work.projection, gradient)
 
 
-@kernel
+@part
 def _unpack_projection(plan: Plan, summed: Floats, gradient: Floats) -> None:
     first = layer_at(plan, plan.layers) + embedding_numbers(plan)
     for row in range(plan.parameters):

@@ -1,0 +1,224 @@
+"""Where the machine code of kernels is kept.
+
+All private names of numba's cache that we use are in this file: `compiled.py` does without a cache if one is missing.
+"""
+
+import functools
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import llvmlite.binding
+from numba.core import caching, config
+
+_PACKAGES = Path(__file__).parents[1]
+# A wheel's machine code: a folder of `code_folder`s, and the CPU that they were compiled for.
+SHIPPED = Path(__file__).parent / "shipped"
+TARGET = "target.json"
+
+
+def code_folder(cache: Path, source: Path) -> Path:
+    """The folder below `cache` for the code of the kernels in `source`: each state of the sources has its own."""
+    return cache / f"{source.parent.name}.{source.stem}-{_stamp(source)[:16]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The CPU that machine code was compiled for, in LLVM's terms."""
+
+    cpu: str
+    features: str  # "+avx,+avx2"
+
+    @classmethod
+    def read(cls, folder: Path) -> "Target | None":
+        """The target of the machine code in `folder`; None where there is none."""
+        try:
+            return cls(**json.loads((folder / TARGET).read_bytes()))
+        except FileNotFoundError:
+            return None
+
+    def write(self, folder: Path) -> None:
+        (folder / TARGET).write_text(json.dumps({"cpu": self.cpu, "features": self.features}) + "\n")
+
+    def runs_here(self) -> bool:
+        """Whether this machine's CPU has all the features."""
+        host = llvmlite.binding.get_host_cpu_features()
+        return all(host.get(feature.removeprefix("+"), False) for feature in self.features.split(",") if feature)
+
+
+@functools.cache
+def shipped_target() -> Target | None:
+    """The target of the machine code that was installed with us, if it runs here and no other CPU is asked for."""
+    target = Target.read(SHIPPED)
+    asked = config.CPU_NAME or config.CPU_FEATURES is not None
+    return target if target is not None and not asked and target.runs_here() else None
+
+
+class _StampedByItsImports:
+    """Where machine code is kept, and what makes it stale.
+
+    numba looks only at the file of the outermost kernel, though others are compiled into it: it would go on running
+    the old code of a kernel that was changed elsewhere.
+    """
+
+    _py_file: str
+
+    def get_source_stamp(self) -> str:
+        return _stamp(Path(self._py_file))
+
+
+class _InNamedFolder(_StampedByItsImports, caching.UserProvidedCacheLocator):  # type: ignore[misc]
+    """In the folder that `NUMBA_CACHE_DIR` names."""
+
+    def get_cache_path(self) -> str:
+        return str(code_folder(Path(config.CACHE_DIR), Path(self._py_file)))
+
+    def ensure_cache_path(self) -> None:
+        """Raises `OSError` where there is no such folder and none can be made. numba wants to write there, too."""
+        if not Path(self.get_cache_path()).is_dir():
+            super().ensure_cache_path()
+
+
+class _BesideSource(_StampedByItsImports, caching.InTreeCacheLocator):  # type: ignore[misc]
+    """In `__pycache__`."""
+
+
+class _InUsersFolder(_StampedByItsImports, caching.UserWideCacheLocator):  # type: ignore[misc]
+    """In the user's cache folder."""
+
+
+class _Shipped(_StampedByItsImports, caching.UserProvidedCacheLocator):  # type: ignore[misc]
+    """In the folder that a wheel brings along. Nothing is written there."""
+
+    def get_cache_path(self) -> str:
+        return str(code_folder(SHIPPED, Path(self._py_file)))
+
+    def ensure_cache_path(self) -> None:
+        """Raises `OSError` where the wheel has no machine code of the source as it is."""
+        if not Path(self.get_cache_path()).is_dir():
+            raise FileNotFoundError(self.get_cache_path())
+
+    @classmethod
+    def from_function(cls, function: Any, source: str) -> Any:
+        return super(caching.UserProvidedCacheLocator, cls).from_function(function, source)
+
+
+class _Compiled(caching.CompileResultCacheImpl):  # type: ignore[misc]
+    _locator_classes = (_InNamedFolder, _BesideSource, _InUsersFolder)
+
+
+class _CompiledAhead(caching.CompileResultCacheImpl):  # type: ignore[misc]
+    _locator_classes = (_Shipped,)
+
+
+class Cache(caching.FunctionCache):  # type: ignore[misc]
+    """Machine code on disk: read wherever it is, written where that can be."""
+
+    _impl_class = _Compiled
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        try:
+            super().save_overload(sig, data)
+        except OSError as error:
+            caching._cache_log("[cache] not saved: %s", error)  # as numba tells it under NUMBA_DEBUG_CACHE
+
+
+class _ShippedCache(caching.FunctionCache):  # type: ignore[misc]
+    """Machine code that a wheel brought along. It is looked up by the CPU it was compiled for, not by this one."""
+
+    _impl_class = _CompiledAhead
+
+    def _index_key(self, sig: Any, codegen: Any) -> Any:
+        signature, (triple, *_), *code = super()._index_key(sig, codegen)
+        target = shipped_target()
+        assert target is not None
+        return (signature, (triple, target.cpu, target.features), *code)
+
+
+class TwoCaches:
+    """What came with a wheel first; then what was compiled here. It is what numba asks of a dispatcher's cache."""
+
+    def __init__(self, shipped: Any, own: Any) -> None:
+        self._shipped, self._own = shipped, own
+
+    @property
+    def cache_path(self) -> Any:
+        return self._own.cache_path
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        found = self._shipped.load_overload(sig, target_context)
+        return self._own.load_overload(sig, target_context) if found is None else found
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        self._own.save_overload(sig, data)
+
+    def enable(self) -> None:
+        self._own.enable()
+
+    def disable(self) -> None:
+        self._own.disable()
+
+    def flush(self) -> None:
+        self._own.flush()
+
+
+def cache_of(function: Any) -> Any:
+    """The cache of a kernel's machine code; None where there is no place for one."""
+    own = _made(Cache, function)
+    shipped = _made(_ShippedCache, function) if shipped_target() is not None else None
+    if shipped is None:
+        return own
+    return TwoCaches(shipped, own if own is not None else caching.NullCache())
+
+
+def _made(kind: Any, function: Any) -> Any:
+    try:
+        return kind(function)
+    except RuntimeError:  # numba: "cannot cache function …: no locator available"
+        return None
+
+
+_IMPORT = re.compile(
+    r"^\s*(?:from\s+(forecastle[\w.]*)\s+import\s+(\([^)]*\)|[^\n]*)|import\s+(forecastle[\w.]*))",
+    re.MULTILINE,
+)
+_IMPORT_OF_NUMBA = re.compile(r"^\s*(?:from|import)\s+(?:numba|llvmlite)\b", re.MULTILINE)
+
+
+@functools.cache
+def _stamp(source: Path) -> str:
+    """A digest of all that a kernel in `source` may have compiled into it: what it imports of ours, and so on.
+
+    A source that is not ours, as another's algorithm has them, may also import its neighbours by any name.
+    """
+    left = [source] if source.is_relative_to(_PACKAGES) else list(source.parent.glob("*.py"))
+    left += _teachers()
+    found = set(left)
+    while left:
+        new = _imports(left.pop()) - found
+        found |= new
+        left += new
+    digest = hashlib.sha256()
+    for each in sorted(found):
+        digest.update(hashlib.sha256(each.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+@functools.cache
+def _teachers() -> list[Path]:
+    """The files that teach numba types and operations: those work in kernels that do not import them, too."""
+    return [source for source in Path(__file__).parent.glob("*.py") if _IMPORT_OF_NUMBA.search(source.read_text())]
+
+
+@functools.cache
+def _imports(source: Path) -> frozenset[Path]:
+    """The files of ours that `source` imports, anywhere in it."""
+    names = set()
+    for package, members, module in _IMPORT.findall(source.read_text()):
+        names |= {package or module} | {f"{package}.{member}" for member in re.findall(r"\w+", members)}
+    bases = [_PACKAGES.joinpath(*name.split(".")[1:]) for name in names]
+    files = [path for base in bases for path in (base.with_suffix(".py"), base / "__init__.py")]
+    return frozenset(path for path in files if path.is_file())
