@@ -89,7 +89,7 @@ class RandomCutForestModel(Model[Query, Scores]):
     def examples(self) -> Sequence[Payload]:
         """The example's rows in every request type, dense and sparse, and with attribution."""
         example = self.example()
-        rows = decode_rows(example.body, example.content_type, width=self.forest.dimensions)
+        rows = decode_rows(example.body, example.content_type, width=self.forest.dimensions).features
         count, width = rows.shape
         dense = [{"features": row} for row in rows.tolist()]
         keys = list(range(width))

@@ -10,7 +10,7 @@ from forecastle.algorithms.random_cut_forest.hyperparameters import RandomCutFor
 from forecastle.algorithms.random_cut_forest.model import RandomCutForestModel
 from forecastle.algorithms.random_cut_forest.training.grow import contiguous_rows, drawn_rows, grow
 from forecastle.algorithms.random_cut_forest.training.reservoir import Reservoir
-from forecastle.contract.media_type import CSV, RECORDIO, MediaType
+from forecastle.contract.media_type import CSV, JSON, JSON_LINES, RECORDIO, MediaType
 from forecastle.formats.recordio_writer import write_dense
 from forecastle.formats.rows import read_rows
 
