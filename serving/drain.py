@@ -26,8 +26,12 @@ async def stop_accepting(
         open_already.end_with_answer()
     loop = asyncio.get_running_loop()
     for connection in taken:
-        _, new = await loop.connect_accepted_socket(protocol, connection)
-        new.end_with_answer()
+        try:
+            _, new = await loop.connect_accepted_socket(protocol, connection)
+        except OSError:  # the client has gone
+            connection.close()
+        else:
+            new.end_with_answer()
 
 
 async def drain(server: uvicorn.Server, seconds: float) -> None:

@@ -11,7 +11,9 @@ TRAILER_BYTES = 64 * 2**10
 
 # Of a head whose end has not come, colons and line ends count too: here as much again as half of the limit.
 _OPEN_HEAD_BYTES = HEAD_BYTES + HEAD_BYTES // 2
-_PIECE_BYTES = 16 * 2**10  # parsed at once: where in a piece a head or a body ends is not known
+# Where in a piece a head ends is not known, so that what follows it there is not counted.
+_SMALL_BYTES = 4 * 2**10
+_PIECE_BYTES = 16 * 2**10
 _CHUNK_BYTES = 20  # of framing that a chunk may have: its size in 16 digits, and two line ends
 _HEAD_END = b"\r\n\r\n"
 _UPGRADE = b"upgrade"
@@ -48,7 +50,7 @@ class Parser:
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
-        self.on_url = listener.on_url
+        self.on_url, self.on_header = listener.on_url, listener.on_header
         self.head_is_open = True
         self.message_is_open = False
         self._head_bytes = 0
@@ -65,10 +67,13 @@ class Parser:
 
     def close(self) -> None:
         """Nothing more comes. Breaks the circle of references that the garbage collector would have to find."""
-        del self._parser, self._listener, self.on_url
+        del self._parser, self._listener, self.on_url, self.on_header
 
     def feed_data(self, data: bytes) -> None:
         """Parse what came. Raises `httptools.HttpParserError` where it is not HTTP, and a `UserError` over a limit."""
+        if len(data) <= _SMALL_BYTES:
+            self._feed(data)
+            return
         view, at = memoryview(data), 0
         while at < len(data):
             end = at + _PIECE_BYTES
@@ -90,11 +95,11 @@ class Parser:
     def should_upgrade(self) -> bool:
         return False
 
-    def _feed(self, piece: memoryview) -> None:
+    def _feed(self, piece: bytes | memoryview) -> None:
         self._body_bytes = self._chunks = 0
         self._head_ended = False
+        rest = piece
         try:
-            rest = self._parse(piece)
             while rest:
                 rest = self._parse(rest)
         except httptools.HttpParserError:
@@ -103,7 +108,7 @@ class Parser:
             raise
         self._count(len(piece))
 
-    def _parse(self, data: memoryview) -> memoryview:
+    def _parse(self, data: bytes | memoryview) -> bytes | memoryview:
         """Parse up to the end of a head that offers an upgrade; the rest is left to be parsed."""
         try:
             self._parser.feed_data(data)
@@ -113,7 +118,7 @@ class Parser:
             self._renew()
             self._parser.feed_data(head)
             return rest
-        return data[:0]
+        return b""
 
     def _head_without_offer(self) -> bytes:
         version = self._parser.get_http_version().encode("ascii")
@@ -148,10 +153,6 @@ class Parser:
         self._head_bytes = 0
         self._listener.on_message_begin()
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if self.head_is_open:
-            self._listener.on_header(name, value)
-
     def on_headers_complete(self) -> None:
         if self._parser.get_method() == b"CONNECT":
             self._stop(MethodNotAllowed("CONNECT: expected GET, HEAD or POST: this server is no proxy."))
@@ -161,6 +162,7 @@ class Parser:
         self._offered_upgrade = self._parser.should_upgrade()
         if not self._offered_upgrade:
             listener.on_headers_complete()
+            listener.headers = []  # which takes the trailers, and is not read
             self.head_is_open = False
             self._head_bytes = 0
             self._head_ended = True

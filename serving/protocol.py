@@ -109,7 +109,7 @@ class Protocol(HttpToolsProtocol):
         """Close the connection if it is idle, else with its last answer. May be called again."""
         self.end_with_answer()
         head_is_open = self.parser.message_is_open and self.parser.head_is_open
-        if not (self._answering or head_is_open or self._has_unread()):
+        if not (self._answering or head_is_open or self.transport.is_closing() or self._has_unread()):
             self.transport.close()
 
     def give_up(self) -> None:
@@ -178,7 +178,7 @@ class Protocol(HttpToolsProtocol):
     def _has_unread(self) -> bool:
         """Whether the kernel has bytes that the event loop has not read."""
         descriptor = self.transport.get_extra_info("socket").fileno()
-        return descriptor >= 0 and fcntl.ioctl(descriptor, termios.FIONREAD, bytes(4)) != bytes(4)
+        return fcntl.ioctl(descriptor, termios.FIONREAD, bytes(4)) != bytes(4)
 
     def _start_timer(self, seconds: float) -> None:
         """One that runs already goes on."""

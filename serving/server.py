@@ -95,7 +95,7 @@ class Worker:
         if self._failure is not None:
             raise self._failure
         if self._queue.busy:  # nobody waits for it any more, and Python would, before it ends
-            sys.stdout.flush()
+            write_line("stop", pid=os.getpid())
             os._exit(0)
 
     def _begin(self) -> None:

@@ -2,9 +2,12 @@
 
 import contextlib
 import socket
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from forecastle.serving.parser import TRAILER_BYTES
 from tests.serving.running_server import Answer, RunningServer, read_answer, read_answers
@@ -159,3 +162,39 @@ def test_a_client_that_half_sent_a_request_and_resets_leaves_no_error(server: Ru
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     assert server.get("/ping").status_code == 200
     assert len(server.lines("error")) == errors
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> bytes:
+    """A request for the sum of 1 and 2, in any form that it may have."""
+    lines = [b"Host: a", b"Content-Type: text/csv"]
+    if draw(st.booleans()):
+        lines += [b"Upgrade: " + draw(st.sampled_from([b"h2c", b"websocket", b"", b"x/1, y"]))]
+        lines += [b"Connection: " + draw(st.sampled_from([b"Upgrade", b"keep-alive, upgrade", b"x"]))]
+    body = b"1,2\n"
+    if draw(st.booleans()):
+        lines += [b"Content-Length: 4"]
+    else:
+        lines += [b"Transfer-Encoding: chunked"]
+        at = draw(st.integers(1, 3))
+        extensions = st.sampled_from([b"", b";a", b";a=b;c", b';a="b"'])
+        chunks = [b"%x%b\r\n%b\r\n" % (len(part), draw(extensions), part) for part in (body[:at], body[at:])]
+        trailers = b"".join(draw(st.lists(st.sampled_from([b"X: y\r\n", b"Upgrade: h2c\r\n", b"Accept: a/b\r\n"]))))
+        body = b"".join(chunks) + b"0\r\n" + trailers + b"\r\n"
+    ordered = draw(st.permutations(lines))
+    blank = draw(st.sampled_from([b"", b"", b"\r\n", b"\r\n\r\n"]))
+    return blank + b"\r\n".join([b"POST /invocations HTTP/1.1", *ordered]) + b"\r\n\r\n" + body
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(requests(), min_size=1, max_size=4), st.lists(st.integers(0, 1000), max_size=6))
+def test_requests_of_any_form_in_any_packets_have_one_answer_each(
+    server: RunningServer, sent: list[bytes], cuts: list[int]
+) -> None:
+    content = b"".join(sent) + PING
+    with server.connection() as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        edges = [0, *sorted(cut % len(content) for cut in cuts), len(content)]
+        for begin, end in pairwise(edges):
+            connection.sendall(content[begin:end])
+        assert [body for _, _, body in read_answers(connection)] == [SCORED] * len(sent) + [b""]
