@@ -25,6 +25,9 @@ class Listener(Protocol):
     url: bytes
     headers: list[tuple[bytes, bytes]]
 
+    @property
+    def is_full(self) -> bool: ...
+
     def on_message_begin(self) -> None: ...
     def on_url(self, url: bytes) -> None: ...
     def on_header(self, name: bytes, value: bytes) -> None: ...
@@ -69,19 +72,23 @@ class Parser:
         """Nothing more comes. Breaks the circle of references that the garbage collector would have to find."""
         del self._parser, self._listener, self.on_url, self.on_header
 
-    def feed_data(self, data: bytes) -> None:
-        """Parse what came. Raises `httptools.HttpParserError` where it is not HTTP, and a `UserError` over a limit."""
+    def feed_data(self, data: bytes) -> bytes:
+        """Parse what came, and return what is to be given again once the listener takes more.
+
+        Raises `httptools.HttpParserError` where it is not HTTP, and a `UserError` over a limit.
+        """
         if len(data) <= _SMALL_BYTES:
             self._feed(data)
-            return
+            return b""
         view, at = memoryview(data), 0
-        while at < len(data):
+        while at < len(data) and not self._listener.is_full:
             end = at + _PIECE_BYTES
             if self.head_is_open or not self.message_is_open:  # cut at the end of a head: what follows is counted
                 found = data.find(_HEAD_END, at, end)
                 end = end if found < 0 else found + len(_HEAD_END)
             self._feed(view[at:end])
             at = end
+        return data[at:]
 
     def get_http_version(self) -> str:
         return self._parser.get_http_version()

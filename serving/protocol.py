@@ -5,6 +5,7 @@ import termios
 from asyncio import TimerHandle, Transport
 
 import httptools
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
@@ -22,6 +23,7 @@ from forecastle.serving.parser import Parser
 from forecastle.serving.refusals import REFUSAL, RETRY_AFTER_SECONDS, STOPPING
 
 HEAD_SECONDS = 30.0
+MOST_WAITING = 16  # requests of a connection that wait behind one that is being answered; more are not read
 _LOGGED_PATH = 200  # characters of a refused request's
 
 
@@ -29,6 +31,16 @@ class State(ServerState):
     """What connections share, and whether the server was told to stop."""
 
     stopping = False
+
+
+class Flow(FlowControl):
+    """uvicorn's, which does not read on before all that was read has been parsed."""
+
+    unparsed = b""
+
+    def resume_reading(self) -> None:
+        if not self.unparsed:
+            super().resume_reading()
 
 
 class Protocol(HttpToolsProtocol):
@@ -43,6 +55,7 @@ class Protocol(HttpToolsProtocol):
 
     head_seconds = HEAD_SECONDS
     parser: Parser  # type: ignore[assignment]  # has all that uvicorn asks of its own
+    flow: Flow
     _head_timer: TimerHandle | None = None
     _refused = False  # nothing more is read
     _refusal: ForecastleError | None = None  # it waits until what came before is answered
@@ -51,7 +64,7 @@ class Protocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
-        self.parser = Parser(self)
+        self.parser, self.flow = Parser(self), Flow(transport)
         self._start_timer(self.head_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -62,16 +75,22 @@ class Protocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._refused:
             return
+        if self.flow.unparsed or self.is_full:
+            self.flow.unparsed += data
+            self.flow.pause_reading()
+            return
         self._unset_keepalive_if_required()
         was_open = self.parser.head_is_open
         blank = not self.parser.message_is_open and data.isspace()
         try:
-            self.parser.feed_data(data)
+            self.flow.unparsed = self.parser.feed_data(data)
         except ForecastleError as error:
             self._refuse(error)
         except httptools.HttpParserError:
             self._refuse(InvalidData("Invalid HTTP request received."))
         else:
+            if self.flow.unparsed:
+                self.flow.pause_reading()
             if blank and not was_open:
                 if not self._answering:  # whose end is what uvicorn begins to count at
                     self._start_timer(self.timeout_keep_alive)
@@ -96,8 +115,20 @@ class Protocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
+        if self.flow.unparsed and not self.is_full:
+            self.loop.call_soon(self._parse_on)
         if self._refusal is not None and not self._answering:
             self._write_refusal(self._refusal)
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.pipeline) >= MOST_WAITING
+
+    def _parse_on(self) -> None:
+        data, self.flow.unparsed = self.flow.unparsed, b""
+        if data and not self.transport.is_closing():
+            self.data_received(data)
+            self.flow.resume_reading()
 
     def end_with_answer(self) -> None:
         """Close the connection with its last answer."""
@@ -176,7 +207,9 @@ class Protocol(HttpToolsProtocol):
         return self.cycle is not None and not self.cycle.response_complete
 
     def _has_unread(self) -> bool:
-        """Whether the kernel has bytes that the event loop has not read."""
+        """Whether there are bytes that came and have not been parsed."""
+        if self.flow.unparsed:
+            return True
         descriptor = self.transport.get_extra_info("socket").fileno()
         return fcntl.ioctl(descriptor, termios.FIONREAD, bytes(4)) != bytes(4)
 

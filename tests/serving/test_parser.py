@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 
@@ -111,6 +112,20 @@ def test_what_comes_before_a_refused_request_is_answered_first(server: RunningSe
         with contextlib.suppress(ConnectionResetError):
             answers = answers_to(server, first + SMALL + broken)
             assert [answer[0] for answer in answers] == [200, 200, status]
+
+
+@pytest.mark.parametrize("packet", [1000, 100_000])
+def test_however_many_requests_are_sent_at_once_few_are_held_at_a_time(server: RunningServer, packet: int) -> None:
+    count, before = 20_000, peak_memory(server)
+    content = b"GET /ping HTTP/1.1\r\n\r\n" * count + SMALL + PING
+    with server.connection() as connection, ThreadPoolExecutor(1) as pool:
+        answers = pool.submit(read_answers, connection)
+        for at in range(0, len(content), packet):
+            connection.sendall(content[at : at + packet])
+        *pings, small, last = answers.result()
+    assert (len(pings), {answer[0] for answer in pings}) == (count, {200})
+    assert (small[2], last[1]["connection"]) == (SCORED, "close")
+    assert peak_memory(server) - before < 4 * 1024
 
 
 def test_a_body_that_breaks_after_its_answer_has_no_second_one(server: RunningServer) -> None:
