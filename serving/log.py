@@ -5,7 +5,8 @@ Every line has `time` (UTC) and `event`:
     start      the socket is bound: url, host, port, workers, pid
     ready      the model is loaded and has made a prediction: model (none where several come and go), seconds, pid
     request    one answered request: id, method, path, status (none where the client had gone), ms in all, decode_ms,
-               queue_ms, predict_ms, encode_ms, bytes_in, bytes_out, model, endpoint, inference_id, error
+               queue_ms, predict_ms, encode_ms, bytes_in, bytes_out, model, endpoint, inference_id, error; only path,
+               status and error of one that was refused before its head was complete
     error      something unexpected: sentence and, where there is one, traceback
     stall      the event loop was held up for more than 200 ms, while every request waited: ms, cpu_ms (of them its own
                thread computed), stack (where it was held up) and, where its thread computed little, threads (where the

@@ -34,7 +34,7 @@ class State(ServerState):
 
 
 class Flow(FlowControl):
-    """uvicorn's, which does not read on before all that was read has been parsed."""
+    """uvicorn's, which reads no more until all that was read has been parsed."""
 
     unparsed = b""
 
@@ -44,13 +44,12 @@ class Flow(FlowControl):
 
 
 class Protocol(HttpToolsProtocol):
-    """Refuses what is no HTTP, too large, or not there in time after its first byte, and closes the connection.
+    """Refuses what is not HTTP, too large, or not there in time after its first byte, and closes the connection.
 
-    A new connection on which nothing comes in that time is closed too; an old one is once it was idle for long, be it
-    that blank lines come: some clients send one after a body, and uvicorn takes the connection for a busy one.
+    A new connection on which nothing comes in that time is closed too; an old one is closed after being idle for long,
+    even if blank lines come: some clients send one after a body, and uvicorn takes the connection for a busy one.
 
-    While the server stops, the answer to a connection's last request closes it. Requests that were sent before another
-    was answered are answered, too.
+    While the server stops, the answer to a connection's last request closes it; pipelined requests are all answered.
     """
 
     head_seconds = HEAD_SECONDS
