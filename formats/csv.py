@@ -116,6 +116,8 @@ def _scan(
             field, quoted = i, False
             value, i = number.parse_short(text, i, stop)
             if i == field or (text[i] != _COMMA and text[i] != _NEWLINE):  # not only digits, or near the end
+                value, i = number.parse_decimal(text, field, stop)
+            if i == field or (text[i] != _COMMA and text[i] != _NEWLINE):
                 field = _blanks(text, field, stop)
                 if column == 0 and (field == stop or text[field] == _NEWLINE):
                     kind = _COMPLETE if _only_blanks(text, field, stop) else _EMPTY_LINE

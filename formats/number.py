@@ -80,6 +80,36 @@ def parse_short(text: NDArray[np.uint8], i: int, stop: int) -> tuple[float, int]
 
 
 @kernel
+def parse_decimal(text: NDArray[np.uint8], begin: int, stop: int) -> tuple[float, int]:
+    """Up to eight digits from `text[begin]` on, perhaps behind a minus, a point and digits, 19 in all at the most.
+
+    The index behind them is below `stop`, or `begin` where there is no such number, and near the end, where `parse`
+    has to look. The value is as `parse` has it.
+    """
+    if begin + 19 > stop:
+        return 0.0, begin
+    i = begin + (text[begin] == _MINUS)
+    whole, digits = _eight_digits_at(text, i)
+    i += digits
+    if digits == 0 or text[i] != _POINT:
+        return 0.0, begin
+    fraction, decimals = _eight_digits_at(text, i + 1)
+    if decimals == 0:
+        return 0.0, begin
+    mantissa, end = whole * _WHOLE_POWERS_OF_TEN[decimals] + fraction, i + 1 + decimals
+    if decimals < 8:  # so 15 digits at the most: the quotient of two exact float64 is the nearest one
+        value = float(np.int64(mantissa)) / _POWERS_OF_TEN[decimals]
+    else:
+        mantissa, end = _run(text, end, stop, mantissa)
+        decimals = end - i - 1
+        digits += decimals
+        if digits > 19 or end == stop:
+            return 0.0, begin
+        value = _scaled(mantissa, digits, -decimals)
+    return (-value if text[begin] == _MINUS else value), end
+
+
+@kernel
 def _run(text: NDArray[np.uint8], i: int, stop: int, mantissa: np.uint64) -> tuple[np.uint64, int]:
     """`mantissa` with the digits from `text[i]` on behind it, and the index behind them."""
     while i + 8 <= stop:
