@@ -8,10 +8,11 @@ MXNET := .venv-mxnet
 BIN := $(VENV)/bin
 LOCK := uv pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-annotate --no-header
 
-.PHONY: help env demo test test-mxnet test-pythons test-image image check format docs lock bench clean
+.PHONY: help env kernels demo test test-mxnet test-pythons test-image image check format docs lock bench clean
 
 help:
 	@echo "make env         the environment alone, in $(VENV)"
+	@echo "make kernels     compile all kernels ahead of their first use"
 	@echo "make demo        train, serve and look at the example"
 	@echo "make test        the test suite, but for the image's"
 	@echo "make test-mxnet  what compares with the reference trainer, MXNet and GluonTS, in $(MXNET)"
@@ -25,6 +26,9 @@ help:
 	@echo "make lock        resolve the dependencies anew (needs uv)"
 
 env: $(VENV)/.complete
+
+kernels: env
+	@$(BIN)/forecastle compile
 
 $(VENV)/.complete: requirements-dev.lock
 $(MXNET)/.complete: PYTHON = python3.11
@@ -47,6 +51,7 @@ $(VENV)/.complete $(MXNET)/.complete $(OTHERS):
 	  $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . ; \
 	fi
 	@touch $@
+	@echo "The first job of each algorithm compiles its kernels, for a minute or less; make kernels does it now."
 
 check: env
 	$(BIN)/ruff format --check .

@@ -76,6 +76,7 @@ def train(
     """
     from forecastle.training.job import train, train_files
 
+    _tell_of_compilation(context)
     if algorithm is None:
         if any(context.get_parameter_source(name) is not _BY_DEFAULT for name in context.params):
             raise click.UsageError("Options need an algorithm's name before them: forecastle train ALGORITHM --data …")
@@ -91,7 +92,8 @@ def train(
 @click.option("--model", type=FOLDER, help="The model's folder; by default model/ below /opt/ml.")
 @click.option("--host", help="The address to bind, instead of FORECASTLE_HOST.")
 @click.option("--port", type=PORT, help="The port to bind, instead of SAGEMAKER_BIND_TO_PORT; 0 takes a free one.")
-def serve(model: Path | None, host: str | None, port: int | None) -> None:
+@click.pass_context
+def serve(context: click.Context, model: Path | None, host: str | None, port: int | None) -> None:
     """Serve a model over HTTP, until SIGTERM or Ctrl-C."""
     from dataclasses import replace
 
@@ -99,6 +101,7 @@ def serve(model: Path | None, host: str | None, port: int | None) -> None:
     from forecastle.contract.settings import Settings
     from forecastle.serving.server import serve
 
+    _tell_of_compilation(context)
     asked = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = Settings.from_environ(os.environ).model_copy(update=asked)
     serve(settings, replace(OptMl.from_environ(os.environ), model_folder=model))
@@ -135,15 +138,39 @@ def algorithms() -> None:
 
 @cli.command()
 @click.argument("model", type=FOLDER)
-def check(model: Path) -> None:
+@click.pass_context
+def check(context: click.Context, model: Path) -> None:
     """Load the model in the folder MODEL and let it answer the request on its own page."""
     from forecastle.serving.models import load_model
 
+    _tell_of_compilation(context)
     held = load_model(model, threads=1)
     click.echo(f"{model}: a {held.name} model, complete; it answers.")
 
 
+@cli.command(name="compile")
+@click.pass_context
+def compile_(context: click.Context) -> None:
+    """Compile all kernels ahead of their first use, which would otherwise do it.
+
+    The code is kept in the folder that NUMBA_CACHE_DIR names, else beside the sources, else in your cache folder. What
+    is compiled already stays, and so does what a wheel brought along.
+    """
+    from forecastle.container.compile import compile_all
+
+    if sys.stderr.isatty():
+        _tell_of_compilation(context)
+    compile_all(click.echo)
+
+
 _BY_DEFAULT = click.core.ParameterSource.DEFAULT
+
+
+def _tell_of_compilation(context: click.Context) -> None:
+    """Until the verb is done."""
+    from forecastle.container.compile_bar import compilation_told
+
+    context.with_resource(compilation_told(sys.stderr))
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -19,6 +19,7 @@ from forecastle.contract.job_files import Hosts, read_hosts
 from forecastle.contract.opt_ml import OptMl
 from forecastle.contract.settings import Settings
 from forecastle.contract.whole_file import remove_abandoned, write_whole
+from forecastle.kernels.compiling import COMPILATION
 from forecastle.kernels.threads import available_cores
 from forecastle.training.catalogue import catalogue, fitting, named
 from forecastle.training.failure import failure_told
@@ -76,6 +77,7 @@ def _run(
     remove_abandoned_parts(assignment.model)
     if assignment.metrics is not None:
         remove_abandoned(assignment.metrics, METRICS)
+    compiling = COMPILATION.seconds
     algorithm = _algorithm(assignment, log)
     log = replace(log, algorithm=algorithm.log_name)
     job = Job(
@@ -95,7 +97,9 @@ def _run(
         _learn(algorithm, job, assignment, log)
     finally:
         log.progress(1.0)  # whatever happened, no bar is left on the terminal
-    times = {"totaltime": [(time.time() - started) * 1000], "setuptime": [(ready - started) * 1000]}
+    # Without what only the first job of an installation does: compiling kernels.
+    total = time.time() - started - (COMPILATION.seconds - compiling)
+    times = {"totaltime": [total * 1000], "setuptime": [(ready - started) * 1000]}
     log.metrics("training", started, times)
 
 
