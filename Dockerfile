@@ -56,7 +56,7 @@ RUN --mount=type=bind,source=requirements-build.lock,target=/tmp/requirements.lo
     --mount=type=cache,target=/root/.cache/pip \
     python -m pip install --disable-pip-version-check --root-user-action=ignore --require-hashes -r /tmp/requirements.lock
 WORKDIR /src
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY forecastle forecastle
 COPY kernels kernels
 COPY contract contract

@@ -8,7 +8,7 @@ MXNET := .venv-mxnet
 BIN := $(VENV)/bin
 LOCK := uv pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-annotate --no-header
 
-.PHONY: help env kernels demo test test-mxnet test-pythons test-image image check format docs lock bench clean
+.PHONY: help env kernels demo test test-mxnet test-pythons test-image image wheel check format docs lock bench clean
 
 help:
 	@echo "make env         the environment alone, in $(VENV)"
@@ -18,6 +18,7 @@ help:
 	@echo "make test-mxnet  what compares with the reference trainer, MXNet and GluonTS, in $(MXNET)"
 	@echo "make test-pythons  every kernel and a job of each algorithm, on each CPython of 3.11 to 3.14 that is installed"
 	@echo "make image       the container image, forecastle; VARIANT=lean without MXNet"
+	@echo "make wheel       a wheel for this platform that carries compiled kernels, in dist/"
 	@echo "make test-image  build the image and test it; needs a Docker engine"
 	@echo "make check       format, lint, types, import rules"
 	@echo "make format      let ruff format and mend"
@@ -79,6 +80,17 @@ VARIANT ?= full
 image:
 	docker build --build-arg VARIANT=$(VARIANT) --build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null) -t $(IMAGE) .
 
+# For every CPU of a level, as in the Dockerfile, and not for the one that builds it.
+CPU_x86_64 := NUMBA_CPU_NAME=x86-64-v3 \
+  NUMBA_CPU_FEATURES=+sse3,+ssse3,+sse4.1,+sse4.2,+popcnt,+cx16,+sahf,+avx,+avx2,+bmi,+bmi2,+f16c,+fma,+lzcnt,+movbe,+xsave
+CPU_aarch64 := NUMBA_CPU_NAME=generic NUMBA_CPU_FEATURES=+neon
+WHEELS ?= dist
+wheel: env
+	$(CPU_$(shell uname -m)) NUMBA_CACHE_DIR=$(or $(NUMBA_CACHE_DIR),build/kernels) \
+	  $(BIN)/python -m forecastle.container.compile kernels/shipped --wheel
+	$(BIN)/python -m hatchling build --target wheel --directory $(WHEELS)
+	rm -r kernels/shipped
+
 test-image: env
 	$(BIN)/pytest -m image $(ARGS)
 
@@ -106,4 +118,4 @@ lock:
 	$(LOCK) --upgrade --override tests/sagemaker/sdk3.overrides tests/sagemaker/sdk3.in -o tests/sagemaker/sdk3.lock
 
 clean:
-	rm -rf .venv .venv-* .sagemaker-sdk .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-* build kernels/shipped .sagemaker-sdk .mypy_cache .ruff_cache .pytest_cache .hypothesis
