@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TextIO
 
+from forecastle.contract.bar import Bar
 from forecastle.kernels.compiling import COMPILATION
-from forecastle.training.bar import Bar
 
 NOTE = "compiling kernels, once"
 LINE = f"forecastle: {NOTE}: this takes a minute or less; `forecastle compile` does it ahead of the first use."
@@ -22,7 +22,7 @@ def compilation_told(stream: TextIO) -> Iterator[None]:
         nonlocal told
         with suppress(OSError, ValueError):  # whoever read it is gone, or it is closed: no reason to end the work
             if terminal:
-                bar.draw(COMPILATION.share if running else 1.0, NOTE)
+                bar.draw(COMPILATION.share if running else 1.0, NOTE, steady=False)
             elif not told:
                 stream.write(LINE + "\n")
                 stream.flush()

@@ -58,8 +58,7 @@ class _Reporter(event.Listener):  # type: ignore[misc]  # numba has no types
         COMPILATION.begin()
 
     def on_end(self, event: Any) -> None:
-        function = event.data["dispatcher"].py_func
-        COMPILATION.end(f"{function.__module__}.{function.__qualname__}")
+        COMPILATION.end(_name(event.data["dispatcher"].py_func))
 
 
 event.register("numba:compile", _Reporter())
@@ -88,9 +87,13 @@ def inlined(function: F) -> F:
     return cast(F, _from_kernels_only(numba.njit(forceinline=True, no_cpython_wrapper=True, **_OPTIONS)(function)))
 
 
+def _name(function: Any) -> str:
+    return f"{function.__module__}.{function.__qualname__}"
+
+
 def _kept(compiled: Any) -> Any:
     """With a cache; `NUMBA_DISABLE_JIT` leaves functions as they are."""
-    COMPILATION.known += 1
+    COMPILATION.known.add(_name(compiled))
     if isinstance(compiled, Dispatcher) and (cache := cache_of(compiled.py_func)) is not None:
         cast(Any, compiled)._cache = cache
     return compiled

@@ -17,8 +17,8 @@ class Compilation:
     and ended after it.
     """
 
-    known: int = 0  # functions that could be compiled, as their modules are imported
-    compiled: set[str] = field(default_factory=set)  # those that were
+    known: set[str] = field(default_factory=set)  # kernels, and parts of them, of the modules that are imported
+    compiled: set[str] = field(default_factory=set)  # those that were, and what numba itself has compiled for them
     seconds: float = 0.0  # of wall time, without what is still running
     _watchers: list[Callable[[bool], None]] = field(default_factory=list)
     _depth: int = 0
@@ -40,7 +40,7 @@ class Compilation:
     @property
     def share(self) -> float:
         """How much of what is known was compiled, in [0, 1): a process seldom needs all of it."""
-        return len(self.compiled) / (self.known + 1)
+        return len(self.compiled & self.known) / (len(self.known) + 1)
 
     @contextmanager
     def watched(self, watcher: Callable[[bool], None]) -> Iterator[None]:

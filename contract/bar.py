@@ -23,8 +23,11 @@ class Bar:
         self._share = 0.0  # as it was drawn last
         self._text = ""
 
-    def draw(self, share: float, note: str = "") -> None:
-        """Show that `share` is done, in [0, 1]; at 1 the bar goes. One that falls back is a new one's."""
+    def draw(self, share: float, note: str = "", *, steady: bool = True) -> None:
+        """Show that `share` is done, in [0, 1]; at 1 the bar goes. One that falls back is a new one's.
+
+        What does not grow in a `steady` way, or may end before 1, says nothing of the time that is left.
+        """
         if not self._terminal:
             return
         now = self._now()
@@ -36,7 +39,7 @@ class Bar:
             if not self._text or share < self._share:
                 self._started, self._begun = now, share
             self._drawn, self._share = now, share
-            self._text = picture(share, now - self._started, note, self._begun)
+            self._text = picture(share, now - self._started if steady else 0.0, note, self._begun)
             self._text = self._text[: shutil.get_terminal_size().columns - 1]
             self.redraw()
 
