@@ -114,6 +114,7 @@ lock:
 	$(LOCK) --upgrade --extra dev --extra mxnet pyproject.toml -o requirements-dev-mxnet.lock
 	$(LOCK) -c requirements-dev-mxnet.lock --extra mxnet pyproject.toml -o requirements-mxnet.lock
 	echo hatchling | $(LOCK) -c requirements-dev.lock - -o requirements-build.lock
+	$(LOCK) --upgrade tests/attack/schemathesis.in -o tests/attack/schemathesis.lock
 	$(LOCK) --upgrade tests/sagemaker/sdk2.in -o tests/sagemaker/sdk2.lock
 	$(LOCK) --upgrade --override tests/sagemaker/sdk3.overrides tests/sagemaker/sdk3.in -o tests/sagemaker/sdk3.lock
 

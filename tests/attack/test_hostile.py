@@ -150,6 +150,8 @@ def test_a_hostile_body_is_refused_in_one_sentence(forest: RunningServer, name: 
     media_type, body, status = BODIES[name]
     response = forest.post("/invocations", body, media_type)
     assert response.status_code == status, response.text
+    described = forest.get("/openapi.json").json()["paths"]["/invocations"]["post"]
+    assert str(status) in described["responses"]
     if status != 200:
         assert 10 < len(response.text) < 400
         assert "\n" not in response.text

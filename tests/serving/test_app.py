@@ -52,6 +52,10 @@ def test_openapi_describes_every_route_that_answers(server: RunningServer) -> No
     assert set(paths["/invocations"]["post"]["responses"]) == {"200", "406", "413", "415"} | everywhere
     assert set(paths["/endpoints/{name}/invocations"]["post"]["responses"]) == {"200", "404", "424"} | everywhere
     assert set(paths["/ping"]) == {"get", "post"}
+    for operations in paths.values():  # no body is left without a word on what it looks like
+        for operation in operations.values():
+            bodies = [operation.get("requestBody", {}), *operation["responses"].values()]
+            assert all(media["schema"] for body in bodies for media in body.get("content", {}).values())
     for path, operations in paths.items():
         for method in operations:
             answer = server.request(method.upper(), path.replace("{name}", "any"), content=b"1,2\n")

@@ -239,7 +239,11 @@ def test_forests_and_networks_are_served_side_by_side(several: RunningServer, tm
     # Neither reads what only the other does.
     assert several.post("/models/network/invoke", b"0.1\n").status_code == 415
     paths = several.get("/openapi.json").json()["paths"]
-    assert "text/csv" in paths["/models/{name}/invoke"]["post"]["requestBody"]["content"]
+    content = paths["/models/{name}/invoke"]["post"]["requestBody"]["content"]
+    assert content["text/csv"]["schema"] == {"type": "string"}
+    # Either's requests are described.
+    members = [set(schema["properties"]) for schema in content["application/json"]["schema"]["anyOf"]]
+    assert members == [{"instances"}, {"instances", "configuration"}]
 
 
 def test_invocations_say_what_to_call_instead_or_take_a_name_in_a_header(several: RunningServer, write: Write) -> None:
