@@ -120,7 +120,10 @@ def test_the_first_job_says_that_it_compiles_and_leaves_that_out_of_its_time(env
     assert seconds_left_out(first.stdout) > seconds_left_out(second.stdout)
 
 
-COMPILE_ONE = "from forecastle.container import compile; compile.available = lambda: ['compiled_mean']; compile.compile_all(print)"
+COMPILE_ONE = (
+    "from forecastle.container import compile; "
+    "compile.available = lambda: ['compiled_mean']; compile.compile_all(print)"
+)
 
 
 def test_what_was_compiled_ahead_is_not_compiled_by_a_job(environ: dict[str, str]) -> None:
