@@ -1,26 +1,40 @@
 """The algorithms: every folder in here is one, found without a list.
 
-The setting `FORECASTLE_ALGORITHMS` names more folders like this one, separated by colons: if it is /my/algorithms, the
-folder /my/algorithms/prophet is the algorithm `prophet`.
+Others join by an entry point of the group `forecastle.algorithms` (`prophet = "mine.prophet.algorithm:ALGORITHM"`) or
+by path: if the setting `FORECASTLE_ALGORITHMS` is /my/algorithms, the folder /my/algorithms/prophet is one.
 """
 
+import functools
 import importlib
-import os
 import pkgutil
 import re
+from collections.abc import Iterable
 from contextlib import suppress
+from importlib.metadata import entry_points
 from typing import Any
 
 from forecastle.algorithms.interface import Algorithm
 from forecastle.contract.errors import InvalidJob
 from forecastle.contract.typed_text import nearest
 
-__path__ += filter(None, os.environ.get("FORECASTLE_ALGORITHMS", "").split(os.pathsep))
+ENTRY_POINTS = "forecastle.algorithms"
+
+
+def join(folders: Iterable[str]) -> None:
+    """Look for algorithms in these folders, too."""
+    __path__.extend(folder for folder in folders if folder and folder not in __path__)
 
 
 def available() -> list[str]:
     """The names of all algorithms, sorted. Imports none of them."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.ispkg)
+    return sorted({module.name for module in pkgutil.iter_modules(__path__) if module.ispkg} | _installed().keys())
+
+
+@functools.cache
+def _installed() -> dict[str, str]:
+    """The modules of algorithms in other distributions, by the names of their folders."""
+    modules = [entry.module for entry in entry_points(group=ENTRY_POINTS)]
+    return {module.split(".")[-2]: module for module in modules if module.count(".")}
 
 
 def find(name: str) -> Algorithm[Any]:
@@ -55,6 +69,6 @@ def _plain(name: str) -> str:
 
 
 def _imported(folder: str) -> Algorithm[Any]:
-    found = importlib.import_module(f"{__name__}.{folder}.algorithm").ALGORITHM
+    found = importlib.import_module(_installed().get(folder, f"{__name__}.{folder}.algorithm")).ALGORITHM
     assert isinstance(found, Algorithm), f"algorithms/{folder}/algorithm.py: ALGORITHM must be an Algorithm"
     return found

@@ -50,6 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 @click.version_option(package_name="forecastle", message="%(prog)s %(version)s")
 def cli() -> None:
     """SageMaker's Random Cut Forest and DeepAR without SageMaker: train and serve them anywhere."""
+    if folders := os.environ.get("FORECASTLE_ALGORITHMS"):
+        from forecastle.algorithms import join
+
+        join(folders.split(os.pathsep))
 
 
 @cli.command()

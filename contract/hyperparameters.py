@@ -20,7 +20,12 @@ class Hyperparameters(TypedText):
 
     @classmethod
     def ignores(cls, name: str) -> bool:
-        return (name.startswith(("_", "sagemaker_")) or name in cls.without_effect) and name not in cls.known()
+        return (cls.is_platforms(name) or name in cls.without_effect) and name not in cls.known()
+
+    @staticmethod
+    def is_platforms(name: str) -> bool:
+        """Whether the name is SageMaker's own, sent to every algorithm."""
+        return name.startswith(("_", "sagemaker_"))
 
     @classmethod
     def required(cls) -> set[str]:

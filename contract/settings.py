@@ -23,6 +23,11 @@ class Settings(TypedText):
     algorithm: str | None = Field(
         None, alias="FORECASTLE_ALGORITHM", description="The algorithm a training job means, by its folder's name."
     )
+    default_algorithm: str | None = Field(
+        None,
+        alias="FORECASTLE_DEFAULT_ALGORITHM",
+        description="The algorithm of training jobs whose hyperparameters and channels fit none, or several.",
+    )
     algorithm_folders: str | None = Field(
         None, alias="FORECASTLE_ALGORITHMS", description="Folders with more algorithms, separated by colons."
     )

@@ -79,7 +79,7 @@ def _attempt(folder: Path, threads: int, name: str) -> HeldModel | ForecastleErr
             return NotFound(f"{folder}: there is no such folder.")
         if not (folder / MANIFEST).is_file():  # what else is there is none of a client's business
             return InvalidData(f"{folder}: there is no {MANIFEST}: the folder must hold a model, it and its arrays.")
-        size = SPARE_BYTES + COPIES * sum(map(_bytes, folder.iterdir()))
+        size = SPARE_BYTES + COPIES * sum(map(_bytes, folder.rglob("*")))
         if size > (free := available_memory()):
             return OutOfModelSpace(
                 f"Model {name}: expected {size / 1e6:,.0f} MB of free memory to load it, got {free / 1e6:,.0f} MB: "
@@ -96,7 +96,7 @@ def _attempt(folder: Path, threads: int, name: str) -> HeldModel | ForecastleErr
 
 def _bytes(file: Path) -> int:
     """A file's size, unless its name says that it is no part of a model: a writer that was killed left it."""
-    return 0 if file.name.startswith(".") else file.stat().st_size
+    return 0 if file.name.startswith(".") or file.is_dir() else file.stat().st_size
 
 
 def _give_back(model: "weakref.ref[Any]") -> None:

@@ -36,7 +36,7 @@ class MostCommon(Model):
         self.value = value
 
     def artifact(self):
-        return Artifact("most_common", {"value": np.array(self.value)})
+        return Artifact({"value": np.array(self.value)})
 
     def example(self):
         return Payload(b"?", MediaType.parse("text/plain"))

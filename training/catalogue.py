@@ -1,7 +1,7 @@
-"""Which algorithm a job means: the one whose hyperparameters fit those given, unless it is named."""
+"""Which algorithm a job means, judged by its hyperparameters and channels unless it is named."""
 
 import traceback
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,33 +45,49 @@ def named(name: str) -> Algorithm[Any]:
         ) from error
 
 
-def fitting(given: Collection[str], among: Catalogue) -> Algorithm[Any]:
-    """The algorithm whose required hyperparameters are all given and that knows every one given.
+def fitting(
+    given: Collection[str], channels: Collection[str], among: Catalogue, default: str | None = None
+) -> Algorithm[Any]:
+    """The algorithm that a job means: the one that knows most of the hyperparameters given, and at least one of them.
 
-    Where none knows all of them, the only one that has what it requires is meant: it then refuses the stranger.
-    Raises `InvalidJob` where several are meant, or none.
+    Among those that know as many, one whose required hyperparameters are all given comes first, then one that reads
+    all of the job's channels. If no hyperparameter is known, an algorithm is meant only if it alone reads all channels.
+    If several or none are meant, it is the `default`. Raises `InvalidJob` if there is none.
     """
-    supplied = [each for each in among.usable.values() if each.hyperparameters.required() <= set(given)]
-    candidates = [each for each in supplied if _knows_all(each, given)] or supplied
-    if len(candidates) == 1:
-        return candidates[0]
-    names = ", ".join(sorted(given)) or "none"
-    which = "several algorithms" if candidates else "no algorithm"
-    listed = [_requirement(each) for each in candidates or among.usable.values()]
-    if not candidates:
+    best = _best(given, set(channels), among.usable.values())
+    if len(best) == 1:
+        return best[0]
+    if default is not None:
+        return named(default)
+    known = f"The hyperparameters given ({_listed(given)}) and channels ({_listed(channels)}) fit"
+    which = "several algorithms" if best else "no algorithm"
+    listed = [_requirement(each) for each in best or among.usable.values()]
+    if not best:
         listed += [sentence.rstrip(".") for sentence in among.broken.values()]
-    raise InvalidJob(
-        f"The hyperparameters given ({names}) fit {which}: {'; '.join(listed)}. "
-        f"Set {OVERRIDE} to the one that is meant."
-    )
+    raise InvalidJob(f"{known} {which}: {'; '.join(listed)}. Set {OVERRIDE} to choose one.")
 
 
-def _knows_all(algorithm: Algorithm[Any], given: Collection[str]) -> bool:
-    model = algorithm.hyperparameters
-    return all(name in model.known() or model.ignores(name) for name in given)
+def _best(given: Collection[str], channels: set[str], algorithms: Iterable[Algorithm[Any]]) -> list[Algorithm[Any]]:
+    """Those for which there is the most evidence, in the order of `fitting`; empty if there is none for any."""
+    evidence: dict[tuple[int, bool, bool], list[Algorithm[Any]]] = {}
+    for each in algorithms:
+        model = each.hyperparameters
+        known = sum(name in model.known() or model.ignores(name) for name in given if not model.is_platforms(name))
+        reads_all = bool(channels) and channels <= each.channels.keys()
+        complete = bool(model.required()) and model.required() <= set(given)
+        evidence.setdefault((known, complete, reads_all), []).append(each)
+    best = max(evidence, default=(0, False, False))
+    if best[0]:
+        return evidence[best]
+    readers = [each for (_, _, reads_all), those in evidence.items() if reads_all for each in those]
+    return readers if len(readers) == 1 else []
 
 
 def _requirement(algorithm: Algorithm[Any]) -> str:
     required = algorithm.hyperparameters.required()
     in_order = [name for name in algorithm.hyperparameters.known() if name in required]
     return f"{algorithm.name} requires {', '.join(in_order) or 'nothing'}"
+
+
+def _listed(names: Collection[str]) -> str:
+    return ", ".join(sorted(names)) or "none"

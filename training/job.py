@@ -78,7 +78,7 @@ def _run(
     if assignment.metrics is not None:
         remove_abandoned(assignment.metrics, METRICS)
     compiling = COMPILATION.seconds
-    algorithm = _algorithm(assignment, log)
+    algorithm = _algorithm(assignment, settings, log)
     log = replace(log, algorithm=algorithm.log_name)
     job = Job(
         hyperparameters=_hyperparameters(algorithm, assignment, log),
@@ -105,8 +105,13 @@ def _run(
 
 def _learn(algorithm: Algorithm[Any], job: Job[Any], assignment: Assignment, log: StreamLog) -> None:
     model = algorithm.fit(job)
-    artifact = replace(model.artifact(), hyperparameters=job.hyperparameters.model_dump(mode="json", by_alias=True))
-    artifact = replace(artifact, metrics=_finite(artifact.metrics))
+    artifact = model.artifact()
+    artifact = replace(
+        artifact,
+        algorithm=algorithm.name,
+        hyperparameters=job.hyperparameters.model_dump(mode="json", by_alias=True),
+        metrics=_finite(artifact.metrics),
+    )
     # The model first: whatever happens to its evaluation, there is one to serve.
     write_artifact(assignment.model, artifact)
     scores = _evaluated(algorithm, model, job, log)
@@ -118,14 +123,14 @@ def _learn(algorithm: Algorithm[Any], job: Job[Any], assignment: Assignment, log
         write_whole(assignment.metrics / METRICS, content)
 
 
-def _algorithm(assignment: Assignment, log: StreamLog) -> Algorithm[Any]:
+def _algorithm(assignment: Assignment, settings: Settings, log: StreamLog) -> Algorithm[Any]:
     if assignment.algorithm is not None:
         return named(assignment.algorithm)
     known = catalogue()
     for sentence in known.broken.values():
         log.warning(sentence)
     with _missing_file_named(assignment):
-        return fitting(assignment.hyperparameters.keys(), known)
+        return fitting(assignment.hyperparameters.keys(), assignment.channels.keys(), known, settings.default_algorithm)
 
 
 def _hyperparameters(algorithm: Algorithm[Any], assignment: Assignment, log: StreamLog) -> Hyperparameters:

@@ -62,7 +62,7 @@ class DeepARModel(Model[Request, Prediction]):
 
     def artifact(self) -> Artifact:
         parameters = self.network.parameters() | ({} if self.seed is None else {"seed": self.seed})
-        return Artifact("deepar", self.network.arrays(), parameters, metrics=self.metrics)
+        return Artifact(self.network.arrays(), parameters, metrics=self.metrics)
 
     def example(self) -> Payload:
         network = self.network

@@ -150,7 +150,7 @@ class RandomCutForest(OutlierMixin, BaseEstimator):  # type: ignore[misc]
             "num_trees": self.num_trees,
             "num_samples_per_tree": self.num_samples_per_tree,
         }
-        write_artifact(Path(folder), Artifact(NAME, self.forest_.arrays(), parameters, given))
+        write_artifact(Path(folder), Artifact(self.forest_.arrays(), parameters, given, algorithm=NAME))
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:

@@ -75,7 +75,7 @@ class RandomCutForestModel(Model[Query, Scores]):
         return cls(forest, artifact.parameters, of_artifact(artifact, forest))
 
     def artifact(self) -> Artifact:
-        return Artifact("random_cut_forest", self.forest.arrays(), self.parameters | {"threshold": self.threshold})
+        return Artifact(self.forest.arrays(), self.parameters | {"threshold": self.threshold})
 
     def facts(self) -> Mapping[str, float]:
         return {"threshold": self.threshold}

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from forecastle.contract.artifact import MANIFEST, Artifact, read_artifact, read_manifest, write_artifact
+from forecastle.contract.artifact import MANIFEST, MAPPED_BYTES, Artifact, read_artifact, read_manifest, write_artifact
 from forecastle.contract.errors import InvalidData
 
 ARTIFACT = Artifact(
@@ -23,16 +23,23 @@ ARTIFACT = Artifact(
     parameters={"dimensions": 3},
     hyperparameters={"num_trees": 50},
     metrics={"test:f1": 0.9},
+    files={"vocab.json": b'["<pad>"]', "a name/with: signs": b""},
 )
 
 
 def altered(folder: Path, **members: object) -> Path:
-    """A written model whose manifest has other `members`, and no digest of its own."""
+    """A written model whose manifest has other `members`, and the digest that goes with them."""
     write_artifact(folder, ARTIFACT)
-    manifest = json.loads((folder / MANIFEST).read_text())
+    manifest = json.loads((folder / MANIFEST).read_text()) | members
     del manifest["sha256"]
-    (folder / MANIFEST).write_text(json.dumps(manifest | members))
+    manifest["sha256"] = hashlib.sha256(json.dumps(manifest).encode()).hexdigest()
+    (folder / MANIFEST).write_text(json.dumps(manifest))
     return folder
+
+
+def inside(folder: Path) -> Path:
+    """The folder with the files of the model in `folder`."""
+    return folder / Path(read_manifest(folder)["arrays"]["cuts"]["file"]).parent
 
 
 def fault_of(folder: Path) -> str:
@@ -65,14 +72,14 @@ from forecastle.contract.artifact import Artifact, write_artifact
 
 random.seed(7)
 folder = Path(sys.argv[1])
-write_artifact(folder, Artifact("forest", {"cuts": np.zeros(5000)}))
+write_artifact(folder, Artifact({"cuts": np.zeros(5000)}, algorithm="forest"))
 for number in range(100):
     child = os.fork()
     if not child:
         step = 0
         while True:
             step += 1
-            write_artifact(folder, Artifact("forest", {"cuts": np.full(5000, number + step / 1e6)}))
+            write_artifact(folder, Artifact({"cuts": np.full(5000, number + step / 1e6)}, algorithm="forest"))
     time.sleep(random.uniform(0.0, 0.04))
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
@@ -84,12 +91,22 @@ def test_whatever_was_killed_one_clean_run_leaves_nothing_but_the_model(tmp_path
     assert read_artifact(tmp_path).algorithm == "forest"  # a whole one, whichever
     (tmp_path / ".manifest.json.abcd_123").write_text("{")
     (tmp_path / ".arrays-0123456789ab.npz.abcd_123").write_bytes(b"half")
+    (tmp_path / "content-0123456789ab").mkdir()
+    (tmp_path / "content-0123456789ab" / ".cuts.npy.abcd_123").write_bytes(b"half")
     write_artifact(tmp_path, ARTIFACT)
-    assert {path.name for path in tmp_path.iterdir()} == {MANIFEST, read_manifest(tmp_path)["arrays"]["file"]}
+    assert {path.name for path in tmp_path.iterdir()} == {MANIFEST, inside(tmp_path).name}
+    assert {path.name for path in inside(tmp_path).iterdir()} == {
+        "cuts.npy",
+        "empty.npy",
+        "vocab.json",
+        "a_name_with__signs",
+    }
 
 
 def test_arrays_of_a_name_that_no_file_can_have_are_missing(tmp_path: Path) -> None:
-    assert "the model is incomplete" in fault_of(altered(tmp_path, arrays={"file": "a\0b", "sha256": ""}))
+    assert "arrays.cuts.file: expected the name of a file of the model" in fault_of(
+        altered(tmp_path, arrays={"cuts": {"file": "a\0b", "sha256": ""}})
+    )
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
@@ -105,18 +122,63 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
         {"num_trees": 50},
         {"test:f1": 0.9},
     )
+    assert read.files == ARTIFACT.files
+
+
+def test_a_model_of_the_first_format_is_read(tmp_path: Path) -> None:
+    np.savez(tmp_path / "arrays-0123456789ab.npz", cuts=ARTIFACT.arrays["cuts"])
+    digest = hashlib.sha256((tmp_path / "arrays-0123456789ab.npz").read_bytes()).hexdigest()
+    manifest = {
+        "format": "forecastle",
+        "format_version": 1,
+        "algorithm": "forest",
+        "hyperparameters": {"num_trees": 50},
+        "metrics": {},
+        "parameters": {"dimensions": 3},
+        "arrays": {"file": "arrays-0123456789ab.npz", "sha256": digest},
+    }
+    (tmp_path / MANIFEST).write_text(json.dumps(manifest))
+    read = read_artifact(tmp_path)
+    np.testing.assert_array_equal(read.arrays["cuts"], ARTIFACT.arrays["cuts"])
+    assert (read.algorithm, read.parameters, read.files) == ("forest", {"dimensions": 3}, {})
+    write_artifact(tmp_path, ARTIFACT)
+    assert not (tmp_path / "arrays-0123456789ab.npz").exists()
+
+
+def test_large_arrays_stay_in_their_file_and_cannot_be_changed(tmp_path: Path) -> None:
+    large = np.arange(MAPPED_BYTES // 8 + 1, dtype=np.float64)
+    write_artifact(tmp_path, Artifact({"large": large, "small": large[:3]}, algorithm="forest"))
+    read = read_artifact(tmp_path).arrays
+    assert isinstance(read["large"], np.memmap)
+    assert not isinstance(read["small"], np.memmap)
+    np.testing.assert_array_equal(read["large"], large)
+    with pytest.raises(ValueError, match="read-only"):
+        read["large"][0] = 1
+    write_artifact(tmp_path, Artifact({"large": large + 1}, algorithm="forest"))  # which removes the file
+    assert read["large"][-1] == large[-1]
+
+
+def test_an_artifact_of_no_algorithm_is_not_written(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="algorithm"):
+        write_artifact(tmp_path, Artifact({"cuts": np.ones(1)}))
 
 
 def test_the_same_model_is_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a", "b"):
         write_artifact(tmp_path / name, ARTIFACT)
-    first, second = ({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("a", "b"))
+    first, second = (
+        {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        for folder in (tmp_path / "a", tmp_path / "b")
+    )
     assert first == second
 
 
-def test_a_model_from_before_manifests_had_a_digest_is_read(tmp_path: Path) -> None:
-    assert "sha256" not in read_manifest(altered(tmp_path))
-    assert read_artifact(tmp_path).parameters == {"dimensions": 3}
+def test_a_manifest_without_its_digest_is_refused(tmp_path: Path) -> None:
+    write_artifact(tmp_path, ARTIFACT)
+    manifest = json.loads((tmp_path / MANIFEST).read_text())
+    del manifest["sha256"]
+    (tmp_path / MANIFEST).write_text(json.dumps(manifest))
+    assert "sha256: expected the digest of what the manifest says" in fault_of(tmp_path)
 
 
 def test_a_manifest_may_be_laid_out_in_another_way(tmp_path: Path) -> None:
@@ -165,7 +227,7 @@ def test_whatever_a_manifest_says_its_digest_fits(tmp_path: Path, parameters: di
 
 def test_a_new_model_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
     write_artifact(tmp_path, ARTIFACT)
-    write_artifact(tmp_path, Artifact("forest", {"cuts": np.ones(1)}))
+    write_artifact(tmp_path, Artifact({"cuts": np.ones(1)}, algorithm="forest"))
     assert len(list(tmp_path.iterdir())) == 2
     assert read_artifact(tmp_path).arrays["cuts"] == 1
 
@@ -174,14 +236,14 @@ def test_a_new_model_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -
     write_artifact(tmp_path, ARTIFACT)
     before = sorted(tmp_path.iterdir())
     with pytest.raises(ValueError, match="JSON"):
-        write_artifact(tmp_path, Artifact("forest", {"cuts": np.ones(1)}, metrics={"f1": float("nan")}))
+        write_artifact(tmp_path, Artifact({"cuts": np.ones(1)}, algorithm="forest", metrics={"f1": float("nan")}))
     assert sorted(tmp_path.iterdir()) == before
     assert read_artifact(tmp_path).metrics == {"test:f1": 0.9}
 
 
 def test_arrays_of_objects_are_never_written(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="names"):
-        write_artifact(tmp_path, Artifact("forest", {"names": np.array([{}], dtype=object)}))
+        write_artifact(tmp_path, Artifact({"names": np.array([{}], dtype=object)}, algorithm="forest"))
     assert not list(tmp_path.iterdir())
 
 
@@ -197,8 +259,8 @@ def test_a_folder_that_is_missing_or_empty_or_anothers_is_told_apart(tmp_path: P
 
 
 def test_a_model_of_a_newer_format_is_refused(tmp_path: Path) -> None:
-    assert fault_of(altered(tmp_path, format_version=2)).endswith(
-        "format_version: expected at most 1, got 2: the model was written by a newer forecastle, which can serve it."
+    assert fault_of(altered(tmp_path, format_version=3)).endswith(
+        "format_version: expected at most 2, got 3: the model was written by a newer forecastle, which can serve it."
     )
 
 
@@ -210,10 +272,12 @@ def test_a_model_of_a_newer_format_is_refused(tmp_path: Path) -> None:
         ({"format_version": True}, "format_version: expected a positive integer, got true."),
         ({"algorithm": 3}, "algorithm: expected a string, got 3."),
         ({"metrics": None}, "metrics: expected an object, got null."),
-        ({"arrays": {}}, "arrays.file: expected the name of a file beside it, got null."),
+        ({"files": []}, "files: expected an object, got []."),
+        ({"arrays": {"cuts": 1}}, "arrays.cuts: expected an object, got 1."),
+        ({"files": {"a": {}}}, "files.a.file: expected the name of a file of the model, got null."),
         (
-            {"arrays": {"file": "../other.npz", "sha256": ""}},
-            'arrays.file: expected the name of a file beside it, got "../other.npz".',
+            {"arrays": {"cuts": {"file": "../other.npy", "sha256": ""}}},
+            'arrays.cuts.file: expected the name of a file of the model, got "../other.npy".',
         ),
     ],
 )
@@ -234,7 +298,7 @@ def test_a_manifest_that_is_a_folder_is_refused(tmp_path: Path) -> None:
 
 def test_arrays_that_are_missing_or_half_there_are_refused(tmp_path: Path) -> None:
     write_artifact(tmp_path, ARTIFACT)
-    arrays = tmp_path / read_manifest(tmp_path)["arrays"]["file"]
+    arrays = inside(tmp_path) / "cuts.npy"
     arrays.write_bytes(arrays.read_bytes()[:-1])
     assert fault_of(tmp_path).endswith("the manifest's sha256 is another: the file is incomplete or was altered.")
     arrays.unlink()
@@ -247,12 +311,12 @@ def test_arrays_that_are_missing_or_half_there_are_refused(tmp_path: Path) -> No
 @given(data=st.data())
 def test_arrays_that_were_forged_are_refused_or_read_but_never_run(tmp_path: Path, data: st.DataObject) -> None:
     write_artifact(tmp_path, ARTIFACT)
-    arrays = tmp_path / read_manifest(tmp_path)["arrays"]["file"]
+    arrays = inside(tmp_path) / "cuts.npy"
     content = bytearray(arrays.read_bytes())
     for _ in range(data.draw(st.integers(1, 4))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
-    forged = tmp_path / "forged.npz"
+    forged = tmp_path / "forged.npy"
     forged.write_bytes(content)
-    altered(tmp_path, arrays={"file": "forged.npz", "sha256": hashlib.sha256(content).hexdigest()})
+    altered(tmp_path, arrays={"cuts": {"file": "forged.npy", "sha256": hashlib.sha256(content).hexdigest()}})
     with contextlib.suppress(InvalidData):
         assert read_artifact(tmp_path).arrays.keys() <= ARTIFACT.arrays.keys()

@@ -85,7 +85,7 @@ def test_a_job_that_cannot_be_done_exits_1_with_its_cause_first(
 def test_a_full_disk_below_the_model_is_one_sentence(image: str, algorithm: str, tmp_path: Path) -> None:
     tree = write_job(tmp_path / "ml", algorithm)
     done = train(image, tree, "--tmpfs", "/opt/ml/model:size=64k")
-    sentence = r"/opt/ml/model/arrays-\w+\.npz: no space left on the disk it is to be written to\."
+    sentence = r"/opt/ml/model/content-\w+/\w+\.npy: no space left on the disk it is to be written to\."
     assert done.returncode == OutOfSpace.exit_code
     assert re.fullmatch(rf"forecastle: {sentence}\n", done.stderr)
     assert re.fullmatch(sentence, (tree / "output" / "failure").read_text().splitlines()[0])
@@ -107,7 +107,7 @@ def test_a_full_disk_below_the_output_is_one_sentence_and_the_model_stays(
 
 def test_a_job_that_is_killed_leaves_the_model_that_was_there(image: str, tmp_path: Path) -> None:
     tree = write_job(tmp_path / "ml", "deepar", epochs="1000")
-    write_artifact(tree / "model", Artifact("deepar", {}))
+    write_artifact(tree / "model", Artifact({}, algorithm="deepar"))
     before = files(tree / "model")
     since = time.monotonic()
     with started(image, "train", "-v", f"{tree}:/opt/ml") as job:
@@ -122,7 +122,7 @@ def test_a_job_that_is_killed_as_it_writes_leaves_a_whole_model_or_none(image: s
     tree = write_job(tmp_path / "ml", "random_cut_forest", num_trees="1000", num_samples_per_tree="2048")
     since = time.monotonic()
     with started(image, "train", "-v", f"{tree}:/opt/ml") as job:
-        while not any("arrays-" in path.name for path in (tree / "model").iterdir()):
+        while not any("content-" in path.name for path in (tree / "model").iterdir()):
             assert time.monotonic() < since + PATIENCE_SECONDS
         docker("kill", job, check=False)  # it may have ended
     if (tree / "model" / "manifest.json").exists():

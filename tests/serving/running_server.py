@@ -27,7 +27,9 @@ PATIENCE_SECONDS = 60.0
 
 def write_model(folder: Path, weights: int = 1, **parameters: object) -> Path:
     """Write a model of the tiny algorithm below `folder`, a base as SAGEMAKER_BASE_DIR has it; with weights, if any."""
-    artifact = Artifact("echo_sum", {"weights": np.ones(weights)}, parameters, {"depth": "3"}, {"train_loss": 0.25})
+    artifact = Artifact(
+        {"weights": np.ones(weights)}, parameters, {"depth": "3"}, {"train_loss": 0.25}, algorithm="echo_sum"
+    )
     write_artifact(folder / "model", artifact)
     return folder
 

@@ -34,6 +34,8 @@ def known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Catalogue:
     sources = {
         "median": RIVAL.format(name="Median", fields="    window: int\n    step: int = 1"),
         "mode": RIVAL.format(name="Mode", fields="    bins: int\n    step: int = 1"),
+        "phrasebook": RIVAL.format(name="Phrasebook", fields="    language: str = 'de'\n    step: int = 1")
+        + "Phrasebook.channels = {'train': 'phrases', 'vocab': 'words'}\n",
         "broken": "\nimport a_library_that_nobody_has\n",
     }
     for name, source in sources.items():
@@ -48,45 +50,63 @@ def known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Catalogue:
 
 
 @pytest.mark.parametrize(
-    ("given", "meant"),
+    ("given", "channels", "meant"),
     [
-        ({"window"}, "median"),
-        ({"bins"}, "mode"),
-        ({"bins", "step", "_kvstore", "sagemaker_program", "mini_batch_size"}, "mode"),
-        ({"window", "bin"}, "median"),  # only median has what it requires: it will refuse the stranger
+        ({"window"}, {"train"}, "median"),
+        ({"bins"}, {"train"}, "mode"),
+        ({"bins", "step", "_kvstore", "sagemaker_program", "mini_batch_size"}, {"train"}, "mode"),
+        ({"window", "bin"}, {"train"}, "median"),  # it knows one of them, and refuses the other
+        ({"step", "tempo"}, {"train", "vocab"}, "phrasebook"),  # it alone reads the channel vocab
+        ({"language"}, {"train"}, "phrasebook"),
+        (set(), {"train", "vocab"}, "phrasebook"),
     ],
 )
-def test_the_algorithm_is_the_one_whose_hyperparameters_fit(known: Catalogue, given: set[str], meant: str) -> None:
-    assert fitting(given, known).name == meant
+def test_the_algorithm_is_the_one_with_the_most_evidence(
+    known: Catalogue, given: set[str], channels: set[str], meant: str
+) -> None:
+    assert fitting(given, channels, known).name == meant
+
+
+@pytest.mark.parametrize("given", [{"window", "stepp"}, {"window"}, {"bins", "step", "other"}])
+def test_an_algorithm_that_requires_nothing_changes_nothing_for_the_others(known: Catalogue, given: set[str]) -> None:
+    without = Catalogue({name: each for name, each in known.usable.items() if name != "phrasebook"}, known.broken)
+    assert fitting(given, {"train"}, known) is fitting(given, {"train"}, without)
 
 
 def test_a_tie_names_the_candidates_and_what_they_require(known: Catalogue) -> None:
     with pytest.raises(InvalidJob) as caught:
-        fitting({"window", "bins"}, known)
+        fitting({"window", "bins"}, {"train"}, known)
     assert caught.value.sentence == (
-        "The hyperparameters given (bins, window) fit several algorithms: median requires window; mode requires bins. "
-        "Set FORECASTLE_ALGORITHM to the one that is meant."
+        "The hyperparameters given (bins, window) and channels (train) fit several algorithms: median requires window; "
+        "mode requires bins. Set FORECASTLE_ALGORITHM to choose one."
     )
+    assert fitting({"window", "bins"}, {"train"}, known, default="mode").name == "mode"
 
 
-def test_no_match_names_all_and_says_which_cannot_be_imported(known: Catalogue) -> None:
+@pytest.mark.parametrize("given", [set(), {"stride"}, {"_kvstore", "sagemaker_program"}])
+def test_no_match_names_all_and_says_which_cannot_be_imported(known: Catalogue, given: set[str]) -> None:
     with pytest.raises(InvalidJob) as caught:
-        fitting({"step"}, known)
+        fitting(given, {"train"}, known)
+    names = ", ".join(sorted(given)) or "none"
     assert caught.value.sentence.startswith(
-        "The hyperparameters given (step) fit no algorithm: median requires window; mode requires bins; "
-        "Algorithm broken cannot be imported: ModuleNotFoundError: No module named 'a_library_that_nobody_has' ("
+        f"The hyperparameters given ({names}) and channels (train) fit no algorithm: median requires window; mode "
+        "requires bins; phrasebook requires nothing; Algorithm broken cannot be imported: ModuleNotFoundError: "
+        "No module named 'a_library_that_nobody_has' ("
     )
+    assert fitting(given, {"train"}, known, default="phrasebook").name == "phrasebook"
 
 
 def test_an_algorithm_that_cannot_be_imported_is_refused_by_name_with_the_place(known: Catalogue) -> None:
-    assert list(known.usable) == ["median", "mode"]
+    assert list(known.usable) == ["median", "mode", "phrasebook"]
     with pytest.raises(InvalidJob, match=r"^Algorithm broken cannot be imported: .*algorithm\.py, line 2\)\.$"):
         named("broken")
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones(known: Catalogue) -> None:
     assert known.broken
-    with pytest.raises(InvalidJob, match=r"^Algorithm 'prophet' is unknown; known are broken, median, mode\.$"):
+    with pytest.raises(
+        InvalidJob, match=r"^Algorithm 'prophet' is unknown; known are broken, median, mode, phrasebook\.$"
+    ):
         named("prophet")
 
 

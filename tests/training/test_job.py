@@ -238,6 +238,7 @@ def test_a_job_leaves_nothing_of_those_that_were_killed_before_it(tmp_path: Path
             process.kill()
     left = {
         tree.model: [".manifest.json.abcdefgh", ".arrays-0123456789ab.npz.a1_b2_c3", "..writable.abcdefgh"],
+        tree.model / "content-0123456789ab": [".mean.npy.a1_b2_c3"],
         tree.output_data: [".metrics.json.abcdefgh", "..writable.abcdefgh"],
         tree.failure.parent: [".failure.abcdefgh"],
     }
@@ -247,7 +248,7 @@ def test_a_job_leaves_nothing_of_those_that_were_killed_before_it(tmp_path: Path
             (folder / name).touch()
     log_of(tree)
     assert sorted(path.name for path in tree.failure.parent.rglob("*")) == ["data", "metrics.json"]
-    assert sorted(path.suffix for path in tree.model.iterdir()) == [".json", ".npz"]
+    assert sorted(path.suffix for path in tree.model.iterdir()) == ["", ".json"]
 
 
 def test_what_killed_jobs_left_is_gone_before_a_job_is_refused(tmp_path: Path) -> None:
@@ -288,16 +289,19 @@ def test_a_job_whose_hyperparameters_are_missing_names_the_file_and_what_the_alg
     sentence = failure_of(tree, InvalidJob)
     missing = f"{tree.config}/hyperparameters.json: there is no such file. "
     assert sentence.startswith(
-        f"{missing}The hyperparameters given (none) fit no algorithm: column_mean requires shrinkage; "
+        f"{missing}The hyperparameters given (none) and channels (train) fit no algorithm: column_mean requires "
+        "shrinkage; "
     )
-    assert sentence.endswith("Set FORECASTLE_ALGORITHM to the one that is meant.")
+    assert sentence.endswith("Set FORECASTLE_ALGORITHM to choose one.")
     sentence = failure_of(tree, InvalidJob, FORECASTLE_ALGORITHM="column_mean")
     assert sentence == f"{missing}Hyperparameter shrinkage is required: it must be a number in [0, 1]."
 
 
 def test_a_job_whose_hyperparameters_are_none_says_what_the_algorithms_require(tmp_path: Path) -> None:
     tree = write_job(tmp_path, {}, {"train/a": NUMBERS})
-    assert failure_of(tree, InvalidJob).startswith("The hyperparameters given (none) fit no algorithm: column_mean ")
+    assert failure_of(tree, InvalidJob).startswith(
+        "The hyperparameters given (none) and channels (train) fit no algorithm: column_mean "
+    )
 
 
 def test_a_job_without_a_tree_infers_what_the_data_tell(tmp_path: Path) -> None:
@@ -319,4 +323,4 @@ def test_a_job_without_a_tree_leaves_nothing_but_the_model(tmp_path: Path) -> No
     train_files("column_mean", data, tmp_path / "out", {}, io.StringIO(), {})
     assert sorted(path.name for path in tmp_path.iterdir()) == ["numbers.csv", "out"]
     names = sorted(path.suffix for path in (tmp_path / "out").iterdir())
-    assert names == [".json", ".npz"]
+    assert names == ["", ".json"]

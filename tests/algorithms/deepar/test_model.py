@@ -179,7 +179,7 @@ def test_an_artifact_that_lacks_an_array_is_refused() -> None:
     artifact = DeepARModel(small()).artifact()
     arrays = {name: array for name, array in artifact.arrays.items() if name != "projection_bias"}
     with pytest.raises(InvalidData, match="projection_bias"):
-        find("deepar").load(Artifact("deepar", arrays, artifact.parameters))
+        find("deepar").load(Artifact(arrays, artifact.parameters))
 
 
 def test_more_series_paths_steps_and_cells_cost_more() -> None:

@@ -16,7 +16,7 @@ from tests.algorithms.deepar.networks import random_network
 @pytest.mark.parametrize("likelihood", PARAMETERS)
 def test_a_network_comes_back_from_its_artifact(likelihood: str, tmp_path: Any) -> None:
     network = random_network(likelihood, layers=3, cardinality=(3, 2), num_dynamic_feat=1, default_scale=2.5)
-    write_artifact(tmp_path, Artifact("deepar", network.arrays(), network.parameters()))
+    write_artifact(tmp_path, Artifact(network.arrays(), network.parameters(), algorithm="deepar"))
 
     artifact = read_artifact(tmp_path)
     again = Network.from_artifact(artifact.parameters, artifact.arrays)

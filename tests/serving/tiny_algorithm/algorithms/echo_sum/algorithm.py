@@ -126,7 +126,7 @@ class EchoSum(Algorithm[EchoSumHyperparameters]):
 
     def fit(self, job: Job[EchoSumHyperparameters]) -> EchoSumModel:
         del job
-        return EchoSumModel(Artifact("echo_sum", {}))
+        return EchoSumModel(Artifact({}))
 
     def evaluate(self, model: Model[Any, Any], job: Job[EchoSumHyperparameters]) -> dict[str, float]:
         del model, job

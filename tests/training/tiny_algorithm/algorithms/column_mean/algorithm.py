@@ -34,7 +34,7 @@ class ColumnMean(Model[int, float]):
 
     def artifact(self) -> Artifact:
         metrics = {"train:mean": self.mean, "train:undefined": float("nan")}
-        return Artifact("column_mean", {"mean": np.array(self.mean)}, metrics=metrics)
+        return Artifact({"mean": np.array(self.mean)}, metrics=metrics)
 
     def example(self) -> Payload:
         return Payload(b"1\n2\n", MediaType.parse(CSV))
