@@ -15,6 +15,7 @@ from forecastle.contract.artifact import Artifact
 from forecastle.contract.channel import Channel
 from forecastle.contract.hyperparameters import Hyperparameters
 from forecastle.contract.media_type import MediaType
+from forecastle.contract.settings import EnvironmentSettings
 
 H = TypeVar("H", bound=Hyperparameters)
 Request = TypeVar("Request")
@@ -28,6 +29,7 @@ class Algorithm(ABC, Generic[H]):
     aliases: ClassVar[Sequence[str]] = ()  # other names that users know it by, beside the folder's
     log_name: ClassVar[str]  # as the #metrics lines of SageMaker's logs have it
     hyperparameters: ClassVar[type[Hyperparameters]]
+    settings: ClassVar[type[EnvironmentSettings]] = EnvironmentSettings  # environment variables of its own
     channels: ClassVar[Mapping[str, str]]  # name → what it is for; the first is required
     request_types: ClassVar[Sequence[str]]  # media types that are read; the first is the default
     response_types: ClassVar[Sequence[str]]  # media types that are written; the first is the default
@@ -43,16 +45,16 @@ class Algorithm(ABC, Generic[H]):
         """Train a model on the job's channels, telling its log. Raises `UserError` on data that cannot be learned."""
 
     @abstractmethod
-    def evaluate(self, model: "Model[Any, Any]", job: "Job[H]") -> dict[str, float]:
-        """Score the model on the job's test channel, telling its log; empty where there is none."""
+    def load(self, artifact: Artifact, settings: Any) -> "Model[Any, Any]":
+        """Check an artifact and make it ready to answer; `settings` is of the type above. Raises `InvalidData`."""
 
-    @abstractmethod
-    def load(self, artifact: Artifact) -> "Model[Any, Any]":
-        """Check an artifact and make it ready to answer. Raises `InvalidData`."""
+    def evaluate(self, model: "Model[Any, Any]", job: "Job[H]") -> dict[str, float]:  # noqa: ARG002
+        """Score the model on the job's test channel and log the metrics; empty if there is none."""
+        return {}
 
-    @abstractmethod
-    def demonstrate(self, ask: "Ask", picture: Path) -> Iterable[str]:
-        """Ask a server that holds the example's model, draw what it said to `picture`, and tell it in a few lines."""
+    def demonstrate(self, ask: "Ask", picture: Path) -> Iterable[str]:  # noqa: ARG002
+        """Ask a server that has the example's model, draw its answer to `picture`, and describe it in a few lines."""
+        return ()
 
     def infer(self, given: Mapping[str, str], channels: Mapping[str, Channel]) -> dict[str, str]:
         """Hyperparameters that were not given and that the data itself tells: asked for at a laptop, not in a job."""
@@ -138,6 +140,7 @@ class Job(Generic[H]):
     channels: Mapping[str, Channel]
     log: "JobLog"
     stopping: Callable[[], bool]  # whether SIGTERM came: then finish soon, or raise `Stopped`
+    settings: Any = None  # the algorithm's own, of the type that it declares
     threads: int = 1
     checkpoints: Path | None = None  # a folder that outlives the job, where there is one
 

@@ -145,10 +145,11 @@ def algorithms() -> None:
 @click.pass_context
 def check(context: click.Context, model: Path) -> None:
     """Load the model in the folder MODEL and let it answer the request on its own page."""
+    from forecastle.contract.settings import Settings
     from forecastle.serving.models import load_model
 
     _tell_of_compilation(context)
-    held = load_model(model, threads=1)
+    held = load_model(model, threads=1, settings=Settings.from_environ(os.environ))
     click.echo(f"{model}: a {held.name} model, complete; it answers.")
 
 

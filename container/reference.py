@@ -9,8 +9,9 @@ from pathlib import Path
 
 import click
 
+from forecastle.algorithms import available, find
 from forecastle.container.cli import cli
-from forecastle.contract.settings import Settings
+from forecastle.contract.settings import EnvironmentSettings, Settings
 from forecastle.contract.typed_text import expectation
 
 BLOCK = re.compile(r"(<!-- generated: (?P<name>.*?) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -29,8 +30,17 @@ def refreshed(text: str) -> str:
 
 
 def _settings() -> str:
+    tables = [_table(Settings)]
+    for name in available():
+        algorithm = find(name)
+        if algorithm.settings.known():
+            tables.append(f"Of {algorithm.title}:\n\n{_table(algorithm.settings)}")
+    return "\n".join(tables)
+
+
+def _table(settings: type[EnvironmentSettings]) -> str:
     rows = ["| Setting | Must be | Default | What for |", "|---|---|---|---|"]
-    for name, field in Settings.known().items():
+    for name, field in settings.known().items():
         default = "" if field.default in (None, "") else f"`{field.default}`"
         rows.append(f"| `{name}` | {expectation(field)} | {default} | {field.description} |")
     return "\n".join(rows) + "\n"

@@ -1,10 +1,10 @@
-"""The settings of a server and of a job: one table, read once from the environment."""
+"""The settings of servers and jobs, read once from the environment; each algorithm may add some of its own."""
 
 import re
 from collections.abc import Mapping
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self, TypeVar
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from forecastle.contract.typed_text import TypedText
 
@@ -14,10 +14,24 @@ BATCH_BYTES = 100 * 2**20
 ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#@\s]+")  # scheme, host and perhaps a port, and nothing behind them
 
 
-class Settings(TypedText):
-    """What the environment says. The names are SageMaker's where SageMaker, or a container of AWS's, has one."""
+class EnvironmentSettings(TypedText):
+    """A table of settings: a field's alias is the environment variable that it is read from."""
 
     noun: ClassVar[str] = "Setting"
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> Self:
+        """Read the table from `environ`; a variable that is empty counts as not set. Raises `InvalidJob`."""
+        return cls.parse({name: environ[name] for name in cls.known() if environ.get(name)})
+
+
+Table = TypeVar("Table", bound=EnvironmentSettings)
+
+
+class Settings(EnvironmentSettings):
+    """The settings of every server and job, named as in SageMaker or AWS's containers if they have them."""
+
+    _environ: Mapping[str, str] = PrivateAttr(default_factory=dict)
 
     base_dir: str = Field("/opt/ml", alias="SAGEMAKER_BASE_DIR", description="Root of the /opt/ml tree.")
     algorithm: str | None = Field(
@@ -125,12 +139,15 @@ class Settings(TypedText):
         return self
 
     @classmethod
-    def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
-        """Read the table from `environ`; a variable that is empty counts as not set. Raises `InvalidJob`."""
-        given = {name: environ[name] for name in cls.known() if environ.get(name)}
-        settings = cls.parse(given)
+    def from_environ(cls, environ: Mapping[str, str]) -> Self:
+        settings = super().from_environ(environ)
         if settings.batch:
             batch_defaults = {"timeout": 600.0, "max_content_length": BATCH_BYTES}
             unset = {name: value for name, value in batch_defaults.items() if name not in settings.model_fields_set}
             settings = settings.model_copy(update=unset)
+        settings._environ = dict(environ)
         return settings
+
+    def of(self, table: type[Table]) -> Table:
+        """An algorithm's own settings, from the same environment. Raises `InvalidJob`."""
+        return table.from_environ(self._environ)

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from forecastle.contract.artifact import MANIFEST
 from forecastle.contract.errors import ForecastleError, InvalidData, NotFound, OutOfModelSpace
 from forecastle.contract.free_memory import available_memory
+from forecastle.contract.settings import Settings
 from forecastle.serving import heap
 from forecastle.serving.metrics import Metrics
 from forecastle.serving.models import HeldModel, Models, load_model
@@ -31,11 +32,12 @@ LOOKS, PAUSE_SECONDS = 50, 0.01  # at whether the last that was held of a model 
 class Loader:
     """Loads models one at a time, so that each finds the memory that the one before it left, and lets them go."""
 
-    def __init__(self, models: Models, queue: Queue, metrics: Metrics, threads: int) -> None:
+    def __init__(self, models: Models, queue: Queue, metrics: Metrics, threads: int, settings: Settings) -> None:
         self._models = models
         self._queue = queue
         self._metrics = metrics
         self._threads = threads  # of one prediction
+        self._settings = settings
         self._turn = asyncio.Lock()
         self._imported: set[str] = set()
 
@@ -47,7 +49,7 @@ class Loader:
         """
         async with self._turn:  # a second call for the same model waits for what becomes of the first
             self._models.require_new(name)
-            held = await _aside(functools.partial(_attempt, folder, self._threads, name))
+            held = await _aside(functools.partial(_attempt, folder, self._threads, self._settings, name))
             if isinstance(held, ForecastleError):
                 raise held
             self._models.add(held)
@@ -72,7 +74,7 @@ def keep_what_is_there() -> None:
     gc.freeze()
 
 
-def _attempt(folder: Path, threads: int, name: str) -> HeldModel | ForecastleError:
+def _attempt(folder: Path, threads: int, settings: Settings, name: str) -> HeldModel | ForecastleError:
     """The model, or why there is none, in an error that holds nothing of what was read so far."""
     try:
         if not folder.is_dir():
@@ -85,7 +87,7 @@ def _attempt(folder: Path, threads: int, name: str) -> HeldModel | ForecastleErr
                 f"Model {name}: expected {size / 1e6:,.0f} MB of free memory to load it, got {free / 1e6:,.0f} MB: "
                 "unload another one first."
             )
-        return load_model(folder, threads, name)
+        return load_model(folder, threads, settings, name)
     except MemoryError:
         return OutOfModelSpace(f"There is too little memory for model {name}: unload another one first.")
     except OSError as error:

@@ -10,6 +10,7 @@ from forecastle.algorithms import find
 from forecastle.algorithms.interface import Algorithm, Model
 from forecastle.contract.artifact import read_artifact, read_manifest
 from forecastle.contract.errors import AlreadyLoaded, InvalidData, NotAcceptable, NotFound, NotReady
+from forecastle.contract.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -74,7 +75,7 @@ class Models:
         raise NotReady("The model is not loaded and warmed up yet: ask again once GET /ping answers 200.")
 
 
-def load_model(folder: Path, threads: int, name: str | None = None) -> HeldModel:
+def load_model(folder: Path, threads: int, settings: Settings, name: str | None = None) -> HeldModel:
     """Load the model in `folder` and let it answer its own examples. Raises `UserError` where it cannot be loaded.
 
     Without a `name` it is called after its algorithm.
@@ -82,7 +83,7 @@ def load_model(folder: Path, threads: int, name: str | None = None) -> HeldModel
     algorithm = find(read_manifest(folder)["algorithm"])
     artifact = read_artifact(folder)
     try:
-        model = algorithm.load(artifact)
+        model = algorithm.load(artifact, settings.of(algorithm.settings))
     except InvalidData as error:
         raise error.within(str(folder)) from None
     held = HeldModel(

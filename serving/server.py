@@ -70,7 +70,7 @@ class Worker:
         self._threads = settings.threads or available_cores()
         self._failure: BaseException | None = None
         self._queue = Queue(settings, self._metrics, self._threads)
-        loader = Loader(self._models, self._queue, self._metrics, self._threads)
+        loader = Loader(self._models, self._queue, self._metrics, self._threads, settings)
         app = build_app(settings, self._models, self._queue, loader, self._metrics, place.readiness)
         self._lag = LagMonitor(self._metrics)
         self._server = _Server(app, self._begin, self._notice_orphanage if place.parent else None)
@@ -107,7 +107,7 @@ class Worker:
 
     def _load(self) -> None:
         try:
-            held = load_model(self._tree.model, self._threads)
+            held = load_model(self._tree.model, self._threads, self._settings)
         except BaseException as error:
             self._failure = error
             self._server.should_exit = True

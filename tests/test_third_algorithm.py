@@ -70,14 +70,8 @@ class MostCommonAlgorithm(Algorithm):
             counts.update(int(part) for part in stream.read().decode().split(job.hyperparameters.separator))
         return MostCommon(counts.most_common(1)[0][0])
 
-    def evaluate(self, model, job):
-        return {}
-
-    def load(self, artifact):
+    def load(self, artifact, settings):
         return MostCommon(int(artifact.arrays["value"]))
-
-    def demonstrate(self, ask, picture):
-        return []
 
 
 ALGORITHM = MostCommonAlgorithm()

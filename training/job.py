@@ -84,6 +84,7 @@ def _run(
         hyperparameters=_hyperparameters(algorithm, assignment, log),
         channels=_channels(algorithm, assignment, log, stopping),
         log=log,
+        settings=settings.of(algorithm.settings),
         stopping=stopping,
         threads=settings.threads or available_cores(),
         checkpoints=assignment.checkpoints,

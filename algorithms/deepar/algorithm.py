@@ -1,12 +1,12 @@
 """DeepAR, as training and serving see it."""
 
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from forecastle.algorithms.deepar import schemas
 from forecastle.algorithms.deepar.hyperparameters import DeepARHyperparameters
+from forecastle.algorithms.deepar.settings import DeepARSettings
 from forecastle.algorithms.interface import Algorithm, Ask, Job, Model
 from forecastle.contract.artifact import Artifact
 from forecastle.contract.media_type import JSON, JSON_LINES
@@ -22,6 +22,7 @@ class DeepARAlgorithm(Algorithm[DeepARHyperparameters]):
     aliases = ("forecasting-deepar",)  # as AWS's registry has it
     log_name = "AWS/DeepAR"
     hyperparameters = DeepARHyperparameters
+    settings = DeepARSettings
     channels: ClassVar[Mapping[str, str]] = {
         "train": "time series: JSON Lines (.json, .jsonl, also gzipped) or Parquet, a series a record",
         "test": "the same; the last prediction_length values of each series are forecast and compared",
@@ -42,11 +43,11 @@ class DeepARAlgorithm(Algorithm[DeepARHyperparameters]):
 
         return evaluate(model, job)
 
-    def load(self, artifact: Artifact) -> "DeepARModel":
-        from forecastle.algorithms.deepar.inference.configuration import from_environ
+    def load(self, artifact: Artifact, settings: DeepARSettings) -> "DeepARModel":
+        from forecastle.algorithms.deepar.inference.configuration import from_setting
         from forecastle.algorithms.deepar.model import DeepARModel
 
-        return DeepARModel.from_artifact(artifact, from_environ(os.environ))
+        return DeepARModel.from_artifact(artifact, from_setting(settings.inference_config))
 
     def demonstrate(self, ask: Ask, picture: Path) -> Iterable[str]:
         from forecastle.algorithms.deepar.demo import demonstrate

@@ -10,6 +10,7 @@ from forecastle.algorithms.random_cut_forest.hyperparameters import RandomCutFor
 from forecastle.contract.artifact import Artifact
 from forecastle.contract.channel import Channel
 from forecastle.contract.media_type import CSV, JSON, JSON_LINES, RECORDIO
+from forecastle.contract.settings import EnvironmentSettings
 
 if TYPE_CHECKING:
     from forecastle.algorithms.random_cut_forest.model import RandomCutForestModel
@@ -47,7 +48,7 @@ class RandomCutForestAlgorithm(Algorithm[RandomCutForestHyperparameters]):
 
         return evaluate(model, job)
 
-    def load(self, artifact: Artifact) -> "RandomCutForestModel":
+    def load(self, artifact: Artifact, settings: EnvironmentSettings) -> "RandomCutForestModel":  # noqa: ARG002
         from forecastle.algorithms.random_cut_forest.model import RandomCutForestModel
 
         return RandomCutForestModel.from_artifact(artifact)

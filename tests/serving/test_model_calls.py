@@ -14,6 +14,7 @@ import pytest
 from forecastle.algorithms.deepar.model import DeepARModel
 from forecastle.algorithms.random_cut_forest import RandomCutForest
 from forecastle.contract.artifact import write_artifact
+from forecastle.contract.settings import Settings
 from forecastle.serving.models import load_model
 from tests.algorithms.deepar.networks import random_network
 from tests.serving.conftest import SEVERAL, Start, Write
@@ -229,7 +230,7 @@ def test_forests_and_networks_are_served_side_by_side(several: RunningServer, tm
     RandomCutForest(50, 64, random_state=0).fit(rows).save(forest)
     write_artifact(network, DeepARModel(random_network(prediction_length=3)).artifact())
     for name, folder in (("forest", forest), ("network", network)):
-        load_model(folder, 1)  # here first: to compile may take longer than a client waits
+        load_model(folder, 1, Settings())  # here first: to compile may take longer than a client waits
         assert several.load(name, folder).status_code == 200
     scores = several.post("/models/forest/invoke", b"0.1\n9\n").json()["scores"]
     assert scores[0]["score"] < scores[1]["score"]

@@ -45,10 +45,9 @@ LIVE = Configuration(100, frozenset({"mean"}), DECILES)  # of a JSON request tha
 BATCH = Configuration(100, frozenset({"mean", "quantiles"}), DECILES)  # of JSON Lines, where the setting is missing
 
 
-def from_environ(environ: Mapping[str, str]) -> Configuration:
+def from_setting(text: str) -> Configuration:
     """The configuration of JSON Lines, from `DEEPAR_INFERENCE_CONFIG`. Raises `InvalidJob`."""
-    text = environ.get(SETTING, "").strip()
-    if not text:
+    if not text.strip():
         return BATCH
     try:
         return configuration(orjson.loads(text), BATCH, place="")

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from forecastle.algorithms.deepar.training.windows import Windows
 
 ENGINES = {"native": "native.learner", "mxnet": "mxnet"}  # modules by name; the first is the default
-SETTING = "DEEPAR_ENGINE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,16 +107,9 @@ class Watcher(Protocol):
         """An epoch is complete."""
 
 
-def require_engine(name: str) -> str:
-    """`name`, or the default where it is empty. Raises `InvalidJob` where there is no such engine."""
-    if name and name not in ENGINES:
-        raise InvalidJob(f"Setting {SETTING} must be one of {', '.join(ENGINES)}. Got {name!r:.42}.")
-    return name or next(iter(ENGINES))
-
-
 def learner(engine: str, settings: Settings, threads: int | None = None) -> Learner:
     """What trains under the engine's name. Raises `InvalidJob` if there is no such engine or it is not installed."""
-    module = import_module(f"{__package__}.{ENGINES[require_engine(engine)]}")
+    module = import_module(f"{__package__}.{ENGINES[engine]}")
     return cast(Learner, module.learner(settings, threads=threads))
 
 
@@ -127,7 +119,7 @@ def train(
     watcher: Watcher,
     stopping: Callable[[], bool],
     *,
-    engine: str = "",
+    engine: str = "native",
     checkpoints: Path | None = None,
     threads: int | None = None,
 ) -> Trained:

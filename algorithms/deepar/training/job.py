@@ -29,7 +29,7 @@ def fit(job: Job[DeepARHyperparameters]) -> DeepARModel:
     where the hyperparameters do not fit it, `Stopped` on SIGTERM before there was anything to keep.
     """
     given, line = job.hyperparameters, job.log.line
-    name = engine.require_engine(os.environ.get(engine.SETTING, ""))
+    name = job.settings.engine
     if given.early_stopping_patience is not None:
         line(f"Using early stopping with patience {given.early_stopping_patience}")
     train = read_dataset(job.channels["train"], wish_of_train(given), given.likelihood, job.stopping)

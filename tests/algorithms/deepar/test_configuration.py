@@ -10,7 +10,7 @@ from forecastle.algorithms.deepar.inference.configuration import (
     LIVE,
     Configuration,
     configuration,
-    from_environ,
+    from_setting,
 )
 from forecastle.contract.errors import InvalidData, InvalidJob
 
@@ -66,7 +66,7 @@ def test_members_that_are_null_are_as_if_they_were_missing() -> None:
 def test_an_unknown_member_is_refused_with_the_nearest(name: str, hint: str) -> None:
     assert fault(**{name: None}) == f"configuration.{name} is unknown{hint}"
     with pytest.raises(InvalidJob) as caught:
-        from_environ({"DEEPAR_INFERENCE_CONFIG": json.dumps({name: 5})})
+        from_setting(json.dumps({name: 5}))
     assert caught.value.sentence == f"Setting DEEPAR_INFERENCE_CONFIG: {name} is unknown{hint}"
 
 
@@ -121,7 +121,7 @@ def test_what_is_no_object_is_refused(document: Any) -> None:
 
 
 def test_a_batch_is_told_the_mean_and_the_deciles_of_a_hundred_paths() -> None:
-    assert from_environ({}) == from_environ({"DEEPAR_INFERENCE_CONFIG": ""}) == BATCH
+    assert from_setting("") == from_setting(" ") == BATCH
     assert BATCH.num_samples == 100
     assert BATCH.output_types == {"mean", "quantiles"}
     assert list(BATCH.quantiles) == DECILES
@@ -130,10 +130,10 @@ def test_a_batch_is_told_the_mean_and_the_deciles_of_a_hundred_paths() -> None:
 
 def test_a_batch_s_configuration_comes_from_the_environment() -> None:
     asked = {"num_samples": 20, "output_types": ["samples"], "seed": 3}
-    read = from_environ({"DEEPAR_INFERENCE_CONFIG": json.dumps(asked)})
+    read = from_setting(json.dumps(asked))
     assert (read.num_samples, read.seed) == (20, 3)
     assert read.output_types == {"samples"}
-    assert from_environ({"DEEPAR_INFERENCE_CONFIG": '{"num_samples": 20}'}).output_types == {"mean", "quantiles"}
+    assert from_setting('{"num_samples": 20}').output_types == {"mean", "quantiles"}
 
 
 @pytest.mark.parametrize(
@@ -146,4 +146,4 @@ def test_a_batch_s_configuration_comes_from_the_environment() -> None:
 )
 def test_a_setting_that_cannot_be_read_is_refused(text: str, sentence: str) -> None:
     with pytest.raises(InvalidJob, match=sentence):
-        from_environ({"DEEPAR_INFERENCE_CONFIG": text})
+        from_setting(text)

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from forecastle.algorithms import deepar
 from forecastle.algorithms.deepar.hyperparameters import LIKELIHOODS
 from forecastle.algorithms.deepar.network import PARAMETERS, Network
+from forecastle.algorithms.deepar.settings import DeepARSettings
 from forecastle.algorithms.deepar.training.checkpoint import FILE, seed_in
-from forecastle.algorithms.deepar.training.engine import Settings, Trained, require_engine, train
+from forecastle.algorithms.deepar.training.engine import Settings, Trained, train
 from forecastle.algorithms.deepar.training.epochs import learning_rate
 from forecastle.algorithms.deepar.training.windows import WindowSource
 from forecastle.contract.errors import InvalidJob
@@ -37,8 +38,8 @@ def same(left: Network, right: Network) -> bool:
 
 
 def test_our_own_engine_is_the_default_and_the_reference_is_asked_for() -> None:
-    assert require_engine("") == "native"
-    assert require_engine("mxnet") == "mxnet"
+    assert DeepARSettings.from_environ({}).engine == "native"
+    assert DeepARSettings.from_environ({"DEEPAR_ENGINE": "mxnet"}).engine == "mxnet"
 
 
 def test_the_reference_says_what_it_lacks_where_it_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,7 +50,7 @@ def test_the_reference_says_what_it_lacks_where_it_is_not_installed(monkeypatch:
 
 def test_an_engine_that_does_not_exist_is_refused() -> None:
     with pytest.raises(InvalidJob) as caught:
-        require_engine("abacus")
+        DeepARSettings.from_environ({"DEEPAR_ENGINE": "abacus"})
     assert caught.value.sentence == "Setting DEEPAR_ENGINE must be one of native, mxnet. Got 'abacus'."
 
 

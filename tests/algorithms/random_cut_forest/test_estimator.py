@@ -16,6 +16,7 @@ from forecastle.algorithms import find
 from forecastle.algorithms.random_cut_forest import RandomCutForest
 from forecastle.contract.artifact import read_artifact
 from forecastle.contract.errors import InvalidData
+from forecastle.contract.settings import EnvironmentSettings
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +125,7 @@ def test_a_model_that_was_saved_scores_the_same_when_loaded(points: NDArray[np.f
     assert loaded.get_params()["num_trees"] == 60
     assert loaded.offset_ == forest.offset_
     assert loaded.score_samples(points).tobytes() == forest.score_samples(points).tobytes()
-    served = find("random_cut_forest").load(read_artifact(tmp_path / "model"))
+    served = find("random_cut_forest").load(read_artifact(tmp_path / "model"), EnvironmentSettings())
     assert served.artifact().arrays.keys() == forest.forest_.arrays().keys()
 
 

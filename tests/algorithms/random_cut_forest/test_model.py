@@ -12,6 +12,7 @@ from forecastle.algorithms.random_cut_forest.model import Query, RandomCutForest
 from forecastle.algorithms.random_cut_forest.training.grow import drawn_rows, grow
 from forecastle.contract.errors import InvalidData, NotAcceptable, PayloadTooLarge
 from forecastle.contract.media_type import CSV, JSON, JSON_LINES, RECORDIO, MediaType
+from forecastle.contract.settings import EnvironmentSettings
 
 ROWS = np.random.default_rng(0).normal(size=(200, 3)).astype(np.float32)
 
@@ -117,7 +118,7 @@ def test_its_example_is_a_request_that_it_answers(model: RandomCutForestModel) -
 
 
 def test_the_artifact_gives_the_same_model(model: RandomCutForestModel) -> None:
-    again = find("random_cut_forest").load(model.artifact())
+    again = find("random_cut_forest").load(model.artifact(), EnvironmentSettings())
     assert isinstance(again, RandomCutForestModel)
     assert answered(again, payload(b"1,2,3\n")) == answered(model, payload(b"1,2,3\n"))
 
@@ -125,13 +126,16 @@ def test_the_artifact_gives_the_same_model(model: RandomCutForestModel) -> None:
 def test_the_threshold_is_kept_and_told(model: RandomCutForestModel) -> None:
     artifact = model.artifact()
     assert model.facts() == {"threshold": model.threshold} == {"threshold": artifact.parameters["threshold"]}
-    again = find("random_cut_forest").load(replace(artifact, parameters={"threshold": 2.5}))
+    again = find("random_cut_forest").load(replace(artifact, parameters={"threshold": 2.5}), EnvironmentSettings())
     assert again.facts() == {"threshold": 2.5}
 
 
 def test_a_model_from_before_there_were_thresholds_has_that_of_its_leaves(model: RandomCutForestModel) -> None:
     old, saved = ({"seed": 3}, {"offset": -2.5})
-    loaded = [find("random_cut_forest").load(replace(model.artifact(), parameters=given)) for given in (old, saved)]
+    loaded = [
+        find("random_cut_forest").load(replace(model.artifact(), parameters=given), EnvironmentSettings())
+        for given in (old, saved)
+    ]
     assert [one.facts()["threshold"] for one in loaded] == [model.threshold, 2.5]
 
 
@@ -139,7 +143,7 @@ def test_a_model_from_before_there_were_thresholds_has_that_of_its_leaves(model:
 def test_a_threshold_that_is_no_number_is_refused(model: RandomCutForestModel, value: object) -> None:
     for name in ("threshold", "offset"):
         with pytest.raises(InvalidData, match=rf"^parameters\.{name}: expected a finite number, got "):
-            find("random_cut_forest").load(replace(model.artifact(), parameters={name: value}))
+            find("random_cut_forest").load(replace(model.artifact(), parameters={name: value}), EnvironmentSettings())
 
 
 def test_more_rows_columns_and_trees_cost_more(model: RandomCutForestModel) -> None:

@@ -132,7 +132,7 @@ class EchoSum(Algorithm[EchoSumHyperparameters]):
         del model, job
         return {}
 
-    def load(self, artifact: Artifact) -> EchoSumModel:
+    def load(self, artifact: Artifact, settings: object) -> EchoSumModel:  # noqa: ARG002
         time.sleep(artifact.parameters.get("load_seconds", 0.0))
         if "broken" in artifact.parameters:
             raise InvalidData("parameters.broken: expected nothing, got something.")

@@ -102,7 +102,7 @@ class ColumnMeanAlgorithm(Algorithm[ColumnMeanHyperparameters]):
     def infer(self, given: Mapping[str, str], channels: Mapping[str, Channel]) -> dict[str, str]:
         return {} if "shrinkage" in given else {"shrinkage": str(1 / len(_numbers(channels["train"])))}
 
-    def load(self, artifact: Artifact) -> ColumnMean:
+    def load(self, artifact: Artifact, settings: object) -> ColumnMean:  # noqa: ARG002
         return ColumnMean(float(artifact.arrays["mean"]))
 
     def demonstrate(self, ask: Ask, picture: Path) -> Iterable[str]:
