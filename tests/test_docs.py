@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 import pytest
 
+from forecastle.algorithms import available, find
 from forecastle.container.cli import cli
 from forecastle.container.reference import BLOCK, blocks, refreshed
 from forecastle.contract.settings import Settings
@@ -33,9 +34,45 @@ def test_a_block_is_written_anew_and_the_rest_left_alone() -> None:
     assert refreshed(written) == written
 
 
-def test_the_settings_table_has_every_setting() -> None:
-    rows = blocks()["settings"].splitlines()[2:]
-    assert [row.split("`")[1] for row in rows] == list(Settings.known())
+ENVIRONMENT = re.compile(r"environ(?:\.get\(|\.pop\(|\.setdefault\(|\[)\s*([^,\])]+)|getenv\(([^,)]+)")
+# Read by the process's own machinery, and no settings of ours.
+FOREIGN = {
+    "TERM": "training/bar.py",  # of the terminal
+    "NUMBA_CACHE_DIR": "container/compile.py",  # numba's, and so are these two
+    "NUMBA_CPU_NAME": "container/compile.py",
+    "NUMBA_CPU_FEATURES": "container/compile.py",
+    "OMP_NUM_THREADS": "algorithms/deepar/training/mxnet.py",  # written for MXNet
+    "MXNET_OMP_MAX_THREADS": "algorithms/deepar/training/mxnet.py",
+    "PROMETHEUS_MULTIPROC_DIR": "serving/metrics.py",  # between a server and its workers
+}
+
+
+def documented() -> list[str]:
+    return re.findall(r"^\| `(\w+)` \|", blocks()["settings"], flags=re.MULTILINE)
+
+
+def test_the_settings_tables_have_every_setting() -> None:
+    known = [*Settings.known()]
+    for name in available():
+        known += find(name).settings.known()
+    assert documented() == known
+
+
+def test_every_environment_variable_that_the_sources_read_is_documented() -> None:
+    """A variable's name is a literal where it is read, or else an alias in a table of settings."""
+    root = Path(__file__).parents[1]
+    read = {}
+    for folder in ("container", "training", "serving", "algorithms", "formats", "contract", "kernels"):
+        for source in (root / folder).rglob("*.py"):
+            for expression in ENVIRONMENT.findall(source.read_text("utf-8")):
+                (text,) = filter(None, expression)
+                read[text.strip()] = str(source.relative_to(root))
+    names = {text.strip("\"'"): place for text, place in read.items() if text[0] in "\"'"}
+    assert {name: place for name, place in names.items() if name not in documented()} == {
+        name: place for name, place in FOREIGN.items() if name in names
+    }
+    # What is read by a variable is one of the table's, or of those above.
+    assert {text for text in read if text[0] not in "\"'"} <= {"name", "FOLDER_VARIABLE", "variable"}
 
 
 def test_the_commands_are_all_there_with_their_options() -> None:

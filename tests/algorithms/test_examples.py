@@ -62,7 +62,7 @@ def forecasts() -> Iterator[Payload]:
 
 @pytest.mark.parametrize("columns", [1, 2, 40])
 def test_after_its_examples_a_forest_compiles_nothing(tmp_path: Path, columns: int) -> None:
-    held = load_model(write_forest(tmp_path, columns), threads=2, settings=Settings())
+    held = load_model(write_forest(tmp_path, columns), threads=2, settings=Settings.from_environ({}))
     before = signatures()
     row = ",".join(["1.5"] * columns)
     for attributes in ("", "attribution=true"):
@@ -73,7 +73,7 @@ def test_after_its_examples_a_forest_compiles_nothing(tmp_path: Path, columns: i
 
 @pytest.mark.parametrize("likelihood", PARAMETERS)
 def test_after_its_examples_a_network_compiles_nothing(tmp_path: Path, likelihood: str) -> None:
-    held = load_model(write_network(tmp_path, likelihood), threads=2, settings=Settings())
+    held = load_model(write_network(tmp_path, likelihood), threads=2, settings=Settings.from_environ({}))
     before = signatures()
     for payload in forecasts():
         answer(held, payload)
@@ -83,7 +83,7 @@ def test_after_its_examples_a_network_compiles_nothing(tmp_path: Path, likelihoo
 @pytest.mark.parametrize("name", ["random_cut_forest", "deepar"])
 def test_examples_are_in_every_request_type(tmp_path: Path, name: str) -> None:
     folder = write_forest(tmp_path, 2) if name == "random_cut_forest" else write_network(tmp_path, "student-T")
-    held = load_model(folder, threads=1, settings=Settings())
+    held = load_model(folder, threads=1, settings=Settings.from_environ({}))
     algorithm = find(name)
     assert {payload.content_type.essence for payload in held.model.examples()} == set(algorithm.request_types)
     assert held.seen == {(read, written) for read in algorithm.request_types for written in algorithm.response_types}

@@ -230,7 +230,7 @@ def test_forests_and_networks_are_served_side_by_side(several: RunningServer, tm
     RandomCutForest(50, 64, random_state=0).fit(rows).save(forest)
     write_artifact(network, DeepARModel(random_network(prediction_length=3)).artifact())
     for name, folder in (("forest", forest), ("network", network)):
-        load_model(folder, 1, Settings())  # here first: to compile may take longer than a client waits
+        load_model(folder, 1, Settings.from_environ({}))  # here first: to compile may take longer than a client waits
         assert several.load(name, folder).status_code == 200
     scores = several.post("/models/forest/invoke", b"0.1\n9\n").json()["scores"]
     assert scores[0]["score"] < scores[1]["score"]

@@ -96,14 +96,14 @@ def test_json_may_be_answered_in_lines_and_lines_in_json(model: DeepARModel) -> 
 def test_the_environment_s_configuration_is_that_of_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     artifact = DeepARModel(small()).artifact()
     monkeypatch.setenv("DEEPAR_INFERENCE_CONFIG", '{"num_samples": 3, "output_types": ["samples"], "seed": 1}')
-    model = find("deepar").load(artifact, DeepARSettings())
+    model = find("deepar").load(artifact, DeepARSettings.from_environ({}))
     assert isinstance(model, DeepARModel)
     assert np.shape(predictions(model, lines(INSTANCE))[0]["samples"]) == (3, 4)
     assert answered(model, lines(INSTANCE)) == answered(model, lines(INSTANCE))
     assert list(predictions(model, payload(INSTANCE))[0]) == ["mean"]
     monkeypatch.setenv("DEEPAR_INFERENCE_CONFIG", '{"num_samples": -3}')
     with pytest.raises(InvalidJob, match=r"^Setting DEEPAR_INFERENCE_CONFIG: num_samples: "):
-        find("deepar").load(artifact, DeepARSettings())
+        find("deepar").load(artifact, DeepARSettings.from_environ({}))
 
 
 def test_the_same_seed_gives_the_same_bytes_in_any_company_on_any_threads(model: DeepARModel) -> None:
@@ -167,7 +167,7 @@ def test_the_artifact_gives_the_same_model() -> None:
     model = DeepARModel(small(cardinality=(3,)), metrics={"train:final_loss": 2.5}, seed=12)
     artifact = model.artifact()
     assert json.loads(json.dumps(artifact.parameters)) == artifact.parameters
-    again = find("deepar").load(artifact, DeepARSettings())
+    again = find("deepar").load(artifact, DeepARSettings.from_environ({}))
     assert isinstance(again, DeepARModel)
     assert again.artifact().metrics == {"train:final_loss": 2.5}
     assert again.artifact().parameters == artifact.parameters
@@ -180,7 +180,7 @@ def test_an_artifact_that_lacks_an_array_is_refused() -> None:
     artifact = DeepARModel(small()).artifact()
     arrays = {name: array for name, array in artifact.arrays.items() if name != "projection_bias"}
     with pytest.raises(InvalidData, match="projection_bias"):
-        find("deepar").load(Artifact(arrays, artifact.parameters), DeepARSettings())
+        find("deepar").load(Artifact(arrays, artifact.parameters), DeepARSettings.from_environ({}))
 
 
 def test_more_series_paths_steps_and_cells_cost_more() -> None:

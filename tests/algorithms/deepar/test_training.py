@@ -399,7 +399,7 @@ def test_sigterm_before_anything_was_learned_leaves_no_model(tmp_path: Path) -> 
         {"train": Channel("train", tree.data / "train")},
         StreamLog(io.StringIO(), "algo-1"),
         stopping=lambda: True,
-        settings=ALGORITHM.settings(),
+        settings=ALGORITHM.settings.from_environ({}),
     )
     with pytest.raises(Stopped):
         ALGORITHM.fit(job)
