@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import llvmlite.binding
+import numpy as np
 from numba.core import caching, config
 
 _PACKAGES = Path(__file__).parents[1]
@@ -201,7 +202,7 @@ def _stamp(source: Path) -> str:
         new = _imports(left.pop()) - found
         found |= new
         left += new
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(np.__version__.partition(".")[0].encode())  # whose names the machine code refers to
     for each in sorted(found):
         digest.update(hashlib.sha256(each.read_bytes()).digest())
     return digest.hexdigest()

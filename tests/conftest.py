@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 REPOSITORY = Path(__file__).parents[1]
@@ -13,12 +14,12 @@ REPOSITORY = Path(__file__).parents[1]
 
 @pytest.fixture(scope="session", autouse=True)
 def _compiled_kernels() -> None:
-    digest = hashlib.sha256(os.environ.get("NUMBA_CACHE_DIR", "").encode())
-    for floor in ("algorithms", "contract"):
+    digest = hashlib.sha256(f"{os.environ.get('NUMBA_CACHE_DIR', '')} {sys.version} {np.__version__}".encode())
+    for floor in ("algorithms", "formats", "kernels"):
         for source in sorted((REPOSITORY / floor).rglob("*.py")):
             digest.update(source.read_bytes())
     # Beside the machine code, so that it goes when that is removed.
-    done = REPOSITORY / "contract" / "__pycache__" / f"compiled-{digest.hexdigest()[:16]}"
+    done = REPOSITORY / "kernels" / "__pycache__" / f"compiled-{digest.hexdigest()[:16]}"
     if not done.exists():
         subprocess.run([sys.executable, "-m", "forecastle", "compile"], cwd=REPOSITORY, check=True, stdout=sys.stderr)
         done.parent.mkdir(exist_ok=True)
