@@ -19,7 +19,11 @@ PAYLOADS = (bytes, bytearray, memoryview, np.ndarray, Model)
 def modules(package: ModuleType) -> Iterator[ModuleType]:
     for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
         if not found.name.endswith("__main__") and ".example" not in found.name:
-            yield pytest.importorskip(found.name) if "mxnet" in found.name else importlib.import_module(found.name)
+            try:
+                yield importlib.import_module(found.name)
+            except ModuleNotFoundError as error:  # the reference trainer, in an environment without it
+                if error.name not in ("mxnet", "gluonts", "pandas"):
+                    raise
 
 
 def dataclasses_of_ours() -> list[type]:
