@@ -120,7 +120,7 @@ def test_models_are_listed_page_by_page_while_they_come_and_go(several: RunningS
         several.unload(listed[0])
     assert (listed, token) == (["a/&", "b", "c", "d"], "")
     assert several.get("/models", params={"next_page_token": "d"}).json() == {"models": []}
-    for limit in ("0", "-1", "two", "9" * 5000, "1.5"):
+    for limit in ("", "0", "-1", "two", "9" * 5000, "1.5"):
         assert several.get("/models", params={"limit": limit}).status_code == 400
     assert several.get("/models?limit=x").json() == refusal(
         400, "BadRequestException", "limit: expected an integer of at least 1, got 'x'."
