@@ -16,10 +16,18 @@ from forecastle.algorithms import find
 from forecastle.algorithms.interface import Algorithm
 from forecastle.contract.errors import ForecastleError, InvalidJob, NotReady
 from forecastle.contract.opt_ml import OptMl
+from forecastle.contract.settings import Settings
+from forecastle.serving.models import load_model
 
 HOST = "127.0.0.1"
 PATIENCE_SECONDS = 120
-MEDIA_TYPES = {".csv": "text/csv", ".json": "application/json", ".jsonl": "application/jsonlines"}
+MEDIA_TYPES = {
+    ".csv": "text/csv",
+    ".json": "application/json",
+    ".jsonl": "application/jsonlines",
+    ".txt": "text/plain",
+}
+PASTED_BYTES = 2_000  # longer requests are sent from a file
 
 
 def demo(algorithm: str, folder: Path, port: int, stay: bool) -> None:
@@ -29,7 +37,10 @@ def demo(algorithm: str, folder: Path, port: int, stay: bool) -> None:
     `ForecastleError` where a step fails.
     """
     example = find(algorithm)
-    _require_matplotlib()
+    if not (example.example / "input").is_dir():
+        raise InvalidJob(f"Algorithm {example.name} has no example: {example.example / 'input'} is missing.")
+    if type(example).demonstrate is not Algorithm.demonstrate:
+        _require_matplotlib()
     tree = OptMl(folder.resolve() / example.name)
     shutil.copytree(example.example / "input", tree.base / "input", dirs_exist_ok=True)
     port = _free(port)
@@ -66,15 +77,35 @@ def _show(example: Algorithm[Any], tree: OptMl, port: int) -> None:
     print()
     for line in example.demonstrate(ask, picture):
         print(line)
-    request = next(example.example.glob("request.*"))
-    lines = request.read_text().rstrip("\n").replace("\n", "\\n").replace("'", r"\'")
-    print(f"\nPicture    {picture}")
-    print(f"Its page   http://{HOST}:{port}/docs")
+    if picture.exists():
+        print(f"\nPicture    {picture}", end="")
+    print(f"\nIts page   http://{HOST}:{port}/docs")
+    media_type, body = _example_request(example, tree)
     print(
-        f"Ask it     curl -H 'Content-Type: {MEDIA_TYPES[request.suffix]}' --data-binary $'{lines}\\n' "
+        f"Ask it     curl -H 'Content-Type: {media_type}' --data-binary {_argument(body, tree)} "
         f"http://{HOST}:{port}/invocations",
         flush=True,
     )
+
+
+def _example_request(example: Algorithm[Any], tree: OptMl) -> tuple[str, bytes]:
+    """The example's request with its media type; if it has none in a known format, the model's own."""
+    for file in sorted(example.example.glob("request.*")):
+        if file.suffix in MEDIA_TYPES:
+            return MEDIA_TYPES[file.suffix], file.read_bytes()
+    payload = load_model(tree.model, threads=1, settings=Settings.from_environ(os.environ)).model.example()
+    return payload.content_type.essence, payload.body
+
+
+def _argument(body: bytes, tree: OptMl) -> str:
+    """A body as a shell's argument: as text, or as the name of a file."""
+    text = body.decode("utf-8", "replace").rstrip("\n")
+    if len(body) <= PASTED_BYTES and all(character.isprintable() or character == "\n" for character in text):
+        escaped = text.replace("\\", r"\\").replace("'", r"\'").replace("\n", r"\n")
+        return f"$'{escaped}\\n'"
+    file = tree.base / "request"
+    file.write_bytes(body)
+    return f"@{file}"
 
 
 def _free(port: int) -> int:

@@ -3,6 +3,7 @@
 import gc
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ def write_forest(folder: Path, columns: int) -> Path:
 
 def write_network(folder: Path, likelihood: str) -> Path:
     network = random_network(prediction_length=3, likelihood=likelihood)
-    write_artifact(folder, DeepARModel(network).artifact())
+    write_artifact(folder, replace(DeepARModel(network).artifact(), algorithm="deepar"))
     return folder
 
 

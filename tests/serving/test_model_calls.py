@@ -3,6 +3,7 @@
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -228,7 +229,7 @@ def test_forests_and_networks_are_served_side_by_side(several: RunningServer, tm
     forest, network = tmp_path / "forest", tmp_path / "network"
     rows = np.random.default_rng(0).normal(size=(500, 1)).astype(np.float32)
     RandomCutForest(50, 64, random_state=0).fit(rows).save(forest)
-    write_artifact(network, DeepARModel(random_network(prediction_length=3)).artifact())
+    write_artifact(network, replace(DeepARModel(random_network(prediction_length=3)).artifact(), algorithm="deepar"))
     for name, folder in (("forest", forest), ("network", network)):
         load_model(folder, 1, Settings.from_environ({}))  # here first: to compile may take longer than a client waits
         assert several.load(name, folder).status_code == 200

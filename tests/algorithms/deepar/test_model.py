@@ -93,17 +93,17 @@ def test_json_may_be_answered_in_lines_and_lines_in_json(model: DeepARModel) -> 
     assert len(predictions(model, lines(INSTANCE))) == 1
 
 
-def test_the_environment_s_configuration_is_that_of_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_s_configuration_is_that_of_lines() -> None:
     artifact = DeepARModel(small()).artifact()
-    monkeypatch.setenv("DEEPAR_INFERENCE_CONFIG", '{"num_samples": 3, "output_types": ["samples"], "seed": 1}')
-    model = find("deepar").load(artifact, DeepARSettings.from_environ({}))
+    config = '{"num_samples": 3, "output_types": ["samples"], "seed": 1}'
+    model = find("deepar").load(artifact, DeepARSettings.from_environ({"DEEPAR_INFERENCE_CONFIG": config}))
     assert isinstance(model, DeepARModel)
     assert np.shape(predictions(model, lines(INSTANCE))[0]["samples"]) == (3, 4)
     assert answered(model, lines(INSTANCE)) == answered(model, lines(INSTANCE))
     assert list(predictions(model, payload(INSTANCE))[0]) == ["mean"]
-    monkeypatch.setenv("DEEPAR_INFERENCE_CONFIG", '{"num_samples": -3}')
+    wrong = DeepARSettings.from_environ({"DEEPAR_INFERENCE_CONFIG": '{"num_samples": -3}'})
     with pytest.raises(InvalidJob, match=r"^Setting DEEPAR_INFERENCE_CONFIG: num_samples: "):
-        find("deepar").load(artifact, DeepARSettings.from_environ({}))
+        find("deepar").load(artifact, wrong)
 
 
 def test_the_same_seed_gives_the_same_bytes_in_any_company_on_any_threads(model: DeepARModel) -> None:

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,9 @@ INSTANCE = {"start": "2024-01-01 00:00:00", "target": [100, 120, None, 90.5] * 1
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     base = tmp_path_factory.mktemp("ml")
-    write_artifact(base / "model", DeepARModel(random_network(prediction_length=4)).artifact())
+    write_artifact(
+        base / "model", replace(DeepARModel(random_network(prediction_length=4)).artifact(), algorithm="deepar")
+    )
     config = json.dumps({"num_samples": 10, "output_types": ["quantiles"], "quantiles": ["0.50"]})
     with RunningServer(base, {"DEEPAR_INFERENCE_CONFIG": config}) as running:
         yield running.await_ready()
@@ -48,7 +51,9 @@ def test_a_request_without_a_configuration_is_answered_with_the_mean(server: Run
 def transform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """A server as a batch transform starts it."""
     base = tmp_path_factory.mktemp("batch")
-    write_artifact(base / "model", DeepARModel(random_network(prediction_length=4)).artifact())
+    write_artifact(
+        base / "model", replace(DeepARModel(random_network(prediction_length=4)).artifact(), algorithm="deepar")
+    )
     config = json.dumps({"num_samples": 10, "output_types": ["quantiles"], "quantiles": ["0.50"]})
     with RunningServer(base, {"DEEPAR_INFERENCE_CONFIG": config, "SAGEMAKER_BATCH": "true"}) as running:
         yield running.await_ready()
@@ -131,7 +136,7 @@ def test_a_fault_is_told_in_one_line(
 
 def test_more_paths_than_time_allows_are_refused_with_the_number_that_would_do(tmp_path: Path) -> None:
     model = DeepARModel(random_network(prediction_length=400))
-    write_artifact(tmp_path / "model", model.artifact())
+    write_artifact(tmp_path / "model", replace(model.artifact(), algorithm="deepar"))
 
     def cost(series: int, num_samples: int) -> float:
         document = {"instances": [INSTANCE] * series, "configuration": {"num_samples": num_samples}}

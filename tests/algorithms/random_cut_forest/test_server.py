@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -26,7 +27,12 @@ BODIES = {
 def transform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """A server as a batch transform starts it."""
     base = tmp_path_factory.mktemp("batch")
-    write_artifact(base / "model", RandomCutForestModel(forest_of(points("gaussian", 200, 2, 0))).artifact())
+    write_artifact(
+        base / "model",
+        replace(
+            RandomCutForestModel(forest_of(points("gaussian", 200, 2, 0))).artifact(), algorithm="random_cut_forest"
+        ),
+    )
     with RunningServer(base, {"SAGEMAKER_BATCH": "true"}) as running:
         yield running.await_ready()
 
