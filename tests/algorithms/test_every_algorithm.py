@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from grimp import ImportGraph, build_graph
 
 from forecastle import algorithms
 from forecastle.algorithms import available, find
@@ -80,6 +81,11 @@ def trained(request: pytest.FixtureRequest, others: Path, tmp_path_factory: pyte
     done = subprocess.run([COMMAND, "train"], env=environ, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     return Trained(algorithm, tree, environ)
+
+
+@pytest.fixture(scope="module")
+def imports() -> ImportGraph:
+    return build_graph("forecastle", cache_dir=None)
 
 
 def requests_of(model: Model[Any, Any]) -> list[Payload]:
@@ -190,6 +196,14 @@ def test_nothing_is_compiled_after_compile(trained: Trained, tmp_path: Path) -> 
         done = subprocess.run([COMMAND, *arguments], env=environ, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         assert "[cache] data saved" not in done.stdout
+
+
+def test_it_imports_no_other_algorithm(trained: Trained, imports: ImportGraph) -> None:
+    package = f"forecastle.algorithms.{trained.algorithm.name}"
+    others = {f"forecastle.algorithms.{name}" for name in available()} - {package}
+    modules = {package, *imports.find_descendants(package)} if package in imports.modules else set()
+    imported = {each for module in modules for each in imports.find_modules_directly_imported_by(module)}
+    assert not {each for each in imported if any(each == other or each.startswith(f"{other}.") for other in others)}
 
 
 def test_its_settings_have_descriptions(trained: Trained) -> None:
