@@ -77,7 +77,7 @@ def exchanges(algorithm: str) -> list[tuple[str, bytes, str]]:
 
 def answers_here(algorithm: str, folder: Path) -> Mapping[tuple[str, str], bytes]:
     """What the model in `folder` answers outside the image, by content type and accept."""
-    model = find(algorithm).load(read_artifact(folder), find(algorithm).settings.from_environ({}))
+    model = find(algorithm).load(read_artifact(folder), find(algorithm).settings.from_environ(os.environ))
     answers = {}
     for content_type, body, accept in exchanges(algorithm):
         request = model.decode(Payload(body, MediaType.parse(content_type)))
