@@ -131,11 +131,12 @@ def algorithms() -> None:
     from forecastle.training.catalogue import catalogue
 
     known = catalogue()
+    width = max((len(name) for each in known.usable.values() for name in each.hyperparameters.known()), default=0)
     for name, algorithm in known.usable.items():
         click.echo(f"{name}: {algorithm.title}")
         for parameter, field in algorithm.hyperparameters.known().items():
             requirement = "required" if field.is_required() else f"default {_shown(field.get_default())}"
-            click.echo(f"  {parameter:<22} {expectation(field)}; {requirement}")
+            click.echo(f"  {parameter:<{width}}  {expectation(field)}; {requirement}")
     for sentence in known.broken.values():
         click.echo(sentence, err=True)
 

@@ -156,6 +156,12 @@ def test_algorithms_are_listed_with_what_they_take(capsys: pytest.CaptureFixture
     assert re.search(r"\n  num_trees +an integer in \[50, 1000\]; default 100\n", shown)
 
 
+def test_what_hyperparameters_take_is_listed_in_one_column(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["algorithms"]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
+    assert len({len(re.match(r"  \w+ +", line)[0]) for line in lines}) == 1  # type: ignore[index]
+
+
 def test_an_algorithm_on_pythonpath_is_listed_beside_the_others(tmp_path: Path) -> None:
     shown = forecastle("algorithms", **environ_of(write_job(tmp_path, None, {}))).stdout
     assert "column_mean: Column Mean\n" in shown
