@@ -22,9 +22,10 @@ help:
 	@echo "make test-image  build the image and test it; needs a Docker engine"
 	@echo "make check       format, lint, types, import rules"
 	@echo "make format      let ruff format and mend"
-	@echo "make docs        write the generated parts of the README anew"
+	@echo "make docs        update the generated parts of docs/"
 	@echo "make bench       the benchmarks, beside the peers"
 	@echo "make lock        resolve the dependencies anew (needs uv)"
+	@echo "make clean       remove the environments and the tools' caches"
 
 env: $(VENV)/.complete
 
@@ -104,7 +105,7 @@ bench: env
 	$(BIN)/python -m benchmarks.monte_carlo
 
 docs: env
-	$(BIN)/python -m forecastle.container.reference README.md
+	$(BIN)/python -m forecastle.container.reference docs/*.md
 
 # The locks name no registry, so that any one serves them. Those called mxnet add the reference trainer, which holds
 # numpy at 1; those called dev are for development, the others for the images.

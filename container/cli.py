@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="forecastle", message="%(prog)s %(version)s")
 def cli() -> None:
-    """SageMaker's Random Cut Forest and DeepAR without SageMaker: train and serve them anywhere."""
+    """Train and serve SageMaker's Random Cut Forest and DeepAR without SageMaker."""
     if folders := os.environ.get("FORECASTLE_ALGORITHMS"):
         from forecastle.algorithms import join
 
@@ -58,11 +58,11 @@ def cli() -> None:
 
 @cli.command()
 @click.argument("algorithm", required=False)
-@click.option("--data", type=FILE, help="A file or folder to learn from.")
-@click.option("--test", type=FILE, help="A file or folder to score the model with.")
-@click.option("--content-type", metavar="TYPE", help="What --data is in; by default found out from it.")
-@click.option("--set", "given", metavar="NAME=VALUE", multiple=True, help="A hyperparameter; as often as needed.")
-@click.option("--out", type=FOLDER, default=Path("model"), show_default=True, help="The folder for the model.")
+@click.option("--data", type=FILE, help="Training data: a file or a folder.")
+@click.option("--test", type=FILE, help="Test data: a file or a folder.")
+@click.option("--content-type", metavar="TYPE", help="Media type of --data and --test; detected if omitted.")
+@click.option("--set", "given", metavar="NAME=VALUE", multiple=True, help="A hyperparameter; may be repeated.")
+@click.option("--out", type=FOLDER, default=Path("model"), show_default=True, help="Where to write the model.")
 @click.pass_context
 def train(
     context: click.Context,
@@ -75,8 +75,8 @@ def train(
 ) -> None:
     """Train a model.
 
-    Without arguments: the job that /opt/ml describes, as SageMaker starts it. With the name of an ALGORITHM: from
-    files, with the hyperparameters that are --set; what the data tell, such as their width, need not be.
+    Without arguments, run the job described in /opt/ml, as SageMaker does. With an ALGORITHM, train from files with the
+    hyperparameters given by --set; those that the data determines, such as feature_dim, may be omitted.
     """
     from forecastle.training.job import train, train_files
 
@@ -93,12 +93,12 @@ def train(
 
 
 @cli.command()
-@click.option("--model", type=FOLDER, help="The model's folder; by default model/ below /opt/ml.")
-@click.option("--host", help="The address to bind, instead of FORECASTLE_HOST.")
-@click.option("--port", type=PORT, help="The port to bind, instead of SAGEMAKER_BIND_TO_PORT; 0 takes a free one.")
+@click.option("--model", type=FOLDER, help="The model's folder; /opt/ml/model by default.")
+@click.option("--host", help="The address to bind; overrides FORECASTLE_HOST.")
+@click.option("--port", type=PORT, help="The port to bind; overrides SAGEMAKER_BIND_TO_PORT. 0 picks a free one.")
 @click.pass_context
 def serve(context: click.Context, model: Path | None, host: str | None, port: int | None) -> None:
-    """Serve a model over HTTP, until SIGTERM or Ctrl-C."""
+    """Serve a model over HTTP until SIGTERM or Ctrl-C."""
     from dataclasses import replace
 
     from forecastle.contract.opt_ml import OptMl
@@ -113,11 +113,14 @@ def serve(context: click.Context, model: Path | None, host: str | None, port: in
 
 @cli.command()
 @click.argument("algorithm", default="random_cut_forest")
-@click.option("--port", type=PORT, default=8080, show_default=True, help="The port to serve on; a free one if taken.")
+@click.option(
+    "--port", type=PORT, default=8080, show_default=True, help="The port to serve on; a free one if it is taken."
+)
 def demo(algorithm: str, port: int) -> None:
-    """Train, serve and ask an ALGORITHM on its own example, in the folder demo/.
+    """Train, serve and query an algorithm on its example data.
 
-    The ALGORITHM is random_cut_forest by default. On a terminal, the model is served until Ctrl-C.
+    The ALGORITHM defaults to random_cut_forest. Files are written to demo/ in the current folder. On a terminal, the
+    server runs until Ctrl-C.
     """
     from forecastle.container.demo import demo
 
@@ -145,7 +148,10 @@ def algorithms() -> None:
 @click.argument("model", type=FOLDER)
 @click.pass_context
 def check(context: click.Context, model: Path) -> None:
-    """Load the model in the folder MODEL and let it answer the request on its own page."""
+    """Load a model and run its example request.
+
+    MODEL is the model's folder. The exit code is 0 if the model loads and answers.
+    """
     from forecastle.contract.settings import Settings
     from forecastle.serving.models import load_model
 
@@ -157,10 +163,10 @@ def check(context: click.Context, model: Path) -> None:
 @cli.command(name="compile")
 @click.pass_context
 def compile_(context: click.Context) -> None:
-    """Compile all kernels ahead of their first use, which would otherwise do it.
+    """Compile all kernels before their first use.
 
-    The code is kept in the folder that NUMBA_CACHE_DIR names, else beside the sources, else in your cache folder. What
-    is compiled already stays, and so does what a wheel brought along.
+    Compiled kernels are stored in the folder that NUMBA_CACHE_DIR names, next to the sources, or in your cache folder:
+    the first of these that can be written. Kernels that are already compiled or come with the wheel are not compiled.
     """
     from forecastle.container.compile import compile_all
 

@@ -1,61 +1,76 @@
-"""The README's reference, generated: `python -m forecastle.container.reference README.md` writes its blocks anew.
+"""The generated parts of the documentation: `python -m forecastle.container.reference PAGE…` rewrites them in place.
 
-A block stands between `<!-- generated: settings -->`, or `<!-- generated: commands -->`, and `<!-- end -->`.
+A part is what is between `<!-- generated: NAME -->` and `<!-- end -->`; `parts` lists the names.
 """
 
+import io
+import os
 import re
 import sys
+from collections.abc import Mapping
+from contextlib import redirect_stdout
 from pathlib import Path
 
-import click
+from pydantic.fields import FieldInfo
 
-from forecastle.algorithms import available, find
-from forecastle.container.cli import cli
-from forecastle.contract.settings import EnvironmentSettings, Settings
+from forecastle.container.cli import cli, main
+from forecastle.contract.settings import Settings
 from forecastle.contract.typed_text import expectation
+from forecastle.training.catalogue import catalogue
 
-BLOCK = re.compile(r"(<!-- generated: (?P<name>.*?) -->\n).*?(<!-- end -->)", re.DOTALL)
-WIDTH = 100
+PART = re.compile(r"(<!-- generated: (?P<name>.*?) -->\n).*?(<!-- end -->)", re.DOTALL)
+COLUMNS = 100
 
 
-def blocks() -> dict[str, str]:
-    """Every block's content by its name."""
-    return {"settings": _settings(), "commands": _commands()}
+def parts() -> dict[str, str]:
+    """Each part's content by its name."""
+    found = {"settings": _table("Setting", Settings.known()), "commands": _commands()}
+    for name, algorithm in catalogue().usable.items():
+        found[f"hyperparameters {name}"] = _table("Hyperparameter", algorithm.hyperparameters.known())
+        if settings := algorithm.settings.known():
+            found[f"settings {name}"] = _table("Setting", settings)
+    return found
 
 
 def refreshed(text: str) -> str:
-    """`text` with its blocks as they should be."""
-    current = blocks()
-    return BLOCK.sub(lambda block: block[1] + current[block["name"]] + block[3], text)
+    """`text` with its parts brought up to date. Raises `KeyError` with the name of an unknown part."""
+    current = parts()
+    return PART.sub(lambda part: part[1] + current[part["name"]] + part[3], text)
 
 
-def _settings() -> str:
-    tables = [_table(Settings)]
-    for name in available():
-        algorithm = find(name)
-        if algorithm.settings.known():
-            tables.append(f"Of {algorithm.title}:\n\n{_table(algorithm.settings)}")
-    return "\n".join(tables)
+def _table(noun: str, fields: Mapping[str, FieldInfo]) -> str:
+    rows = [[noun, "Value", "Default", "Meaning"], ["---"] * 4]
+    for name, field in fields.items():
+        default = "required" if field.is_required() else _default(field)
+        rows.append([f"`{name}`", expectation(field), default, field.description or ""])
+    return "".join("| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |\n" for row in rows)
 
 
-def _table(settings: type[EnvironmentSettings]) -> str:
-    rows = ["| Setting | Must be | Default | What for |", "|---|---|---|---|"]
-    for name, field in settings.known().items():
-        default = "" if field.default in (None, "") else f"`{field.default}`"
-        rows.append(f"| `{name}` | {expectation(field)} | {default} | {field.description} |")
-    return "\n".join(rows) + "\n"
+def _default(field: FieldInfo) -> str:
+    value = field.get_default(call_default_factory=True, validated_data={})
+    return "" if value in (None, "") else f"`{value}`"
 
 
 def _commands() -> str:
-    helps = [_help(cli, "forecastle")]
-    helps += [_help(command, f"forecastle {name}") for name, command in cli.commands.items()]
-    return "".join(f"```\n{text}\n```\n" for text in helps)
+    """The help of every command as a terminal of `COLUMNS` columns shows it."""
+    lines = [["--help"], *([name, "--help"] for name in cli.commands)]
+    return "\n".join(f"```\n$ forecastle {' '.join(line)}\n{_output(line)}```\n" for line in lines)
 
 
-def _help(command: click.Command, name: str) -> str:
-    return command.get_help(click.Context(command, info_name=name, terminal_width=WIDTH, max_content_width=WIDTH))
+def _output(arguments: list[str]) -> str:
+    before = os.environ.get("COLUMNS")
+    os.environ["COLUMNS"] = str(COLUMNS)  # the width of the terminal, where click looks for it
+    try:
+        with redirect_stdout(io.StringIO()) as output:
+            main(arguments)
+    finally:
+        if before is None:
+            del os.environ["COLUMNS"]
+        else:
+            os.environ["COLUMNS"] = before
+    return output.getvalue()
 
 
 if __name__ == "__main__":
-    readme = Path(sys.argv[1])
-    readme.write_text(refreshed(readme.read_text("utf-8")), "utf-8")
+    for page in map(Path, sys.argv[1:]):
+        page.write_text(refreshed(page.read_text("utf-8")), "utf-8")

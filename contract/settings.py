@@ -35,7 +35,9 @@ class Settings(EnvironmentSettings):
 
     base_dir: str = Field("/opt/ml", alias="SAGEMAKER_BASE_DIR", description="Root of the /opt/ml tree.")
     algorithm: str | None = Field(
-        None, alias="FORECASTLE_ALGORITHM", description="The algorithm a training job means, by its folder's name."
+        None,
+        alias="FORECASTLE_ALGORITHM",
+        description="The algorithm of a training job; by default inferred from its hyperparameters and channels.",
     )
     default_algorithm: str | None = Field(
         None,
@@ -43,77 +45,79 @@ class Settings(EnvironmentSettings):
         description="The algorithm of training jobs whose hyperparameters and channels fit none, or several.",
     )
     algorithm_folders: str | None = Field(
-        None, alias="FORECASTLE_ALGORITHMS", description="Folders with more algorithms, separated by colons."
+        None, alias="FORECASTLE_ALGORITHMS", description="Folders with additional algorithms, separated by colons."
     )
     host: str = Field("127.0.0.1", alias="FORECASTLE_HOST", description="The address to bind; the image sets 0.0.0.0.")
     port: int = Field(
-        8080, alias="SAGEMAKER_BIND_TO_PORT", ge=0, le=65535, description="The port to bind; 0 takes a free one."
+        8080, alias="SAGEMAKER_BIND_TO_PORT", ge=0, le=65535, description="The port to bind; 0 picks a free one."
     )
     workers: int = Field(
         1,
         alias="MODEL_SERVER_WORKERS",
         ge=1,
         le=256,
-        description="Processes, each with its own copy of the model. One uses all cores.",
+        description="Server processes, each with its own copy of the model. A single one uses all cores.",
     )
     threads: int | None = Field(
         None,
         alias="FORECASTLE_THREADS",
         ge=1,
         le=1024,
-        description="Threads a process trains or predicts with; by default one for each core.",
+        description="Threads per process for training and prediction; by default one per core.",
     )
     timeout: float = Field(
         60.0,
         alias="MODEL_SERVER_TIMEOUT",
         gt=0,
-        description="Seconds a request may take; 600 by default in batch transform.",
+        description="Time limit of a request in seconds; 600 by default in batch transform.",
     )
     queue: int = Field(
         256,
         alias="FORECASTLE_QUEUE",
         ge=1,
         le=1_000_000,
-        description="Requests that may wait or be predicted; one more is answered 503.",
+        description="Requests that may be queued or running; further ones are answered with 503.",
     )
     max_content_length: int = Field(
         REALTIME_BYTES,
         alias="MAX_CONTENT_LENGTH",
         ge=1,
-        description="Bytes a request's body may have; 100 MiB by default in batch transform.",
+        description="Size limit of a request body in bytes; 100 MiB by default in batch transform.",
     )
     default_accept: str | None = Field(
-        None, alias="SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", description="The Accept of requests that have none."
+        None,
+        alias="SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT",
+        description="The Accept header assumed for requests without one.",
     )
     cors_origins: str = Field(
         "",
         alias="FORECASTLE_CORS_ORIGINS",
-        description="Origins whose pages may call the port, separated by commas; * is any.",
+        description="Origins whose pages may call the server, separated by commas; * allows any.",
         json_schema_extra={"must_be": "* or origins such as https://charts.example, separated by commas"},
     )
     multi_model: bool = Field(
         False,
         alias="SAGEMAKER_MULTI_MODEL",
-        description="Set on a multi-model endpoint: models come and go by POST and DELETE /models.",
+        description="Set on a multi-model endpoint: models are loaded and unloaded with POST and DELETE /models.",
     )
     batch: bool = Field(False, alias="SAGEMAKER_BATCH", description="Set by batch transform.")
     batch_strategy: Literal["SINGLE_RECORD", "MULTI_RECORD"] = Field(
         "MULTI_RECORD",
         alias="SAGEMAKER_BATCH_STRATEGY",
-        description="Records to a request in batch transform: one, or as many as fit.",
+        description="Records per request in batch transform: one, or as many as fit.",
     )
     max_payload_in_mb: int = Field(
         6,
         alias="SAGEMAKER_MAX_PAYLOAD_IN_MB",
         ge=0,
         le=100,
-        description="MiB a batch transform sends in a request; 0 is as many as the server takes.",
+        description="MiB that batch transform sends per request; 0 means the server's limit.",
     )
     max_concurrent_transforms: int | None = Field(
         None,
         alias="SAGEMAKER_MAX_CONCURRENT_TRANSFORMS",
         ge=0,
-        description="Requests a batch transform keeps open; by default one for each core.",
+        description="Concurrent requests of batch transform; by default one per core.",
     )
 
     @field_validator("batch", "multi_model", mode="before")

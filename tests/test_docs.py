@@ -1,54 +1,73 @@
-"""The README against the sources that it describes."""
+"""README and docs/ against the sources that they describe."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
+from urllib.parse import unquote
 
 import click
 import pytest
 
 from forecastle.algorithms import available, find
 from forecastle.container.cli import cli
-from forecastle.container.reference import BLOCK, blocks, refreshed
+from forecastle.container.reference import COLUMNS, PART, parts, refreshed
 from forecastle.contract.settings import Settings
 from forecastle.serving.metrics import Metrics
+from tests.pages import PAGES, README, REPOSITORY
 
-README = Path(__file__).parents[1] / "README.md"
+DOCS = REPOSITORY / "docs"
 GOLDEN_LOGS = sorted((Path(__file__).parent / "training" / "golden").glob("*.log"))
+VERBS: list[list[str]] = [[], *([name] for name in cli.commands)]
 
 
-@pytest.mark.parametrize("name", blocks())
-def test_the_readme_has_every_block_of_the_reference(name: str) -> None:
-    names = [block["name"] for block in BLOCK.finditer(README.read_text("utf-8"))]
-    assert names.count(name) == 1, f"README.md: put <!-- generated: {name} --> and <!-- end --> in, then `make docs`"
+def help_of(verb: list[str], columns: int) -> str:
+    """What the installed command prints on a terminal of that width."""
+    return subprocess.run(
+        [str(Path(sys.executable).parent / "forecastle"), *verb, "--help"],
+        env=os.environ | {"COLUMNS": str(columns)},
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    ).stdout
 
 
-def test_the_readmes_reference_is_up_to_date() -> None:
-    text = README.read_text("utf-8")
-    assert text == refreshed(text), "README.md: run `make docs`"
+@pytest.mark.parametrize("name", parts())
+def test_every_generated_part_is_in_one_page(name: str) -> None:
+    names = [part["name"] for page in PAGES for part in PART.finditer(page.read_text("utf-8"))]
+    assert names.count(name) == 1, f"put <!-- generated: {name} --> and <!-- end --> in a page, then `make docs`"
 
 
-def test_a_block_is_written_anew_and_the_rest_left_alone() -> None:
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_s_generated_parts_are_up_to_date(page: Path) -> None:
+    text = page.read_text("utf-8")
+    assert text == refreshed(text), f"{page}: run `make docs`"
+
+
+def test_a_generated_part_is_rewritten_and_the_rest_left_alone() -> None:
     text = "# A\n<!-- generated: settings -->\nold\n<!-- end -->\n<!-- a remark -->\n"
     written = refreshed(text)
-    assert written == f"# A\n<!-- generated: settings -->\n{blocks()['settings']}<!-- end -->\n<!-- a remark -->\n"
+    assert written == f"# A\n<!-- generated: settings -->\n{parts()['settings']}<!-- end -->\n<!-- a remark -->\n"
     assert refreshed(written) == written
 
 
 ENVIRONMENT = re.compile(r"environ(?:\.get\(|\.pop\(|\.setdefault\(|\[)\s*([^,\])]+)|getenv\(([^,)]+)")
-# Read by the process's own machinery, and no settings of ours.
+# Variables that others define, and no settings of ours.
 FOREIGN = {
-    "TERM": "training/bar.py",  # of the terminal
-    "NUMBA_CACHE_DIR": "container/compile.py",  # numba's, and so are these two
-    "NUMBA_CPU_NAME": "container/compile.py",
-    "NUMBA_CPU_FEATURES": "container/compile.py",
-    "OMP_NUM_THREADS": "algorithms/deepar/training/mxnet.py",  # written for MXNet
-    "MXNET_OMP_MAX_THREADS": "algorithms/deepar/training/mxnet.py",
-    "PROMETHEUS_MULTIPROC_DIR": "serving/metrics.py",  # between a server and its workers
+    "COLUMNS",  # of the terminal
+    "TERM",
+    "NUMBA_CACHE_DIR",
+    "NUMBA_CPU_NAME",
+    "NUMBA_CPU_FEATURES",
 }
 
 
 def documented() -> list[str]:
-    return re.findall(r"^\| `(\w+)` \|", blocks()["settings"], flags=re.MULTILINE)
+    """The settings in the tables: first those of every server and job, then each algorithm's own."""
+    tables = "".join(part for name, part in parts().items() if name.split()[0] == "settings")
+    return re.findall(r"^\| `(\w+)` \|", tables, flags=re.MULTILINE)
 
 
 def test_the_settings_tables_have_every_setting() -> None:
@@ -60,27 +79,52 @@ def test_the_settings_tables_have_every_setting() -> None:
 
 def test_every_environment_variable_that_the_sources_read_is_documented() -> None:
     """A variable's name is a literal where it is read, or else an alias in a table of settings."""
-    root = Path(__file__).parents[1]
-    read = {}
+    read: dict[str, set[str]] = {}
     for folder in ("container", "training", "serving", "algorithms", "formats", "contract", "kernels"):
-        for source in (root / folder).rglob("*.py"):
+        for source in (REPOSITORY / folder).rglob("*.py"):
             for expression in ENVIRONMENT.findall(source.read_text("utf-8")):
                 (text,) = filter(None, expression)
-                read[text.strip()] = str(source.relative_to(root))
-    names = {text.strip("\"'"): place for text, place in read.items() if text[0] in "\"'"}
-    assert {name: place for name, place in names.items() if name not in documented()} == {
-        name: place for name, place in FOREIGN.items() if name in names
-    }
-    # What is read by a variable is one of the table's, or of those above.
+                read.setdefault(text.strip(), set()).add(str(source.relative_to(REPOSITORY)))
+    names = {text.strip("\"'"): places for text, places in read.items() if text[0] in "\"'"}
+    known = {*documented(), *FOREIGN}
+    assert {name: places for name, places in names.items() if name not in known} == {}
+    assert names.keys() >= FOREIGN
+    # Names that are in a variable: of a setting, of MXNet's or prometheus_client's threads and folder.
     assert {text for text in read if text[0] not in "\"'"} <= {"name", "FOLDER_VARIABLE", "variable"}
 
 
-def test_the_commands_are_all_there_with_their_options() -> None:
-    helps = blocks()["commands"].split("Usage: forecastle ")[2:]
-    for text, (name, command) in zip(helps, cli.commands.items(), strict=True):
-        assert text.startswith(f"{name} ")
+@pytest.mark.parametrize("algorithm", available())
+def test_the_hyperparameters_of_every_algorithm_have_a_table(algorithm: str) -> None:
+    rows = parts()[f"hyperparameters {algorithm}"].splitlines()[2:]
+    assert len(rows) > 2
+    assert all(re.fullmatch(r"\| `\w+` \| [^|]+ \| [^|]* \| [^|]+\. \|", row) for row in rows)
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: " ".join(verb) or "all")
+def test_the_documented_help_is_what_the_installed_command_prints(verb: list[str]) -> None:
+    shown = f"```\n$ forecastle {' '.join([*verb, '--help'])}\n{help_of(verb, COLUMNS)}```\n"
+    assert shown in (DOCS / "commands.md").read_text("utf-8")
+
+
+def test_the_documented_help_does_not_depend_on_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = parts()["commands"]
+    monkeypatch.setenv("COLUMNS", "60")
+    assert parts()["commands"] == expected
+    assert os.environ["COLUMNS"] == "60"
+
+
+def test_the_list_of_commands_fits_a_terminal_of_80_columns() -> None:
+    shown = help_of([], 80)
+    for name, command in cli.commands.items():
+        sentence = (command.help or "").split("\n")[0]
+        assert re.search(rf"^  {name} +{re.escape(sentence)}$", shown, re.MULTILINE)
+
+
+def test_the_help_names_every_option() -> None:
+    for name, command in cli.commands.items():
+        shown = help_of([name], COLUMNS)
         options = [parameter.opts[0] for parameter in command.params if isinstance(parameter, click.Option)]
-        assert all(f"\n  {option} " in text for option in options)
+        assert all(f"\n  {option} " in shown for option in options)
 
 
 def server_metrics() -> list[str]:
@@ -90,8 +134,8 @@ def server_metrics() -> list[str]:
 
 
 @pytest.mark.parametrize("name", server_metrics())
-def test_the_readme_mentions_every_metric_of_the_server(name: str) -> None:
-    assert name in README.read_text("utf-8")
+def test_every_metric_of_the_server_is_documented(name: str) -> None:
+    assert f"`{name}`" in (DOCS / "operations.md").read_text("utf-8")
 
 
 def metric_lines() -> set[str]:
@@ -110,5 +154,51 @@ def metric_lines() -> set[str]:
 
 
 @pytest.mark.parametrize("name", sorted(metric_lines()))
-def test_the_readme_mentions_every_metric_line_of_a_job(name: str) -> None:
-    assert name in README.read_text("utf-8")
+def test_every_metric_line_of_a_job_is_documented(name: str) -> None:
+    assert any(name in (DOCS / page).read_text("utf-8") for page in ("operations.md", "sagemaker.md"))
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.read_text("utf-8").splitlines()) <= 130
+
+
+def links(page: Path) -> list[str]:
+    """The targets of a page's links and pictures, without those in blocks of code."""
+    prose = re.sub(r"^```.*?^```$", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    return re.findall(r"\]\(([^()\s]+)\)", prose)
+
+
+def anchors(page: Path) -> set[str]:
+    """The names that a page's headings have in links, as GitHub derives them."""
+    prose = re.sub(r"^```.*?^```$", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.*)$", prose, flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize(
+    "page", [*PAGES, REPOSITORY / "CONTRIBUTING.md", REPOSITORY / "CHANGELOG.md"], ids=lambda page: page.name
+)
+def test_every_relative_link_leads_somewhere(page: Path) -> None:
+    for link in links(page):
+        if "://" in link:
+            continue
+        path, _, anchor = unquote(link).partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), f"{page.name}: {link}"
+        assert not anchor or anchor in anchors(target), f"{page.name}: {link}"
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page != README], ids=lambda page: page.name)
+def test_every_page_can_be_reached_from_the_readme(page: Path) -> None:
+    assert f"docs/{page.name}" in links(README)
+
+
+def python_imports() -> list[str]:
+    """The modules of this project that Python examples in the pages import from."""
+    pages = [page for page in PAGES if page.name != "add-an-algorithm.md"]  # which documents the names for extension
+    text = "\n".join(page.read_text("utf-8") for page in pages)
+    return re.findall(r"^(?:>>> )?(?:from|import) (forecastle\S*)", text, flags=re.MULTILINE)
+
+
+def test_python_examples_use_the_public_names_only() -> None:
+    assert set(python_imports()) == {"forecastle"}

@@ -31,45 +31,47 @@ Off = Literal["ignore", ""]
 class DeepARHyperparameters(Hyperparameters):
     """What a job may set."""
 
-    context_length: int = Field(ge=1, le=MOST, description="Steps the network sees before it forecasts.")
-    prediction_length: int = Field(ge=1, le=MOST, description="Steps it is trained to forecast, and always forecasts.")
-    epochs: int = Field(ge=1, description="Passes over the training data, at the most.")
+    context_length: int = Field(ge=1, le=MOST, description="Past steps that the network is conditioned on.")
+    prediction_length: int = Field(
+        ge=1, le=MOST, description="Steps that it is trained to forecast, and always forecasts."
+    )
+    epochs: int = Field(ge=1, description="Maximum number of passes over the training data.")
     time_freq: str = Field(
         pattern=_FREQUENCY,
-        description="Time from one value to the next.",
+        description="Time between two values.",
         json_schema_extra={"must_be": _FREQUENCIES},
     )
     cardinality: Literal["auto"] | Off | Annotated[list[PositiveInteger], Field(min_length=1)] = Field(
         "auto",
-        description="Categories of each feature in `cat`; auto takes them from the data, ignore does without.",
+        description="Categories of each feature in `cat`; auto infers them from the data, ignore leaves `cat` unread.",
         json_schema_extra={"must_be": 'auto, ignore, "" or a list of positive integers such as [3, 2]'},
     )
     num_dynamic_feat: Literal["auto"] | Off | PositiveInteger = Field(
         "auto",
-        description="Series in `dynamic_feat`; auto takes them from the data, ignore does without.",
+        description="Number of series in `dynamic_feat`; auto infers it, ignore leaves them unread.",
         json_schema_extra={"must_be": 'auto, ignore, "" or an integer of at least 1'},
     )
-    embedding_dimension: int = Field(10, ge=1, le=MOST, description="Numbers that stand for a category.")
+    embedding_dimension: int = Field(10, ge=1, le=MOST, description="Size of the embedding of a category.")
     likelihood: Annotated[Likelihood, BeforeValidator(_in_any_case)] = Field(
-        "student-T", description="What a value is drawn from, given the past."
+        "student-T", description="Distribution of a value given the past."
     )
-    num_cells: int = Field(40, ge=1, le=MOST, description="LSTM cells in a layer.")
+    num_cells: int = Field(40, ge=1, le=MOST, description="LSTM cells per layer.")
     num_layers: int = Field(2, ge=1, le=MOST, description="LSTM layers.")
     dropout_rate: float = Field(
-        0.10, ge=0, lt=1, description="Share of the state that a training step leaves as it was."
+        0.10, ge=0, lt=1, description="Zoneout rate: the share of the LSTM state that a training step keeps unchanged."
     )
-    learning_rate: float = Field(0.001, gt=0, description="Adam's, at first.")
-    mini_batch_size: int = Field(128, ge=1, description="Windows in a step of training.")
+    learning_rate: float = Field(0.001, gt=0, description="Adam's initial learning rate.")
+    mini_batch_size: int = Field(128, ge=1, description="Windows per training step.")
     early_stopping_patience: PositiveInteger | None = Field(
         None,
-        description="Epochs without a better loss after which training ends; the best model is then kept.",
+        description="Epochs without improvement after which training stops and keeps the best model.",
         json_schema_extra={"must_be": 'an integer of at least 1, or "" for none'},
     )
-    num_eval_samples: int = Field(100, ge=1, description="Paths drawn for each series of the test channel.")
+    num_eval_samples: int = Field(100, ge=1, description="Sample paths per series when the test channel is scored.")
     test_quantiles: list[Annotated[float, Field(gt=0, lt=1)]] = Field(
         [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9],
         min_length=1,
-        description="Quantiles that the test channel is scored by.",
+        description="Quantiles for which the test channel is scored.",
         json_schema_extra={"must_be": "a list of numbers in (0, 1)"},
     )
     seed: int | None = Field(

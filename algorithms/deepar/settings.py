@@ -13,11 +13,11 @@ class DeepARSettings(EnvironmentSettings):
     engine: Literal["native", "mxnet"] = Field(
         "native",
         alias="DEEPAR_ENGINE",
-        description="What trains: our own trainer, or the reference, GluonTS' network on MXNet.",
+        description="The trainer: native is our own, mxnet the reference, GluonTS' network on MXNet.",
     )
     inference_config: str = Field(
         "",
         alias="DEEPAR_INFERENCE_CONFIG",
-        description="The configuration of requests in JSON Lines, as in batch transform.",
+        description="The configuration of JSON Lines requests, as in batch transform.",
         json_schema_extra={"must_be": "a JSON object, as `configuration` is in a JSON request"},
     )

@@ -1,4 +1,4 @@
-"""docker-compose.yml, as the README has it used, in a checkout that is somebody's."""
+"""docker-compose.yml, with the commands of docs/operations.md, in a checkout that is somebody's."""
 
 import os
 import shutil

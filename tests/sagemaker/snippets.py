@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).parents[2]
-README = REPOSITORY / "README.md"
+SAGEMAKER = REPOSITORY / "docs" / "sagemaker.md"
 PAGES = {major: REPOSITORY / "docs" / f"sagemaker-sdk-{major}.md" for major in (2, 3)}
 
 
@@ -15,13 +15,13 @@ def blocks(path: Path) -> list[str]:
 
 
 def definitions() -> str:
-    """The block of the README that a reader copies before those of a page."""
-    (block,) = [each for each in blocks(README) if each.startswith("METRIC_DEFINITIONS = ")]
+    """The block of docs/sagemaker.md that a reader copies before those of a page."""
+    (block,) = [each for each in blocks(SAGEMAKER) if each.startswith("METRIC_DEFINITIONS = ")]
     return block
 
 
 def page(major: int) -> str:
-    """A page as one script, with what it takes from the README."""
+    """A page as one script, with what it takes from docs/sagemaker.md."""
     return "\n\n".join([definitions(), *blocks(PAGES[major])])
 
 

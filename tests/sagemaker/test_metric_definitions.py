@@ -1,4 +1,4 @@
-"""The README's metric definitions against the logs of jobs."""
+"""The documented metric definitions against the logs of jobs."""
 
 import re
 from pathlib import Path

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -37,7 +37,15 @@ def write_model(folder: Path, weights: int = 1, **parameters: object) -> Path:
 class RunningServer:
     """`forecastle serve`, started on a free port; leaving it kills what is left of it."""
 
-    def __init__(self, base: Path, environ: Mapping[str, str], prefix: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        base: Path,
+        environ: Mapping[str, str],
+        prefix: tuple[str, ...] = (),
+        *,
+        arguments: Sequence[str] = (),
+        cwd: Path | None = None,
+    ) -> None:
         environ = {
             "PATH": os.environ["PATH"],
             "HOME": str(base),
@@ -48,7 +56,8 @@ class RunningServer:
             **environ,
         }
         self._process = subprocess.Popen(
-            [*prefix, sys.executable, "-m", "forecastle", "serve"],
+            [*prefix, sys.executable, "-m", "forecastle", "serve", *arguments],
+            cwd=cwd,
             env=environ,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
