@@ -105,7 +105,7 @@ bench: env
 	$(BIN)/python -m benchmarks.monte_carlo
 
 docs: env
-	$(BIN)/python -m forecastle.container.reference docs/*.md
+	$(BIN)/python -m forecastle.container.reference README.md docs/*.md
 
 # The locks name no registry, so that any one serves them. Those called mxnet add the reference trainer, which holds
 # numpy at 1; those called dev are for development, the others for the images.

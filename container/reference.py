@@ -4,6 +4,7 @@ A part is what is between `<!-- generated: NAME -->` and `<!-- end -->`; `parts`
 """
 
 import io
+import json
 import os
 import re
 import sys
@@ -48,7 +49,9 @@ def _table(noun: str, fields: Mapping[str, FieldInfo]) -> str:
 
 def _default(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True, validated_data={})
-    return "" if value in (None, "") else f"`{value}`"
+    if value is None or value == "":
+        return ""
+    return f"`{value if isinstance(value, str) else json.dumps(value)}`"
 
 
 def _commands() -> str:

@@ -13,6 +13,7 @@ import pytest
 from forecastle.algorithms import available, find
 from forecastle.container.cli import cli
 from forecastle.container.reference import COLUMNS, PART, parts, refreshed
+from forecastle.contract.errors import INTERRUPTED_EXIT_CODE, ForecastleError
 from forecastle.contract.settings import Settings
 from forecastle.serving.metrics import Metrics
 from tests.pages import PAGES, README, REPOSITORY
@@ -127,6 +128,17 @@ def test_the_help_names_every_option() -> None:
         assert all(f"\n  {option} " in shown for option in options)
 
 
+def exit_codes(error: type[ForecastleError] = ForecastleError) -> set[int]:
+    """The exit codes of an error and of all errors below it."""
+    return {error.exit_code}.union(*map(exit_codes, error.__subclasses__()))
+
+
+@pytest.mark.parametrize("code", sorted({0, INTERRUPTED_EXIT_CODE} | exit_codes()))
+def test_every_exit_code_is_documented(code: int) -> None:
+    rows = re.findall(r"^\| ([\d, ]+) \|", (DOCS / "commands.md").read_text("utf-8"), flags=re.MULTILINE)
+    assert str(code) in ", ".join(rows).split(", ")
+
+
 def server_metrics() -> list[str]:
     """The names of the server's own metrics, as a scraper sees them."""
     text, _ = Metrics().text()
@@ -191,6 +203,13 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
 @pytest.mark.parametrize("page", [page for page in PAGES if page != README], ids=lambda page: page.name)
 def test_every_page_can_be_reached_from_the_readme(page: Path) -> None:
     assert f"docs/{page.name}" in links(README)
+
+
+@pytest.mark.parametrize("page", [*PAGES, REPOSITORY / "CONTRIBUTING.md"], ids=lambda page: page.name)
+def test_every_file_that_a_page_names_exists(page: Path) -> None:
+    roots = "container|training|serving|algorithms|formats|contract|kernels|tests|benchmarks|examples"
+    for path in re.findall(rf"(?<![\w/])(?:{roots})/[\w./*-]+\.(?:py|json|csv)", page.read_text("utf-8")):
+        assert list(REPOSITORY.glob(path)), f"{page.name}: {path}"
 
 
 def python_imports() -> list[str]:

@@ -64,7 +64,9 @@ class Reader:
             test = doctest.DocTestParser().get_doctest(block.text, {}, block.place, str(block.page), block.line)
             assert doctest.DocTestRunner().run(test).failed == 0, block.place
         else:
-            self._bash(f"{shlex.quote(sys.executable)} - <<'PYTHON'\n{block.text}PYTHON\n", block)
+            printed = self._bash(f"{shlex.quote(sys.executable)} - <<'PYTHON'\n{block.text}PYTHON\n", block)
+            shown = "\n".join(re.findall(r"^print\(.*\)  # (.*)$", block.text, re.MULTILINE))
+            assert pattern(shown).fullmatch(printed.strip()), f"{block.place} printed {printed}"
 
     def _shell(self, block: Block) -> None:
         """Run a block. A server that it starts goes on in the background, as in a second terminal."""
