@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from forecastle.algorithms.random_cut_forest import RandomCutForest
+from forecastle import RandomCutForest
 
 SHINGLE = 48  # half hours: a day
 CUTOFF_SIGMAS = 3.0

@@ -213,9 +213,10 @@ def test_every_file_that_a_page_names_exists(page: Path) -> None:
 
 
 def python_imports() -> list[str]:
-    """The modules of this project that Python examples in the pages import from."""
+    """The modules of this project that examples import from, in the pages and in examples/."""
+    examples = sorted((REPOSITORY / "examples").glob("*.py"))
     pages = [page for page in PAGES if page.name != "add-an-algorithm.md"]  # which documents the names for extension
-    text = "\n".join(page.read_text("utf-8") for page in pages)
+    text = "\n".join(path.read_text("utf-8") for path in (*pages, *examples))
     return re.findall(r"^(?:>>> )?(?:from|import) (forecastle\S*)", text, flags=re.MULTILINE)
 
 
