@@ -13,6 +13,7 @@ import pytest
 
 from forecastle.container.compile_bar import LINE, NOTE, compilation_told
 from forecastle.contract.opt_ml import OptMl
+from forecastle.kernels import compiled  # noqa: F401  # reports to COMPILATION
 from tests.training.tree import REPOSITORY, TINY, environ_of, write_job
 
 ALGORITHM = """
@@ -45,7 +46,7 @@ class Terminal(io.StringIO):
 
 
 def compile_something() -> None:
-    """Whatever code there is on disk."""
+    """A function without code on disk."""
     assert numba.njit(lambda: 1)() == 1
 
 
@@ -90,9 +91,9 @@ def environ(tmp_path: Path) -> dict[str, str]:
     (folder / "__init__.py").touch()
     (folder / "algorithm.py").write_text(ALGORITHM)
     tree = write_job(tmp_path / "ml", {"shrinkage": "0"}, {"train/a": "1\n2\n"})
-    paths = os.pathsep.join(map(str, (tmp_path / "mine", TINY, REPOSITORY)))
-    more = {"FORECASTLE_ALGORITHM": "compiled_mean", "NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": paths}
-    return environ_of(OptMl(tree.base), **more)
+    folders = os.pathsep.join(map(str, (folder.parent, TINY / "algorithms")))
+    more = {"FORECASTLE_ALGORITHM": "compiled_mean", "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    return environ_of(OptMl(tree.base), FORECASTLE_ALGORITHMS=folders, **more)
 
 
 def run(environ: dict[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -120,10 +121,15 @@ def test_the_first_job_says_that_it_compiles_and_leaves_that_out_of_its_time(env
     assert seconds_left_out(first.stdout) > seconds_left_out(second.stdout)
 
 
-COMPILE_ONE = (
-    "from forecastle.container import compile; "
-    "compile.available = lambda: ['compiled_mean']; compile.compile_all(print)"
-)
+COMPILE_ONE = """
+import os
+from forecastle import algorithms
+from forecastle.container import compile
+
+algorithms.join(os.environ["FORECASTLE_ALGORITHMS"].split(os.pathsep))
+compile.available = lambda: ["compiled_mean"]
+compile.compile_all(print)
+"""
 
 
 def test_what_was_compiled_ahead_is_not_compiled_by_a_job(environ: dict[str, str]) -> None:
