@@ -90,7 +90,7 @@ def test_every_environment_variable_that_the_sources_read_is_documented() -> Non
     known = {*documented(), *FOREIGN}
     assert {name: places for name, places in names.items() if name not in known} == {}
     assert names.keys() >= FOREIGN
-    # Names that are in a variable: of a setting, of MXNet's or prometheus_client's threads and folder.
+    # Read by a variable: settings, and what MXNet and prometheus_client define.
     assert {text for text in read if text[0] not in "\"'"} <= {"name", "FOLDER_VARIABLE", "variable"}
 
 

@@ -41,7 +41,7 @@ class RandomCutForest(OutlierMixin, BaseEstimator):  # type: ignore[misc]
 
     Arrays of any dtype are converted to float32 in `fit` and in all that follows, so a row of the training data equals
     its stored point, whatever its dtype. A server is stricter with text, as SageMaker is: 27.1 in CSV or JSON is not a
-    float32, equals no stored point and gets the score of a new one (README, "What differs from SageMaker").
+    float32, equals no stored point and gets the score of a new one (docs/random-cut-forest.md, "Scores").
 
     Parameters
     ----------
