@@ -64,6 +64,7 @@ COPY formats formats
 COPY algorithms algorithms
 COPY training training
 COPY serving serving
+COPY region region
 COPY container container
 RUN python -m hatchling build --target wheel --directory /wheel \
  && python -m pip --python /opt/forecastle/venv/bin/python install --disable-pip-version-check --no-deps --no-index \

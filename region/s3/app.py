@@ -1,0 +1,92 @@
+"""S3 as an ASGI application."""
+
+import sys
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from forecastle.region.s3.body import Disconnected, Receive
+from forecastle.region.s3.errors import S3Error
+from forecastle.region.s3.operations.copies import check_owner
+from forecastle.region.s3.operations.objects import check_version
+from forecastle.region.s3.presigned import check_expiry
+from forecastle.region.s3.request import Request, request_of
+from forecastle.region.s3.response import Marks, Response, Send, answer, refusal
+from forecastle.region.s3.routes import operation
+from forecastle.region.s3.service import Service
+from forecastle.region.s3.store import Store
+
+DRAINED = 8 << 20  # bytes of a body that are still read where the request is refused before
+
+
+class S3:
+    """S3, from a store in a folder. Keys of accounts may be anything; signatures are not checked.
+
+    Parameters
+    ----------
+    folder : the store's; or a `Store`, which others use as well.
+    account : who owns all buckets, as x-amz-expected-bucket-owner names it.
+    region : of a bucket whose creator names none.
+    clock : seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        folder: Path | Store,
+        *,
+        account: str = "123456789012",
+        region: str = "us-east-1",
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.store = folder if isinstance(folder, Store) else Store(folder, clock=clock)
+        self.service = Service(self.store, account, region)
+
+    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["type"] == "http":
+            await self._exchange(scope, receive, send)
+
+    def close(self) -> None:
+        """Let what runs in threads end, and close the store."""
+        self.service.close()
+
+    async def _exchange(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        marks, request = Marks.new(), None
+        try:
+            try:
+                request = request_of(scope, receive)
+                response = await self._respond(request)
+            except S3Error as error:
+                response = refusal(error, marks)
+            except Disconnected:
+                return
+            except Exception:
+                traceback.print_exc(file=sys.stderr)
+                response = refusal(S3Error("InternalError"), marks)
+            if request is not None and request.body.awaited:
+                # The client keeps its body to itself then, and the server would take the next request for it.
+                response = replace(response, headers={**response.headers, "connection": "close"})
+            elif request is not None and response.status >= 300:
+                await request.body.drain(DRAINED)
+        except Disconnected:
+            return
+        bodiless = scope["method"] == "HEAD"
+        await answer(response, marks, send, self.service.run, bodiless=bodiless)
+
+    async def _respond(self, request: Request) -> Response:
+        check_expiry(request.query, self.store.clock())
+        check_owner(self.service, request.headers.get("x-amz-expected-bucket-owner"))
+        check_version(request)
+        return await operation(request)(self.service, request)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            await send({"type": f"{message['type']}.complete"})
+            if message["type"] == "lifespan.shutdown":
+                self.close()
+                return

@@ -1,0 +1,179 @@
+"""The files in which a store keeps bytes: written once, named by the store, never by a client."""
+
+import hashlib
+import os
+import shutil
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+from forecastle.region.s3.checksums import ALGORITHMS, text_of
+
+STEP = 1 << 18  # bytes that are read, hashed or sent at once: what a transfer takes in memory
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """A file that is whole and on the disk, with the digests of its bytes: `md5` in hex, `checksum` in base64."""
+
+    name: str
+    size: int
+    md5: str
+    checksum: str
+
+
+class Incoming:
+    """A file that is being written. What nobody commits to the database is removed when the store opens next."""
+
+    def __init__(self, name: str, path: Path, algorithm: str, others: Iterable[str]) -> None:
+        self.name, self.path, self.algorithm, self.size = name, path, algorithm, 0
+        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._checksums = {name: ALGORITHMS[name]() for name in {algorithm, *others}}
+        self._file = open(path, "xb", buffering=0)  # noqa: SIM115
+        self._lock = Lock()  # so that nobody closes the file while a thread writes to it
+
+    def write(self, data: bytes) -> None:
+        self._md5.update(data)
+        for checksum in self._checksums.values():
+            checksum.update(data)
+        view = memoryview(data)
+        with self._lock:
+            while view:
+                view = view[self._file.write(view) :]
+        self.size += len(data)
+
+    def md5(self) -> bytes:
+        """The MD5 of what has come in."""
+        return self._md5.digest()
+
+    def checksum(self, algorithm: str) -> str:
+        """The checksum of what has come in, in base64; by the file's algorithm or one of the others."""
+        return text_of(self._checksums[algorithm].digest())
+
+    def seal(self) -> Blob:
+        """Have it all on the disk, its name too, and let nobody write to it again."""
+        os.fchmod(self._file.fileno(), 0o444)
+        os.fsync(self._file.fileno())
+        self._file.close()
+        sync_folder(self.path.parent)
+        return Blob(self.name, self.size, self.md5().hex(), self.checksum(self.algorithm))
+
+    def discard(self) -> None:
+        with self._lock:
+            self._file.close()
+        self.path.unlink(missing_ok=True)
+
+
+class Blobs:
+    """The files of a store, in 256 folders."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for number in range(256):
+            (folder / f"{number:02x}").mkdir(parents=True, exist_ok=True)
+        sync_folder(folder)
+        self._lock = Lock()
+        self._readers: Counter[str] = Counter()
+        self._doomed: set[str] = set()
+
+    def path(self, name: str) -> Path:
+        return self.folder / name[:2] / name
+
+    def create(self, algorithm: str, others: Iterable[str] = ()) -> Incoming:
+        """A new file, whose bytes have a checksum by `algorithm`; by others, too, as long as they come in."""
+        name = uuid.uuid4().hex
+        return Incoming(name, self.path(name), algorithm, others)
+
+    def link(self, name: str) -> str:
+        """A second name for a file, so that each object has its own; a copy where the file system has no links."""
+        other = uuid.uuid4().hex
+        place(self.path(name), self.path(other))
+        sync_folder(self.path(other).parent)
+        return other
+
+    def join(self, pieces: Iterable[tuple[str, int, int]]) -> str:
+        """A new file of pieces of others, each (name, start, size), which the kernel copies."""
+        name = uuid.uuid4().hex
+        with open(self.path(name), "xb") as target:
+            for blob, start, size in pieces:
+                with open(self.path(blob), "rb") as source:
+                    copy_range(source.fileno(), start, size, target.fileno())
+            os.fchmod(target.fileno(), 0o444)
+            os.fsync(target.fileno())
+        sync_folder(self.path(name).parent)
+        return name
+
+    @contextmanager
+    def lookup(self) -> Iterator[None]:
+        """A block in which no file vanishes: what is looked up in it and held before it ends stays readable."""
+        with self._lock:
+            yield
+
+    def hold(self, names: Iterable[str]) -> None:
+        """Keep files until `release`, whatever is removed meanwhile; within `lookup`."""
+        self._readers.update(names)
+
+    def release(self, names: Iterable[str]) -> None:
+        with self._lock:
+            self._readers.subtract(names)
+            for name in [name for name in self._doomed if self._readers[name] <= 0]:
+                self._doomed.remove(name)
+                self._unlink(name)
+            self._readers += Counter()  # forget those at zero
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Remove files that the database no longer names, now or when the last reader has gone."""
+        with self._lock:
+            for name in names:
+                if self._readers[name] > 0:
+                    self._doomed.add(name)
+                else:
+                    self._unlink(name)
+
+    def _unlink(self, name: str) -> None:
+        with suppress(OSError):  # what cannot be removed now is removed when the store opens next
+            self.path(name).unlink()
+
+    def sweep(self, known: set[str]) -> None:
+        """Remove what a crash left: files that the database does not name."""
+        for path in self.folder.glob("??/*"):
+            if path.name not in known:
+                path.unlink()
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def place(source: Path, target: Path) -> None:
+    """A hard link, or a copy where there are none: on another file system, or a file with too many."""
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        raise
+    except OSError:
+        with open(source, "rb") as reader, open(target, "xb") as writer:
+            shutil.copyfileobj(reader, writer, STEP)
+            os.fsync(writer.fileno())
+
+
+def copy_range(source: int, start: int, size: int, target: int) -> None:
+    """Append bytes of one file to another in the kernel, or through memory where it will not."""
+    while size:
+        try:
+            copied = os.copy_file_range(source, target, size, offset_src=start)
+        except OSError:
+            data = os.pread(source, min(size, STEP), start)
+            copied = os.write(target, data)
+        if not copied:
+            raise EOFError(f"a file of the store ends {size} bytes early")
+        start, size = start + copied, size - copied

@@ -1,0 +1,53 @@
+"""Copies within a store."""
+
+from dataclasses import replace
+
+from forecastle.region.s3.blobs import STEP, Blob
+from forecastle.region.s3.conditions import Conditions
+from forecastle.region.s3.contents import Contents
+from forecastle.region.s3.entries import Description, Object
+from forecastle.region.s3.store import ANYHOW, Store
+
+
+def copy(
+    store: Store,
+    contents: Contents,
+    bucket: str,
+    key: str,
+    *,
+    description: Description | None = None,
+    algorithm: str | None = None,
+    conditions: Conditions = ANYHOW,
+) -> Object:
+    """Copy an object, with a description or an algorithm of its own where these are given.
+
+    One file becomes one more name for it, at once; an object that came in parts is read, since its copy has another
+    ETag, that of its bytes.
+    """
+    source = contents.entry
+    store.check_write(bucket, key, conditions)
+    algorithm = algorithm or source.checksum.algorithm
+    if source.parts == 0 and len(contents.pieces) == 1 and algorithm == source.checksum.algorithm:
+        blob = Blob(store.blobs.link(contents.pieces[0].blob), source.size, source.etag, source.checksum.value)
+    else:
+        blob = copy_bytes(store, contents, 0, source.size, algorithm)
+    return store.put_blob(bucket, key, blob, algorithm, description or source.description, conditions)
+
+
+def copy_bytes(store: Store, contents: Contents, start: int, end: int, algorithm: str) -> Blob:
+    """A new file of an object's bytes from `start` to `end` (excluded)."""
+    incoming = store.blobs.create(algorithm)
+    try:
+        contents.seek(start)
+        while contents.tell() < end:
+            incoming.write(contents.read(min(STEP, end - contents.tell())))
+        return incoming.seal()
+    except BaseException:
+        incoming.discard()
+        raise
+
+
+def described_as(entry: Object, metadata: Description | None, tags: dict[str, str] | None) -> Description:
+    """The description of a copy: the source's, but for what the client replaces."""
+    description = entry.description if metadata is None else replace(metadata, tags=entry.description.tags)
+    return description if tags is None else replace(description, tags=tags)

@@ -1,0 +1,236 @@
+"""A store of buckets and objects in a folder: what the server answers from, and what the rest of the region uses."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableSequence, Sequence
+from pathlib import Path
+
+from forecastle.region.s3 import buckets, listing, objects
+from forecastle.region.s3.blobs import STEP, Blob, Blobs, Incoming, place
+from forecastle.region.s3.checksums import DEFAULT, Checksum
+from forecastle.region.s3.conditions import Conditions
+from forecastle.region.s3.contents import Contents
+from forecastle.region.s3.database import Database
+from forecastle.region.s3.entries import Bucket, Description, Object, Piece, text_of
+from forecastle.region.s3.errors import S3Error
+from forecastle.region.s3.names import check_bucket_name, check_key
+
+ANYHOW = Conditions()
+PLAIN = Description()
+
+
+class Store:
+    """Buckets and objects, in files and SQLite below `folder`. Threads may share it; two processes may not.
+
+    What a method has returned from is on the disk. Every method refuses as S3 does, by an `S3Error`.
+
+    Parameters
+    ----------
+    folder : where it is; created, for the user's eyes alone, where it is not.
+    clock : seconds since 1970.
+    """
+
+    def __init__(self, folder: Path, *, clock: Callable[[], float] = time.time) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.clock = clock
+        self.database = Database(folder / "s3.db")
+        self.blobs = Blobs(folder / "data")
+        with self.database.read() as connection:
+            known = connection.execute("SELECT blob FROM pieces UNION SELECT blob FROM parts")
+            self.blobs.sweep({blob for (blob,) in known})
+
+    def close(self) -> None:
+        self.database.close()
+
+    def buckets(self) -> tuple[Bucket, ...]:
+        """All buckets, by name."""
+        with self.database.read() as connection:
+            return buckets.every(connection)
+
+    def bucket(self, name: str) -> Bucket:
+        """A bucket, or NoSuchBucket."""
+        with self.database.read() as connection:
+            return buckets.one(connection, name)
+
+    def create_bucket(self, name: str, region: str = "us-east-1") -> Bucket:
+        """A new bucket; BucketAlreadyOwnedByYou where there is one, InvalidBucketName for a name that AWS refuses."""
+        check_bucket_name(name)
+        with self.database.write() as connection:
+            return buckets.create(connection, name, self.clock(), region)
+
+    def delete_bucket(self, name: str) -> None:
+        """Delete an empty bucket and its uploads; BucketNotEmpty where it is not empty."""
+        with self.database.write() as connection:
+            doomed = buckets.delete(connection, name)
+        self.blobs.remove(doomed)
+
+    def put_file(
+        self,
+        bucket: str,
+        key: str,
+        path: Path,
+        *,
+        content_type: str = "binary/octet-stream",
+        metadata: Mapping[str, str] | None = None,
+    ) -> Object:
+        """Put a copy of a file."""
+        with open(path, "rb") as file:
+            return self.put(bucket, key, iter(lambda: file.read(STEP), b""), _described(content_type, metadata))
+
+    def put_bytes(
+        self,
+        bucket: str,
+        key: str,
+        data: bytes,
+        *,
+        content_type: str = "binary/octet-stream",
+        metadata: Mapping[str, str] | None = None,
+    ) -> Object:
+        return self.put(bucket, key, [data], _described(content_type, metadata))
+
+    def put(self, bucket: str, key: str, data: Iterable[bytes], description: Description = PLAIN) -> Object:
+        """Put an object whose bytes come in turn; all of it is there in the end, or nothing."""
+        self.check_write(bucket, key)
+        incoming = self.blobs.create(DEFAULT)
+        try:
+            for some in data:
+                incoming.write(some)
+            return self.commit(bucket, key, incoming, description)
+        except BaseException:
+            incoming.discard()
+            raise
+
+    def check_write(self, bucket: str, key: str, conditions: Conditions = ANYHOW) -> None:
+        """Refuse early what `commit` would refuse in the end."""
+        check_key(key)
+        with self.database.read() as connection:
+            buckets.one(connection, bucket)
+            conditions.check_write(key, objects.current(connection, bucket, key))
+
+    def commit(
+        self, bucket: str, key: str, incoming: Incoming, description: Description, conditions: Conditions = ANYHOW
+    ) -> Object:
+        """Make an object of what has come in, in place of the one that was there."""
+        return self.put_blob(bucket, key, incoming.seal(), incoming.algorithm, description, conditions)
+
+    def put_blob(
+        self,
+        bucket: str,
+        key: str,
+        blob: Blob,
+        algorithm: str,
+        description: Description,
+        conditions: Conditions = ANYHOW,
+    ) -> Object:
+        """Make an object of one file of the store."""
+        entry = Object(
+            0, bucket, key, blob.size, blob.md5, self.clock(), 0, description, Checksum(algorithm, blob.checksum)
+        )
+        with self.database.write() as connection:
+            entry, doomed = objects.replace_with(connection, entry, [Piece(1, blob.name, 0, blob.size, "")], conditions)
+        self.blobs.remove(doomed)
+        return entry
+
+    def head(self, bucket: str, key: str) -> Object:
+        """What is known of an object; NoSuchKey, NoSuchBucket."""
+        with self.database.read() as connection:
+            return objects.find(connection, bucket, key)
+
+    def open(self, bucket: str, key: str) -> Contents:
+        """The object as a file that can be read and sought; close it."""
+        with self.blobs.lookup(), self.database.read() as connection:
+            entry = objects.find(connection, bucket, key)
+            pieces = objects.pieces_of(connection, entry)
+            self.blobs.hold({piece.blob for piece in pieces})
+        return Contents(entry, pieces, self.blobs)
+
+    def read(self, bucket: str, key: str) -> bytes:
+        """All bytes of an object."""
+        with self.open(bucket, key) as contents:
+            return contents.readall()
+
+    def list(self, bucket: str, prefix: str = "") -> Iterator[Object]:
+        """The objects whose keys start with `prefix`, in the order of their keys, as they are when it comes to them."""
+        after: bytes | None = None
+        while True:
+            page = self.page(bucket, prefix, "", after, listing.PAGE)
+            yield from page.objects
+            if page.next is None:
+                return
+            after = page.next
+
+    def page(self, bucket: str, prefix: str, delimiter: str, after: bytes | None, limit: int) -> listing.Page:
+        """One page of a listing; see `listing.page`."""
+        with self.database.read() as connection:
+            buckets.one(connection, bucket)
+            return listing.page(connection, bucket, prefix, delimiter, after=after, limit=limit)
+
+    def link(self, bucket: str, key: str, target: Path) -> Object:
+        """Give an object a name in the file system: a hard link, or a copy where `target` is on another one.
+
+        The file is read-only and shares its bytes with the object: who writes to it all the same changes the object.
+        An object that came in parts is made one file first, once. FileExistsError where `target` is.
+        """
+        with self.open(bucket, key) as contents:
+            pieces = contents.pieces
+            whole = pieces[0].blob if pieces[0].start == 0 else ""
+            if any(piece.blob != whole for piece in pieces):
+                whole = self._join(contents)
+                try:
+                    place(self.blobs.path(whole), target)
+                finally:
+                    self.blobs.release({whole})
+            else:
+                place(self.blobs.path(whole), target)
+            return contents.entry
+
+    def delete(self, bucket: str, key: str, conditions: Conditions = ANYHOW) -> bool:
+        """Delete an object, if it is there; whether it was."""
+        with self.database.write() as connection:
+            doomed = objects.delete(connection, bucket, key, conditions)
+        self.blobs.remove(doomed)
+        return bool(doomed)
+
+    def delete_many(self, bucket: str, asked: Iterable[tuple[str, str | None, str | None]]) -> Sequence[S3Error | None]:
+        """Delete several, each a key, the ETag that it must have, and a version; of each, why it was not deleted."""
+        errors: MutableSequence[S3Error | None] = []
+        doomed: set[str] = set()
+        with self.database.write() as connection:
+            buckets.one(connection, bucket)
+            for key, etag, version in asked:
+                try:
+                    doomed |= objects.delete(connection, bucket, key, Conditions(if_match=etag), version)
+                    errors.append(None)
+                except S3Error as error:
+                    errors.append(error)
+        self.blobs.remove(doomed)
+        return errors
+
+    def describe(self, entry: Object, description: Description) -> None:
+        """Give an object another description, its tags say; NoSuchKey where it has been replaced or deleted."""
+        with self.database.write() as connection:
+            changed = connection.execute(
+                "UPDATE objects SET description = ? WHERE id = ?", (text_of(description), entry.id)
+            )
+            if not changed.rowcount:
+                raise S3Error("NoSuchKey", Key=entry.key)
+
+    def _join(self, contents: Contents) -> str:
+        """One file of an object that came in parts, held; it takes the place of the object's pieces."""
+        joined = self.blobs.join((piece.blob, piece.start, piece.size) for piece in contents.pieces)
+        with self.blobs.lookup():
+            self.blobs.hold({joined})
+        start = 0
+        with self.database.write() as connection:
+            doomed = {piece.blob for piece in objects.pieces_of(connection, contents.entry)} or {joined}
+            for piece in contents.pieces:
+                connection.execute(
+                    "UPDATE pieces SET blob = ?, start = ? WHERE object = ? AND number = ?",
+                    (joined, start, contents.entry.id, piece.number),
+                )
+                start += piece.size
+        self.blobs.remove(doomed)
+        return joined
+
+
+def _described(content_type: str, metadata: Mapping[str, str] | None) -> Description:
+    return Description({"content-type": content_type}, metadata or {})

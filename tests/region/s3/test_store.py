@@ -1,0 +1,116 @@
+"""The store as the rest of the region uses it, without HTTP."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from forecastle.region.s3.errors import S3Error
+from forecastle.region.s3.store import Store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = Store(tmp_path / "s3")
+    store.create_bucket("models")
+    yield store
+    store.close()
+
+
+def test_a_file_that_is_put_is_read_listed_and_deleted(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "model.tar.gz").write_bytes(b"weights")
+    put = store.put_file("models", "job/output/model.tar.gz", tmp_path / "model.tar.gz", metadata={"job": "one"})
+    assert store.read("models", "job/output/model.tar.gz") == b"weights"
+    assert store.head("models", "job/output/model.tar.gz") == put
+    assert put.size == 7
+    assert put.description.metadata == {"job": "one"}
+    assert [entry.key for entry in store.list("models", "job/")] == ["job/output/model.tar.gz"]
+    assert store.delete("models", "job/output/model.tar.gz")
+    assert not store.delete("models", "job/output/model.tar.gz")
+    assert list(store.list("models")) == []
+
+
+def test_what_is_put_is_there_when_the_store_is_opened_again(store: Store, tmp_path: Path) -> None:
+    store.put_bytes("models", "key", b"bytes")
+    store.close()
+    again = Store(tmp_path / "s3")
+    assert [bucket.name for bucket in again.buckets()] == ["models"]
+    assert again.read("models", "key") == b"bytes"
+    again.close()
+
+
+def test_a_link_shares_the_bytes_of_the_object(store: Store, tmp_path: Path) -> None:
+    store.put_bytes("models", "key", b"bytes")
+    store.link("models", "key", tmp_path / "linked")
+    assert (tmp_path / "linked").read_bytes() == b"bytes"
+    assert (tmp_path / "linked").stat().st_nlink == 2
+    store.put_bytes("models", "key", b"others")
+    assert (tmp_path / "linked").read_bytes() == b"bytes"
+    with pytest.raises(FileExistsError):
+        store.link("models", "key", tmp_path / "linked")
+
+
+def test_an_open_object_stays_as_it_was_when_it_is_replaced_or_deleted(store: Store) -> None:
+    store.put_bytes("models", "key", b"first bytes")
+    with store.open("models", "key") as contents:
+        store.put_bytes("models", "key", b"others")
+        store.delete("models", "key")
+        contents.seek(6)
+        assert contents.read() == b"bytes"
+        assert contents.seek(-5, os.SEEK_END) == 6
+        assert contents.read(2) == b"by"
+
+
+def test_no_file_is_left_of_what_was_replaced_deleted_or_given_up(store: Store, tmp_path: Path) -> None:
+    def failing() -> Iterator[bytes]:
+        yield b"half"
+        raise OSError("the disk is full")
+
+    store.put_bytes("models", "key", b"one")
+    store.put_bytes("models", "key", b"two")
+    with store.open("models", "key"):
+        store.delete("models", "key")
+    with pytest.raises(OSError, match="the disk is full"):
+        store.put("models", "key", failing())
+    assert [path for path in (tmp_path / "s3/data").rglob("*") if path.is_file()] == []
+    assert list(store.list("models")) == []
+
+
+def test_a_file_that_a_crash_left_is_removed_when_the_store_is_opened(store: Store, tmp_path: Path) -> None:
+    store.put_bytes("models", "key", b"one")
+    store.close()
+    (tmp_path / "s3/data/ab/abandoned").write_bytes(b"half")
+    again = Store(tmp_path / "s3")
+    assert not (tmp_path / "s3/data/ab/abandoned").exists()
+    assert again.read("models", "key") == b"one"
+    again.close()
+
+
+def test_a_refusal_has_the_code_that_aws_gives(store: Store) -> None:
+    with pytest.raises(S3Error) as missing_key:
+        store.head("models", "key")
+    assert (missing_key.value.code, missing_key.value.fields) == ("NoSuchKey", {"Key": "key"})
+    with pytest.raises(S3Error) as missing_bucket:
+        store.put_bytes("nowhere", "key", b"")
+    assert missing_bucket.value.code == "NoSuchBucket"
+    store.put_bytes("models", "key", b"")
+    with pytest.raises(S3Error) as full:
+        store.delete_bucket("models")
+    assert full.value.code == "BucketNotEmpty"
+
+
+def test_the_folder_is_for_its_user_alone(store: Store, tmp_path: Path) -> None:
+    assert (tmp_path / "s3").stat().st_mode & 0o777 == 0o700
+    store.close()
+
+
+def test_a_list_goes_past_one_page(store: Store) -> None:
+    keys = [f"{number:05}" for number in range(2_001)]
+    with store.database.write() as connection:
+        connection.executemany(
+            "INSERT INTO objects (bucket, key, size, etag, modified, parts, description, checksum_algorithm, checksum, "
+            "checksum_kind) VALUES ('models', ?, 0, '', 0, 0, '{}', 'CRC32', '', '')",
+            [(key.encode(),) for key in keys],
+        )
+    assert [entry.key for entry in store.list("models")] == keys
