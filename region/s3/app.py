@@ -1,5 +1,6 @@
 """S3 as an ASGI application."""
 
+import errno
 import sys
 import time
 import traceback
@@ -19,6 +20,7 @@ from forecastle.region.s3.routes import operation
 from forecastle.region.s3.service import Service
 from forecastle.region.s3.store import Store
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 DRAINED = 8 << 20  # bytes of a body that are still read where the request is refused before
 
 
@@ -64,9 +66,8 @@ class S3:
                 response = refusal(error, marks)
             except Disconnected:
                 return
-            except Exception:
-                traceback.print_exc(file=sys.stderr)
-                response = refusal(S3Error("InternalError"), marks)
+            except Exception as error:
+                response = refusal(_internal(error), marks)
             if request is not None and request.body.awaited:
                 # The client keeps its body to itself then, and the server would take the next request for it.
                 response = replace(response, headers={**response.headers, "connection": "close"})
@@ -90,3 +91,12 @@ class S3:
             if message["type"] == "lifespan.shutdown":
                 self.close()
                 return
+
+
+def _internal(error: Exception) -> S3Error:
+    """What is our fault, or the disk's, which has a sentence; the log has the rest."""
+    if isinstance(error, OSError) and error.errno in FULL:
+        print(f"s3: the disk of the store is full: {error}", file=sys.stderr, flush=True)
+        return S3Error("InternalError", f"The disk of the store is full: {error.strerror}.")
+    traceback.print_exc(file=sys.stderr)
+    return S3Error("InternalError")
