@@ -8,43 +8,61 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from threading import Lock
 
 from forecastle.region.s3.checksums import ALGORITHMS, text_of
+from forecastle.region.s3.entries import Piece
 
 STEP = 1 << 18  # bytes that are read, hashed or sent at once: what a transfer takes in memory
+SMALL = 32 << 10  # bytes that are kept in the database, whose commit is one wait for the disk instead of three
 
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """A file that is whole and on the disk, with the digests of its bytes: `md5` in hex, `checksum` in base64."""
+    """Bytes that are all there, with their digests: `md5` in hex, `checksum` in base64.
+
+    They are in the file `name`, which is on the disk; or in `data`, if they are few, and then the name is "".
+    """
 
     name: str
     size: int
     md5: str
     checksum: str
+    data: bytes | None = None
 
 
 class Incoming:
-    """A file that is being written. What nobody commits to the database is removed when the store opens next."""
+    """Bytes that are coming in, to a file as soon as they are more than a few.
 
-    def __init__(self, name: str, path: Path, algorithm: str, others: Iterable[str]) -> None:
-        self.name, self.path, self.algorithm, self.size = name, path, algorithm, 0
+    A file that nobody commits to the database is removed when the store opens next.
+    """
+
+    def __init__(self, path: Path, algorithm: str, others: Iterable[str]) -> None:
+        self.path, self.algorithm, self.size = path, algorithm, 0
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._checksums = {name: ALGORITHMS[name]() for name in {algorithm, *others}}
-        self._file = open(path, "xb", buffering=0)  # noqa: SIM115
+        self._few = b""
+        self._file: FileIO | None = None
         self._lock = Lock()  # so that nobody closes the file while a thread writes to it
+        self._discarded = False
 
     def write(self, data: bytes) -> None:
         self._md5.update(data)
         for checksum in self._checksums.values():
             checksum.update(data)
-        view = memoryview(data)
-        with self._lock:
-            while view:
-                view = view[self._file.write(view) :]
         self.size += len(data)
+        with self._lock:
+            if self._discarded:
+                raise ValueError("what came in has been discarded")
+            if self.size <= SMALL:
+                self._few += data
+                return
+            if self._file is None:
+                self._file = FileIO(self.path, "x")
+                _write_all(self._file, self._few)
+            _write_all(self._file, data)
 
     def md5(self) -> bytes:
         """The MD5 of what has come in."""
@@ -55,17 +73,22 @@ class Incoming:
         return text_of(self._checksums[algorithm].digest())
 
     def seal(self) -> Blob:
-        """Have it all on the disk, its name too, and let nobody write to it again."""
+        """Have a file on the disk, its name too, and let nobody write to it again."""
+        digests = self.md5().hex(), self.checksum(self.algorithm)
+        if self._file is None:
+            return Blob("", self.size, *digests, self._few)
         os.fchmod(self._file.fileno(), 0o444)
         os.fsync(self._file.fileno())
         self._file.close()
         sync_folder(self.path.parent)
-        return Blob(self.name, self.size, self.md5().hex(), self.checksum(self.algorithm))
+        return Blob(self.path.name, self.size, *digests)
 
     def discard(self) -> None:
         with self._lock:
-            self._file.close()
-        self.path.unlink(missing_ok=True)
+            self._discarded = True
+            if self._file is not None:
+                self._file.close()
+                self.path.unlink(missing_ok=True)
 
 
 class Blobs:
@@ -84,9 +107,8 @@ class Blobs:
         return self.folder / name[:2] / name
 
     def create(self, algorithm: str, others: Iterable[str] = ()) -> Incoming:
-        """A new file, whose bytes have a checksum by `algorithm`; by others, too, as long as they come in."""
-        name = uuid.uuid4().hex
-        return Incoming(name, self.path(name), algorithm, others)
+        """Room for bytes, which get a checksum by `algorithm`; by others, too, as long as they come in."""
+        return Incoming(self.path(uuid.uuid4().hex), algorithm, others)
 
     def link(self, name: str) -> str:
         """A second name for a file, so that each object has its own; a copy where the file system has no links."""
@@ -95,13 +117,16 @@ class Blobs:
         sync_folder(self.path(other).parent)
         return other
 
-    def join(self, pieces: Iterable[tuple[str, int, int]]) -> str:
-        """A new file of pieces of others, each (name, start, size), which the kernel copies."""
+    def join(self, pieces: Iterable[Piece]) -> str:
+        """A new file of pieces of others, which the kernel copies."""
         name = uuid.uuid4().hex
-        with open(self.path(name), "xb") as target:
-            for blob, start, size in pieces:
-                with open(self.path(blob), "rb") as source:
-                    copy_range(source.fileno(), start, size, target.fileno())
+        with FileIO(self.path(name), "x") as target:
+            for piece in pieces:
+                if piece.data is not None:
+                    _write_all(target, piece.data)
+                    continue
+                with open(self.path(piece.blob), "rb") as source:
+                    copy_range(source.fileno(), piece.start, piece.size, target.fileno())
             os.fchmod(target.fileno(), 0o444)
             os.fsync(target.fileno())
         sync_folder(self.path(name).parent)
@@ -177,3 +202,9 @@ def copy_range(source: int, start: int, size: int, target: int) -> None:
         if not copied:
             raise EOFError(f"a file of the store ends {size} bytes early")
         start, size = start + copied, size - copied
+
+
+def _write_all(file: FileIO, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[file.write(view) :]

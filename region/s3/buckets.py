@@ -35,7 +35,7 @@ def delete(connection: Connection, name: str) -> set[str]:
         "SELECT blob FROM parts JOIN uploads ON uploads.id = parts.upload WHERE bucket = ?", (name,)
     ).fetchall()
     connection.execute("DELETE FROM buckets WHERE name = ?", (name,))
-    return {blob for (blob,) in doomed}
+    return {blob for (blob,) in doomed if blob}
 
 
 def setting(connection: Connection, bucket: str, name: str) -> str | None:

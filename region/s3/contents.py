@@ -8,7 +8,7 @@ from itertools import accumulate
 from typing import Any
 
 from forecastle.region.s3.blobs import Blobs
-from forecastle.region.s3.entries import Object, Piece
+from forecastle.region.s3.entries import Object, Piece, blobs_of
 
 
 class Contents(io.RawIOBase):
@@ -24,6 +24,11 @@ class Contents(io.RawIOBase):
         self._ends = list(accumulate(piece.size for piece in pieces))
         self._position = 0
         self._open: tuple[str, int] | None = None
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether reading waits for no disk."""
+        return all(piece.data is not None for piece in self.pieces)
 
     def readable(self) -> bool:
         return True
@@ -47,6 +52,11 @@ class Contents(io.RawIOBase):
         number = bisect_right(self._ends, self._position)
         piece, end = self.pieces[number], self._ends[number]
         view = memoryview(buffer).cast("B")[: end - self._position]
+        if piece.data is not None:
+            at = piece.size - (end - self._position)
+            view[:] = piece.data[at : at + len(view)]
+            self._position += len(view)
+            return len(view)
         count = os.preadv(self._descriptor(piece.blob), [view], piece.start + piece.size - (end - self._position))
         if not count and view:
             raise EOFError(f"the file {piece.blob} of {self.entry.bucket}/{self.entry.key} is shorter than its object")
@@ -58,7 +68,7 @@ class Contents(io.RawIOBase):
             if self._open is not None:
                 os.close(self._open[1])
                 self._open = None
-            self._blobs.release({piece.blob for piece in self.pieces})
+            self._blobs.release(blobs_of(self.pieces))
         super().close()
 
     def _descriptor(self, blob: str) -> int:

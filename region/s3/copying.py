@@ -27,8 +27,10 @@ def copy(
     source = contents.entry
     store.check_write(bucket, key, conditions)
     algorithm = algorithm or source.checksum.algorithm
-    if source.parts == 0 and len(contents.pieces) == 1 and algorithm == source.checksum.algorithm:
-        blob = Blob(store.blobs.link(contents.pieces[0].blob), source.size, source.etag, source.checksum.value)
+    if source.parts == 0 and algorithm == source.checksum.algorithm:
+        [piece] = contents.pieces
+        name = store.blobs.link(piece.blob) if piece.data is None else ""
+        blob = Blob(name, source.size, source.etag, source.checksum.value, piece.data)
     else:
         blob = copy_bytes(store, contents, 0, source.size, algorithm)
     return store.put_blob(bucket, key, blob, algorithm, description or source.description, conditions)

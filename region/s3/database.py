@@ -1,4 +1,4 @@
-"""The SQLite database of a store: everything but the bytes of its objects."""
+"""The SQLite database of a store: everything but the bytes of its larger objects."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -21,11 +21,11 @@ CREATE TABLE IF NOT EXISTS objects (
     description TEXT NOT NULL, checksum_algorithm TEXT NOT NULL, checksum TEXT NOT NULL, checksum_kind TEXT NOT NULL,
     UNIQUE (bucket, key)                           -- UTF-8, so that order is S3's and a NUL is a byte like any other
 );
-CREATE TABLE IF NOT EXISTS pieces (                -- the bytes of an object: pieces of files, in order
+CREATE TABLE IF NOT EXISTS pieces (                -- the bytes of an object in order: pieces of files, or few in `data`
     object INTEGER NOT NULL REFERENCES objects ON DELETE CASCADE, number INTEGER NOT NULL, blob TEXT NOT NULL,
-    start INTEGER NOT NULL, size INTEGER NOT NULL, checksum TEXT NOT NULL,
+    start INTEGER NOT NULL, size INTEGER NOT NULL, checksum TEXT NOT NULL, data BLOB,
     PRIMARY KEY (object, number)
-) WITHOUT ROWID;
+);
 CREATE TABLE IF NOT EXISTS uploads (
     id TEXT PRIMARY KEY, bucket TEXT NOT NULL REFERENCES buckets ON DELETE CASCADE, key BLOB NOT NULL,
     created REAL NOT NULL, description TEXT NOT NULL,
@@ -34,9 +34,9 @@ CREATE TABLE IF NOT EXISTS uploads (
 CREATE INDEX IF NOT EXISTS uploads_by_key ON uploads (bucket, key, id);
 CREATE TABLE IF NOT EXISTS parts (
     upload TEXT NOT NULL REFERENCES uploads ON DELETE CASCADE, number INTEGER NOT NULL, blob TEXT NOT NULL,
-    size INTEGER NOT NULL, etag TEXT NOT NULL, checksum TEXT NOT NULL, modified REAL NOT NULL,
+    size INTEGER NOT NULL, etag TEXT NOT NULL, checksum TEXT NOT NULL, modified REAL NOT NULL, data BLOB,
     PRIMARY KEY (upload, number)
-) WITHOUT ROWID;
+);
 """
 
 

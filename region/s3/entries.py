@@ -1,7 +1,7 @@
 """What a store knows of a bucket, of an object and of an upload, and how its database has them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -60,13 +60,14 @@ class Object:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Bytes of an object: `size` bytes of a file, from `start`; `number` is the part's."""
+    """Bytes of an object: `size` bytes of the file `blob`, from `start`, or few in `data`; `number` is the part's."""
 
     number: int
     blob: str
     start: int
     size: int
     checksum: str
+    data: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,10 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of an upload; `etag` is the MD5 of its bytes, `checksum` base64 by the upload's algorithm."""
+    """A part of an upload; `etag` is the MD5 of its bytes, `checksum` base64 by the upload's algorithm.
+
+    Its bytes are in the file `blob`, or few in `data`.
+    """
 
     number: int
     blob: str
@@ -93,6 +97,12 @@ class Part:
     etag: str
     checksum: str
     modified: float
+    data: bytes | None
+
+
+def blobs_of(pieces: Iterable[Piece | Part]) -> set[str]:
+    """The files of pieces or parts."""
+    return {piece.blob for piece in pieces if piece.blob}
 
 
 def object_of(row: tuple[Any, ...]) -> Object:

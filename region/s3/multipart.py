@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from itertools import pairwise
 from sqlite3 import Connection
 
@@ -17,6 +17,7 @@ from forecastle.region.s3.entries import (
     Part,
     Piece,
     Upload,
+    blobs_of,
     text_of,
     upload_of,
 )
@@ -28,7 +29,7 @@ SMALLEST_PART = 5 << 20  # bytes of each but the last
 LARGEST_OBJECT = 5 << 40  # bytes
 MOST_PARTS = 10_000
 
-_PARTS = "SELECT number, blob, size, etag, checksum, modified FROM parts WHERE upload = ?"
+_PARTS = "SELECT number, blob, size, etag, checksum, modified, data FROM parts WHERE upload = ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +64,15 @@ def find(store: Store, bucket: str, key: str, upload: str) -> Upload:
 
 def put_part(store: Store, upload: Upload, number: int, blob: Blob) -> Part:
     """A part, in place of the one of that number; NoSuchUpload where the upload has ended meanwhile."""
-    part = Part(number, blob.name, blob.size, blob.md5, blob.checksum, store.clock())
+    part = Part(number, blob.name, blob.size, blob.md5, blob.checksum, store.clock(), blob.data)
     with store.database.write() as connection:
         _find(connection, upload.bucket, upload.key, upload.id)
         query = "SELECT blob FROM parts WHERE upload = ? AND number = ?"
-        doomed = {blob for (blob,) in connection.execute(query, (upload.id, number))}
+        doomed = {name for (name,) in connection.execute(query, (upload.id, number)) if name}
         connection.execute(
-            "INSERT OR REPLACE INTO parts (upload, number, blob, size, etag, checksum, modified) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (upload.id, number, part.blob, part.size, part.etag, part.checksum, part.modified),
+            "INSERT OR REPLACE INTO parts (upload, number, blob, size, etag, checksum, modified, data) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (upload.id, *astuple(part)),
         )
     store.blobs.remove(doomed)
     return part
@@ -106,7 +107,7 @@ def uploads(store: Store, bucket: str, prefix: str, key_marker: str, id_marker: 
 def abort(store: Store, bucket: str, key: str, upload: str) -> None:
     with store.database.write() as connection:
         found = _find(connection, bucket, key, upload)
-        doomed = {part.blob for part in _parts(connection, found)}
+        doomed = blobs_of(_parts(connection, found))
         connection.execute("DELETE FROM uploads WHERE id = ?", (found.id,))
     store.blobs.remove(doomed)
 
@@ -131,10 +132,10 @@ def complete(
         if size is not None and size != entry.size:
             sentence = f"The provided 'x-amz-mp-object-size' header value {size} does not match what was computed"
             raise S3Error("InvalidRequest", f"{sentence}: {entry.size}")
-        pieces = [Piece(part.number, part.blob, 0, part.size, part.checksum) for part in chosen]
+        pieces = [Piece(part.number, part.blob, 0, part.size, part.checksum, part.data) for part in chosen]
         entry, doomed = objects.replace_with(connection, entry, pieces, conditions)
         connection.execute("DELETE FROM uploads WHERE id = ?", (upload.id,))
-    unused = {part.blob for part in there.values()} - {part.blob for part in chosen}
+    unused = blobs_of(there.values()) - blobs_of(chosen)
     store.blobs.remove(doomed | unused)
     return entry
 

@@ -6,7 +6,7 @@ from sqlite3 import Connection
 
 from forecastle.region.s3 import buckets
 from forecastle.region.s3.conditions import Conditions
-from forecastle.region.s3.entries import OBJECT_COLUMNS, Object, Piece, object_of, text_of
+from forecastle.region.s3.entries import OBJECT_COLUMNS, Object, Piece, blobs_of, object_of, text_of
 from forecastle.region.s3.errors import S3Error
 
 
@@ -26,7 +26,7 @@ def current(connection: Connection, bucket: str, key: str) -> Object | None:
 
 
 def pieces_of(connection: Connection, entry: Object) -> tuple[Piece, ...]:
-    query = "SELECT number, blob, start, size, checksum FROM pieces WHERE object = ? ORDER BY number"
+    query = "SELECT number, blob, start, size, checksum, data FROM pieces WHERE object = ? ORDER BY number"
     return tuple(Piece(*row) for row in connection.execute(query, (entry.id,)))
 
 
@@ -58,25 +58,25 @@ def replace_with(
     assert cursor.lastrowid is not None
     rows = [(cursor.lastrowid, *astuple(piece)) for piece in pieces]
     connection.executemany(
-        "INSERT INTO pieces (object, number, blob, start, size, checksum) VALUES (?, ?, ?, ?, ?, ?)", rows
+        "INSERT INTO pieces (object, number, blob, start, size, checksum, data) VALUES (?, ?, ?, ?, ?, ?, ?)", rows
     )
     return replace(entry, id=cursor.lastrowid), doomed
 
 
 def delete(
     connection: Connection, bucket: str, key: str, conditions: Conditions, version: str | None = None
-) -> set[str]:
-    """Delete an object where there is one; the files that it had. A version other than `null` is not there."""
+) -> set[str] | None:
+    """Delete an object; the files that it had, None where there was none. A version other than `null` is not there."""
     buckets.one(connection, bucket)
     if version not in (None, "", "null"):
         raise S3Error("NoSuchVersion", Key=key, VersionId=version)
     there = current(connection, bucket, key)
     conditions.check_write(key, there)
-    return remove(connection, there) if there else set()
+    return remove(connection, there) if there else None
 
 
 def remove(connection: Connection, entry: Object) -> set[str]:
     """Delete an object's rows; the files that it had."""
-    doomed = {piece.blob for piece in pieces_of(connection, entry)}
+    doomed = blobs_of(pieces_of(connection, entry))
     connection.execute("DELETE FROM objects WHERE id = ?", (entry.id,))
     return doomed

@@ -28,12 +28,11 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A status, headers and a body; `length` where a body's is said and no body sent, as for HEAD."""
+    """A status, headers and a body."""
 
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | Stream = b""
-    length: int | None = None
 
 
 def document(name: str, content: xml.Content, status: int = 200) -> Response:
@@ -61,22 +60,20 @@ def refusal(error: S3Error, marks: Marks) -> Response:
 async def answer(response: Response, marks: Marks, send: Send, run: Run, *, bodiless: bool) -> None:
     """Send a response; `run` runs what reads files."""
     body = response.body
-    length = response.length
-    if length is None:
-        length = body.end - body.start if isinstance(body, Stream) else len(body)
+    length = body.end - body.start if isinstance(body, Stream) else len(body)
     headers = {"x-amz-request-id": marks.request, "x-amz-id-2": marks.host, **response.headers}
     if response.status not in (204, 304):
         headers.setdefault("content-length", str(length))
     raw = [(name.encode("latin-1"), _header_value(value)) for name, value in headers.items()]
-    try:
-        if isinstance(body, Stream) and not bodiless:
-            await _send_stream(response.status, raw, body, send, run)
-            return
-        await send({"type": "http.response.start", "status": response.status, "headers": raw})
-        await send({"type": "http.response.body", "body": b"" if bodiless or isinstance(body, Stream) else body})
-    finally:
-        if isinstance(body, Stream):
-            body.contents.close()
+    if isinstance(body, Stream):
+        with body.contents as contents:
+            if not bodiless and not contents.in_memory:
+                await _send_stream(response.status, raw, body, send, run)
+                return
+            contents.seek(body.start)
+            body = b"" if bodiless else contents.read(length)
+    await send({"type": "http.response.start", "status": response.status, "headers": raw})
+    await send({"type": "http.response.body", "body": b"" if bodiless else body})
 
 
 async def _send_stream(status: int, raw: list[tuple[bytes, bytes]], stream: Stream, send: Send, run: Run) -> None:

@@ -1,5 +1,6 @@
 """A store of buckets and objects in a folder: what the server answers from, and what the rest of the region uses."""
 
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableSequence, Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from forecastle.region.s3.checksums import DEFAULT, Checksum
 from forecastle.region.s3.conditions import Conditions
 from forecastle.region.s3.contents import Contents
 from forecastle.region.s3.database import Database
-from forecastle.region.s3.entries import Bucket, Description, Object, Piece, text_of
+from forecastle.region.s3.entries import Bucket, Description, Object, Piece, blobs_of, text_of
 from forecastle.region.s3.errors import S3Error
 from forecastle.region.s3.names import check_bucket_name, check_key
 
@@ -125,8 +126,9 @@ class Store:
         entry = Object(
             0, bucket, key, blob.size, blob.md5, self.clock(), 0, description, Checksum(algorithm, blob.checksum)
         )
+        piece = Piece(1, blob.name, 0, blob.size, "", blob.data)
         with self.database.write() as connection:
-            entry, doomed = objects.replace_with(connection, entry, [Piece(1, blob.name, 0, blob.size, "")], conditions)
+            entry, doomed = objects.replace_with(connection, entry, [piece], conditions)
         self.blobs.remove(doomed)
         return entry
 
@@ -140,7 +142,7 @@ class Store:
         with self.blobs.lookup(), self.database.read() as connection:
             entry = objects.find(connection, bucket, key)
             pieces = objects.pieces_of(connection, entry)
-            self.blobs.hold({piece.blob for piece in pieces})
+            self.blobs.hold(blobs_of(pieces))
         return Contents(entry, pieces, self.blobs)
 
     def read(self, bucket: str, key: str) -> bytes:
@@ -165,15 +167,19 @@ class Store:
             return listing.page(connection, bucket, prefix, delimiter, after=after, limit=limit)
 
     def link(self, bucket: str, key: str, target: Path) -> Object:
-        """Give an object a name in the file system: a hard link, or a copy where `target` is on another one.
+        """Give an object a name in the file system: a hard link, or a copy where there can be none.
 
-        The file is read-only and shares its bytes with the object: who writes to it all the same changes the object.
-        An object that came in parts is made one file first, once. FileExistsError where `target` is.
+        There can be none where `target` is on another file system, nor of an object of a few bytes. The file is
+        read-only and shares its bytes with the object: who writes to it all the same changes the object. An object that
+        came in parts is made one file first, once. FileExistsError where `target` is.
         """
         with self.open(bucket, key) as contents:
-            pieces = contents.pieces
-            whole = pieces[0].blob if pieces[0].start == 0 else ""
-            if any(piece.blob != whole for piece in pieces):
+            pieces, whole = contents.pieces, contents.pieces[0].blob
+            if contents.in_memory:
+                with open(target, "xb") as file:
+                    os.fchmod(file.fileno(), 0o444)
+                    file.write(contents.readall())
+            elif any(piece.blob != whole for piece in pieces):
                 whole = self._join(contents)
                 try:
                     place(self.blobs.path(whole), target)
@@ -187,8 +193,8 @@ class Store:
         """Delete an object, if it is there; whether it was."""
         with self.database.write() as connection:
             doomed = objects.delete(connection, bucket, key, conditions)
-        self.blobs.remove(doomed)
-        return bool(doomed)
+        self.blobs.remove(doomed or ())
+        return doomed is not None
 
     def delete_many(self, bucket: str, asked: Iterable[tuple[str, str | None, str | None]]) -> Sequence[S3Error | None]:
         """Delete several, each a key, the ETag that it must have, and a version; of each, why it was not deleted."""
@@ -198,7 +204,7 @@ class Store:
             buckets.one(connection, bucket)
             for key, etag, version in asked:
                 try:
-                    doomed |= objects.delete(connection, bucket, key, Conditions(if_match=etag), version)
+                    doomed |= objects.delete(connection, bucket, key, Conditions(if_match=etag), version) or set()
                     errors.append(None)
                 except S3Error as error:
                     errors.append(error)
@@ -216,15 +222,16 @@ class Store:
 
     def _join(self, contents: Contents) -> str:
         """One file of an object that came in parts, held; it takes the place of the object's pieces."""
-        joined = self.blobs.join((piece.blob, piece.start, piece.size) for piece in contents.pieces)
+        joined = self.blobs.join(contents.pieces)
         with self.blobs.lookup():
             self.blobs.hold({joined})
         start = 0
         with self.database.write() as connection:
-            doomed = {piece.blob for piece in objects.pieces_of(connection, contents.entry)} or {joined}
+            there = objects.pieces_of(connection, contents.entry)
+            doomed = blobs_of(there) if there else {joined}  # it has been replaced or deleted meanwhile
             for piece in contents.pieces:
                 connection.execute(
-                    "UPDATE pieces SET blob = ?, start = ? WHERE object = ? AND number = ?",
+                    "UPDATE pieces SET blob = ?, start = ?, data = NULL WHERE object = ? AND number = ?",
                     (joined, start, contents.entry.id, piece.number),
                 )
                 start += piece.size

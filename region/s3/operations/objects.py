@@ -1,6 +1,7 @@
 """Objects: get, head, put, delete one, delete many."""
 
 from forecastle.region.s3 import described, xml
+from forecastle.region.s3.blobs import STEP
 from forecastle.region.s3.body import Integrity
 from forecastle.region.s3.conditions import NotModified
 from forecastle.region.s3.contents import Contents
@@ -31,7 +32,9 @@ async def put_object(service: Service, request: Request) -> Response:
     description = described.description_from(request.headers)
     integrity = Integrity.of(request.headers)
     store, bucket, key, conditions = service.store, request.bucket, request.key, request.conditions
-    await service.run(store.check_write, bucket, key, conditions)
+    if integrity.length is None or integrity.length > STEP:  # which would be read for nothing
+        await service.run(store.check_write, bucket, key, conditions)
+    check_key(key)
     entry = await receive(
         service,
         request.body,

@@ -78,7 +78,7 @@ def test_a_copy_takes_no_room(start: Start) -> None:
     running = start()
     s3 = running.client()
     s3.create_bucket(Bucket="bucket")
-    s3.put_object(Bucket="bucket", Key="k", Body=b"bytes")
+    s3.put_object(Bucket="bucket", Key="k", Body=bytes(100_000))
     s3.copy_object(Bucket="bucket", Key="copy", CopySource="bucket/k")
     one, other = files(running.folder)
     assert one.stat().st_ino == other.stat().st_ino

@@ -86,8 +86,9 @@ def test_an_upload_that_is_aborted_leaves_nothing(start: Start) -> None:
     s3 = running.client()
     s3.create_bucket(Bucket="bucket")
     id_ = s3.create_multipart_upload(Bucket="bucket", Key="k")["UploadId"]
-    s3.upload_part(Bucket="bucket", Key="k", UploadId=id_, PartNumber=1, Body=b"x")
-    s3.upload_part(Bucket="bucket", Key="k", UploadId=id_, PartNumber=1, Body=b"y")
+    s3.upload_part(Bucket="bucket", Key="k", UploadId=id_, PartNumber=1, Body=bytes(50_000))
+    s3.upload_part(Bucket="bucket", Key="k", UploadId=id_, PartNumber=1, Body=bytes(60_000))
+    assert len(files(running.folder)) == 1
     s3.abort_multipart_upload(Bucket="bucket", Key="k", UploadId=id_)
     with pytest.raises(ClientError) as refused:
         s3.upload_part(Bucket="bucket", Key="k", UploadId=id_, PartNumber=2, Body=b"x")
@@ -101,12 +102,12 @@ def test_parts_that_are_not_named_are_removed(start: Start) -> None:
     s3.create_bucket(Bucket="bucket")
     id_ = s3.create_multipart_upload(Bucket="bucket", Key="k")["UploadId"]
     etags = [
-        s3.upload_part(Bucket="bucket", Key="k", UploadId=id_, PartNumber=number, Body=b"%d" % number)["ETag"]
+        s3.upload_part(Bucket="bucket", Key="k", UploadId=id_, PartNumber=number, Body=b"%d" % number * 50_000)["ETag"]
         for number in (1, 2)
     ]
     named = {"Parts": [{"PartNumber": 2, "ETag": etags[1]}]}
     s3.complete_multipart_upload(Bucket="bucket", Key="k", UploadId=id_, MultipartUpload=named)
-    assert s3.get_object(Bucket="bucket", Key="k")["Body"].read() == b"2"
+    assert s3.get_object(Bucket="bucket", Key="k")["Body"].read() == b"2" * 50_000
     assert len(files(running.folder)) == 1
 
 

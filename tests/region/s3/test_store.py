@@ -41,34 +41,38 @@ def test_what_is_put_is_there_when_the_store_is_opened_again(store: Store, tmp_p
 
 
 def test_a_link_shares_the_bytes_of_the_object(store: Store, tmp_path: Path) -> None:
-    store.put_bytes("models", "key", b"bytes")
-    store.link("models", "key", tmp_path / "linked")
-    assert (tmp_path / "linked").read_bytes() == b"bytes"
-    assert (tmp_path / "linked").stat().st_nlink == 2
-    store.put_bytes("models", "key", b"others")
-    assert (tmp_path / "linked").read_bytes() == b"bytes"
-    with pytest.raises(FileExistsError):
+    for data, links in ((b"many bytes" * 10_000, 2), (b"few bytes", 1), (b"", 1)):
+        store.put_bytes("models", "key", data)
         store.link("models", "key", tmp_path / "linked")
+        assert (tmp_path / "linked").read_bytes() == data
+        assert (tmp_path / "linked").stat().st_nlink == links
+        assert (tmp_path / "linked").stat().st_mode & 0o777 == 0o444
+        store.put_bytes("models", "key", b"others")
+        assert (tmp_path / "linked").read_bytes() == data
+        with pytest.raises(FileExistsError):
+            store.link("models", "key", tmp_path / "linked")
+        (tmp_path / "linked").unlink()
 
 
 def test_an_open_object_stays_as_it_was_when_it_is_replaced_or_deleted(store: Store) -> None:
-    store.put_bytes("models", "key", b"first bytes")
-    with store.open("models", "key") as contents:
-        store.put_bytes("models", "key", b"others")
-        store.delete("models", "key")
-        contents.seek(6)
-        assert contents.read() == b"bytes"
-        assert contents.seek(-5, os.SEEK_END) == 6
-        assert contents.read(2) == b"by"
+    for size in (10, 100_000):
+        store.put_bytes("models", "key", b"first bytes".rjust(size))
+        with store.open("models", "key") as contents:
+            store.put_bytes("models", "key", b"others")
+            store.delete("models", "key")
+            contents.seek(-5, os.SEEK_END)
+            assert contents.read() == b"bytes"
+            assert contents.seek(-5, os.SEEK_END) == max(size, 11) - 5
+            assert contents.read(2) == b"by"
 
 
 def test_no_file_is_left_of_what_was_replaced_deleted_or_given_up(store: Store, tmp_path: Path) -> None:
     def failing() -> Iterator[bytes]:
-        yield b"half"
+        yield b"half" * 10_000
         raise OSError("the disk is full")
 
-    store.put_bytes("models", "key", b"one")
-    store.put_bytes("models", "key", b"two")
+    store.put_bytes("models", "key", b"one" * 20_000)
+    store.put_bytes("models", "key", b"two" * 20_000)
     with store.open("models", "key"):
         store.delete("models", "key")
     with pytest.raises(OSError, match="the disk is full"):
