@@ -60,7 +60,7 @@ def large(runs: int) -> Iterator[Row]:
         runs = min(runs, LARGE_RUNS)
         pair = in_turn(lambda: ours.put_zeros("large", LARGE), lambda: theirs.put_zeros("large", LARGE), runs)
         yield f"put_1_gb_vs_{peer}", "s", pair.ours, pair.theirs, pair.ratio
-        pair = in_turn(lambda: ours.get("large"), lambda: theirs.get("large"), runs)
+        pair = in_turn(lambda: ours.get("large", anew=True), lambda: theirs.get("large", anew=True), runs)
         yield f"get_1_gb_vs_{peer}", "s", pair.ours, pair.theirs, pair.ratio
         mine, other = ours.memory(), theirs.memory()
         yield f"memory_over_{peer}", "MiB at most, with an object of 1 GB", mine, other, mine / other

@@ -38,12 +38,15 @@ class S3Server:
 
     def put_zeros(self, key: str, size: int) -> None:
         """Put `size` bytes, a multiple of STEP, that the client does not hold at once."""
+        self._connection.close()  # a server may have grown tired of it meanwhile
         blocks = (bytes(STEP) for _ in range(size // STEP))
         self._connection.request("PUT", f"/bucket/{key}", blocks, {**SIGNED, "content-length": str(size)})
         self._answer()
 
-    def get(self, key: str) -> int:
-        """The size of an object, all of which is read."""
+    def get(self, key: str, *, anew: bool = False) -> int:
+        """The size of an object, all of which is read; over a new connection, if so."""
+        if anew:
+            self._connection.close()
         self._connection.request("GET", f"/bucket/{key}", headers=SIGNED)
         return self._answer()
 

@@ -39,8 +39,8 @@ class Incoming:
     A file that nobody commits to the database is removed when the store opens next.
     """
 
-    def __init__(self, path: Path, algorithm: str, others: Iterable[str]) -> None:
-        self.path, self.algorithm, self.size = path, algorithm, 0
+    def __init__(self, folder: Path, algorithm: str, others: Iterable[str]) -> None:
+        self.folder, self.algorithm, self.size = folder, algorithm, 0
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._checksums = {name: ALGORITHMS[name]() for name in {algorithm, *others}}
         self._few = b""
@@ -60,6 +60,7 @@ class Incoming:
                 self._few += data
                 return
             if self._file is None:
+                self.path = _path(self.folder, uuid.uuid4().hex)
                 self._file = FileIO(self.path, "x")
                 _write_all(self._file, self._few)
             _write_all(self._file, data)
@@ -104,11 +105,11 @@ class Blobs:
         self._doomed: set[str] = set()
 
     def path(self, name: str) -> Path:
-        return self.folder / name[:2] / name
+        return _path(self.folder, name)
 
     def create(self, algorithm: str, others: Iterable[str] = ()) -> Incoming:
         """Room for bytes, which get a checksum by `algorithm`; by others, too, as long as they come in."""
-        return Incoming(self.path(uuid.uuid4().hex), algorithm, others)
+        return Incoming(self.folder, algorithm, others)
 
     def link(self, name: str) -> str:
         """A second name for a file, so that each object has its own; a copy where the file system has no links."""
@@ -168,6 +169,10 @@ class Blobs:
         for path in self.folder.glob("??/*"):
             if path.name not in known:
                 path.unlink()
+
+
+def _path(folder: Path, name: str) -> Path:
+    return folder / name[:2] / name
 
 
 def sync_folder(folder: Path) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from forecastle.region.s3.checksums import Checksum
@@ -131,4 +131,4 @@ def description_of(text: str) -> Description:
 
 
 def text_of(description: Description) -> str:
-    return json.dumps(asdict(description))
+    return json.dumps({"headers": description.headers, "metadata": description.metadata, "tags": description.tags})

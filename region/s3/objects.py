@@ -1,7 +1,7 @@
 """The rows of objects and of their pieces."""
 
 from collections.abc import Iterable
-from dataclasses import astuple, replace
+from dataclasses import replace
 from sqlite3 import Connection
 
 from forecastle.region.s3 import buckets
@@ -56,7 +56,10 @@ def replace_with(
         ),
     )
     assert cursor.lastrowid is not None
-    rows = [(cursor.lastrowid, *astuple(piece)) for piece in pieces]
+    rows = [
+        (cursor.lastrowid, piece.number, piece.blob, piece.start, piece.size, piece.checksum, piece.data)
+        for piece in pieces
+    ]
     connection.executemany(
         "INSERT INTO pieces (object, number, blob, start, size, checksum, data) VALUES (?, ?, ?, ?, ?, ?, ?)", rows
     )
