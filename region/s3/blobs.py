@@ -5,7 +5,7 @@ import os
 import shutil
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import FileIO
@@ -146,23 +146,22 @@ class Blobs:
     def release(self, names: Iterable[str]) -> None:
         with self._lock:
             self._readers.subtract(names)
-            for name in [name for name in self._doomed if self._readers[name] <= 0]:
-                self._doomed.remove(name)
-                self._unlink(name)
             self._readers += Counter()  # forget those at zero
+            free = {name for name in self._doomed if name not in self._readers}
+            self._doomed -= free
+        self._unlink(free)
 
-    def remove(self, names: Iterable[str]) -> None:
+    def remove(self, names: Collection[str]) -> None:
         """Remove files that the database no longer names, now or when the last reader has gone."""
         with self._lock:
-            for name in names:
-                if self._readers[name] > 0:
-                    self._doomed.add(name)
-                else:
-                    self._unlink(name)
+            free = {name for name in names if name not in self._readers}
+            self._doomed.update(set(names) - free)
+        self._unlink(free)  # without the lock: a large file takes its time, and nobody can find it any more
 
-    def _unlink(self, name: str) -> None:
-        with suppress(OSError):  # what cannot be removed now is removed when the store opens next
-            self.path(name).unlink()
+    def _unlink(self, names: Iterable[str]) -> None:
+        for name in names:
+            with suppress(OSError):  # what cannot be removed now is removed when the store opens next
+                self.path(name).unlink()
 
     def sweep(self, known: set[str]) -> None:
         """Remove what a crash left: files that the database does not name."""

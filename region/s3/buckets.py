@@ -4,6 +4,7 @@ from sqlite3 import Connection, IntegrityError
 
 from forecastle.region.s3.entries import BUCKET_COLUMNS, Bucket
 from forecastle.region.s3.errors import S3Error
+from forecastle.region.s3.names import check_bucket_name
 
 
 def every(connection: Connection) -> tuple[Bucket, ...]:
@@ -13,6 +14,7 @@ def every(connection: Connection) -> tuple[Bucket, ...]:
 def one(connection: Connection, name: str) -> Bucket:
     row = connection.execute(f"SELECT {BUCKET_COLUMNS} FROM buckets WHERE name = ?", (name,)).fetchone()
     if row is None:
+        check_bucket_name(name)
         raise S3Error("NoSuchBucket", BucketName=name)
     return Bucket(*row)
 

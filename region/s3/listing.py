@@ -64,7 +64,8 @@ def after_marker(marker: str, prefix: str, delimiter: str) -> bytes | None:
     """Where a page starts after a marker: a key, or a common prefix, whose keys have all been listed then."""
     if not marker:
         return None
-    if delimiter and marker.startswith(prefix) and marker.find(delimiter, len(prefix)) == len(marker) - len(delimiter):
+    cut = marker.find(delimiter, len(prefix)) if delimiter and marker.startswith(prefix) else -1
+    if 0 <= cut == len(marker) - len(delimiter):
         return _successor(marker.encode())
     return marker.encode() + b"\0"
 

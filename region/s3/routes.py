@@ -11,6 +11,7 @@ from forecastle.region.s3.service import Service
 Operation = Callable[[Service, Request], Awaitable[Response]]
 
 SERVICE, BUCKET, OBJECT = "service", "bucket", "object"
+COPY = " from a copy source"  # behind a subresource: a PUT that has the header x-amz-copy-source and no body
 
 OPERATIONS: Mapping[tuple[str, str, str], Operation] = {
     (SERVICE, "GET", ""): buckets.list_buckets,
@@ -31,7 +32,7 @@ OPERATIONS: Mapping[tuple[str, str, str], Operation] = {
     (OBJECT, "GET", ""): objects.get_object,
     (OBJECT, "HEAD", ""): objects.get_object,
     (OBJECT, "PUT", ""): objects.put_object,
-    (OBJECT, "PUT", "copy"): copies.copy_object,
+    (OBJECT, "PUT", COPY): copies.copy_object,
     (OBJECT, "DELETE", ""): objects.delete_object,
     (OBJECT, "GET", "tagging"): tagging.get_object_tagging,
     (OBJECT, "PUT", "tagging"): tagging.put_object_tagging,
@@ -41,13 +42,13 @@ OPERATIONS: Mapping[tuple[str, str, str], Operation] = {
     (OBJECT, "GET", "attributes"): tagging.get_object_attributes,
     (OBJECT, "POST", "uploads"): uploads.create_multipart_upload,
     (OBJECT, "PUT", "uploadId"): uploads.upload_part,
-    (OBJECT, "PUT", "uploadId copy"): uploads.upload_part_copy,
+    (OBJECT, "PUT", "uploadId" + COPY): uploads.upload_part_copy,
     (OBJECT, "GET", "uploadId"): uploads.list_parts,
     (OBJECT, "POST", "uploadId"): uploads.complete_multipart_upload,
     (OBJECT, "DELETE", "uploadId"): uploads.abort_multipart_upload,
 }
 # The subresources of AWS that are no operation here are refused by name, and never taken for another operation.
-SUBRESOURCES = {subresource for _, _, subresource in OPERATIONS} | {
+SUBRESOURCES = {subresource for _, _, subresource in OPERATIONS if COPY not in subresource} | {
     "abac",
     "analytics",
     "annotation",
@@ -73,8 +74,8 @@ def operation(request: Request) -> Operation:
     """The operation of a request; NotImplemented or MethodNotAllowed where it is none of ours."""
     level = OBJECT if request.key else BUCKET if request.bucket else SERVICE
     subresource = next((name for name in request.query if name in SUBRESOURCES), "")
-    copied = " copy" if request.method == "PUT" and "x-amz-copy-source" in request.headers else ""
-    found = OPERATIONS.get((level, request.method, (subresource + copied).strip()))
+    copied = COPY if request.method == "PUT" and "x-amz-copy-source" in request.headers else ""
+    found = OPERATIONS.get((level, request.method, subresource + copied))
     if found is not None:
         return found
     if subresource or request.method == "POST":

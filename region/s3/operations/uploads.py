@@ -131,14 +131,13 @@ async def complete_multipart_upload(service: Service, request: Request) -> Respo
     kind = request.headers.get("x-amz-checksum-type", upload.kind).upper()
     if kind != upload.kind:
         raise S3Error("InvalidRequest", f"The upload was created using the {upload.kind} checksum mode.")
-    size = request.headers.get("x-amz-mp-object-size")
     entry = await service.run(
         lambda: multipart.complete(
             service.store,
             upload,
             named,
             checksum=request.headers.get(f"x-amz-checksum-{upload.algorithm.lower()}"),
-            size=None if size is None else int(size),
+            size=_object_size(request),
             conditions=request.conditions,
         )
     )
@@ -231,6 +230,14 @@ def _rolled_up(
         else:
             prefixes.append(common)
     return shown, prefixes
+
+
+def _object_size(request: Request) -> int | None:
+    header = "x-amz-mp-object-size"
+    text = request.headers.get(header)
+    if text is not None and not (text.isascii() and text.isdigit()):
+        raise S3Error("InvalidArgument", ArgumentName=header, ArgumentValue=text)
+    return None if text is None else int(text)
 
 
 def _headers_of_the_body(request: Request) -> Mapping[str, str]:

@@ -39,10 +39,11 @@ def test_a_name_that_aws_takes(s3: Any, name: str) -> None:
     ],
 )
 def test_a_name_that_aws_refuses(server: RunningS3, name: str) -> None:
-    answer = server.send("PUT", f"/{name}")
-    assert answer.status == 400
-    start = "<Error><Code>InvalidBucketName</Code><Message>The specified bucket is not valid.</Message>"
-    assert f"{start}<BucketName>{name}</BucketName>" in answer.body.decode()
+    for method in ("PUT", "GET"):
+        answer = server.send(method, f"/{name}")
+        assert answer.status == 400
+        start = "<Error><Code>InvalidBucketName</Code><Message>The specified bucket is not valid.</Message>"
+        assert f"{start}<BucketName>{name}</BucketName>" in answer.body.decode()
 
 
 def test_where_a_bucket_is(s3: Any) -> None:

@@ -63,15 +63,15 @@ class Writer:
     def write(self, s3: Any) -> None:
         try:
             while True:
-                self.change(s3, f"{self.name}/{self.chance.randrange(4)}")
+                self.change(s3, f"{self.name}/{self.chance.randrange(2)}")
                 self.done += 1
         except (BotoCoreError, ClientError):
             return
 
     def change(self, s3: Any, key: str) -> None:
         said = {"Bucket": "bucket", "Key": key}
-        data = self.chance.randbytes(self.chance.choice([0, 10, 1000, 300_000]))
-        kind = self.chance.choice(["put", "put", "copy", "parts", "delete"])
+        data = self.chance.randbytes(self.chance.choice([0, 1000, 40_000, 300_000]))
+        kind = self.chance.choice(["put"] * 5 + ["copy", "parts", "delete"])
         source = next((other for other, value in self.known.items() if value is not None and other != key), None)
         if kind == "copy" and source is not None:
             self.open = key, self.known[source]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.region.s3.conftest import Start
@@ -43,6 +43,7 @@ def entries_of(page: Any) -> list[str]:
     return sorted(keys + prefixes, key=lambda entry: entry.removesuffix("…").encode())
 
 
+@example(operation="list_objects", prefix="", delimiter="/b", size=1)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     operation=st.sampled_from(["list_objects_v2", "list_objects", "list_object_versions"]),
