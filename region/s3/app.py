@@ -1,6 +1,7 @@
 """S3 as an ASGI application."""
 
 import errno
+import sqlite3
 import sys
 import time
 import traceback
@@ -21,6 +22,7 @@ from forecastle.region.s3.service import Service
 from forecastle.region.s3.store import Store
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+UNWRITTEN = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_FSYNC)
 DRAINED = 8 << 20  # bytes of a body that are still read where the request is refused before
 
 
@@ -95,8 +97,8 @@ class S3:
 
 def _internal(error: Exception) -> S3Error:
     """What is our fault, or the disk's, which has a sentence; the log has the rest."""
-    if isinstance(error, OSError) and error.errno in FULL:
-        print(f"s3: the disk of the store is full: {error}", file=sys.stderr, flush=True)
-        return S3Error("InternalError", f"The disk of the store is full: {error.strerror}.")
+    if (isinstance(error, OSError) and error.errno in FULL) or getattr(error, "sqlite_errorcode", None) in UNWRITTEN:
+        print(f"s3: the store cannot write, its disk may be full: {error}", file=sys.stderr, flush=True)
+        return S3Error("InternalError", f"The store cannot write, its disk may be full: {error}.")
     traceback.print_exc(file=sys.stderr)
     return S3Error("InternalError")

@@ -126,11 +126,37 @@ def test_a_disk_that_is_full_is_an_error_and_loses_nothing(start: Start) -> None
     with pytest.raises(ClientError) as refused:
         s3.put_object(Bucket="bucket", Key="k", Body=bytes(30 * MIB))
     error = refused.value.response["Error"]
-    assert error == {"Code": "InternalError", "Message": "The disk of the store is full: File too large."}
+    message = "The store cannot write, its disk may be full: [Errno 27] File too large."
+    assert error == {"Code": "InternalError", "Message": message}
     assert s3.get_object(Bucket="bucket", Key="k")["Body"].read() == b"before" * 10_000
     assert len(files(running.folder)) == 1
     s3.put_object(Bucket="bucket", Key="k", Body=b"after")
     assert s3.get_object(Bucket="bucket", Key="k")["Body"].read() == b"after"
+
+
+def test_a_disk_too_full_for_a_row_is_an_error_and_passes(start: Start) -> None:
+    """The database cannot grow for a while: what it has stays, and goes on growing when it can."""
+    running = start()
+    s3 = running.client()
+    s3.create_bucket(Bucket="bucket")
+    resource.prlimit(running.process.pid, resource.RLIMIT_FSIZE, (MIB, resource.RLIM_INFINITY))
+    put: list[str] = []
+
+    def fill() -> None:
+        while True:
+            s3.put_object(Bucket="bucket", Key=f"key{len(put)}", Body=bytes(SMALL))
+            put.append(f"key{len(put)}")
+
+    with pytest.raises(ClientError) as refused:
+        fill()
+    assert refused.value.response["Error"]["Code"] == "InternalError"
+    assert refused.value.response["Error"]["Message"].startswith("The store cannot write, its disk may be full: ")
+    resource.prlimit(running.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    s3.put_object(Bucket="bucket", Key="later", Body=b"after")
+    running.stop(signal.SIGKILL)
+    running.start()
+    found = [entry["Key"] for entry in running.client().list_objects_v2(Bucket="bucket")["Contents"]]
+    assert found == sorted([*put, "later"])
 
 
 def test_fifty_uploads_at_once(start: Start) -> None:
@@ -144,6 +170,7 @@ def test_fifty_uploads_at_once(start: Start) -> None:
     with ThreadPoolExecutor(50) as threads:
         list(threads.map(put, bodies))
         list(threads.map(put, bodies))
+    assert running.memory() < 100_000_000
     for key, body in bodies.items():
         assert running.send("GET", f"/bucket/{key}").body == body
     assert len(files(running.folder)) == 50
