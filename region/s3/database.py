@@ -7,6 +7,7 @@ from pathlib import Path
 from queue import Empty, LifoQueue
 from threading import Lock
 
+VERSION = 1  # of the schema
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS buckets (
     name TEXT PRIMARY KEY, created REAL NOT NULL, region TEXT NOT NULL
@@ -41,14 +42,20 @@ CREATE TABLE IF NOT EXISTS parts (
 
 
 class Database:
-    """Connections to one database: as many readers as ask at once, and one writer whose commits are on the disk."""
+    """Connections to one database: as many readers as ask at once, and one writer whose commits are on the disk.
+
+    RuntimeError where a later version of ours has made it.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._idle: LifoQueue[sqlite3.Connection] = LifoQueue()
         self._writing = Lock()
         self._writer = self._connect()
-        self._writer.executescript(SCHEMA)
+        [version] = self._writer.execute("PRAGMA user_version").fetchone()
+        if version > VERSION:
+            raise RuntimeError(f"{path} is of a later version of forecastle: its schema is {version}, ours {VERSION}")
+        self._writer.executescript(f"{SCHEMA} PRAGMA user_version = {VERSION}")
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:

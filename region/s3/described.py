@@ -26,6 +26,7 @@ _KEPT = (
     "x-amz-server-side-encryption-aws-kms-key-id",
     "x-amz-server-side-encryption-bucket-key-enabled",
 )
+_REFUSED = ("x-amz-server-side-encryption-customer-", "x-amz-object-lock-", "x-amz-write-offset-bytes")
 _STORAGE_CLASSES = {
     "STANDARD",
     "REDUCED_REDUNDANCY",
@@ -43,11 +44,14 @@ _OVERRIDES = ("content-type", "content-language", "expires", "cache-control", "c
 def description_from(headers: Mapping[str, str]) -> Description:
     """What a PutObject, or what else makes an object, says of it. Nothing of it is acted on: it is kept and sent back.
 
-    NotImplemented for keys that the client keeps to itself, and for locks.
+    NotImplemented for keys that the client keeps to itself, for locks and for what is appended;
+    AccessControlListNotSupported as in a bucket whose owner owns all in it.
     """
     for name in headers:
-        if name.startswith(("x-amz-server-side-encryption-customer-", "x-amz-object-lock-")):
+        if name.startswith(_REFUSED):
             raise S3Error("NotImplemented", Header=name)
+    if sets_access(headers):
+        raise S3Error("AccessControlListNotSupported")
     kept = {name: headers[name] for name in _KEPT if name in headers}
     encodings = [
         part for part in kept.pop("content-encoding", "").split(",") if part.strip() not in ("", "aws-chunked")
@@ -64,6 +68,13 @@ def description_from(headers: Mapping[str, str]) -> Description:
     if size > LARGEST_METADATA:
         raise S3Error("MetadataTooLarge", Size=size, MaxSizeAllowed=LARGEST_METADATA)
     return Description(kept, metadata, tags_from(headers))
+
+
+def sets_access(headers: Mapping[str, str]) -> bool:
+    """Whether a request gives anybody but the owner access."""
+    if any(name.startswith("x-amz-grant-") for name in headers):
+        return True
+    return headers.get("x-amz-acl", "private") not in ("private", "bucket-owner-full-control")
 
 
 def tags_from(headers: Mapping[str, str]) -> dict[str, str]:

@@ -4,6 +4,7 @@ import base64
 import re
 
 from forecastle.region.s3 import xml
+from forecastle.region.s3.described import sets_access
 from forecastle.region.s3.errors import S3Error
 from forecastle.region.s3.names import check_bucket_name
 from forecastle.region.s3.request import Request
@@ -35,6 +36,10 @@ async def create_bucket(service: Service, request: Request) -> Response:
     """In us-east-1, a bucket that is there already is a success, as on AWS; elsewhere it is refused."""
     region = _location(await request.body.document()) or service.region
     check_bucket_name(request.bucket)
+    if sets_access(request.headers):
+        raise S3Error("InvalidBucketAclWithObjectOwnership", BucketName=request.bucket)
+    if request.headers.get("x-amz-bucket-object-lock-enabled", "").lower() == "true":
+        raise S3Error("NotImplemented", Header="x-amz-bucket-object-lock-enabled")
     try:
         await service.run(service.store.create_bucket, request.bucket, region)
     except S3Error as error:

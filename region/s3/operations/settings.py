@@ -1,6 +1,7 @@
 """What is set on a bucket: kept and given back where that is all it asks for, refused where it would be enforced."""
 
 from forecastle.region.s3 import buckets, xml
+from forecastle.region.s3.described import sets_access
 from forecastle.region.s3.errors import S3Error
 from forecastle.region.s3.request import Request
 from forecastle.region.s3.response import Response, document
@@ -91,7 +92,7 @@ async def get_bucket_acl(service: Service, request: Request) -> Response:
 async def put_acl(service: Service, request: Request) -> Response:
     """Refused, as AWS refuses it to a bucket whose owner owns all in it, but for what changes nothing."""
     await service.run(service.store.bucket, request.bucket)
-    if request.headers.get("x-amz-acl") not in ("private", "bucket-owner-full-control"):
+    if "x-amz-acl" not in request.headers or sets_access(request.headers):
         raise S3Error("AccessControlListNotSupported")
     return Response()
 

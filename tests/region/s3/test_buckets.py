@@ -128,6 +128,14 @@ def test_an_access_list_is_refused_as_aws_refuses_it(s3: Any, bucket: str) -> No
     with pytest.raises(ClientError) as refused:
         s3.put_bucket_acl(Bucket=bucket, ACL="public-read")
     assert code(refused) == "AccessControlListNotSupported"
+    s3.put_object(Bucket=bucket, Key="k", Body=b"", ACL="bucket-owner-full-control")
+    for access in ({"ACL": "public-read"}, {"GrantRead": "id=any"}):
+        with pytest.raises(ClientError) as refused:
+            s3.put_object(Bucket=bucket, Key="k", Body=b"", **access)
+        assert code(refused) == "AccessControlListNotSupported"
+    with pytest.raises(ClientError) as refused:
+        s3.create_bucket(Bucket="public", ACL="public-read")
+    assert code(refused) == "InvalidBucketAclWithObjectOwnership"
 
 
 def test_a_document_that_is_not_what_it_should_be(server: RunningS3, bucket: str) -> None:

@@ -163,6 +163,8 @@ def test_what_the_server_cannot_do_is_refused_and_not_ignored(s3: Any, bucket: s
         lambda: s3.put_object(Bucket=bucket, Key="k", Body=b"", SSECustomerAlgorithm="AES256", SSECustomerKey="0" * 32),
         lambda: s3.put_object(Bucket=bucket, Key="k", Body=b"", ObjectLockLegalHoldStatus="ON"),
         lambda: s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"}),
+        lambda: s3.put_object(Bucket=bucket, Key="k", Body=b"", WriteOffsetBytes=0),
+        lambda: s3.create_bucket(Bucket="locked", ObjectLockEnabledForBucket=True),
         lambda: s3.put_bucket_policy(Bucket=bucket, Policy="{}"),
         lambda: s3.restore_object(Bucket=bucket, Key="k", RestoreRequest={"Days": 1}),
         lambda: s3.list_bucket_metrics_configurations(Bucket=bucket),

@@ -109,6 +109,14 @@ def test_the_folder_is_for_its_user_alone(store: Store, tmp_path: Path) -> None:
     store.close()
 
 
+def test_a_store_of_a_later_version_is_left_alone(store: Store, tmp_path: Path) -> None:
+    with store.database.write() as connection:
+        connection.execute("PRAGMA user_version = 2")
+    store.close()
+    with pytest.raises(RuntimeError, match=r"s3\.db is of a later version of forecastle: its schema is 2, ours 1"):
+        Store(tmp_path / "s3")
+
+
 def test_a_list_goes_past_one_page(store: Store) -> None:
     keys = [f"{number:05}" for number in range(2_001)]
     with store.database.write() as connection:
