@@ -1,5 +1,7 @@
 """Copies within a store."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from forecastle.region.s3.blobs import STEP, Blob
@@ -33,7 +35,8 @@ def copy(
         blob = Blob(name, source.size, source.etag, source.checksum.value, piece.data)
     else:
         blob = copy_bytes(store, contents, 0, source.size, algorithm)
-    return store.put_blob(bucket, key, blob, algorithm, description or source.description, conditions)
+    with kept(store, blob):
+        return store.put_blob(bucket, key, blob, algorithm, description or source.description, conditions)
 
 
 def copy_bytes(store: Store, contents: Contents, start: int, end: int, algorithm: str) -> Blob:
@@ -46,6 +49,16 @@ def copy_bytes(store: Store, contents: Contents, start: int, end: int, algorithm
         return incoming.seal()
     except BaseException:
         incoming.discard()
+        raise
+
+
+@contextmanager
+def kept(store: Store, blob: Blob) -> Iterator[None]:
+    """A block that makes something of a file; where it fails, the file is removed."""
+    try:
+        yield
+    except BaseException:
+        store.blobs.remove({blob.name} - {""})
         raise
 
 

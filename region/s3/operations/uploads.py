@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element
 from forecastle.region.s3 import checksums, described, multipart, xml
 from forecastle.region.s3.body import Integrity
 from forecastle.region.s3.checksums import DEFAULT
-from forecastle.region.s3.copying import copy_bytes
+from forecastle.region.s3.copying import copy_bytes, kept
 from forecastle.region.s3.entries import Part, Upload
 from forecastle.region.s3.errors import S3Error
 from forecastle.region.s3.operations.copies import LARGEST_COPY, open_source
@@ -109,13 +109,11 @@ async def list_multipart_uploads(service: Service, request: Request) -> Response
         content.append(("Delimiter", text(delimiter)))
     if "encoding-type" in query:
         content.append(("EncodingType", "url"))
-    left = len(found) > len(shown) and most > 0 and _rolled_up(found, prefix, delimiter, most + 1) != (shown, prefixes)
-    if left:
-        last_key, last_id = (shown[-1].key, shown[-1].id) if shown else ("", "")
-        if prefixes and prefixes[-1] > last_key:
-            last_key, last_id = prefixes[-1], ""
-        content += [("NextKeyMarker", text(last_key)), ("NextUploadIdMarker", last_id)]
-    content.append(("IsTruncated", xml.boolean(left)))
+    truncated = most > 0 and sum(map(len, _rolled_up(found, prefix, delimiter, most + 1))) > most
+    if truncated:
+        last = max([(upload.key, upload.id) for upload in shown[-1:]] + [(one, "") for one in prefixes[-1:]])
+        content += [("NextKeyMarker", text(last[0])), ("NextUploadIdMarker", last[1])]
+    content.append(("IsTruncated", xml.boolean(truncated)))
     content += [("Upload", _upload_elements(upload, text, service.owner)) for upload in shown]
     content += [("CommonPrefixes", [("Prefix", text(one))]) for one in prefixes]
     return document("ListMultipartUploadsResult", content)
@@ -178,7 +176,8 @@ def _copy_part(service: Service, request: Request, upload: Upload, number: int) 
         if end - start > LARGEST_COPY:
             raise S3Error("EntityTooLarge", ProposedSize=end - start, MaxSizeAllowed=LARGEST_COPY)
         blob = copy_bytes(service.store, contents, start, end, upload.algorithm)
-    return multipart.put_part(service.store, upload, number, blob)
+    with kept(service.store, blob):
+        return multipart.put_part(service.store, upload, number, blob)
 
 
 def _named(upload: Upload, element: Element) -> multipart.Named:

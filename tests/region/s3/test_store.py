@@ -3,9 +3,13 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
+from forecastle.region.s3.conditions import Conditions
+from forecastle.region.s3.copying import copy
+from forecastle.region.s3.entries import Object
 from forecastle.region.s3.errors import S3Error
 from forecastle.region.s3.store import Store
 
@@ -79,6 +83,24 @@ def test_no_file_is_left_of_what_was_replaced_deleted_or_given_up(store: Store, 
         store.put("models", "key", failing())
     assert [path for path in (tmp_path / "s3/data").rglob("*") if path.is_file()] == []
     assert list(store.list("models")) == []
+
+
+def test_a_copy_that_comes_too_late_leaves_no_file(store: Store, tmp_path: Path) -> None:
+    class Late(Conditions):
+        """What holds when it is asked early and no longer in the end."""
+
+        asked: ClassVar[list[str]] = []
+
+        def check_write(self, key: str, current: Object | None) -> None:
+            assert current is None
+            self.asked.append(key)
+            if len(self.asked) > 1:
+                raise S3Error("PreconditionFailed")
+
+    store.put_bytes("models", "key", bytes(100_000))
+    with store.open("models", "key") as contents, pytest.raises(S3Error):
+        copy(store, contents, "models", "copy", conditions=Late())
+    assert len([path for path in (tmp_path / "s3/data").rglob("*") if path.is_file()]) == 1
 
 
 def test_a_file_that_a_crash_left_is_removed_when_the_store_is_opened(store: Store, tmp_path: Path) -> None:
