@@ -1,0 +1,12 @@
+"""Who owns everything here: the account, the region's name and the forms of names that AWS gives."""
+
+ACCOUNT = "123456789012"
+REGION = "us-east-1"
+ROLE = "forecastle"
+ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/{ROLE}"
+SESSION_ARN = f"arn:aws:sts::{ACCOUNT}:assumed-role/{ROLE}/notebook"
+
+
+def arn(service: str, resource: str) -> str:
+    """The Amazon Resource Name of something in this region."""
+    return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}"

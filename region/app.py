@@ -1,0 +1,93 @@
+"""The application: every service behind one port."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, MutableMapping
+from typing import Any, Protocol
+
+from forecastle.region.doors import refused
+from forecastle.region.routing import service_of
+from forecastle.region.wire.exchange import Answer, Request
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+BODY_BYTES = 100 * 2**20
+
+
+class Service(Protocol):
+    """What takes a request that is in memory as a whole."""
+
+    async def answer(self, service: str, request: Request) -> Answer: ...
+
+
+class OnePort:
+    """Reads which service a request is for, and lets that answer."""
+
+    def __init__(
+        self,
+        services: Mapping[str, Service],
+        control: Service,
+        objects: App,
+        hosts: Collection[str] = (),
+    ) -> None:
+        self._services = services  # those that no model describes
+        self._control = control
+        self._objects = objects
+        self._hosts = hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        raw_path = scope.get("raw_path", scope["path"].encode()).decode("latin-1").partition("?")[0]
+        request = Request(scope["method"], raw_path, scope["query_string"].decode("latin-1"), headers)
+        why = refused(request.method, raw_path, headers, self._hosts)
+        if why is not None:
+            await _send(send, Answer(403, {"Content-Type": "text/plain; charset=utf-8"}, why.encode() + b"\n"))
+            return
+        service = service_of(request)
+        if service == "s3":
+            await self._objects(scope, receive, send)
+            return
+        body = await _body(receive)
+        if body is None:
+            sentence = f"The body is larger than {BODY_BYTES} bytes.\n"
+            await _send(send, Answer(413, {"Content-Type": "text/plain"}, sentence.encode()))
+            return
+        request = Request(request.method, raw_path, request.query, headers, body)
+        answer = await self._services.get(service, self._control).answer(service, request)
+        await (_send(send, answer) if answer.parts is None else _stream(send, answer, answer.parts))
+
+
+async def _body(receive: Receive) -> bytes | None:
+    """The whole body; None where it is too large."""
+    parts, size, more = [], 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            break
+        part = message.get("body", b"")
+        size += len(part)
+        if size <= BODY_BYTES:
+            parts.append(part)
+        more = message.get("more_body", False)
+    return b"".join(parts) if size <= BODY_BYTES else None
+
+
+async def _send(send: Send, answer: Answer) -> None:
+    headers = [*_encoded(answer), (b"content-length", b"%d" % len(answer.body))]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+async def _stream(send: Send, answer: Answer, parts: AsyncIterator[bytes]) -> None:
+    await send({"type": "http.response.start", "status": answer.status, "headers": _encoded(answer)})
+    async for part in parts:
+        await send({"type": "http.response.body", "body": part, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def _encoded(answer: Answer) -> list[tuple[bytes, bytes]]:
+    return [(name.encode("latin-1"), value.encode("utf-8")) for name, value in answer.headers.items()]

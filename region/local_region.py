@@ -1,0 +1,36 @@
+"""A region: what its operations share."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from forecastle.region.home import Home
+from forecastle.region.objects import Objects
+from forecastle.region.processes import Processes
+from forecastle.region.state import State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from forecastle.region.logs.journal import Journal
+    from forecastle.region.metrics.series import Series
+    from forecastle.region.sagemaker.endpoints.hosting import Hosting
+    from forecastle.region.sagemaker.endpoints.runtime import Runtime
+    from forecastle.region.sagemaker.training.queue import Queue
+
+
+@dataclass(slots=True)
+class LocalRegion:
+    """State, log, objects and what runs; operations are functions of it and a request."""
+
+    home: Home
+    address: str
+    state: State
+    journal: "Journal"
+    series: "Series"
+    objects: Objects
+    processes: Processes
+    say: "Callable[[str], None]"
+    command: tuple[str, ...]  # how forecastle is started
+    queue: "Queue"
+    hosting: "Hosting"
+    runtime: "Runtime"

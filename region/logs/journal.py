@@ -1,0 +1,148 @@
+"""Log lines by group and stream, in SQLite."""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from forecastle.region.state import connected
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS streams (
+    id INTEGER PRIMARY KEY, log_group TEXT NOT NULL, name TEXT NOT NULL, created INTEGER NOT NULL,
+    UNIQUE (log_group, name)
+);
+CREATE TABLE IF NOT EXISTS events (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, stream INTEGER NOT NULL, at INTEGER NOT NULL, message TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS events_in_order ON events (stream, at, id);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A line, when it came (milliseconds since 1970) and its number, which grows from line to line."""
+
+    id: int
+    at: int
+    message: str
+    stream: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A log stream and the span of its lines."""
+
+    id: int
+    name: str
+    created: int
+    first: int | None
+    last: int | None
+
+
+class Journal:
+    """All log lines of the region; a line can be read as soon as `write` has returned."""
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.Lock()
+        self._database = connected(path, SCHEMA, synchronous="NORMAL")
+        self._latest: dict[int, int] = {}  # a stream's last time: a clock that is set back must not hide a line
+
+    def write(self, group: str, stream: str, lines: Sequence[str], at: int | None = None) -> None:
+        """Add lines to a stream, which is made if there is none."""
+        moment = now() if at is None else at
+        with self._lock, _transaction(self._database):
+            number = self._stream(group, stream, moment)
+            moment = self._latest[number] = max(moment, self._latest.get(number, 0))
+            rows = [(number, moment, line) for line in lines]
+            self._database.executemany("INSERT INTO events (stream, at, message) VALUES (?, ?, ?)", rows)
+
+    def write_events(self, group: str, stream: str, events: Sequence[tuple[int, str]]) -> None:
+        """Add lines that have times of their own."""
+        with self._lock, _transaction(self._database):
+            number = self._stream(group, stream, now())
+            rows = [(number, at, message) for at, message in events]
+            self._database.executemany("INSERT INTO events (stream, at, message) VALUES (?, ?, ?)", rows)
+
+    def make(self, group: str, stream: str) -> None:
+        """Make an empty stream."""
+        with self._lock, _transaction(self._database):
+            self._stream(group, stream, now())
+
+    def groups(self) -> list[str]:
+        with self._lock:
+            return [name for (name,) in self._database.execute("SELECT DISTINCT log_group FROM streams ORDER BY 1")]
+
+    def streams(self, group: str, prefix: str = "") -> list[Stream]:
+        """The streams of a group whose names begin with `prefix`, by name."""
+        query = (
+            "SELECT s.id, s.name, s.created, MIN(e.at), MAX(e.at) FROM streams s LEFT JOIN events e ON e.stream = s.id "
+            "WHERE s.log_group = ? AND SUBSTR(s.name, 1, ?) = ? GROUP BY s.id ORDER BY s.name"
+        )
+        with self._lock:
+            return [Stream(*row) for row in self._database.execute(query, (group, len(prefix), prefix))]
+
+    def events(
+        self, stream: int, since: int, until: int, after: tuple[int, int], limit: int, newest_first: bool = False
+    ) -> list[Event]:
+        """Lines with `since` ≤ at < `until`, beyond the place `after` (at, id) in the direction that is asked for."""
+        beyond, order = ("<", "DESC") if newest_first else (">", "ASC")
+        query = (
+            f"SELECT id, at, message FROM events WHERE stream = ? AND at >= ? AND at < ? AND (at, id) {beyond} (?, ?) "
+            f"ORDER BY at {order}, id {order} LIMIT ?"
+        )
+        with self._lock:
+            rows = self._database.execute(query, (stream, since, until, *after, limit)).fetchall()
+        return [Event(*row) for row in rows]
+
+    def found(
+        self, streams: Sequence[Stream], since: int, until: int, after: tuple[int, int], limit: int
+    ) -> list[Event]:
+        """Lines of several streams, by time."""
+        names = {stream.id: stream.name for stream in streams}
+        marks = ", ".join("?" * len(names))
+        query = (
+            f"SELECT id, at, message, stream FROM events WHERE stream IN ({marks}) AND at >= ? AND at < ? "
+            "AND (at, id) > (?, ?) ORDER BY at, id LIMIT ?"
+        )
+        with self._lock:
+            rows = self._database.execute(query, (*names, since, until, *after, limit)).fetchall()
+        return [Event(number, at, message, names[stream]) for number, at, message, stream in rows]
+
+    def delete(self, group: str, stream: str | None = None) -> bool:
+        """Forget a group, or one of its streams; false where there is none."""
+        with self._lock, _transaction(self._database):
+            which = "log_group = ?" + (" AND name = ?" if stream is not None else "")
+            names = (group,) if stream is None else (group, stream)
+            self._database.execute(f"DELETE FROM events WHERE stream IN (SELECT id FROM streams WHERE {which})", names)
+            return self._database.execute(f"DELETE FROM streams WHERE {which}", names).rowcount > 0
+
+    def close(self) -> None:
+        with self._lock:
+            self._database.close()
+
+    def _stream(self, group: str, name: str, moment: int) -> int:
+        self._database.execute("INSERT OR IGNORE INTO streams VALUES (NULL, ?, ?, ?)", (group, name, moment))
+        row = self._database.execute(
+            "SELECT id FROM streams WHERE log_group = ? AND name = ?", (group, name)
+        ).fetchone()
+        return int(row[0])
+
+
+def now() -> int:
+    """Milliseconds since 1970."""
+    return int(time.time() * 1000)
+
+
+@contextmanager
+def _transaction(database: sqlite3.Connection) -> Iterator[None]:
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        database.execute("ROLLBACK")
+        raise
+    database.execute("COMMIT")

@@ -1,0 +1,197 @@
+"""CloudWatch Logs' operations: what a notebook's `fit()` and `logs()` read, and what a function writes.
+
+A token is the place of the line that it follows; at the end of a stream it stays the same, by which clients know it.
+"""
+
+import re
+from typing import Any
+
+from forecastle.region.account import arn
+from forecastle.region.local_region import LocalRegion
+from forecastle.region.logs.journal import Event, Stream, now
+from forecastle.region.wire.refusal import Refusal
+
+Request = dict[str, Any]
+
+FOREVER = 2**62
+EVENTS = 10_000
+BYTES = 2**20  # of an answer; AWS counts 26 bytes more for each line
+START, END = (-1, -1), (FOREVER, FOREVER)
+
+
+def describe_log_groups(region: LocalRegion, request: Request) -> Request:
+    prefix, pattern = request.get("logGroupNamePrefix", ""), request.get("logGroupNamePattern", "")
+    names = [name for name in forecastle.region.journal.groups() if name.startswith(prefix) and pattern in name]
+    return {"logGroups": [{"logGroupName": name, "arn": arn("logs", f"log-group:{name}:*")} for name in names]}
+
+
+def create_log_group(region: LocalRegion, request: Request) -> Request:
+    del region, request  # a group is there with its first stream
+    return {}
+
+
+def create_log_stream(region: LocalRegion, request: Request) -> Request:
+    forecastle.region.journal.make(request["logGroupName"], request["logStreamName"])
+    return {}
+
+
+def delete_log_group(region: LocalRegion, request: Request) -> Request:
+    if not forecastle.region.journal.delete(request["logGroupName"]):
+        raise _no_group()
+    return {}
+
+
+def delete_log_stream(region: LocalRegion, request: Request) -> Request:
+    if not forecastle.region.journal.delete(request["logGroupName"], request["logStreamName"]):
+        raise _no_stream()
+    return {}
+
+
+def put_log_events(region: LocalRegion, request: Request) -> Request:
+    events = [(event["timestamp"], event["message"]) for event in request["logEvents"]]
+    forecastle.region.journal.write_events(request["logGroupName"], request["logStreamName"], events)
+    return {"nextSequenceToken": str(now())}
+
+
+def describe_log_streams(region: LocalRegion, request: Request) -> Request:
+    group = _group(request)
+    streams = forecastle.region.journal.streams(group, request.get("logStreamNamePrefix", ""))
+    if not streams and group not in forecastle.region.journal.groups():
+        raise _no_group()
+    if request.get("orderBy") == "LastEventTime":
+        streams.sort(key=lambda stream: stream.last or 0)
+    if request.get("descending"):
+        streams.reverse()
+    start, limit = int(request.get("nextToken", 0)), request.get("limit", 50)
+    answer: Request = {"logStreams": [_described(group, stream) for stream in streams[start : start + limit]]}
+    if start + limit < len(streams):
+        answer["nextToken"] = str(start + limit)
+    return answer
+
+
+def get_log_events(region: LocalRegion, request: Request) -> Request:
+    stream = _stream(region, request)
+    since, until = request.get("startTime", 0), request.get("endTime", FOREVER)
+    limit, token = request.get("limit", EVENTS), request.get("nextToken")
+    backward = token[0] == "b" if token else not request.get("startFromHead", False)
+    place = _place(token) if token else (END if backward else START)
+    events = forecastle.region.journal.events(stream.id, since, until, place, limit, newest_first=backward)
+    size, fitting = 0, 0
+    for event in events:
+        size += len(event.message.encode()) + 26
+        if size > BYTES and fitting:
+            break
+        fitting += 1
+    events = events[:fitting]
+    if backward:
+        events.reverse()
+    first, last = ((events[0].at, events[0].id), (events[-1].at, events[-1].id)) if events else (place, place)
+    return {
+        "events": [{"timestamp": e.at, "message": e.message, "ingestionTime": e.at} for e in events],
+        "nextForwardToken": _token("f", last if events or not backward else _before(place)),
+        "nextBackwardToken": _token("b", first),
+    }
+
+
+def filter_log_events(region: LocalRegion, request: Request) -> Request:
+    group = _group(request)
+    names = request.get("logStreamNames")
+    streams = forecastle.region.journal.streams(group, request.get("logStreamNamePrefix", ""))
+    if not streams and group not in forecastle.region.journal.groups():
+        raise _no_group()
+    streams = [stream for stream in streams if names is None or stream.name in names]
+    since, until = request.get("startTime", 0), request.get("endTime", FOREVER)
+    limit, token = request.get("limit", EVENTS), request.get("nextToken")
+    place, fits = _place(token) if token else START, _filter(request.get("filterPattern", ""))
+    kept: list[Event] = []
+    more = True
+    while more and len(kept) < limit:
+        events = forecastle.region.journal.found(streams, since, until, place, EVENTS)
+        more = len(events) == EVENTS
+        for event in events:
+            place = (event.at, event.id)
+            if fits(event.message):
+                kept.append(event)
+                if len(kept) == limit:
+                    more = True
+                    break
+    answer: Request = {
+        "events": [
+            {
+                "logStreamName": e.stream,
+                "timestamp": e.at,
+                "message": e.message,
+                "ingestionTime": e.at,
+                "eventId": f"{e.id:056d}",
+            }
+            for e in kept
+        ],
+        "searchedLogStreams": [],
+    }
+    if more:
+        answer["nextToken"] = _token("f", place)
+    return answer
+
+
+def _filter(pattern: str) -> Any:
+    """Terms that a line must contain, "in quotes" if they have spaces, -excluded or ?alternative ones."""
+    terms = [(sign, quoted or bare) for sign, quoted, bare in re.findall(r'([-?]?)(?:"([^"]*)"|(\S+))', pattern)]
+    every = [term for sign, term in terms if sign == ""]
+    none = [term for sign, term in terms if sign == "-"]
+    some = [term for sign, term in terms if sign == "?"]
+
+    def fits(line: str) -> bool:
+        return (
+            all(term in line for term in every)
+            and not any(term in line for term in none)
+            and (not some or any(term in line for term in some))
+        )
+
+    return fits
+
+
+def _described(group: str, stream: Stream) -> Request:
+    return {
+        "logStreamName": stream.name,
+        "creationTime": stream.created,
+        "firstEventTimestamp": stream.first,
+        "lastEventTimestamp": stream.last,
+        "lastIngestionTime": stream.last,
+        "arn": arn("logs", f"log-group:{group}:log-stream:{stream.name}"),
+        "storedBytes": 0,
+    }
+
+
+def _group(request: Request) -> str:
+    return str(request.get("logGroupName") or request.get("logGroupIdentifier", "").rpartition("log-group:")[2])
+
+
+def _stream(region: LocalRegion, request: Request) -> Stream:
+    streams = forecastle.region.journal.streams(_group(request), request["logStreamName"])
+    for stream in streams:
+        if stream.name == request["logStreamName"]:
+            return stream
+    raise _no_stream() if _group(request) in forecastle.region.journal.groups() else _no_group()
+
+
+def _token(direction: str, place: tuple[int, int]) -> str:
+    return f"{direction}/{place[0] + 1:028d}{place[1] + 1:028d}/s"
+
+
+def _place(token: str) -> tuple[int, int]:
+    found = re.fullmatch(r"[fb]/(\d{28})(\d{28})/s", token)
+    if found is None:
+        raise Refusal("InvalidParameterException", "The specified nextToken is invalid.")
+    return int(found[1]) - 1, int(found[2]) - 1
+
+
+def _before(place: tuple[int, int]) -> tuple[int, int]:
+    return START if place == END else place
+
+
+def _no_group() -> Refusal:
+    return Refusal("ResourceNotFoundException", "The specified log group does not exist.")
+
+
+def _no_stream() -> Refusal:
+    return Refusal("ResourceNotFoundException", "The specified log stream does not exist.")

@@ -1,0 +1,95 @@
+"""The region's buckets, as jobs, endpoints and functions reach them: in process, without HTTP."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from forecastle.region.s3.errors import S3Error
+from forecastle.region.s3.store import Store
+
+
+class Missing(Exception):
+    """There was no such bucket or object; the sentence is S3's."""
+
+
+class Objects:
+    """What jobs, endpoints and functions ask of S3."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def has_bucket(self, bucket: str) -> bool:
+        return any(each.name == bucket for each in self._store.buckets())
+
+    def make_bucket(self, bucket: str) -> None:
+        """Make a bucket, unless there is one of that name. Raises `ValueError` for a name that S3 does not take."""
+        if not self.has_bucket(bucket):
+            try:
+                self._store.create_bucket(bucket)
+            except S3Error as error:
+                raise ValueError(str(error)) from None
+
+    def buckets(self) -> list[str]:
+        return [bucket.name for bucket in self._store.buckets()]
+
+    def sizes(self, bucket: str, prefix: str = "") -> Iterator[tuple[str, int]]:
+        """Keys that begin with `prefix`, in order, and their sizes. Raises `Missing`."""
+        with _missing():
+            yield from ((each.key, each.size) for each in self._store.list(bucket, prefix))
+
+    def keys(self, bucket: str, prefix: str = "") -> list[str]:
+        """Keys that begin with `prefix`, in order. Raises `Missing`."""
+        return [key for key, _ in self.sizes(bucket, prefix)]
+
+    def has(self, bucket: str, key: str) -> bool:
+        try:
+            self._store.head(bucket, key)
+        except S3Error:
+            return False
+        return True
+
+    def open(self, bucket: str, key: str) -> BinaryIO:
+        """An object as a file to read; close it. Raises `Missing`."""
+        with _missing():
+            return cast(BinaryIO, self._store.open(bucket, key))
+
+    def read(self, bucket: str, key: str) -> bytes:
+        """All bytes of an object. Raises `Missing`."""
+        with _missing():
+            return self._store.read(bucket, key)
+
+    def link(self, bucket: str, key: str, path: Path) -> None:
+        """Give an object's file, read-only, the name `path` too; a copy on another file system. Raises `Missing`."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _missing():
+            self._store.link(bucket, key, path)
+
+    def put_file(self, bucket: str, key: str, path: Path) -> None:
+        """Make an object of a copy of a file. Raises `Missing`."""
+        with _missing():
+            self._store.put_file(bucket, key, path)
+
+    def put(self, bucket: str, key: str, data: bytes, content_type: str = "binary/octet-stream") -> None:
+        """Make an object of bytes. Raises `Missing`."""
+        with _missing():
+            self._store.put_bytes(bucket, key, data, content_type=content_type)
+
+
+def split(uri: str) -> tuple[str, str]:
+    """The bucket and the key of `s3://bucket/key`."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return bucket, key
+
+
+def joined(uri: str, *parts: str) -> str:
+    """`s3://bucket/prefix` and what comes below it."""
+    return "/".join([uri.rstrip("/"), *parts])
+
+
+@contextmanager
+def _missing() -> Iterator[None]:
+    try:
+        yield
+    except S3Error as error:
+        raise Missing(str(error)) from None

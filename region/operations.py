@@ -1,0 +1,82 @@
+"""Every operation that this region does: one function each, of the region and the request's parameters."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from forecastle.region import iam, sts
+from forecastle.region.local_region import LocalRegion
+from forecastle.region.logs import operations as logs
+from forecastle.region.sagemaker import models, notebooks, tags
+from forecastle.region.sagemaker.endpoints import configs
+from forecastle.region.sagemaker.endpoints import operations as endpoints
+from forecastle.region.sagemaker.training import operations as training
+
+Parameters = dict[str, Any]
+Operation = Callable[[LocalRegion, Parameters], Parameters | Awaitable[Parameters]]
+
+OPERATIONS: Mapping[str, Mapping[str, Operation]] = {
+    "sts": {
+        "AssumeRole": sts.assume_role,
+        "GetCallerIdentity": sts.get_caller_identity,
+        "GetSessionToken": sts.get_session_token,
+    },
+    "iam": {
+        "AttachRolePolicy": iam.attach_role_policy,
+        "CreateRole": iam.create_role,
+        "DeleteRole": iam.delete_role,
+        "DetachRolePolicy": iam.detach_role_policy,
+        "GetRole": iam.get_role,
+        "ListAttachedRolePolicies": iam.list_attached_role_policies,
+        "ListRoles": iam.list_roles,
+    },
+    "logs": {
+        "CreateLogGroup": logs.create_log_group,
+        "CreateLogStream": logs.create_log_stream,
+        "DeleteLogGroup": logs.delete_log_group,
+        "DeleteLogStream": logs.delete_log_stream,
+        "DescribeLogGroups": logs.describe_log_groups,
+        "DescribeLogStreams": logs.describe_log_streams,
+        "FilterLogEvents": logs.filter_log_events,
+        "GetLogEvents": logs.get_log_events,
+        "PutLogEvents": logs.put_log_events,
+    },
+    "sagemaker": {
+        "AddTags": tags.add,
+        "CreateEndpoint": endpoints.create,
+        "CreateEndpointConfig": configs.create,
+        "CreateModel": models.create,
+        "CreateTrainingJob": training.create,
+        "DeleteEndpoint": endpoints.delete,
+        "DeleteEndpointConfig": configs.delete,
+        "DeleteModel": models.delete,
+        "DeleteTags": tags.delete,
+        "DescribeEndpoint": endpoints.describe,
+        "DescribeEndpointConfig": configs.describe,
+        "DescribeModel": models.describe,
+        "DescribeNotebookInstance": notebooks.describe,
+        "DescribeTrainingJob": training.describe,
+        "ListEndpointConfigs": configs.list_,
+        "ListEndpoints": endpoints.list_,
+        "ListModels": models.list_,
+        "ListTags": tags.list_,
+        "ListTrainingJobs": training.list_,
+        "StopTrainingJob": training.stop,
+        "UpdateEndpoint": endpoints.update,
+        "UpdateEndpointWeightsAndCapacities": endpoints.update_weights,
+    },
+    "sagemaker-runtime": {
+        "InvokeEndpoint": lambda region, request: forecastle.region.runtime.invoke(region, request),
+        "InvokeEndpointAsync": lambda region, request: forecastle.region.runtime.invoke_later(region, request),
+        "InvokeEndpointWithResponseStream": lambda region, request: forecastle.region.runtime.invoke_with_stream(
+            region, request
+        ),
+    },
+}
+
+
+def unknown(service: str, operation: str) -> str:
+    """What is said of an operation that is not there."""
+    done = OPERATIONS.get(service)
+    if not done:
+        return f"The service {service} is not among those of this region: {', '.join(['s3', *OPERATIONS])}."
+    return f"{operation} is not among the operations of {service} in this region: {', '.join(sorted(done))}."

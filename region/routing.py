@@ -1,0 +1,72 @@
+"""Which service a request is for: by its target, its path, its signature or its host."""
+
+import re
+
+from forecastle.region.wire.exchange import Request
+
+TARGETS = {"SageMaker": "sagemaker", "Logs_20140328": "logs", "GraniteServiceVersion20100801": "cloudwatch"}
+SIGNED = {
+    "sagemaker": "sagemaker",
+    "logs": "logs",
+    "monitoring": "cloudwatch",
+    "sts": "sts",
+    "iam": "iam",
+    "lambda": "lambda",
+    "apigateway": "apigateway",
+    "execute-api": "execute-api",
+    "s3": "s3",
+}
+HOSTS = {
+    "api.sagemaker": "sagemaker",
+    "runtime.sagemaker": "sagemaker-runtime",
+    "logs": "logs",
+    "monitoring": "cloudwatch",
+    "sts": "sts",
+    "iam": "iam",
+    "lambda": "lambda",
+    "apigateway": "apigateway",
+}
+RUNTIME = re.compile(r"/endpoints/[^/]+/(?:async-)?invocations(?:-response-stream)?")
+INVOKE = re.compile(r"/restapis/[^/]+/[^/]+/_user_request_(?:/.*)?")
+CREDENTIAL = re.compile(r"Credential=[^/]*/\d*/[^/]*/([^/,]*)/aws4_request")
+CONSOLE = re.compile(r"/(?:_region(?:/.*)?)?")
+
+
+def service_of(request: Request) -> str:
+    """The service's name: `s3` is what nothing else claims, `console` what a browser asks."""
+    if INVOKE.fullmatch(request.raw_path):
+        return "execute-api"
+    target = request.headers.get("x-amz-target", "").partition(".")[0]
+    if target:
+        return TARGETS.get(target, target)
+    signed = _signed(request)
+    if RUNTIME.fullmatch(request.raw_path) and signed in (None, "sagemaker"):
+        return "sagemaker-runtime"
+    if signed is not None:
+        return SIGNED.get(signed, signed)
+    host = request.headers.get("host", "").lower()
+    if ".amazonaws.com" in host:
+        for name, service in HOSTS.items():
+            if re.match(rf"{re.escape(name)}[.-]", host):
+                return service
+    if request.method in ("GET", "HEAD") and CONSOLE.fullmatch(request.raw_path) and _from_a_browser(request):
+        return "console"
+    form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+    if request.method == "POST" and request.raw_path == "/" and form:
+        return "sts"
+    return "s3"
+
+
+def _signed(request: Request) -> str | None:
+    """The service that the signature is for."""
+    found = CREDENTIAL.search(request.headers.get("authorization", ""))
+    if found is not None:
+        return found[1]
+    for name, value in request.pairs() if "X-Amz-Credential" in request.query else ():
+        if name == "X-Amz-Credential" and value.count("/") == 4:
+            return value.split("/")[3]
+    return None
+
+
+def _from_a_browser(request: Request) -> bool:
+    return "text/html" in request.headers.get("accept", "")

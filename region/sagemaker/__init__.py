@@ -1,0 +1,1 @@
+"""SageMaker: training jobs, models, endpoints and what goes with them."""

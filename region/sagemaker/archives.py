@@ -1,0 +1,53 @@
+"""model.tar.gz and output.tar.gz: from folders to objects, and back."""
+
+import tarfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from forecastle.region.objects import Objects, split
+
+LEVEL = 1  # of compression: arrays of numbers hardly shrink further at higher ones
+
+
+def files_below(folder: Path) -> list[Path]:
+    """The files of a folder at any depth, in order."""
+    return sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else []
+
+
+def upload_archive(folders: Sequence[Path], uri: str, objects: Objects, scratch: Path) -> None:
+    """Put an archive of what is in the folders, one laid over the other. Raises `Missing`."""
+    seen: set[str] = set()
+    archive = scratch / "archive.tar.gz"
+    with tarfile.open(archive, "w:gz", compresslevel=LEVEL) as tar:
+        for folder in folders:
+            for path in files_below(folder):
+                name = str(path.relative_to(folder))
+                if name not in seen:
+                    seen.add(name)
+                    tar.add(path, name, recursive=False)
+    try:
+        objects.put_file(*split(uri), archive)
+    finally:
+        archive.unlink()
+
+
+def upload_files(folder: Path, uri: str, objects: Objects) -> None:
+    """Put each file of a folder as an object below `uri`. Raises `Missing`."""
+    bucket, prefix = split(uri)
+    for path in files_below(folder):
+        objects.put_file(
+            bucket, "/".join(filter(None, [prefix.rstrip("/"), path.relative_to(folder).as_posix()])), path
+        )
+
+
+def unpack(uri: str, folder: Path, objects: Objects) -> None:
+    """Unpack an archive of a bucket. Raises `Missing`, and `ValueError` where it is no archive or not a safe one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with objects.open(*split(uri)) as file:
+        try:
+            with tarfile.open(fileobj=file, mode="r:*") as tar:
+                tar.extractall(folder, filter="data")
+        except (tarfile.TarError, EOFError, OSError) as error:
+            raise ValueError(f"{uri}: not a tar.gz archive that can be unpacked ({error})") from None
+    for path in folder.rglob("*"):
+        path.chmod(path.stat().st_mode | (0o500 if path.is_dir() else 0o400))

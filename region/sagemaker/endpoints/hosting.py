@@ -1,0 +1,136 @@
+"""The fleets that run, by endpoint: brought up, exchanged for others and taken down off the request's thread."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from forecastle.region.local_region import LocalRegion
+from forecastle.region.sagemaker.endpoints.configs import KIND as CONFIG
+from forecastle.region.sagemaker.endpoints.fleet import Fleet, fleet
+from forecastle.region.sagemaker.serving import Broken
+from forecastle.region.wire.refusal import Refusal
+
+KIND = "Endpoint"
+WAITING = ("Creating", "Updating")
+
+
+class Hosting:
+    """Which fleet answers for which endpoint."""
+
+    def __init__(self) -> None:
+        self._fleets: dict[str, Fleet] = {}
+        self._coming: set[int] = set()
+        self._starting: list[Fleet] = []
+        self._lock = threading.Lock()
+        self._closed = False
+        self._pool = ThreadPoolExecutor(32, thread_name_prefix="hosting")
+
+    def of(self, endpoint: str) -> Fleet | None:
+        """What answers for an endpoint now."""
+        return self._fleets.get(endpoint)
+
+    def deploy(self, region: LocalRegion, name: str, config: dict[str, Any], turn: str) -> None:
+        """Bring a configuration up for an endpoint; `turn` is the record's own while nobody else has changed it."""
+        self._pool.submit(self._deploy, region, name, config, turn)
+
+    def retire(self, name: str) -> None:
+        """Take an endpoint down."""
+        with self._lock:
+            gone = self._fleets.pop(name, None)
+        if gone is not None:
+            self._pool.submit(gone.stop)
+
+    def resume(self, region: LocalRegion) -> None:
+        """Bring back the endpoints that ran when the region ended."""
+        for record in forecastle.region.state.all(KIND):
+            if record["EndpointStatus"] == "Failed":
+                continue
+            name = record["EndpointName"]
+            config = forecastle.region.state.get(CONFIG, record["EndpointConfigName"]) or record["Config"]
+            forecastle.region.state.change(KIND, name, EndpointStatus="Creating")
+            self.deploy(region, name, config, record["Turn"])
+
+    def close(self) -> None:
+        """Stop all of them."""
+        with self._lock:
+            self._closed = True
+            running = [*self._fleets.values(), *self._starting]
+            self._fleets.clear()
+        for each in running:
+            for server in each.servers:
+                server.kill()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _deploy(self, region: LocalRegion, name: str, config: dict[str, Any], turn: str) -> None:
+        began = time.monotonic()
+        try:
+            new = fleet(region, name, config)
+            with self._lock:
+                if self._closed:
+                    return
+                self._starting.append(new)
+            try:
+                new.start()
+            finally:
+                with self._lock:
+                    self._starting.remove(new)
+        except (Broken, Refusal) as error:
+            self._failed(region, name, turn, str(error))
+            return
+        except Exception as error:
+            self._failed(region, name, turn, f"InternalServerError: {error!r}")
+            raise
+        with forecastle.region.state.exclusive(), self._lock:
+            record = forecastle.region.state.get(KIND, name)
+            current = record is not None and record["Turn"] == turn and not self._closed
+            old = self._fleets.get(name) if current else new
+            if current:
+                self._fleets[name] = new
+                variants = described(new)
+                forecastle.region.state.change(
+                    KIND,
+                    name,
+                    EndpointStatus="InService",
+                    LastModifiedTime=time.time(),
+                    FailureReason=None,
+                    EndpointConfigName=config["EndpointConfigName"],
+                    Config=config,
+                    ProductionVariants=variants,
+                )
+        if current:
+            region.say(f"endpoint {name}: InService after {time.monotonic() - began:.1f} s")
+        if old is not None:
+            old.stop()
+
+    def _failed(self, region: LocalRegion, name: str, turn: str, why: str) -> None:
+        with forecastle.region.state.exclusive():
+            record = forecastle.region.state.get(KIND, name)
+            if self._closed or record is None or record["Turn"] != turn:
+                return
+            # An update that fails leaves the old fleet answering, and says why.
+            status = "InService" if self.of(name) is not None else "Failed"
+            forecastle.region.state.change(
+                KIND, name, EndpointStatus=status, FailureReason=why, LastModifiedTime=time.time()
+            )
+        region.say(f"endpoint {name}: {status}: {why}")
+
+
+def described(new: Fleet) -> list[dict[str, Any]]:
+    """ProductionVariants, as DescribeEndpoint has them."""
+    images = {
+        v.name: [{"SpecifiedImage": v.image, "ResolvedImage": v.image, "ResolutionTime": time.time()}]
+        for v in new.variants
+    }
+    found = []
+    for each in new.config["ProductionVariants"]:
+        name, count = each["VariantName"], each.get("InitialInstanceCount", 1)
+        weight = each.get("InitialVariantWeight", 1.0)
+        counts = {
+            "CurrentWeight": weight,
+            "DesiredWeight": weight,
+            "CurrentInstanceCount": count,
+            "DesiredInstanceCount": count,
+        }
+        found.append({"VariantName": name, "DeployedImages": images[name], **counts})
+    return found

@@ -1,0 +1,20 @@
+"""The notebook instance that a notebook here is on, as far as SDKs ask about it."""
+
+from typing import Any
+
+from forecastle.region.account import ROLE_ARN, arn
+from forecastle.region.local_region import LocalRegion
+
+
+def describe(region: LocalRegion, request: dict[str, Any]) -> dict[str, Any]:
+    """DescribeNotebookInstance, of any name: its role is what SDKs look for."""
+    name = request["NotebookInstanceName"]
+    return {
+        "NotebookInstanceArn": arn("sagemaker", f"notebook-instance/{name}"),
+        "NotebookInstanceName": name,
+        "NotebookInstanceStatus": "InService",
+        "InstanceType": "ml.t3.medium",
+        "Url": region.address,
+        "RoleArn": ROLE_ARN,
+        "DirectInternetAccess": "Disabled",
+    }

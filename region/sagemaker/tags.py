@@ -1,0 +1,44 @@
+"""Tags, by the ARN of what they are on."""
+
+from typing import Any
+
+from forecastle.region.local_region import LocalRegion
+from forecastle.region.wire.refusal import invalid
+
+Request = dict[str, Any]
+
+KIND = "Tags"
+MOST = 50
+
+
+def add(region: LocalRegion, request: Request) -> Request:
+    """AddTags."""
+    return {"Tags": keep(region, request["ResourceArn"], request["Tags"])}
+
+
+def list_(region: LocalRegion, request: Request) -> Request:
+    """ListTags."""
+    return {"Tags": tags_of(region, request["ResourceArn"])}
+
+
+def delete(region: LocalRegion, request: Request) -> Request:
+    """DeleteTags."""
+    left = [tag for tag in tags_of(region, request["ResourceArn"]) if tag["Key"] not in request["TagKeys"]]
+    forecastle.region.state.put(KIND, request["ResourceArn"], {"Tags": left})
+    return {}
+
+
+def keep(region: LocalRegion, resource: str, tags: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Lay tags over those that are there; all of them."""
+    with forecastle.region.state.exclusive():
+        merged = {tag["Key"]: tag["Value"] for tag in [*tags_of(region, resource), *tags]}
+        if len(merged) > MOST:
+            raise invalid(f"{resource} would have {len(merged)} tags, and may have {MOST}.")
+        described = [{"Key": key, "Value": value} for key, value in merged.items()]
+        forecastle.region.state.put(KIND, resource, {"Tags": described})
+    return described
+
+
+def tags_of(region: LocalRegion, resource: str) -> list[dict[str, str]]:
+    record = forecastle.region.state.get(KIND, resource)
+    return [] if record is None else list(record["Tags"])

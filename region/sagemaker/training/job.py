@@ -1,0 +1,229 @@
+"""One training job, from its channels to model.tar.gz."""
+
+import contextlib
+import os
+import re
+import shutil
+import threading
+import time
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from forecastle.region.account import REGION
+from forecastle.region.images import Launcher, launcher
+from forecastle.region.local_region import LocalRegion
+from forecastle.region.objects import Missing, joined, split
+from forecastle.region.processes import Process
+from forecastle.region.pump import Pump
+from forecastle.region.sagemaker.archives import files_below, upload_archive, upload_files
+from forecastle.region.sagemaker.training.channels import Feeder, link
+from forecastle.region.sagemaker.training.measures import Measures
+from forecastle.region.sagemaker.training.sources import NoData, sources
+from forecastle.region.sagemaker.training.status import KIND, LOG_GROUP, move
+from forecastle.region.sagemaker.training.tree import Tree, mode_of, plant
+from forecastle.region.wire.refusal import Refusal
+
+GRACE_SECONDS = 120.0  # between SIGTERM and SIGKILL
+REASON_CHARACTERS = 1024
+USERS_FAULT = 1  # forecastle's exit code where the job asks for something that cannot be
+
+
+class Failure(Exception):
+    """The job failed; the sentence is its FailureReason."""
+
+
+@dataclass(slots=True)
+class Job:
+    """A job that is queued or runs; `stop` may come from another thread."""
+
+    region: LocalRegion
+    name: str
+    threads: int  # a fair share of the cores
+    _processes: list[Process] = field(default_factory=list)
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def stop(self) -> None:
+        """Ask the job's processes to stop; what they leave in the model's folder is kept."""
+        with self._lock:
+            self._stop.set()
+            for process in self._processes:
+                process.terminate()
+
+    def kill(self) -> None:
+        """End it at once: the region ends."""
+        self._stop.set()
+        for process in self._processes:
+            process.kill()
+
+    def run(self) -> None:
+        """Run the job; its record says how it ended."""
+        folder = self.region.home.jobs / self.name
+        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            job = self.region.state.get(KIND, self.name)
+            assert job is not None
+            self._run(job, folder)
+        except (Failure, NoData, Missing) as error:
+            kind = "" if isinstance(error, Failure) else "ClientError: "
+            self._end("Failed", FailureReason=f"{kind}{error}"[:REASON_CHARACTERS])
+        except OSError as error:
+            self._end("Failed", FailureReason=f"InternalServerError: {error.filename or folder}: {error.strerror}.")
+        except Exception as error:
+            traceback.print_exc()
+            self._end("Failed", FailureReason=f"InternalServerError: {error!r}"[:REASON_CHARACTERS])
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _end(self, secondary: str, **more: Any) -> None:
+        move(self.region, self.name, secondary, **more)
+
+    def _run(self, job: dict[str, Any], folder: Path) -> None:
+        output = job["OutputDataConfig"]["S3OutputPath"]
+        if not self.region.objects.has_bucket(split(output)[0]):
+            raise Failure(f"ClientError: Data upload failed: {output}: the bucket {split(output)[0]} does not exist.")
+        move(self.region, self.name, "Downloading")
+        hosts = [f"algo-{n}" for n in range(1, job["ResourceConfig"].get("InstanceCount", 1) + 1)]
+        with contextlib.ExitStack() as feeders:
+            trees = [self._prepared(job, folder / host, host, hosts, feeders) for host in hosts]
+            move(self.region, self.name, "Training")
+            measures = Measures.of(self.name, job["AlgorithmSpecification"]["MetricDefinitions"], self.region.series)
+            codes, late, last = self._trained(job, trees, hosts, measures)
+        more: dict[str, Any] = {"FinalMetricDataList": measures.final_list()}
+        stopped = self._stop.is_set() or late
+        if not stopped and any(codes):
+            self._upload_output(job, trees)
+            raise Failure(_reason(trees, codes, last))
+        if not late:
+            move(self.region, self.name, "Uploading")
+        artifacts = self._upload(job, trees, keep_none=stopped)
+        more |= {"ModelArtifacts": {"S3ModelArtifacts": artifacts}}
+        self._end("MaxRuntimeExceeded" if late else "Stopped" if stopped else "Completed", **more)
+
+    def _prepared(
+        self, job: dict[str, Any], base: Path, host: str, hosts: list[str], feeders: contextlib.ExitStack
+    ) -> Tree:
+        """The tree of a host, with its channels."""
+        tree = plant(base, job, host, hosts)
+        for channel in job.get("InputDataConfig", []):
+            found = sources(channel, job["RoleArn"], self.region.objects, hosts.index(host), len(hosts))
+            place = tree.channel(channel["ChannelName"])
+            if mode_of(channel, job) == "Pipe":
+                feeders.callback(Feeder(channel, found, place, self.region.objects).close)
+            else:
+                place.mkdir()
+                link(found, place, self.region.objects)
+        uri = job.get("CheckpointConfig", {}).get("S3Uri")
+        if uri:
+            tree.checkpoints.mkdir()
+            bucket, prefix = split(uri)
+            for key in self.region.objects.keys(bucket, prefix):
+                path = tree.checkpoints / key[len(prefix) :].lstrip("/")
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with self.region.objects.open(bucket, key) as file, path.open("wb") as copy:
+                    shutil.copyfileobj(file, copy)  # no link: a job writes its checkpoints anew
+        return tree
+
+    def _trained(
+        self, job: dict[str, Any], trees: list[Tree], hosts: list[str], measures: Measures
+    ) -> tuple[list[int], bool, list[str]]:
+        """Exit codes of the hosts' processes, whether time ran out, and the last lines of one that failed."""
+        start = launcher(job["AlgorithmSpecification"]["TrainingImage"], self.region.command)
+        seconds = job["StoppingCondition"].get("MaxRuntimeInSeconds", 24 * 3600)
+        pumps = []
+        for tree, host in zip(trees, hosts):
+            with self._lock:
+                if self._stop.is_set():
+                    break
+                environ = _environ(job, self.region, self.threads)
+                process = _started(start, "train", tree.base, environ, self.region)
+                self._processes.append(process)
+            stream = f"{self.name}/{host}-{int(time.time())}"
+            pumps.append(Pump(process, self.region.journal, LOG_GROUP, stream, tree.base, measures.read))
+        late = not self._awaited(time.monotonic() + seconds)
+        codes = [
+            process.stop(GRACE_SECONDS) if late or self._stop.is_set() else process.wait() or 0
+            for process in self._processes
+        ]
+        last: list[str] = []
+        for pump, code in zip(pumps, codes):
+            pump.join(5)
+            last = pump.last if code and not last else last
+        return codes, late, last
+
+    def _awaited(self, deadline: float) -> bool:
+        """Wait for all processes to end, or for a stop; false where time has run out."""
+        for process in self._processes:
+            while process.wait(0.1 if self._stop.is_set() else 0.5) is None:
+                if self._stop.is_set():
+                    return True
+                if time.monotonic() > deadline:
+                    return False
+        return True
+
+    def _upload(self, job: dict[str, Any], trees: list[Tree], keep_none: bool) -> str:
+        """Put model and output into the bucket; the model's URI, `keep_none` allowing that there is none."""
+        del keep_none
+        config = job["OutputDataConfig"]
+        place = joined(config["S3OutputPath"], self.name, "output")
+        models = [tree.model for tree in trees]
+        if config.get("CompressionType") == "NONE":
+            artifacts = f"{place}/model/"
+            for folder in models:
+                upload_files(folder, artifacts, self.region.objects)
+        else:
+            artifacts = f"{place}/model.tar.gz"
+            upload_archive(models, artifacts, self.region.objects, trees[0].base)
+        self._upload_output(job, trees)
+        return artifacts
+
+    def _upload_output(self, job: dict[str, Any], trees: list[Tree]) -> None:
+        folders = [tree.output / "data" for tree in trees]
+        place = joined(job["OutputDataConfig"]["S3OutputPath"], self.name, "output")
+        if any(files_below(folder) for folder in folders):
+            upload_archive(folders, f"{place}/output.tar.gz", self.region.objects, trees[0].base)
+        uri = job.get("CheckpointConfig", {}).get("S3Uri")
+        if uri:
+            for tree in trees:
+                upload_files(tree.checkpoints, uri, self.region.objects)
+
+
+def _started(start: Launcher, verb: str, base: Path, environ: Mapping[str, str], region: LocalRegion) -> Process:
+    command = start.command(verb, base, environ, forecastle.region.home.folder)
+    return forecastle.region.processes.start(command, start.environ(base, environ, os.environ), base)
+
+
+def _environ(job: dict[str, Any], region: LocalRegion, threads: int) -> dict[str, str]:
+    return {
+        "FORECASTLE_THREADS": str(threads),
+        "AWS_REGION": REGION,
+        "AWS_ENDPOINT_URL": region.address,
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        **job.get("Environment", {}),
+        "TRAINING_JOB_NAME": job["TrainingJobName"],
+        "TRAINING_JOB_ARN": job["TrainingJobArn"],
+    }
+
+
+def _reason(trees: list[Tree], codes: list[int], last: list[str]) -> str:
+    """FailureReason: what the job wrote down, else its last line."""
+    code = next(filter(None, codes))
+    for tree in trees:
+        try:
+            text = tree.failure.read_text("utf-8", "replace").strip()
+        except OSError:
+            continue
+        if text:
+            kind = "ClientError" if code == USERS_FAULT else "AlgorithmError"
+            return f"{kind}: {re.sub(re.escape(str(tree.base)), '/opt/ml', text)}, exit code: {code}"
+    if code < 0:
+        return f"AlgorithmError: the process was ended by signal {-code}, exit code: {128 - code}"
+    end = f": {last[-1]}" if last else ""
+    return f"AlgorithmError: the process failed and wrote no /opt/ml/output/failure{end}, exit code: {code}"
+
+
+__all__ = ["Job", "Refusal"]

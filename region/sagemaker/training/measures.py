@@ -1,0 +1,69 @@
+"""Metrics that a job's log lines hold, by regular expressions."""
+
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from forecastle.region.metrics.series import Metric, Series
+
+NAMESPACE = "/aws/sagemaker/TrainingJobs"
+QUALITY = r"#quality_metric: host=\S+, "
+FOREST = {f"test:{name}": rf"{QUALITY}test {name} <score>=(\S+)" for name in ("accuracy", "precision", "recall", "f1")}
+DEEPAR = {
+    "train:loss": rf"{QUALITY}epoch=\S+, train loss <loss>=(\S+)",
+    "train:loss:batch": rf"{QUALITY}epoch=\S+, batch=\S+ train loss <loss>=(\S+)",
+    "train:final_loss": rf"{QUALITY}train final_loss <loss>=(\S+)",
+    "test:RMSE": rf"{QUALITY}test RMSE <loss>=(\S+)",
+    "test:mean_wQuantileLoss": rf"{QUALITY}test mean_wQuantileLoss <loss>=(\S+)",
+}
+SHARED = {
+    "train:progress": r"#progress_metric: host=\S+, completed (\S+) %",
+    "train:throughput": r"#throughput_metric: host=\S+, train throughput=(\S+) records/second",
+}
+BUILT_IN = {"random_cut_forest": SHARED | FOREST, "deepar": SHARED | DEEPAR}
+
+
+def definitions(given: Sequence[dict[str, str]], algorithm: str | None) -> list[dict[str, str]]:
+    """The metrics of a job: those that its algorithm is known to have, as on SageMaker, and those it was given."""
+    known = BUILT_IN.get(algorithm or "", {})
+    named = {each["Name"]: each["Regex"] for each in given}
+    return [{"Name": name, "Regex": regex} for name, regex in (known | named).items()]
+
+
+@dataclass(slots=True)
+class Measures:
+    """What is found in the lines of a job as they come."""
+
+    job: str
+    series: Series
+    regexes: dict[str, re.Pattern[str]]
+    final: dict[str, tuple[float, float]] = field(default_factory=dict)  # value and when, the last of each
+
+    @classmethod
+    def of(cls, job: str, defined: Sequence[dict[str, str]], series: Series) -> "Measures":
+        """Raises `re.error` for an expression that Python does not read."""
+        return cls(job, series, {each["Name"]: re.compile(each["Regex"]) for each in defined})
+
+    def read(self, lines: Sequence[str]) -> None:
+        """Keep the values in `lines`."""
+        for line in lines:
+            for name, regex in self.regexes.items():
+                found = regex.search(line)
+                value = _number(found[1] if regex.groups else found[0]) if found else None
+                if value is not None:
+                    now = time.time()
+                    self.final[name] = (value, now)
+                    self.series.add(Metric(NAMESPACE, name, {"TrainingJobName": self.job}), [value], now)
+
+    def final_list(self) -> list[dict[str, Any]]:
+        """FinalMetricDataList."""
+        return [{"MetricName": name, "Value": v, "Timestamp": at} for name, (v, at) in self.final.items()]
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text.rstrip(",;"))
+    except ValueError:
+        return None

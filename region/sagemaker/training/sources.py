@@ -1,0 +1,80 @@
+"""Which objects a channel means, and what they are called below its folder."""
+
+import json
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from forecastle.region.objects import Missing, Objects, split
+
+
+class NoData(Exception):
+    """A channel's objects could not be had; the sentence is SageMaker's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An object of a channel and its path below the channel's folder."""
+
+    bucket: str
+    key: str
+    path: str
+
+
+def sources(channel: dict[str, Any], role: str, objects: Objects, host: int, hosts: int) -> list[Source]:
+    """The objects of a channel for one of its job's hosts, in order. Raises `NoData`."""
+    source = channel["DataSource"].get("S3DataSource")
+    if source is None:
+        raise NoData(f"Channel {channel['ChannelName']}: this region reads channels from S3DataSource alone.")
+    kind, uri = source["S3DataType"], source["S3Uri"]
+    try:
+        if kind == "ManifestFile":
+            found = _in_manifest(uri, objects)
+        elif kind == "S3Prefix":
+            found = _below(uri, objects)
+        else:
+            raise NoData(f"Channel {channel['ChannelName']}: S3DataType {kind} is not done by this region.")
+    except Missing:
+        found = []
+    if not found:
+        bucket, _ = split(uri)
+        raise NoData(
+            f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that the bucket '
+            f'exists in the selected region, that objects exist under that S3 prefix, and that the role "{role}" has '
+            f'"s3:ListBucket" permissions on bucket "{bucket}".'
+        )
+    for each in found:
+        _require_below(each)
+    if source.get("S3DataDistributionType") == "ShardedByS3Key":
+        return found[host::hosts]
+    return found
+
+
+def _below(uri: str, objects: Objects) -> list[Source]:
+    bucket, prefix = split(uri)
+    return [
+        Source(bucket, key, _relative(key, prefix)) for key in objects.keys(bucket, prefix) if not key.endswith("/")
+    ]
+
+
+def _relative(key: str, prefix: str) -> str:
+    rest = key[len(prefix) :]
+    if rest and (not prefix or prefix.endswith("/") or rest.startswith("/")):
+        return rest.lstrip("/")
+    return key[len(prefix.rpartition("/")[0]) :].lstrip("/")  # the prefix ends within a name
+
+
+def _in_manifest(uri: str, objects: Objects) -> list[Source]:
+    try:
+        first, *names = json.loads(objects.read(*split(uri)))
+        bucket, prefix = split(first["prefix"])
+        return [Source(bucket, prefix + name, name.lstrip("/")) for name in names]
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise NoData(f'{uri}: expected a manifest, such as [{{"prefix": "s3://bucket/path/"}}, "name"].') from None
+
+
+def _require_below(source: Source) -> None:
+    """No key may name a file outside its channel's folder."""
+    parts = PurePosixPath(source.path).parts
+    if not parts or ".." in parts or source.path.startswith("/") or "\0" in source.path:
+        raise NoData(f"s3://{source.bucket}/{source.key}: such a key cannot be a file below a channel's folder.")

@@ -1,0 +1,190 @@
+"""A region's life: hold the folder, bind the port, bring back what ran, answer, stop what was started."""
+
+import contextlib
+import logging
+import shutil
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+
+from forecastle.contract.errors import InvalidJob
+from forecastle.region import variables
+from forecastle.region.account import ACCOUNT, REGION
+from forecastle.region.app import OnePort
+from forecastle.region.control import Control
+from forecastle.region.home import Home
+from forecastle.region.images import remove_containers
+from forecastle.region.local_region import LocalRegion
+from forecastle.region.logs.journal import Journal
+from forecastle.region.metrics.series import Series
+from forecastle.region.objects import Objects
+from forecastle.region.ports import BACKLOG, bound
+from forecastle.region.processes import Processes
+from forecastle.region.s3.app import S3
+from forecastle.region.sagemaker.endpoints.hosting import Hosting
+from forecastle.region.sagemaker.endpoints.runtime import Runtime
+from forecastle.region.sagemaker.training.queue import Queue
+from forecastle.region.sagemaker.training.status import fail_the_unfinished
+from forecastle.region.samples import taxi
+from forecastle.region.state import State
+from forecastle.region.wire.models import Models
+
+DRAIN_SECONDS = 2
+KEEP_ALIVE_SECONDS = 75
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What `forecastle region up` was asked for."""
+
+    home: Home
+    port: int = 4566
+    host: str = "127.0.0.1"
+    buckets: tuple[str, ...] = ()
+    taxi: Path | None = None
+    hosts: tuple[str, ...] = ()  # more names that a request's Host may have
+
+
+def up(options: Options, command: Sequence[str]) -> None:
+    """Run a region until SIGTERM, SIGINT or SIGHUP. `command` is how this Python starts forecastle.
+
+    Raises `InvalidJob` where the folder or the port belongs to another process.
+    """
+    with (
+        _signals_end_it(),
+        options.home.held(),
+        bound(options.host, options.port) as listener,
+        standing(options, command, address_of(listener)) as (region, s3),
+    ):
+        server = _Server(_app(region, s3, options))
+        for number in SIGNALS:
+            signal.signal(number, server.handle_exit)
+        server.run(sockets=[listener])
+
+
+@contextlib.contextmanager
+def _signals_end_it() -> Iterator[None]:
+    """A signal ends the region in order, and with exit code 0, before it answers too."""
+
+    def leave(number: int, frame: object) -> None:
+        del number, frame
+        raise SystemExit(0)
+
+    before = {number: signal.signal(number, leave) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def address_of(listener: socket.socket) -> str:
+    """Where clients on this machine reach the socket."""
+    host, port = listener.getsockname()[:2]
+    return f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"
+
+
+@contextlib.contextmanager
+def standing(options: Options, command: Sequence[str], address: str) -> Iterator[tuple[LocalRegion, S3]]:
+    """The region of a folder, as it was left; what it has started is stopped in the end."""
+    home = options.home
+    state = State(home.state)
+    processes = Processes(state)
+    strays = processes.reap()
+    s3 = S3(home.objects)
+    region = LocalRegion(
+        home=home,
+        address=address,
+        state=state,
+        journal=Journal(home.logs),
+        series=Series(home.folder / "metrics.db"),
+        objects=Objects(s3.store),
+        processes=processes,
+        say=_say,
+        command=tuple(command),
+        queue=Queue(),
+        hosting=Hosting(),
+        runtime=Runtime(),
+    )
+    if strays:
+        _say(f"{strays} processes of a region that was killed are ended")
+    remove_containers(home.folder)
+    fail_the_unfinished(region)
+    shutil.rmtree(home.jobs, ignore_errors=True)
+    shutil.rmtree(home.endpoints, ignore_errors=True)
+    variables.write_files(home)
+    _make_buckets(region, options)
+    home.announce(address)
+    _say(f"region {REGION} of account {ACCOUNT} at {address}, kept in {home.folder}")
+    forecastle.region.hosting.resume(region)
+    try:
+        yield region, s3
+    finally:
+        forecastle.region.queue.close()
+        forecastle.region.hosting.close()
+        processes.close()
+        forecastle.region.journal.close()
+        forecastle.region.series.close()
+        s3.close()
+        state.close()
+        _say("stopped")
+
+
+def _make_buckets(region: LocalRegion, options: Options) -> None:
+    for name in (f"sagemaker-{REGION}-{ACCOUNT}", *options.buckets):
+        try:
+            forecastle.region.objects.make_bucket(name)
+        except ValueError as error:
+            raise InvalidJob(f"--bucket {name}: {error}") from None
+    told = taxi.put(forecastle.region.objects, options.taxi)
+    if told is not None:
+        region.say(told)
+
+
+def _app(region: LocalRegion, s3: S3, options: Options) -> OnePort:
+    models = Models()
+    threading.Thread(target=models.load_all, name="models", daemon=True).start()
+    return OnePort({}, Control(region, models), s3, options.hosts)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's, stopped by a signal with exit code 0."""
+
+    def __init__(self, app: OnePort) -> None:
+        config = uvicorn.Config(
+            app,
+            loop="uvloop",
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            backlog=BACKLOG,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=DRAIN_SECONDS,
+        )
+        super().__init__(config)
+        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _say(event: str) -> None:
+    """One line an event."""
+    with contextlib.suppress(OSError):
+        print(time.strftime("%H:%M:%S"), event, file=sys.stdout, flush=True)
+
+
+Say = Callable[[str], None]

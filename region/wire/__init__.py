@@ -1,0 +1,1 @@
+"""AWS's protocols in both directions, driven by botocore's own service models."""

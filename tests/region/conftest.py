@@ -1,0 +1,13 @@
+"""One region for the tests that leave it as they found it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.region.running_region import RunningRegion
+
+
+@pytest.fixture(scope="package")
+def region(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningRegion]:
+    with RunningRegion(tmp_path_factory.mktemp("region") / "home", "--bucket", "data") as running:
+        yield running

@@ -1,0 +1,118 @@
+"""A region in a process of its own, as the tests see it: its port, its lines and its end."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import boto3
+from botocore.config import Config
+
+ROOT = Path(__file__).parents[2]
+TINY_ALGORITHM = ROOT / "tests" / "training" / "tiny_algorithm"
+PATIENCE_SECONDS = 90.0
+T = TypeVar("T")
+ADDRESS = re.compile(r"region \S+ of account \d+ at (http://\S+),")
+
+
+class RunningRegion:
+    """`forecastle region up` on a free port; leaving it ends it, and kills what is left of it."""
+
+    def __init__(self, home: Path, *options: str, path: str | None = None) -> None:
+        environ = {
+            "PATH": path or os.environ["PATH"],
+            "HOME": str(home.parent),
+            "PYTHONPATH": os.pathsep.join((str(TINY_ALGORITHM), str(ROOT))),
+            "AWS_ENDPOINT_URL": "http://127.0.0.1:9",  # what was meant for another
+        }
+        self.home = home
+        self.lines: list[str] = []
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "forecastle", "region", "up", "--home", str(home), "--port", "0", *options],
+            env=environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self.stop()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def address(self) -> str:
+        """Where it answers, waited for."""
+        return self.await_line(ADDRESS)[1]
+
+    def await_line(self, pattern: re.Pattern[str] | str) -> re.Match[str]:
+        """The first of its lines with that, waited for."""
+
+        def found() -> re.Match[str] | None:
+            return next((match for line in list(self.lines) if (match := re.search(pattern, line))), None)
+
+        return awaited(found, f"a line with {pattern} in {self.lines}")
+
+    def client(self, service: str, **config: Any) -> Any:
+        """boto3's client of a service, with keys that are none."""
+        settings = Config(retries={"total_max_attempts": 1}, proxies={}, read_timeout=PATIENCE_SECONDS, **config)
+        keys = {"aws_access_key_id": "any", "aws_secret_access_key": "thing", "region_name": "us-east-1"}
+        return boto3.client(service, endpoint_url=self.address, config=settings, **keys)
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Send it a signal and wait for its end; its exit code."""
+        if self._process.poll() is None:
+            self._process.send_signal(number)
+        try:
+            code = self._process.wait(PATIENCE_SECONDS)
+        finally:
+            if self._process.poll() is None:
+                os.killpg(self._process.pid, signal.SIGKILL)
+        self._reader.join(PATIENCE_SECONDS)
+        return code
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout:
+            self.lines.extend(line.rstrip("\n") for line in iter(self._process.stdout.readline, ""))
+
+
+def awaited(found: Callable[[], T | None], what: str) -> T:
+    """What `found` gives when it gives something."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        thing = found()
+        if thing:
+            return thing
+        time.sleep(0.02)
+    raise AssertionError(f"waited in vain for {what}")
+
+
+def processes_with(text: str) -> list[str]:
+    """The command lines of the processes that have `text` in their environment or command."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                told = (entry / "environ").read_bytes() + (entry / "cmdline").read_bytes()
+                state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
+            except OSError:
+                continue
+            if text.encode() in told and state != "Z":
+                found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+    return found

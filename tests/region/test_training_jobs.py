@@ -1,0 +1,214 @@
+"""Training jobs from their channels to their models, through boto3."""
+
+import io
+import json
+import tarfile
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.region.jobs import channel, create, ended, lines, put_numbers
+from tests.region.running_region import RunningRegion, awaited
+
+
+@pytest.fixture(autouse=True)
+def numbers(region: RunningRegion) -> None:
+    put_numbers(region, count=3)
+
+
+def mean(region: RunningRegion, name: str) -> float:
+    """What the job's model answers: the mean of what it has seen."""
+    answer = region.client("s3").get_object(Bucket="data", Key=f"out/{name}/output/model.tar.gz")
+    with tarfile.open(fileobj=io.BytesIO(answer["Body"].read())) as tar:
+        manifest = tar.extractfile("manifest.json")
+        assert manifest is not None
+        return float(json.load(manifest)["metrics"]["train:mean"])
+
+
+def test_a_job_goes_through_its_statuses_and_leaves_a_model(region: RunningRegion) -> None:
+    name = create(region, Tags=[{"Key": "team", "Value": "data"}])
+    job = ended(region, name)
+    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Completed", "Completed"), job
+    transitions = [(each["Status"], each["StatusMessage"]) for each in job["SecondaryStatusTransitions"]]
+    assert transitions == [
+        ("Starting", "Starting the training job"),
+        ("Downloading", "Downloading input data"),
+        ("Training", "Training image download completed. Training in progress."),
+        ("Uploading", "Uploading generated training model"),
+        ("Completed", "Training job completed"),
+    ]
+    times = [job["CreationTime"], job["TrainingStartTime"], job["TrainingEndTime"]]
+    assert times == sorted(times)
+    assert job["ModelArtifacts"]["S3ModelArtifacts"] == f"s3://data/out/{name}/output/model.tar.gz"
+    assert job["OutputDataConfig"] == {"S3OutputPath": "s3://data/out", "KmsKeyId": ""}
+    assert mean(region, name) == 2
+    tags = region.client("sagemaker").list_tags(ResourceArn=job["TrainingJobArn"])["Tags"]
+    assert tags == [{"Key": "team", "Value": "data"}]
+
+
+def test_the_log_speaks_of_opt_ml(region: RunningRegion) -> None:
+    name = create(region)
+    ended(region, name)
+    told = lines(region, name)
+    assert any("Mood: well" in line for line in told)
+    assert any("from /opt/ml/input/config/hyperparameters.json" in line for line in told)
+    assert str(forecastle.region.home) not in "".join(told)
+
+
+@pytest.mark.parametrize("mode", ["File", "FastFile", "Pipe"])
+def test_every_input_mode_brings_all_objects(region: RunningRegion, mode: str) -> None:
+    name = create(region, channel("s3://data/numbers/"), mode=mode)
+    assert ended(region, name)["TrainingJobStatus"] == "Completed", lines(region, name)
+    assert mean(region, name) == 2
+
+
+def test_a_manifest_names_the_objects(region: RunningRegion) -> None:
+    manifest = json.dumps([{"prefix": "s3://data/numbers/"}, "1.csv", "2.csv"])
+    region.client("s3").put_object(Bucket="data", Key="some.manifest", Body=manifest.encode())
+    name = create(region, channel("s3://data/some.manifest", kind="ManifestFile", spread="ShardedByS3Key"))
+    assert ended(region, name)["TrainingJobStatus"] == "Completed"
+    assert mean(region, name) == 1.5
+
+
+def test_several_hosts_share_the_objects(region: RunningRegion) -> None:
+    resources = {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1}
+    name = create(region, channel("s3://data/numbers/", spread="ShardedByS3Key"), ResourceConfig=resources)
+    assert ended(region, name)["TrainingJobStatus"] == "Completed"
+    assert mean(region, name) == 2  # of 1 and 3: the second host has the 2
+    told = "\n".join(lines(region, name))
+    assert "algo-2 has nothing to do: algo-1 trains and writes the model." in told
+
+
+@pytest.mark.parametrize(
+    ("prefix", "expected"), [("s3://data/numbers", 2), ("s3://data/numbers/3.csv", 3), ("s3://data/num", 2)]
+)
+def test_a_prefix_need_not_end_with_a_slash(region: RunningRegion, prefix: str, expected: float) -> None:
+    name = create(region, channel(prefix))
+    assert ended(region, name)["TrainingJobStatus"] == "Completed"
+    assert mean(region, name) == expected
+
+
+def test_a_prefix_without_objects_fails_in_sagemakers_words(region: RunningRegion) -> None:
+    job = ended(region, create(region, channel("s3://data/nothing/")))
+    assert job["FailureReason"] == (
+        'ClientError: No S3 objects found under S3 URL "s3://data/nothing/" given in input data source. Please ensure '
+        "that the bucket exists in the selected region, that objects exist under that S3 prefix, and that the role "
+        '"arn:aws:iam::123456789012:role/forecastle" has "s3:ListBucket" permissions on bucket "data".'
+    )
+
+
+def test_a_key_cannot_leave_the_channels_folder(region: RunningRegion) -> None:
+    region.client("s3").put_object(Bucket="data", Key="escape/../evil", Body=b"1\n")
+    job = ended(region, create(region, channel("s3://data/escape/")))
+    assert job["FailureReason"] == (
+        "ClientError: s3://data/escape/../evil: such a key cannot be a file below a channel's folder."
+    )
+
+
+def test_an_output_bucket_that_is_not_there_fails_before_the_training(region: RunningRegion) -> None:
+    job = ended(region, create(region, OutputDataConfig={"S3OutputPath": "s3://nowhere-at-all/out"}))
+    assert job["FailureReason"].endswith("the bucket nowhere-at-all does not exist.")
+    assert "TrainingStartTime" not in job
+
+
+def test_a_users_mistake_is_a_client_error_with_our_sentence(region: RunningRegion) -> None:
+    job = ended(region, create(region, hyperparameters={"shrinkage": "2"}))
+    assert job["TrainingJobStatus"] == job["SecondaryStatus"] == "Failed"
+    assert job["FailureReason"] == (
+        "ClientError: Hyperparameter shrinkage must be a number in [0, 1]. Got '2'., exit code: 1"
+    )
+
+
+def test_a_fault_of_the_algorithm_is_an_algorithm_error(region: RunningRegion) -> None:
+    job = ended(region, create(region, hyperparameters={"mood": "faulty"}))
+    assert job["FailureReason"].startswith(
+        "AlgorithmError: An error of forecastle itself: ZeroDivisionError: division by zero"
+    )
+    assert job["FailureReason"].endswith("exit code: 2") or len(job["FailureReason"]) == 1024
+
+
+@pytest.mark.parametrize("mood", ["finishing", "stopped"])
+def test_a_job_can_be_stopped(region: RunningRegion, mood: str) -> None:
+    sagemaker = region.client("sagemaker")
+    name = create(region, hyperparameters={"mood": mood})
+    awaited(lambda: any("Mood" in line for line in _lines_if_any(region, name)), "the job's first lines")
+    sagemaker.stop_training_job(TrainingJobName=name)
+    job = ended(region, name)
+    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "Stopped")
+    if mood == "finishing":
+        assert mean(region, name) == 2
+    with pytest.raises(ClientError, match="because the training job is in status Stopped"):
+        sagemaker.stop_training_job(TrainingJobName=name)
+
+
+def test_a_job_that_takes_too_long_is_stopped(region: RunningRegion) -> None:
+    name = create(region, hyperparameters={"mood": "finishing"}, StoppingCondition={"MaxRuntimeInSeconds": 1})
+    job = ended(region, name)
+    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
+
+
+def test_metrics_are_read_off_the_log(region: RunningRegion) -> None:
+    definitions = [{"Name": "numbers", "Regex": r'"numbers": \{"sum": (\S+),'}]
+    job = ended(region, create(region, specification={"MetricDefinitions": definitions}))
+    assert [(each["MetricName"], each["Value"]) for each in job["FinalMetricDataList"]] == [("numbers", 3.0)]
+
+
+def test_checkpoints_come_and_go(region: RunningRegion) -> None:
+    s3 = region.client("s3")
+    s3.put_object(Bucket="data", Key="checkpoints/one/state", Body=b"kept")
+    name = create(region, CheckpointConfig={"S3Uri": "s3://data/checkpoints/"})
+    assert ended(region, name)["TrainingJobStatus"] == "Completed"
+    assert s3.get_object(Bucket="data", Key="checkpoints/one/state")["Body"].read() == b"kept"
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (
+            {"name": "a_b", "RoleArn": "a role that is no ARN"},
+            "2 validation errors detected: Value 'a_b' at 'trainingJobName' failed to satisfy constraint: Member must "
+            "satisfy regular expression pattern: [a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}; Value 'a role that is no ARN' at ",
+        ),
+        ({"image": "example.com/some/xgboost:1"}, "The image example.com/some/xgboost:1 is none of this region's own"),
+        ({"specification": {"MetricDefinitions": [{"Name": "a", "Regex": "("}]}}, "MetricDefinitions: a: '(' is no"),
+    ],
+)
+def test_what_cannot_be_is_refused_at_once(region: RunningRegion, more: dict[str, str], sentence: str) -> None:
+    with pytest.raises(ClientError) as refused:
+        create(region, **more)
+    assert refused.value.response["Error"]["Code"] == "ValidationException"
+    assert refused.value.response["Error"]["Message"].startswith(sentence)
+
+
+def test_a_name_is_given_once(region: RunningRegion) -> None:
+    name = create(region)
+    with pytest.raises(ClientError, match="a training job with this name already exists") as refused:
+        create(region, name=name)
+    assert refused.value.response["Error"]["Code"] == "ResourceInUse"
+    ended(region, name)
+
+
+def test_jobs_are_listed_by_page(region: RunningRegion) -> None:
+    names = [create(region, name=f"listed-{number}") for number in range(3)]
+    for name in names:
+        ended(region, name)
+    pages = region.client("sagemaker").get_paginator("list_training_jobs")
+    found = pages.paginate(
+        NameContains="listed-", StatusEquals="Completed", SortBy="Name", SortOrder="Ascending", MaxResults=2
+    )
+    assert [[each["TrainingJobName"] for each in page["TrainingJobSummaries"]] for page in found] == [
+        names[:2],
+        names[2:],
+    ]
+
+
+def test_a_job_that_is_not_there_is_refused(region: RunningRegion) -> None:
+    with pytest.raises(ClientError, match="Requested resource not found"):
+        region.client("sagemaker").describe_training_job(TrainingJobName="nobody")
+
+
+def _lines_if_any(region: RunningRegion, name: str) -> list[str]:
+    try:
+        return lines(region, name)
+    except ClientError:  # before the first line there is no group
+        return []
