@@ -24,7 +24,6 @@ from forecastle.region.sagemaker.training.measures import Measures
 from forecastle.region.sagemaker.training.sources import NoData, sources
 from forecastle.region.sagemaker.training.status import KIND, LOG_GROUP, move
 from forecastle.region.sagemaker.training.tree import Tree, mode_of, plant
-from forecastle.region.wire.refusal import Refusal
 
 GRACE_SECONDS = 120.0  # between SIGTERM and SIGKILL
 REASON_CHARACTERS = 1024
@@ -33,6 +32,10 @@ USERS_FAULT = 1  # forecastle's exit code where the job asks for something that 
 
 class Failure(Exception):
     """The job failed; the sentence is its FailureReason."""
+
+
+class Abandoned(Exception):
+    """The region ends: the next one says of the job that it has failed."""
 
 
 @dataclass(slots=True)
@@ -44,6 +47,7 @@ class Job:
     threads: int  # a fair share of the cores
     _processes: list[Process] = field(default_factory=list)
     _stop: threading.Event = field(default_factory=threading.Event)
+    _abandoned: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def stop(self) -> None:
@@ -55,6 +59,7 @@ class Job:
 
     def kill(self) -> None:
         """End it at once: the region ends."""
+        self._abandoned = True
         self._stop.set()
         for process in self._processes:
             process.kill()
@@ -67,6 +72,8 @@ class Job:
             job = self.region.state.get(KIND, self.name)
             assert job is not None
             self._run(job, folder)
+        except Abandoned:
+            pass
         except (Failure, NoData, Missing) as error:
             kind = "" if isinstance(error, Failure) else "ClientError: "
             self._end("Failed", FailureReason=f"{kind}{error}"[:REASON_CHARACTERS])
@@ -92,6 +99,8 @@ class Job:
             move(self.region, self.name, "Training")
             measures = Measures.of(self.name, job["AlgorithmSpecification"]["MetricDefinitions"], self.region.series)
             codes, late, last = self._trained(job, trees, hosts, measures)
+        if self._abandoned:
+            raise Abandoned
         more: dict[str, Any] = {"FinalMetricDataList": measures.final_list()}
         stopped = self._stop.is_set() or late
         if not stopped and any(codes):
@@ -224,6 +233,3 @@ def _reason(trees: list[Tree], codes: list[int], last: list[str]) -> str:
         return f"AlgorithmError: the process was ended by signal {-code}, exit code: {128 - code}"
     end = f": {last[-1]}" if last else ""
     return f"AlgorithmError: the process failed and wrote no /opt/ml/output/failure{end}, exit code: {code}"
-
-
-__all__ = ["Job", "Refusal"]

@@ -1,0 +1,243 @@
+"""Endpoints from their models to their answers, through boto3."""
+
+import io
+import tarfile
+from collections.abc import Iterator
+from functools import partial
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.region.endpoints import answer, ask, config, endpoint, model, settled, trained
+from tests.region.running_region import RunningRegion, awaited
+
+
+@pytest.fixture(scope="module")
+def served(region: RunningRegion) -> Iterator[str]:
+    """An endpoint of two variants, of which one has all the weight."""
+    plain, shrunk = model(region, trained(region)), model(region, trained(region, "0.5"))
+    name = endpoint(region, config(region, {"all": (plain, 1.0), "none": (shrunk, 0.0)}))
+    yield name
+    region.client("sagemaker").delete_endpoint(EndpointName=name)
+
+
+def test_an_endpoint_answers(region: RunningRegion, served: str) -> None:
+    got = ask(region, served)
+    assert got["Body"].read() == b'{"mean": 2.000}'
+    assert got["ContentType"] == "application/json"
+    assert got["InvokedProductionVariant"] == "all"
+
+
+def test_a_variant_can_be_asked_for(region: RunningRegion, served: str) -> None:
+    got = ask(region, served, TargetVariant="none")
+    assert (got["Body"].read(), got["InvokedProductionVariant"]) == (b'{"mean": 1.000}', "none")
+    with pytest.raises(ClientError, match="Variant other not found for Request") as refused:
+        ask(region, served, TargetVariant="other")
+    assert refused.value.response["Error"]["Code"] == "ValidationError"
+
+
+def test_weights_can_be_changed(region: RunningRegion, served: str) -> None:
+    sagemaker = region.client("sagemaker")
+    for weights, expected in (((0.0, 1.0), "none"), ((1.0, 0.0), "all")):
+        wishes = [
+            {"VariantName": name, "DesiredWeight": weight}
+            for name, weight in zip(("all", "none"), weights, strict=True)
+        ]
+        sagemaker.update_endpoint_weights_and_capacities(EndpointName=served, DesiredWeightsAndCapacities=wishes)
+        assert {ask(region, served)["InvokedProductionVariant"] for _ in range(5)} == {expected}
+    described = sagemaker.describe_endpoint(EndpointName=served)["ProductionVariants"]
+    assert [each["CurrentWeight"] for each in described] == [1.0, 0.0]
+
+
+def test_an_answer_comes_in_parts(region: RunningRegion, served: str) -> None:
+    got = region.client("sagemaker-runtime").invoke_endpoint_with_response_stream(
+        EndpointName=served, Body=b"1\n2\n", ContentType="text/csv"
+    )
+    assert b"".join(event["PayloadPart"]["Bytes"] for event in got["Body"]) == b'{"mean": 4.000}'
+    assert got["InvokedProductionVariant"] == "all"
+
+
+def test_an_error_is_a_model_error_with_our_sentence(region: RunningRegion, served: str) -> None:
+    runtime = region.client("sagemaker-runtime")
+    with pytest.raises(runtime.exceptions.ModelError) as refused:
+        runtime.invoke_endpoint(EndpointName=served, Body=b"", ContentType="text/csv")
+    response = refused.value.response
+    assert response["OriginalStatusCode"] == 400
+    assert response["OriginalMessage"] == "Body: expected lines, got none."
+    assert response["Error"]["Message"].startswith(
+        'Received client error (400) from primary with message "Body: expected lines, got none.".'
+    )
+    assert response["ResponseMetadata"]["HTTPStatusCode"] == 424
+    with pytest.raises(runtime.exceptions.ModelError):
+        runtime.invoke_endpoint_with_response_stream(EndpointName=served, Body=b"", ContentType="text/csv")
+
+
+def test_an_unknown_endpoint_is_refused(region: RunningRegion) -> None:
+    with pytest.raises(ClientError, match="Endpoint nobody of account 123456789012 not found") as refused:
+        ask(region, "nobody")
+    assert refused.value.response["Error"]["Code"] == "ValidationError"
+
+
+def test_an_endpoint_is_described_and_has_a_log(region: RunningRegion, served: str) -> None:
+    sagemaker, logs = region.client("sagemaker"), region.client("logs")
+    described = sagemaker.describe_endpoint(EndpointName=served)
+    assert [each["VariantName"] for each in described["ProductionVariants"]] == ["all", "none"]
+    assert served in [each["EndpointName"] for each in sagemaker.list_endpoints(StatusEquals="InService")["Endpoints"]]
+    found = logs.filter_log_events(logGroupName=f"/aws/sagemaker/Endpoints/{served}", filterPattern='"event":"ready"')
+    assert {event["logStreamName"].partition("/")[0] for event in found["events"]} == {"all", "none"}
+
+
+def test_an_update_answers_all_the_while(region: RunningRegion) -> None:
+    sagemaker = region.client("sagemaker")
+    name = endpoint(region, config(region, {"one": (model(region, trained(region)), 1.0)}))
+    new = config(region, {"one": (model(region, trained(region, "0.5")), 1.0)})
+    sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=new)
+    with pytest.raises(ClientError, match="Cannot update in-progress endpoint"):
+        sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=new)
+    answers = []
+
+    def updated() -> bool:
+        answers.append(answer(region, name))
+        return bool(sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "InService")
+
+    awaited(updated, "the update")
+    assert set(answers) <= {b'{"mean": 2.000}', b'{"mean": 1.000}'}
+    assert answer(region, name) == b'{"mean": 1.000}'
+    assert sagemaker.describe_endpoint(EndpointName=name)["EndpointConfigName"] == new
+    sagemaker.delete_endpoint(EndpointName=name)
+
+
+def test_an_update_to_a_broken_model_leaves_the_old_one(region: RunningRegion) -> None:
+    sagemaker = region.client("sagemaker")
+    name = endpoint(region, config(region, {"one": (model(region, trained(region)), 1.0)}))
+    broken = config(region, {"one": (model(region, broken_archive(region)), 1.0)})
+    sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=broken)
+    described = settled(region, name)
+    assert described["EndpointStatus"] == "InService"
+    assert "did not pass the ping health check" in described["FailureReason"]
+    assert described["EndpointConfigName"] != broken
+    assert answer(region, name) == b'{"mean": 2.000}'
+    sagemaker.delete_endpoint(EndpointName=name)
+
+
+def broken_archive(region: RunningRegion) -> str:
+    """An archive with a file that is no model."""
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w:gz") as tar:
+        tar.addfile(tarfile.TarInfo("readme"))
+    region.client("s3").put_object(Bucket="data", Key="broken.tar.gz", Body=content.getvalue())
+    return "s3://data/broken.tar.gz"
+
+
+def test_an_endpoint_of_a_broken_model_fails_with_the_reason(region: RunningRegion) -> None:
+    sagemaker = region.client("sagemaker")
+    broken = config(region, {"one": (model(region, broken_archive(region)), 1.0)})
+    sagemaker.create_endpoint(EndpointName="broken", EndpointConfigName=broken)
+    described = settled(region, "broken")
+    assert described["EndpointStatus"] == "Failed"
+    assert described["FailureReason"].startswith(
+        "The primary container for production variant one did not pass the ping health check. Please check CloudWatch "
+        "logs for this endpoint. (it ended with exit code 1: forecastle: "
+    )
+    sagemaker.delete_endpoint(EndpointName="broken")
+
+
+def test_an_archive_that_is_none_fails_with_the_reason(region: RunningRegion) -> None:
+    region.client("s3").put_object(Bucket="data", Key="text.tar.gz", Body=b"text")
+    sagemaker = region.client("sagemaker")
+    name = config(region, {"one": (model(region, "s3://data/text.tar.gz"), 1.0)})
+    sagemaker.create_endpoint(EndpointName="text", EndpointConfigName=name)
+    assert "s3://data/text.tar.gz: not a tar.gz archive" in settled(region, "text")["FailureReason"]
+    sagemaker.delete_endpoint(EndpointName="text")
+
+
+def test_models_of_a_multi_model_endpoint_are_loaded_when_asked_for(region: RunningRegion) -> None:
+    s3 = region.client("s3")
+    for name, shrinkage in (("plain.tar.gz", "0"), ("below/shrunk.tar.gz", "0.5")):
+        source = trained(region, shrinkage).removeprefix("s3://data/")
+        s3.copy_object(Bucket="data", Key=f"several/{name}", CopySource={"Bucket": "data", "Key": source})
+    several = model(region, "s3://data/several/", Mode="MultiModel")
+    name = endpoint(region, config(region, {"one": (several, 1.0)}))
+    for _ in range(2):
+        assert answer(region, name, TargetModel="plain.tar.gz") == b'{"mean": 2.000}'
+        assert answer(region, name, TargetModel="below/shrunk.tar.gz") == b'{"mean": 1.000}'
+    with pytest.raises(ClientError, match=r"bucket: data, key: several/no\.tar\.gz"):
+        ask(region, name, TargetModel="no.tar.gz")
+    region.client("sagemaker").delete_endpoint(EndpointName=name)
+
+
+def test_an_asynchronous_answer_is_an_object(region: RunningRegion) -> None:
+    s3, runtime = region.client("s3"), region.client("sagemaker-runtime")
+    output = {"OutputConfig": {"S3OutputPath": "s3://data/later", "S3FailurePath": "s3://data/failed"}}
+    configuration = config(region, {"one": (model(region, trained(region)), 1.0)}, AsyncInferenceConfig=output)
+    name = endpoint(region, configuration)
+    for body, place, expected in (
+        (b"1\n2\n3\n", "OutputLocation", b'{"mean": 6.000}'),
+        (b"", "FailureLocation", b"Received client error (400)"),
+    ):
+        s3.put_object(Bucket="data", Key="request.csv", Body=body)
+        location = runtime.invoke_endpoint_async(
+            EndpointName=name, InputLocation="s3://data/request.csv", ContentType="text/csv"
+        )[place].removeprefix("s3://data/")
+        awaited(partial(s3_has, region, location), place)
+        assert s3.get_object(Bucket="data", Key=location)["Body"].read().startswith(expected)
+    region.client("sagemaker").delete_endpoint(EndpointName=name)
+
+
+def s3_has(region: RunningRegion, key: str) -> bool:
+    return "Contents" in region.client("s3").list_objects_v2(Bucket="data", Prefix=key)
+
+
+def test_a_pipeline_hands_on_from_container_to_container(region: RunningRegion) -> None:
+    container = {"Image": "example.com/forecastle", "ModelDataUrl": trained(region)}
+    region.client("sagemaker").create_model(
+        ModelName="pipeline", ExecutionRoleArn="arn:aws:iam::123456789012:role/r", Containers=[container, container]
+    )
+    name = endpoint(region, config(region, {"one": ("pipeline", 1.0)}))
+    with pytest.raises(ClientError, match=r"Received client error \(415\)"):
+        ask(region, name)  # the second gets the first one's JSON, and this algorithm reads CSV alone
+    region.client("sagemaker").delete_endpoint(EndpointName=name)
+
+
+@pytest.mark.parametrize(
+    ("call", "request_", "sentence"),
+    [
+        ("describe_endpoint", {"EndpointName": "n"}, 'Could not find endpoint "arn:aws:sagemaker:us-east-1:1234567890'),
+        ("delete_endpoint", {"EndpointName": "n"}, 'Could not find endpoint "arn:aws:sagemaker:us-east-1:12345678901'),
+        ("describe_model", {"ModelName": "n"}, 'Could not find model "arn:aws:sagemaker:us-east-1:123456789012:model'),
+        ("describe_endpoint_config", {"EndpointConfigName": "n"}, 'Could not find endpoint configuration "arn:aws:sa'),
+        (
+            "create_endpoint",
+            {"EndpointName": "n", "EndpointConfigName": "n"},
+            'Could not find endpoint configuration "arn:aws:sagemaker:us-east-1:123456789012:endpoint-config/n".',
+        ),
+        (
+            "create_model",
+            {"ModelName": "n", "PrimaryContainer": {"Image": "forecastle", "ModelDataUrl": "s3://data/no.tar.gz"}},
+            "Could not find model data at s3://data/no.tar.gz.",
+        ),
+    ],
+)
+def test_what_is_not_there_is_named(
+    region: RunningRegion, call: str, request_: dict[str, object], sentence: str
+) -> None:
+    with pytest.raises(ClientError) as refused:
+        getattr(region.client("sagemaker"), call)(**request_)
+    assert refused.value.response["Error"]["Code"] == "ValidationException"
+    assert refused.value.response["Error"]["Message"].startswith(sentence)
+
+
+def test_names_are_given_once(region: RunningRegion, served: str) -> None:
+    sagemaker = region.client("sagemaker")
+    configuration = sagemaker.describe_endpoint(EndpointName=served)["EndpointConfigName"]
+    described = sagemaker.describe_endpoint_config(EndpointConfigName=configuration)
+    with pytest.raises(ClientError, match="Cannot create already existing endpoint "):
+        sagemaker.create_endpoint(EndpointName=served, EndpointConfigName=configuration)
+    with pytest.raises(ClientError, match="Cannot create already existing endpoint configuration "):
+        sagemaker.create_endpoint_config(
+            EndpointConfigName=configuration, ProductionVariants=described["ProductionVariants"]
+        )
+    name = described["ProductionVariants"][0]["ModelName"]
+    primary = sagemaker.describe_model(ModelName=name)["PrimaryContainer"]
+    with pytest.raises(ClientError, match="Cannot create already existing model "):
+        sagemaker.create_model(ModelName=name, PrimaryContainer=primary)
