@@ -2,9 +2,11 @@
 
 import importlib.util
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
@@ -14,6 +16,7 @@ from forecastle.region.home import Home, default_home
 FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 PORT = 4566
+T = TypeVar("T")
 NEEDED = ("botocore", "httpx")
 
 
@@ -28,7 +31,7 @@ def region(context: click.Context) -> None:
         context.invoke(up)
 
 
-def up_options(command: Callable[..., None]) -> Callable[..., None]:
+def up_options(command: Callable[..., T]) -> Callable[..., T]:
     for option in (
         click.option(
             "--allow-host", "hosts", metavar="NAME", multiple=True, help="A name that clients may call it by."
@@ -76,6 +79,80 @@ def env(home: Path | None, port: int | None, shell: str) -> None:
     variables.write_files(where)
     for name, value in variables.variables(where, address or f"http://127.0.0.1:{port or PORT}", os.environ).items():
         click.echo(variables.SHELLS[shell](name, value))
+
+
+@region.command(context_settings={"ignore_unknown_options": False})
+@up_options
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.pass_context
+def run(
+    context: click.Context,
+    home: Path | None,
+    port: int,
+    buckets: tuple[str, ...],
+    taxi: Path | None,
+    host: str,
+    hosts: tuple[str, ...],
+    command: tuple[str, ...],
+) -> int:
+    """Run COMMAND in a region: forecastle region run -- jupyter lab.
+
+    Starts a region where none runs in that folder, and stops it when the command has ended.
+    """
+    from forecastle.region.company import free_port, run_beside
+
+    where = _home(home)
+    by_default = context.get_parameter_source("port") is click.core.ParameterSource.DEFAULT
+    options = ["--home", str(where.folder), "--port", str(free_port(port) if by_default else port), "--host", host]
+    options += [part for name in buckets for part in ("--bucket", name)]
+    options += [part for name in hosts for part in ("--allow-host", name)]
+    options += [] if taxi is None else ["--taxi", str(taxi)]
+    return run_beside(where, [*forecastle_command(), "region", "up", *options], command)
+
+
+@region.command()
+@click.option("--home", type=FOLDER, help="The region's folder.")
+@click.option("--port", type=click.IntRange(1, 65535), default=PORT, show_default=True, help="Its port.")
+@click.option("--python", metavar="PATH", help="The kernel's Python; by default the active environment's.")
+def kernel(home: Path | None, port: int, python: str | None) -> None:
+    """Write a Jupyter kernel that has the region's variables."""
+    from forecastle.region.kernel import write
+    from forecastle.region.variables import variables, write_files
+
+    where = _home(home)
+    where.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_files(where)
+    address = where.address() or f"http://127.0.0.1:{port}"
+    folder = write(python, variables(where, address, {}), os.environ)
+    click.echo(f"Kernel 'Python (forecastle region)' is in {folder}. It calls {address}: run `forecastle region up`.")
+
+
+@region.group("data")
+def data() -> None:
+    """Write data that notebooks download."""
+
+
+@data.command()
+@click.option("--customers", type=click.IntRange(1, 999), default=370, show_default=True, help="Columns.")
+@click.option("--years", default="2011-2014", show_default=True, help="The first and the last, or one.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("LD2011_2014.txt"), show_default=True)
+def electricity(customers: int, years: str, out: Path) -> None:
+    """Write the electricity notebook's LD2011_2014.txt, made up in the original's form."""
+    from forecastle.region.samples.electricity import write
+
+    first, last = _years(years)
+    if out.exists():
+        raise InvalidJob(f"--out {out}: is there already, and is left as it is.")
+    write(out, customers, first, last)
+    click.echo(f"{out}: {customers} customers, {first} to {last}, made up.")
+
+
+def _years(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"(\d{4})(?:-(\d{4}))?", text)
+    first, last = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
+    if not 1900 <= first <= last <= 2100:
+        raise InvalidJob(f"--years {text}: expected such as 2011-2014 or 2014.")
+    return first, last
 
 
 def forecastle_command() -> tuple[str, ...]:

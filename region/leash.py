@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 
+LEASH = __file__
 PR_SET_PDEATHSIG = 1
 
 

@@ -15,9 +15,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from forecastle.region.leash import LEASH
 from forecastle.region.state import State
 
-LEASH = Path(__file__).with_name("leash.py")
 KIND = "Process"
 
 
@@ -91,7 +91,7 @@ class Processes:
         self, command: Sequence[str], environ: Mapping[str, str], folder: Path, stdin: int = subprocess.DEVNULL
     ) -> Process:
         """Start a command in a folder."""
-        leashed = [sys.executable, "-I", "-S", str(LEASH), str(os.getpid()), *command]
+        leashed = [sys.executable, "-I", "-S", LEASH, str(os.getpid()), *command]
 
         def start() -> subprocess.Popen[bytes]:
             return subprocess.Popen(
