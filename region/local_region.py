@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from forecastle.region.metrics.series import Series
     from forecastle.region.sagemaker.endpoints.hosting import Hosting
     from forecastle.region.sagemaker.endpoints.runtime import Runtime
-    from forecastle.region.sagemaker.training.queue import Queue
+    from forecastle.region.sagemaker.pool import Pool
 
 
 @dataclass(slots=True)
@@ -31,6 +31,7 @@ class LocalRegion:
     processes: Processes
     say: "Callable[[str], None]"
     command: tuple[str, ...]  # how forecastle is started
-    queue: "Queue"
+    jobs: "Pool"
+    transforms: "Pool"
     hosting: "Hosting"
     runtime: "Runtime"

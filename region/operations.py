@@ -6,10 +6,12 @@ from typing import Any
 from forecastle.region import iam, sts
 from forecastle.region.local_region import LocalRegion
 from forecastle.region.logs import operations as logs
+from forecastle.region.metrics import operations as metrics
 from forecastle.region.sagemaker import models, notebooks, tags
 from forecastle.region.sagemaker.endpoints import configs
 from forecastle.region.sagemaker.endpoints import operations as endpoints
 from forecastle.region.sagemaker.training import operations as training
+from forecastle.region.sagemaker.transform import operations as transform
 
 Parameters = dict[str, Any]
 Operation = Callable[[LocalRegion, Parameters], Parameters | Awaitable[Parameters]]
@@ -40,12 +42,19 @@ OPERATIONS: Mapping[str, Mapping[str, Operation]] = {
         "GetLogEvents": logs.get_log_events,
         "PutLogEvents": logs.put_log_events,
     },
+    "cloudwatch": {
+        "GetMetricData": metrics.get_metric_data,
+        "GetMetricStatistics": metrics.get_metric_statistics,
+        "ListMetrics": metrics.list_metrics,
+        "PutMetricData": metrics.put_metric_data,
+    },
     "sagemaker": {
         "AddTags": tags.add,
         "CreateEndpoint": endpoints.create,
         "CreateEndpointConfig": configs.create,
         "CreateModel": models.create,
         "CreateTrainingJob": training.create,
+        "CreateTransformJob": transform.create,
         "DeleteEndpoint": endpoints.delete,
         "DeleteEndpointConfig": configs.delete,
         "DeleteModel": models.delete,
@@ -55,12 +64,15 @@ OPERATIONS: Mapping[str, Mapping[str, Operation]] = {
         "DescribeModel": models.describe,
         "DescribeNotebookInstance": notebooks.describe,
         "DescribeTrainingJob": training.describe,
+        "DescribeTransformJob": transform.describe,
         "ListEndpointConfigs": configs.list_,
         "ListEndpoints": endpoints.list_,
         "ListModels": models.list_,
         "ListTags": tags.list_,
         "ListTrainingJobs": training.list_,
+        "ListTransformJobs": transform.list_,
         "StopTrainingJob": training.stop,
+        "StopTransformJob": transform.stop,
         "UpdateEndpoint": endpoints.update,
         "UpdateEndpointWeightsAndCapacities": endpoints.update_weights,
     },

@@ -30,8 +30,9 @@ from forecastle.region.processes import Processes
 from forecastle.region.s3.app import S3
 from forecastle.region.sagemaker.endpoints.hosting import Hosting
 from forecastle.region.sagemaker.endpoints.runtime import Runtime
-from forecastle.region.sagemaker.training.queue import Queue
-from forecastle.region.sagemaker.training.status import fail_the_unfinished
+from forecastle.region.sagemaker.pool import Pool
+from forecastle.region.sagemaker.training import status as training
+from forecastle.region.sagemaker.transform import operations as transform
 from forecastle.region.samples import taxi
 from forecastle.region.state import State
 from forecastle.region.wire.models import Models
@@ -110,14 +111,16 @@ def standing(options: Options, command: Sequence[str], address: str) -> Iterator
         processes=processes,
         say=_say,
         command=tuple(command),
-        queue=Queue(),
+        jobs=Pool(),
+        transforms=Pool(),
         hosting=Hosting(),
         runtime=Runtime(),
     )
     if strays:
         _say(f"{strays} processes of a region that was killed are ended")
     remove_containers(home.folder)
-    fail_the_unfinished(region)
+    training.fail_the_unfinished(region)
+    transform.fail_the_unfinished(region)
     shutil.rmtree(home.jobs, ignore_errors=True)
     shutil.rmtree(home.endpoints, ignore_errors=True)
     variables.write_files(home)
@@ -128,7 +131,8 @@ def standing(options: Options, command: Sequence[str], address: str) -> Iterator
     try:
         yield region, s3
     finally:
-        forecastle.region.queue.close()
+        forecastle.region.jobs.close()
+        forecastle.region.transforms.close()
         forecastle.region.hosting.close()
         processes.close()
         forecastle.region.journal.close()

@@ -46,14 +46,19 @@ class Sdk:
 
 def made(major: int) -> Sdk:
     """The SDK's environment, kept or made now; the test is skipped where no package can be had."""
-    lock = HERE / f"sdk{major}.lock"
-    folder = KEPT / f"{major}-{hashlib.sha256(lock.read_bytes() + sys.version.encode()).hexdigest()[:12]}"
+    return Sdk(major, environment(str(major), HERE / f"sdk{major}.lock", sys.executable))
+
+
+def environment(name: str, lock: Path, interpreter: str) -> Path:
+    """The Python of an environment with what a lock names, kept or made now by another Python."""
+    digest = hashlib.sha256(lock.read_bytes() + sys.version.encode() + interpreter.encode()).hexdigest()[:12]
+    folder = KEPT / f"{name}-{digest}"
     python, complete = folder / "bin" / "python", folder / ".complete"
     if complete.exists():
-        return Sdk(major, python)
-    for outdated in KEPT.glob(f"{major}-*"):
+        return python
+    for outdated in KEPT.glob(f"{name}-*"):
         shutil.rmtree(outdated)
-    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([interpreter, "-m", "venv", str(folder)], check=True, stdout=subprocess.DEVNULL)
     options = ("--quiet", "--disable-pip-version-check", "--require-hashes", "--no-deps", "--no-compile")
     installed = subprocess.run(
         [str(python), "-m", "pip", "install", *options, "-r", str(lock)],
@@ -62,10 +67,10 @@ def made(major: int) -> Sdk:
         check=False,
     )
     if installed.returncode and "Retrying (" in installed.stderr:
-        pytest.skip(f"SageMaker's SDK {major} cannot be installed: pip reaches no package index from here")
+        pytest.skip(f"{lock.name} cannot be installed: pip reaches no package index from here")
     assert installed.returncode == 0, installed.stderr[-4000:]
     complete.touch()
-    return Sdk(major, python)
+    return python
 
 
 def offline(home: Path) -> dict[str, str]:

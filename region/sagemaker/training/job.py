@@ -44,7 +44,6 @@ class Job:
 
     region: LocalRegion
     name: str
-    threads: int  # a fair share of the cores
     _processes: list[Process] = field(default_factory=list)
     _stop: threading.Event = field(default_factory=threading.Event)
     _abandoned: bool = False
@@ -147,7 +146,7 @@ class Job:
             with self._lock:
                 if self._stop.is_set():
                     break
-                environ = _environ(job, self.region, self.threads)
+                environ = _environ(job, self.region, self.region.jobs.share())
                 process = _started(start, "train", tree.base, environ, self.region)
                 self._processes.append(process)
             stream = f"{self.name}/{host}-{int(time.time())}"

@@ -9,6 +9,7 @@ from forecastle.region.images import launcher
 from forecastle.region.local_region import LocalRegion
 from forecastle.region.sagemaker import tags
 from forecastle.region.sagemaker.listing import Kind, list_of
+from forecastle.region.sagemaker.training.job import Job
 from forecastle.region.sagemaker.training.measures import definitions
 from forecastle.region.sagemaker.training.status import ENDED, KIND, MESSAGES, move
 from forecastle.region.wire.refusal import Refusal, invalid
@@ -82,7 +83,7 @@ def begin(region: LocalRegion, request: Request, **more: Any) -> Request:
         tags.keep(region, job["TrainingJobArn"], job.pop("Tags", []))
         forecastle.region.state.put(KIND, name, job)
     region.say(f"training job {name}: Starting")
-    forecastle.region.queue.add(region, name)
+    forecastle.region.jobs.add(Job(region, name))
     return job
 
 
@@ -100,7 +101,8 @@ def stop(region: LocalRegion, request: Request) -> Request:
         if job["TrainingJobStatus"] in ENDED:
             raise invalid(f"The request was rejected because the training job is in status {job['TrainingJobStatus']}.")
         move(region, job["TrainingJobName"], "Stopping")
-    forecastle.region.queue.stop(region, job["TrainingJobName"])
+    if forecastle.region.jobs.stop(job["TrainingJobName"]):
+        move(region, job["TrainingJobName"], "Stopped")
     return {}
 
 

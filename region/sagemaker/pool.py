@@ -1,0 +1,72 @@
+"""Jobs that run, as many at a time as there are pairs of cores, and those that wait."""
+
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Protocol
+
+from forecastle.kernels.threads import available_cores
+
+
+class Runnable(Protocol):
+    """A job."""
+
+    name: str
+
+    def run(self) -> None: ...
+
+    def stop(self) -> None:
+        """Ask it to stop."""
+
+    def kill(self) -> None:
+        """End it at once."""
+
+
+class Pool:
+    """Jobs in the order in which they came."""
+
+    def __init__(self, cores: int | None = None) -> None:
+        self._cores = cores or available_cores()
+        self._pool = ThreadPoolExecutor(max(1, self._cores // 2), thread_name_prefix="job")
+        self._running = 0
+        self._lock = threading.Lock()
+        self._jobs: dict[str, tuple[Runnable, Future[None]]] = {}
+
+    def add(self, job: Runnable) -> None:
+        """Run a job when its turn comes."""
+        with self._lock:
+            self._jobs[job.name] = (job, self._pool.submit(self._run, job))
+
+    def share(self) -> int:
+        """The cores for one of those that run now: one that is alone has all of them."""
+        return max(1, self._cores // max(1, self._running))
+
+    def stop(self, name: str) -> bool:
+        """Ask a job to stop; true where it had not begun, and never will."""
+        with self._lock:
+            job, future = self._jobs.get(name, (None, None))
+            if job is None or future is None:
+                return False
+            if future.cancel():
+                self._jobs.pop(name)
+                return True
+        job.stop()
+        return False
+
+    def _run(self, job: Runnable) -> None:
+        with self._lock:
+            self._running += 1
+        try:
+            job.run()
+        finally:
+            with self._lock:
+                self._running -= 1
+                self._jobs.pop(job.name, None)
+
+    def close(self) -> None:
+        """End all of them at once."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        with self._lock:
+            jobs = [job for job, future in self._jobs.values() if not future.done()]
+        for job in jobs:
+            job.kill()
+        self._pool.shutdown(wait=True)

@@ -1,0 +1,32 @@
+"""Run a notebook's cells from the first to the last, in the Python of this script.
+
+`python execute.py NOTEBOOK FOLDER OUTPUT [CELL…]` runs it in FOLDER and writes it with its outputs to OUTPUT; each CELL
+is the source of one more: the first is put after the first cell that defines the function it calls, and so on.
+"""
+
+import sys
+
+import nbformat  # type: ignore[import-not-found]
+from nbclient import NotebookClient  # type: ignore[import-not-found]
+
+CELL_SECONDS = 3600
+
+
+def main(source: str, folder: str, output: str, *more: str) -> None:
+    notebook = nbformat.read(source, 4)
+    if more:
+        defined = f"def {more[0].partition('(')[0]}("
+        places = [index for index, each in enumerate(notebook.cells) if defined in each.source]
+        for place, cell in reversed(list(zip(places, more))):
+            notebook.cells.insert(place + 1, nbformat.v4.new_code_cell(cell))
+    client = NotebookClient(
+        notebook, timeout=CELL_SECONDS, kernel_name="python3", resources={"metadata": {"path": folder}}
+    )
+    try:
+        client.execute()
+    finally:
+        nbformat.write(notebook, output)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
