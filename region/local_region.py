@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from forecastle.region.sagemaker.endpoints.hosting import Hosting
     from forecastle.region.sagemaker.endpoints.runtime import Runtime
     from forecastle.region.sagemaker.pool import Pool
+    from forecastle.region.sagemaker.tuning.job import Job as Tuning
 
 
 @dataclass(slots=True)
@@ -33,5 +34,6 @@ class LocalRegion:
     command: tuple[str, ...]  # how forecastle is started
     jobs: "Pool"
     transforms: "Pool"
+    tunings: "dict[str, Tuning]"  # those that run
     hosting: "Hosting"
     runtime: "Runtime"

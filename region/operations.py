@@ -12,6 +12,7 @@ from forecastle.region.sagemaker.endpoints import configs
 from forecastle.region.sagemaker.endpoints import operations as endpoints
 from forecastle.region.sagemaker.training import operations as training
 from forecastle.region.sagemaker.transform import operations as transform
+from forecastle.region.sagemaker.tuning import operations as tuning
 
 Parameters = dict[str, Any]
 Operation = Callable[[LocalRegion, Parameters], Parameters | Awaitable[Parameters]]
@@ -52,6 +53,7 @@ OPERATIONS: Mapping[str, Mapping[str, Operation]] = {
         "AddTags": tags.add,
         "CreateEndpoint": endpoints.create,
         "CreateEndpointConfig": configs.create,
+        "CreateHyperParameterTuningJob": tuning.create,
         "CreateModel": models.create,
         "CreateTrainingJob": training.create,
         "CreateTransformJob": transform.create,
@@ -61,16 +63,20 @@ OPERATIONS: Mapping[str, Mapping[str, Operation]] = {
         "DeleteTags": tags.delete,
         "DescribeEndpoint": endpoints.describe,
         "DescribeEndpointConfig": configs.describe,
+        "DescribeHyperParameterTuningJob": tuning.describe,
         "DescribeModel": models.describe,
         "DescribeNotebookInstance": notebooks.describe,
         "DescribeTrainingJob": training.describe,
         "DescribeTransformJob": transform.describe,
         "ListEndpointConfigs": configs.list_,
         "ListEndpoints": endpoints.list_,
+        "ListHyperParameterTuningJobs": tuning.list_,
         "ListModels": models.list_,
         "ListTags": tags.list_,
         "ListTrainingJobs": training.list_,
+        "ListTrainingJobsForHyperParameterTuningJob": tuning.list_training_jobs,
         "ListTransformJobs": transform.list_,
+        "StopHyperParameterTuningJob": tuning.stop,
         "StopTrainingJob": training.stop,
         "StopTransformJob": transform.stop,
         "UpdateEndpoint": endpoints.update,

@@ -33,6 +33,7 @@ from forecastle.region.sagemaker.endpoints.runtime import Runtime
 from forecastle.region.sagemaker.pool import Pool
 from forecastle.region.sagemaker.training import status as training
 from forecastle.region.sagemaker.transform import operations as transform
+from forecastle.region.sagemaker.tuning import operations as tuning
 from forecastle.region.samples import taxi
 from forecastle.region.state import State
 from forecastle.region.wire.models import Models
@@ -113,6 +114,7 @@ def standing(options: Options, command: Sequence[str], address: str) -> Iterator
         command=tuple(command),
         jobs=Pool(),
         transforms=Pool(),
+        tunings={},
         hosting=Hosting(),
         runtime=Runtime(),
     )
@@ -121,6 +123,7 @@ def standing(options: Options, command: Sequence[str], address: str) -> Iterator
     remove_containers(home.folder)
     training.fail_the_unfinished(region)
     transform.fail_the_unfinished(region)
+    tuning.fail_the_unfinished(region)
     shutil.rmtree(home.jobs, ignore_errors=True)
     shutil.rmtree(home.endpoints, ignore_errors=True)
     variables.write_files(home)
@@ -131,6 +134,8 @@ def standing(options: Options, command: Sequence[str], address: str) -> Iterator
     try:
         yield region, s3
     finally:
+        for job in forecastle.region.tunings.values():
+            job.kill()
         forecastle.region.jobs.close()
         forecastle.region.transforms.close()
         forecastle.region.hosting.close()

@@ -29,9 +29,13 @@ def list_of(region: LocalRegion, request: dict[str, Any], kind: Kind) -> dict[st
     found = [record for record in forecastle.region.state.all(kind.kind) if _fits(record, request, kind)]
     by = {"Name": kind.name, "Status": kind.status}.get(request.get("SortBy", ""), "CreationTime") or "CreationTime"
     found.sort(key=lambda record: record[by], reverse=request.get("SortOrder", "Descending") == "Descending")
+    return page_of([{name: each.get(name) for name in kind.members} for each in found], request, kind.answer)
+
+
+def page_of(found: Sequence[dict[str, Any]], request: dict[str, Any], member: str) -> dict[str, Any]:
+    """The page of `found` that the request asks for, and the token of the next."""
     start, count = _start(request.get("NextToken")), request.get("MaxResults", PAGE)
-    page = found[start : start + count]
-    answer: dict[str, Any] = {kind.answer: [{name: each.get(name) for name in kind.members} for each in page]}
+    answer: dict[str, Any] = {member: found[start : start + count]}
     if start + count < len(found):
         answer["NextToken"] = base64.urlsafe_b64encode(str(start + count).encode()).decode()
     return answer

@@ -1,0 +1,20 @@
+"""Training jobs that are stopped early: those that do worse than the median of the ones before them.
+
+Source: "Stop Training Jobs Early", AWS's developer guide: a job's best value after an epoch against the median of the
+averages of those that have completed, up to the same epoch.
+"""
+
+from collections.abc import Sequence
+from statistics import fmean, median
+
+FEWEST = 3  # completed jobs before anything is compared
+
+
+def falls_behind(values: Sequence[float], completed: Sequence[Sequence[float]], maximize: bool) -> bool:
+    """Whether a job with these values of the objective, one an epoch, should stop."""
+    epoch = len(values)
+    comparable = [fmean(each[:epoch]) for each in completed if len(each) >= epoch]
+    if epoch == 0 or len(comparable) < FEWEST:
+        return False
+    middle = median(comparable)
+    return max(values) < middle if maximize else min(values) > middle
