@@ -11,6 +11,7 @@ from forecastle.region.state import State
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from forecastle.region.functions.workers import Workers
     from forecastle.region.logs.journal import Journal
     from forecastle.region.metrics.series import Series
     from forecastle.region.sagemaker.endpoints.hosting import Hosting
@@ -37,3 +38,4 @@ class LocalRegion:
     tunings: "dict[str, Tuning]"  # those that run
     hosting: "Hosting"
     runtime: "Runtime"
+    functions: "Workers"

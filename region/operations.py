@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from forecastle.region import iam, sts
+from forecastle.region.functions import operations as functions
+from forecastle.region.gateway import operations as gateway
 from forecastle.region.local_region import LocalRegion
 from forecastle.region.logs import operations as logs
 from forecastle.region.metrics import operations as metrics
@@ -42,6 +44,41 @@ OPERATIONS: Mapping[str, Mapping[str, Operation]] = {
         "FilterLogEvents": logs.filter_log_events,
         "GetLogEvents": logs.get_log_events,
         "PutLogEvents": logs.put_log_events,
+    },
+    "lambda": {
+        "AddPermission": functions.add_permission,
+        "CreateFunction": functions.create,
+        "DeleteFunction": functions.delete,
+        "GetFunction": functions.get,
+        "GetFunctionConfiguration": functions.get_configuration,
+        "GetPolicy": functions.get_policy,
+        "Invoke": functions.invoke,
+        "ListFunctions": functions.list_,
+        "UpdateFunctionCode": functions.update_code,
+        "UpdateFunctionConfiguration": functions.update_configuration,
+    },
+    "apigateway": {
+        "CreateDeployment": gateway.create_deployment,
+        "CreateResource": gateway.create_resource,
+        "CreateRestApi": gateway.create_rest_api,
+        "CreateStage": gateway.create_stage,
+        "DeleteMethod": gateway.delete_method,
+        "DeleteResource": gateway.delete_resource,
+        "DeleteRestApi": gateway.delete_rest_api,
+        "DeleteStage": gateway.delete_stage,
+        "GetDeployments": gateway.get_deployments,
+        "GetIntegration": gateway.get_integration,
+        "GetMethod": gateway.get_method,
+        "GetResource": gateway.get_resource,
+        "GetResources": gateway.get_resources,
+        "GetRestApi": gateway.get_rest_api,
+        "GetRestApis": gateway.get_rest_apis,
+        "GetStage": gateway.get_stage,
+        "GetStages": gateway.get_stages,
+        "PutIntegration": gateway.put_integration,
+        "PutIntegrationResponse": gateway.put_integration_response,
+        "PutMethod": gateway.put_method,
+        "PutMethodResponse": gateway.put_method_response,
     },
     "cloudwatch": {
         "GetMetricData": metrics.get_metric_data,

@@ -88,9 +88,14 @@ class Processes:
         self._starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="starter")
 
     def start(
-        self, command: Sequence[str], environ: Mapping[str, str], folder: Path, stdin: int = subprocess.DEVNULL
+        self,
+        command: Sequence[str],
+        environ: Mapping[str, str],
+        folder: Path,
+        stdin: int = subprocess.DEVNULL,
+        kept: Sequence[int] = (),
     ) -> Process:
-        """Start a command in a folder."""
+        """Start a command in a folder, with the file descriptors that it keeps."""
         leashed = [sys.executable, "-I", "-S", LEASH, str(os.getpid()), *command]
 
         def start() -> subprocess.Popen[bytes]:
@@ -102,6 +107,7 @@ class Processes:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                pass_fds=kept,
             )
 
         process = Process(self._starter.submit(start).result(), self)

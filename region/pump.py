@@ -10,6 +10,7 @@ from forecastle.region.processes import Process
 
 CHUNK = 2**16
 KEPT_LINES = 20
+END_OF_LOG = "\0"  # a line that says that what came before is complete; it is not kept, nor the end of a line before it
 LONGEST = 2**18  # bytes of a CloudWatch event
 
 
@@ -54,7 +55,12 @@ class Pump:
     def _write(self, lines: list[bytes]) -> None:
         # In SageMaker's container the tree is /opt/ml, and the job's lines say so.
         told = [line.decode("utf-8", "replace").rstrip("\r").replace(self._tree, "/opt/ml") for line in lines]
-        if told:
-            self._journal.write(*self._place, told)
-            self.last = (self.last + told)[-KEPT_LINES:]
-            self._seen(told)
+        kept = [
+            line
+            for line, following in zip(told, [*told[1:], ""])
+            if line != END_OF_LOG and not (line == "" and following == END_OF_LOG)
+        ]
+        if kept:
+            self._journal.write(*self._place, kept)
+            self.last = (self.last + kept)[-KEPT_LINES:]
+        self._seen(told)

@@ -19,6 +19,8 @@ from forecastle.region import variables
 from forecastle.region.account import ACCOUNT, REGION
 from forecastle.region.app import OnePort
 from forecastle.region.control import Control
+from forecastle.region.functions.workers import Workers
+from forecastle.region.gateway.invocation import Gateway
 from forecastle.region.home import Home
 from forecastle.region.images import remove_containers
 from forecastle.region.local_region import LocalRegion
@@ -117,6 +119,7 @@ def standing(options: Options, command: Sequence[str], address: str) -> Iterator
         tunings={},
         hosting=Hosting(),
         runtime=Runtime(),
+        functions=Workers(),
     )
     if strays:
         _say(f"{strays} processes of a region that was killed are ended")
@@ -139,6 +142,7 @@ def standing(options: Options, command: Sequence[str], address: str) -> Iterator
         forecastle.region.jobs.close()
         forecastle.region.transforms.close()
         forecastle.region.hosting.close()
+        forecastle.region.functions.close()
         processes.close()
         forecastle.region.journal.close()
         forecastle.region.series.close()
@@ -161,7 +165,7 @@ def _make_buckets(region: LocalRegion, options: Options) -> None:
 def _app(region: LocalRegion, s3: S3, options: Options) -> OnePort:
     models = Models()
     threading.Thread(target=models.load_all, name="models", daemon=True).start()
-    return OnePort({}, Control(region, models), s3, options.hosts)
+    return OnePort({"execute-api": Gateway(region)}, Control(region, models), s3, options.hosts)
 
 
 class _Server(uvicorn.Server):
