@@ -147,6 +147,65 @@ def electricity(customers: int, years: str, out: Path) -> None:
     click.echo(f"{out}: {customers} customers, {first} to {last}, made up.")
 
 
+@region.group("lambda")
+def functions() -> None:
+    """Make Lambda functions without a console."""
+
+
+@functions.command("create")
+@click.argument("name")
+@click.option(
+    "--file", "files", type=FILE, multiple=True, required=True, help="A file of its code; as often as needed."
+)
+@click.option("--handler", default="lambda_function.lambda_handler", show_default=True, help="Module and function.")
+@click.option(
+    "--timeout", type=click.IntRange(1, 900), default=30, show_default=True, help="Seconds an event may take."
+)
+@click.option("--memory", type=click.IntRange(128, 10240), default=512, show_default=True, help="MB it may use.")
+@click.option("--env", "environ", metavar="NAME=VALUE", multiple=True, help="A variable; as often as needed.")
+@click.option("--home", type=FOLDER, help="The region's folder.")
+def create_function(
+    name: str,
+    files: tuple[Path, ...],
+    handler: str,
+    timeout: int,
+    memory: int,
+    environ: tuple[str, ...],
+    home: Path | None,
+) -> None:
+    """Make the function NAME of Python files, or give it new code."""
+    from forecastle.region.lab import create_function
+
+    given = dict(_pair("--env", text) for text in environ)
+    click.echo(create_function(_home(home), name, files, handler, timeout, memory, given))
+
+
+@region.group("api")
+def apis() -> None:
+    """Make REST APIs without a console."""
+
+
+@apis.command("create")
+@click.argument("name")
+@click.option("--post", "posts", metavar="PATH=FUNCTION", multiple=True, required=True, help="What a POST there calls.")
+@click.option("--cors", metavar="ORIGIN", help="Whose pages may call it; * is any.")
+@click.option("--stage", default="prod", show_default=True, help="The stage it is deployed to.")
+@click.option("--home", type=FOLDER, help="The region's folder.")
+def create_api(name: str, posts: tuple[str, ...], cors: str | None, stage: str, home: Path | None) -> None:
+    """Make the API NAME in front of functions, and print its invoke URLs."""
+    from forecastle.region.lab import create_api
+
+    for url in create_api(_home(home), name, dict(_pair("--post", text) for text in posts), cors, stage):
+        click.echo(url)
+
+
+def _pair(option: str, text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise InvalidJob(f"{option} {text}: expected NAME=VALUE.")
+    return name, value
+
+
 def _years(text: str) -> tuple[int, int]:
     found = re.fullmatch(r"(\d{4})(?:-(\d{4}))?", text)
     first, last = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)

@@ -1,0 +1,108 @@
+"""The translation lab's console steps, in boto3: a Lambda function in front of an endpoint, and an API with CORS.
+
+    eval "$(forecastle region env)"                        # or with AWS's own credentials, for AWS
+    python examples/translation_lab.py lambda_function.py ENDPOINT
+
+`lambda_function.py` is the lab's function as it is: the name of the endpoint that it has in a line of its own,
+`endpoint_name = …`, is replaced by ENDPOINT. Prints the invoke URL, which curl and a page in a browser may POST to.
+"""
+
+import argparse
+import io
+import json
+import re
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+NAME = "translate"
+RUNTIME = "python3.11"
+HEADERS = "method.response.header.Access-Control-Allow-"
+CORS = {
+    f"{HEADERS}Origin": "'*'",
+    f"{HEADERS}Headers": "'Content-Type,X-Amz-Date,Authorization,X-Api-Key,X-Amz-Security-Token'",
+    f"{HEADERS}Methods": "'OPTIONS,POST'",
+}
+
+
+def code(source: str, endpoint: str) -> bytes:
+    """The function's zip, with the endpoint's name filled in."""
+    filled = re.sub(r"(?m)^(\s*endpoint_name\s*=\s*).*$", lambda line: line[1] + repr(endpoint), source)
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as packed:
+        packed.writestr("lambda_function.py", filled)
+    return content.getvalue()
+
+
+def create_role() -> str:
+    """The role that the function runs as."""
+    statement = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    trust = {"Version": "2012-10-17", "Statement": [statement]}
+    iam = boto3.client("iam")
+    role = iam.create_role(RoleName=f"{NAME}-role", AssumeRolePolicyDocument=json.dumps(trust))["Role"]
+    for policy in ("AmazonSageMakerFullAccess", "service-role/AWSLambdaBasicExecutionRole"):
+        iam.attach_role_policy(RoleName=f"{NAME}-role", PolicyArn=f"arn:aws:iam::aws:policy/{policy}")
+    return str(role["Arn"])
+
+
+def create_function(content: bytes, role: str) -> str:
+    """The function's ARN."""
+    client = boto3.client("lambda")
+    made = client.create_function(
+        FunctionName=NAME,
+        Runtime=RUNTIME,
+        Role=role,
+        Handler="lambda_function.lambda_handler",
+        Code={"ZipFile": content},
+        Timeout=60,
+        MemorySize=512,
+    )
+    client.add_permission(
+        FunctionName=NAME,
+        StatementId="api",
+        Action="lambda:InvokeFunction",
+        Principal="apigateway.amazonaws.com",
+    )
+    return str(made["FunctionArn"])
+
+
+def create_api(function: str) -> str:
+    """A REST API whose POST /translate calls the function, with CORS enabled, deployed to `prod`; its invoke URL."""
+    client = boto3.client("apigateway")
+    region = client.meta.region_name
+    api = client.create_rest_api(name=NAME)["id"]
+    root = client.get_resources(restApiId=api)["items"][0]["id"]
+    resource = client.create_resource(restApiId=api, parentId=root, pathPart=NAME)["id"]
+    uri = f"arn:aws:apigateway:{region}:lambda:path/2015-03-31/functions/{function}/invocations"
+    answered = {f"{HEADERS}Origin": "'*'"}
+    method(client, api, resource, "POST", answered, type="AWS", integrationHttpMethod="POST", uri=uri)
+    mock = {"application/json": json.dumps({"statusCode": 200})}
+    method(client, api, resource, "OPTIONS", CORS, type="MOCK", requestTemplates=mock)
+    client.create_deployment(restApiId=api, stageName="prod")
+    address = client.meta.endpoint_url
+    if address.endswith(".amazonaws.com"):
+        return f"https://{api}.execute-api.{region}.amazonaws.com/prod/{NAME}"
+    return f"{address}/restapis/{api}/prod/_user_request_/{NAME}"
+
+
+def method(client: Any, api: str, resource: str, verb: str, headers: dict[str, str], **integration: Any) -> None:
+    """A method, what it calls, and the headers of its answers."""
+    place = {"restApiId": api, "resourceId": resource, "httpMethod": verb}
+    client.put_method(**place, authorizationType="NONE")
+    client.put_method_response(**place, statusCode="200", responseParameters=dict.fromkeys(headers, True))
+    client.put_integration(**place, **integration)
+    client.put_integration_response(**place, statusCode="200", responseParameters=headers)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("function", type=Path, help="the lab's lambda_function.py")
+    parser.add_argument("endpoint", help="the endpoint's name")
+    given = parser.parse_args()
+    print(create_api(create_function(code(given.function.read_text("utf-8"), given.endpoint), create_role())))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""The translation lab: its function as it is, behind an API, in front of an endpoint that stands in for translation."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.region.endpoints import config, endpoint, model, trained
+from tests.region.running_region import ROOT, RunningRegion
+from tests.region.test_region import forecastle
+
+NOTEBOOK = ROOT.parent / "shared" / "notebooks" / "translation_lab.ipynb"
+STAND_IN = """
+def handler(event, context):
+    return {"translated": [each["query"].upper() for each in event["sentences"]]}
+"""
+
+
+def environ(region: RunningRegion) -> dict[str, str]:
+    printed = forecastle("env", "--shell", "dotenv", home=forecastle.region.home).stdout if region.address else ""
+    return {"PATH": os.environ["PATH"]} | dict(line.split("=", 1) for line in printed.splitlines())
+
+
+def cells() -> list[str]:
+    code = [cell for cell in json.loads(NOTEBOOK.read_text())["cells"] if cell["cell_type"] == "code"]
+    return ["".join(cell["source"]) for cell in code]
+
+
+@pytest.mark.skipif(not NOTEBOOK.exists(), reason=f"the lab's notebook {NOTEBOOK} is not here")
+def test_the_labs_function_answers_behind_the_labs_api(region: RunningRegion, tmp_path: Path) -> None:
+    source, event = cells()
+    (tmp_path / "lambda_function.py").write_text(source)
+    name = endpoint(region, config(region, {"one": (model(region, trained(region)), 1.0)}))
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "examples/translation_lab.py"), str(tmp_path / "lambda_function.py"), name],
+        env=environ(region),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    url = done.stdout.strip()
+    with httpx.Client(trust_env=False, timeout=60) as client:
+        allowed = client.options(url, headers={"Origin": "https://page.example"})
+        answer = client.post(url, content=event.encode(), headers={"Content-Type": "application/json"})
+    assert (allowed.status_code, allowed.headers["access-control-allow-methods"]) == (200, "OPTIONS,POST")
+    assert answer.headers["access-control-allow-origin"] == "*"
+    # The endpoint stands in for the translation and reads CSV alone: the lab's request has arrived at it as it is.
+    assert answer.json()["errorType"] == "ModelError"
+    assert "Received client error (415) from primary" in answer.json()["errorMessage"]
+    logged = region.client("logs").filter_log_events(logGroupName="/aws/lambda/translate", filterPattern="ModelError")
+    assert logged["events"]
+    region.client("sagemaker").delete_endpoint(EndpointName=name)
+
+
+def test_a_function_and_an_api_are_made_from_the_command_line(region: RunningRegion, tmp_path: Path) -> None:
+    file = tmp_path / "translate.py"
+    file.write_text(STAND_IN)
+    assert region.address
+    for _ in range(2):  # the second time gives it new code
+        done = forecastle(
+            "lambda",
+            "create",
+            "lab",
+            "--file",
+            str(file),
+            "--handler",
+            "translate.handler",
+            home=forecastle.region.home,
+        )
+        assert done.stdout == "arn:aws:lambda:us-east-1:123456789012:function:lab\n", done.stderr
+    done = forecastle("api", "create", "lab", "--post", "/v1/translate=lab", "--cors", "*", home=forecastle.region.home)
+    url = done.stdout.strip()
+    assert url.endswith("/prod/_user_request_/v1/translate"), done.stderr
+    with httpx.Client(trust_env=False, timeout=60) as client:
+        answer = client.post(
+            url, json={"sentences": [{"query": "I love you"}]}, headers={"Origin": "https://a.example"}
+        )
+        allowed = client.options(url, headers={"Origin": "https://a.example"})
+    assert (answer.status_code, answer.json()) == (200, {"translated": ["I LOVE YOU"]})
+    assert answer.headers["access-control-allow-origin"] == allowed.headers["access-control-allow-origin"] == "*"
+
+
+def test_without_a_region_the_command_says_so(tmp_path: Path) -> None:
+    done = forecastle("api", "create", "lab", "--post", "/a=b", home=tmp_path / "home")
+    assert done.returncode == 3
+    assert done.stderr == (f"forecastle: No region runs in {tmp_path}/home: start one with `forecastle region up`.\n")
