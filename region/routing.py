@@ -29,7 +29,7 @@ HOSTS = {
 RUNTIME = re.compile(r"/endpoints/[^/]+/(?:async-)?invocations(?:-response-stream)?")
 INVOKE = re.compile(r"/restapis/[^/]+/[^/]+/_user_request_(?:/.*)?")
 CREDENTIAL = re.compile(r"Credential=[^/]*/\d*/[^/]*/([^/,]*)/aws4_request")
-CONSOLE = re.compile(r"/(?:_region(?:/.*)?)?")
+CONSOLE = re.compile(r"/_region/.*")  # no bucket has such a name
 
 
 def service_of(request: Request) -> str:
@@ -49,7 +49,9 @@ def service_of(request: Request) -> str:
         for name, service in HOSTS.items():
             if re.match(rf"{re.escape(name)}[.-]", host):
                 return service
-    if request.method in ("GET", "HEAD") and CONSOLE.fullmatch(request.raw_path) and _from_a_browser(request):
+    if request.method == "GET" and (
+        CONSOLE.fullmatch(request.raw_path) or (request.raw_path == "/" and _from_a_browser(request))
+    ):
         return "console"
     form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
     if request.method == "POST" and request.raw_path == "/" and form:

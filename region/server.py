@@ -18,6 +18,7 @@ from forecastle.contract.errors import InvalidJob
 from forecastle.region import variables
 from forecastle.region.account import ACCOUNT, REGION
 from forecastle.region.app import OnePort
+from forecastle.region.console.pages import Console
 from forecastle.region.control import Control
 from forecastle.region.functions.workers import Workers
 from forecastle.region.gateway.invocation import Gateway
@@ -165,7 +166,9 @@ def _make_buckets(region: LocalRegion, options: Options) -> None:
 def _app(region: LocalRegion, s3: S3, options: Options) -> OnePort:
     models = Models()
     threading.Thread(target=models.load_all, name="models", daemon=True).start()
-    return OnePort({"execute-api": Gateway(region)}, Control(region, models), s3, options.hosts)
+    return OnePort(
+        {"execute-api": Gateway(region), "console": Console(region)}, Control(region, models), s3, options.hosts
+    )
 
 
 class _Server(uvicorn.Server):
