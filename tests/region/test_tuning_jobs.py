@@ -30,7 +30,11 @@ def create(region: RunningRegion, given: Any, strategy: str = "Random", most: in
         "RoleArn": ROLE,
         "InputDataConfig": [channel("s3://data/numbers/")],
         "OutputDataConfig": {"S3OutputPath": "s3://data/tuned"},
-        "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+        more.pop("resources", "ResourceConfig"): {
+            "InstanceType": "ml.m5.large",
+            "InstanceCount": 1,
+            "VolumeSizeInGB": 1,
+        },
         "StoppingCondition": {"MaxRuntimeInSeconds": 600},
         "StaticHyperParameters": more.pop("static", {}),
     }
@@ -81,7 +85,7 @@ def test_the_best_of_the_training_jobs_is_found(region: RunningRegion, strategy:
 
 def test_a_grid_is_gone_through(region: RunningRegion) -> None:
     given = {"CategoricalParameterRanges": [{"Name": "shrinkage", "Values": ["0.5", "0.25"]}]}
-    job = ended(region, create(region, given, "Grid", most=2))
+    job = ended(region, create(region, given, "Grid", most=2, resources="HyperParameterTuningResourceConfig"))
     assert job["BestTrainingJob"]["TunedHyperParameters"] == {"shrinkage": "0.25"}
 
 

@@ -41,7 +41,7 @@ def create(region: LocalRegion, request: Request) -> Request:
 def begin(region: LocalRegion, request: Request, **more: Any) -> Request:
     """Keep a job and queue it; its record."""
     name, now = request["TrainingJobName"], time.time()
-    algorithm = request["AlgorithmSpecification"]
+    algorithm = request.get("AlgorithmSpecification", {})
     if not algorithm.get("TrainingImage"):
         raise invalid(
             "AlgorithmSpecification must have a TrainingImage: this region has no algorithms of a marketplace."
@@ -71,6 +71,7 @@ def begin(region: LocalRegion, request: Request, **more: Any) -> Request:
         **more,
     }
     job.setdefault("StoppingCondition", {"MaxRuntimeInSeconds": 86400})
+    job.setdefault("ResourceConfig", {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 30})
     for flag in ("EnableNetworkIsolation", "EnableInterContainerTrafficEncryption", "EnableManagedSpotTraining"):
         job.setdefault(flag, False)
     with forecastle.region.state.exclusive():

@@ -101,6 +101,8 @@ class Job:
         )
         request = {key: value for key, value in definition.items() if key not in left_out}
         request |= {"TrainingJobName": name, "HyperParameters": fixed | tuned}
+        if "HyperParameterTuningResourceConfig" in request:
+            request["ResourceConfig"] = request.pop("HyperParameterTuningResourceConfig")
         training.begin(
             self._region, request, TuningJobArn=job["HyperParameterTuningJobArn"], Tuning=self.name, Tuned=tuned
         )

@@ -1,0 +1,64 @@
+"""The pages that say how to use SageMaker's SDKs, run from top to bottom in a region: real jobs, real endpoints."""
+
+import json
+import math
+import os
+from pathlib import Path
+
+import pytest
+
+from forecastle.algorithms import find
+from forecastle.region.home import Home
+from forecastle.region.variables import variables
+from tests.region.running_region import RunningRegion
+from tests.sagemaker.sdk import Sdk, made
+from tests.sagemaker.snippets import page
+from tests.sagemaker.test_snippets import HURRIED
+
+EXAMPLE = find("random_cut_forest").example / "input" / "data"
+FEWER = {"max_jobs=20": "max_jobs=3", '"epochs": 100': '"epochs": 2'}  # of the same
+
+pytestmark = pytest.mark.image  # no Docker, but minutes, and packages that nothing else needs
+
+
+def sdk(major: int) -> Sdk:
+    """The SDK, or one that is there already: SDK2_PYTHON and SDK3_PYTHON name its interpreter."""
+    there = os.environ.get(f"SDK{major}_PYTHON")
+    return Sdk(major, Path(there)) if there else made(major)
+
+
+def fill(region: RunningRegion) -> None:
+    """The objects that the pages speak of."""
+    s3 = region.client("s3")
+    for channel in ("train", "test"):
+        s3.upload_file(str(EXAMPLE / channel / "taxi.csv"), "my-bucket", f"taxi/{channel}/taxi.csv")
+    series = [[10 + phase + 5 * math.sin(hour / 24 * 2 * math.pi) for hour in range(240)] for phase in range(4)]
+    lines = [json.dumps({"start": "2024-01-01 00:00:00", "target": target}) for target in series]
+    s3.put_object(Bucket="my-bucket", Key="taxi/series/series.jsonl", Body="\n".join(lines).encode())
+    s3.put_object(Bucket="my-bucket", Key="taxi/async/requests/rows.csv", Body=b"16083\n41250\n")
+
+
+@pytest.mark.parametrize("major", [2, 3])
+def test_a_page_runs_from_top_to_bottom(major: int, tmp_path: Path) -> None:
+    text = page(major)
+    for given, less in FEWER.items():
+        assert given in text
+        text = text.replace(given, less)
+    (tmp_path / "page.py").write_text(text, "utf-8")
+    (tmp_path / "sitecustomize.py").write_text(HURRIED)  # the region's runs the one that it hides
+    with RunningRegion(tmp_path / "home", "--bucket", "my-bucket") as region:
+        fill(region)
+        environ = variables(Home(forecastle.region.home), region.address, {"PYTHONPATH": str(tmp_path)})
+        printed = sdk(major).run(tmp_path / "page.py", home=tmp_path, environ=environ)
+        scores = [line for line in printed.splitlines() if "scores" in line and line.count("'score'") == 2]
+        assert len(scores) == 4, printed
+        sagemaker = region.client("sagemaker")
+        assert sagemaker.list_endpoints()["Endpoints"] == []
+        (transform,) = sagemaker.list_transform_jobs()["TransformJobSummaries"]
+        assert transform["TransformJobStatus"] == "Completed"
+        (tuning,) = sagemaker.list_hyper_parameter_tuning_jobs()["HyperParameterTuningJobSummaries"]
+        assert tuning["TrainingJobStatusCounters"]["Completed"] == 3
+        written = region.client("s3").get_object(Bucket="my-bucket", Key="taxi/scores/taxi.csv.out")["Body"].read()
+        rows = (EXAMPLE / "test" / "taxi.csv").read_text().splitlines()
+        assert len(written.splitlines()) == len(rows)
+        assert all("score" in json.loads(line) for line in written.splitlines())
