@@ -3,6 +3,7 @@
 import asyncio
 import sys
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -23,6 +24,7 @@ from forecastle.region.wire.rendering import (
 from forecastle.region.wire.validation import validate
 
 REST = ("lambda", "apigateway", "sagemaker-runtime")
+THREADS = 64  # that wait for the disk, or for a function; functions call the region in turn, so they have their own
 QUERY = ("sts", "iam")
 
 
@@ -33,6 +35,8 @@ class Control:
         self._region = region
         self._models = models
         self._by_path: dict[str, list[Any]] = {}  # a service's operations in the order in which paths are tried
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="operation")
+        self._function_threads = ThreadPoolExecutor(THREADS, thread_name_prefix="invoke")
 
     async def answer(self, service: str, request: Request) -> Answer:
         """The answer, or the error as that service gives it."""
@@ -65,7 +69,9 @@ class Control:
         if service == "sagemaker-runtime":
             values: dict[str, Any] = await function(self._region, parameters)  # type: ignore[misc]
         else:
-            values = await asyncio.to_thread(function, self._region, parameters)  # type: ignore[arg-type]
+            threads = self._function_threads if name == "Invoke" else self._threads
+            loop = asyncio.get_running_loop()
+            values = await loop.run_in_executor(threads, function, self._region, parameters)  # type: ignore[arg-type]
         if protocol == "query":
             return render_query(operation, values)
         if protocol == "rest":

@@ -3,6 +3,7 @@
 The repository's name in the image's URI decides, whatever registry, account, region and tag stand beside it.
 """
 
+import functools
 import os
 import re
 import shutil
@@ -61,12 +62,22 @@ def launcher(image: str, forecastle: tuple[str, ...]) -> Launcher:
         return Launcher(forecastle, image, BUILT_IN[name])
     if name == OWN:
         return Launcher(forecastle, image)
+    if name.replace("-", "_") in _algorithms(forecastle):
+        return Launcher(forecastle, image, name.replace("-", "_"))
     if _docker_answers():
         return Launcher(forecastle, image, docker=True)
     raise invalid(
         f"The image {image} is none of this region's own ({', '.join([*BUILT_IN, OWN])}), and Docker, which would run "
         "it, does not answer here."
     )
+
+
+@functools.cache
+def _algorithms(forecastle: tuple[str, ...]) -> frozenset[str]:
+    """The names of the algorithms that there are."""
+    environ = {name: value for name, value in os.environ.items() if not ELSEWHERE.match(name)}
+    done = subprocess.run([*forecastle, "algorithms"], capture_output=True, text=True, env=environ, check=False)
+    return frozenset(re.findall(r"^(\w+): ", done.stdout, re.MULTILINE))
 
 
 def repository(image: str) -> str:

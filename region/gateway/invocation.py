@@ -6,6 +6,7 @@ import json
 import re
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import unquote
 
@@ -21,6 +22,7 @@ URL = re.compile(r"/restapis/([^/]+)/([^/]+)/_user_request_(/.*)?")
 FUNCTION = re.compile(r"/functions/([^/]+)/invocations")
 JSON = "application/json"
 HEADER = "method.response.header."
+THREADS = 64
 
 
 class Gateway:
@@ -28,11 +30,12 @@ class Gateway:
 
     def __init__(self, region: LocalRegion) -> None:
         self._region = region
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="gateway")
 
     async def answer(self, service: str, request: Request) -> Answer:
         """The answer of the method that the path and the stage mean."""
         del service
-        return await asyncio.to_thread(self._answer, request)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._answer, request)
 
     def _answer(self, request: Request) -> Answer:
         found = URL.fullmatch(request.raw_path)

@@ -46,6 +46,11 @@ def test_a_job_goes_through_its_statuses_and_leaves_a_model(region: RunningRegio
     assert tags == [{"Key": "team", "Value": "data"}]
 
 
+def test_a_repository_of_an_algorithms_own_name_means_it(region: RunningRegion) -> None:
+    job = ended(region, create(region, image="example.com/any/column-mean@sha256:" + "0" * 64))
+    assert job["TrainingJobStatus"] == "Completed", job
+
+
 def test_the_log_speaks_of_opt_ml(region: RunningRegion) -> None:
     name = create(region)
     ended(region, name)
