@@ -1,4 +1,8 @@
-"""IAM: roles are kept and never enforced; the region's own is always there."""
+"""IAM: roles are kept and never enforced.
+
+A role that nobody has made here is answered for all the same, as notebooks name roles of the accounts they come from;
+one that was deleted is gone.
+"""
 
 import json
 import time
@@ -26,7 +30,7 @@ def get_role(region: LocalRegion, request: Request) -> Request:
 def create_role(region: LocalRegion, request: Request) -> Request:
     name = request["RoleName"]
     with forecastle.region.state.exclusive():
-        if name == ROLE or forecastle.region.state.get(KIND, name) is not None:
+        if name == ROLE or any(each["RoleName"] == name for each in _made(region)):
             raise Refusal("EntityAlreadyExists", f"Role with name {name} already exists.", 409)
         role = _described(name, request["AssumeRolePolicyDocument"], request.get("Path", "/"))
         forecastle.region.state.put(KIND, name, role | {"Description": request.get("Description")})
@@ -34,14 +38,14 @@ def create_role(region: LocalRegion, request: Request) -> Request:
 
 
 def delete_role(region: LocalRegion, request: Request) -> Request:
-    _role(region, request["RoleName"])
-    forecastle.region.state.delete(KIND, request["RoleName"])
+    role = _role(region, request["RoleName"])
+    forecastle.region.state.put(KIND, request["RoleName"], role | {"Deleted": True})
     return {}
 
 
 def list_roles(region: LocalRegion, request: Request) -> Request:
     prefix = request.get("PathPrefix", "/")
-    roles = [_own(), *forecastle.region.state.all(KIND)]
+    roles = [_own(), *_made(region)]
     return {"Roles": [role for role in roles if role["Path"].startswith(prefix)], "IsTruncated": False}
 
 
@@ -49,14 +53,14 @@ def attach_role_policy(region: LocalRegion, request: Request) -> Request:
     role = _role(region, request["RoleName"])
     if request["RoleName"] != ROLE:
         policies = [*role.get("Attached", []), request["PolicyArn"]]
-        forecastle.region.state.change(KIND, request["RoleName"], Attached=sorted(set(policies)))
+        forecastle.region.state.put(KIND, request["RoleName"], role | {"Attached": sorted(set(policies))})
     return {}
 
 
 def detach_role_policy(region: LocalRegion, request: Request) -> Request:
     role = _role(region, request["RoleName"])
     left = [policy for policy in role.get("Attached", []) if policy != request["PolicyArn"]]
-    forecastle.region.state.change(KIND, request["RoleName"], Attached=left)
+    forecastle.region.state.put(KIND, request["RoleName"], role | {"Attached": left})
     return {}
 
 
@@ -66,11 +70,27 @@ def list_attached_role_policies(region: LocalRegion, request: Request) -> Reques
     return {"AttachedPolicies": policies, "IsTruncated": False}
 
 
+def simulate_principal_policy(region: LocalRegion, request: Request) -> Request:
+    """Everybody may do everything here."""
+    del region
+    resources = request.get("ResourceArns") or ["*"]
+    results = [
+        {"EvalActionName": action, "EvalResourceName": resource, "EvalDecision": "allowed"}
+        for action in request["ActionNames"]
+        for resource in resources
+    ]
+    return {"EvaluationResults": results, "IsTruncated": False}
+
+
 def _role(region: LocalRegion, name: str) -> Request:
-    role = _own() if name == ROLE else forecastle.region.state.get(KIND, name)
-    if role is None:
+    role = forecastle.region.state.get(KIND, name) or _described(name, json.dumps(TRUST), "/", created=0.0)
+    if role.get("Deleted"):
         raise Refusal("NoSuchEntity", f"The role with name {name} cannot be found.", 404)
     return role
+
+
+def _made(region: LocalRegion) -> list[Request]:
+    return [role for role in forecastle.region.state.all(KIND) if not role.get("Deleted")]
 
 
 def _own() -> Request:

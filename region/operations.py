@@ -33,6 +33,7 @@ OPERATIONS: Mapping[str, Mapping[str, Operation]] = {
         "GetRole": iam.get_role,
         "ListAttachedRolePolicies": iam.list_attached_role_policies,
         "ListRoles": iam.list_roles,
+        "SimulatePrincipalPolicy": iam.simulate_principal_policy,
     },
     "logs": {
         "CreateLogGroup": logs.create_log_group,

@@ -43,6 +43,19 @@ def test_roles_are_kept(region: RunningRegion) -> None:
         iam.get_role(RoleName="lab")
 
 
+def test_a_role_of_another_account_is_answered_for(region: RunningRegion) -> None:
+    role = region.client("iam").get_role(RoleName="SageMakerRoleOfAnotherAccount")["Role"]
+    (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert "sagemaker.amazonaws.com" in statement["Principal"]["Service"]
+
+
+def test_everybody_may_do_everything(region: RunningRegion) -> None:
+    asked = {"PolicySourceArn": ROLE, "ActionNames": ["s3:PutObject", "sagemaker:CreateEndpoint"]}
+    pages = region.client("iam").get_paginator("simulate_principal_policy").paginate(**asked)
+    found = [(each["EvalActionName"], each["EvalDecision"]) for page in pages for each in page["EvaluationResults"]]
+    assert found == [("s3:PutObject", "allowed"), ("sagemaker:CreateEndpoint", "allowed")]
+
+
 def test_the_notebook_instance_has_the_role(region: RunningRegion) -> None:
     described = region.client("sagemaker").describe_notebook_instance(NotebookInstanceName="local")
     assert described["RoleArn"] == ROLE
