@@ -62,3 +62,23 @@ def test_a_page_runs_from_top_to_bottom(major: int, tmp_path: Path) -> None:
         rows = (EXAMPLE / "test" / "taxi.csv").read_text().splitlines()
         assert len(written.splitlines()) == len(rows)
         assert all("score" in json.loads(line) for line in written.splitlines())
+
+
+def test_sdk_2_attaches_measures_and_updates(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(HURRIED)
+    with RunningRegion(tmp_path / "home", "--bucket", "my-bucket") as region:
+        fill(region)
+        environ = variables(Home(forecastle.region.home), region.address, {"PYTHONPATH": str(tmp_path)})
+        printed = sdk(2).run(Path(__file__).with_name("sdk2_flow.py"), home=tmp_path, environ=environ)
+        (job,) = region.client("sagemaker").list_training_jobs()["TrainingJobSummaries"]
+    assert "Random Cut Forest built" in printed  # attached.logs()
+    assert json.loads(printed.splitlines()[-1]) == {
+        "role": "arn:aws:iam::123456789012:role/forecastle",
+        "bucket": "sagemaker-us-east-1-123456789012",
+        "image": True,
+        "model": f"s3://my-bucket/taxi/jobs/{job['TrainingJobName']}/output/model.tar.gz",
+        "metrics": ["mine", "test:f1"],
+        "values": 2,
+        "same": True,
+        "left": 0,
+    }
