@@ -54,7 +54,9 @@ def parse_rest(operation: Any, request: Request) -> dict[str, Any]:
             values[name] = {k[len(prefix) :]: v for k, v in request.headers.items() if k.startswith(prefix)} or None
         elif name == payload:
             structured = member.type_name not in ("blob", "string")
-            values[name] = _from_json(member, _document(request.body), name) if structured else request.body or None
+            absent = not request.body and name not in shape.required_members
+            content = _from_json(member, _document(request.body), name) if structured else request.body
+            values[name] = None if absent else content
         elif where is None and inside.get(key) is not None:
             values[name] = _from_json(member, inside[key], key)
     return {name: value for name, value in values.items() if value is not None}

@@ -9,6 +9,7 @@ import httpx
 
 from forecastle.region.account import arn
 from forecastle.region.local_region import LocalRegion
+from forecastle.region.sagemaker.endpoints.connections import Connections, Gone
 from forecastle.region.sagemaker.endpoints.fleet import GROUP, Fleet, Variant
 from forecastle.region.sagemaker.endpoints.model_loading import loaded
 from forecastle.region.sagemaker.serving import ModelServer
@@ -43,7 +44,7 @@ def clients() -> httpx.AsyncClient:
 
 
 async def ask(
-    client: httpx.AsyncClient,
+    connections: Connections,
     region: LocalRegion,
     fleet: Fleet,
     variant: Variant,
@@ -55,26 +56,31 @@ async def ask(
     for index, server in enumerate(variant.servers):
         url = await _url(region, server, request)
         try:
-            answer = await client.post(url, content=body, headers=headers, timeout=seconds)
-        except httpx.TimeoutException:
+            answer = await connections.post(url, body, headers, seconds)
+        except TimeoutError:
             raise _error(
                 fleet, variant, 0, f"Your invocation timed out while waiting for a response from container {index + 1}"
             ) from None
-        except httpx.HTTPError as error:
-            raise _error(fleet, variant, 0, f"the container went away ({type(error).__name__})") from None
-        if answer.status_code >= 400:
-            raise _error(fleet, variant, answer.status_code, answer.text)
-        body, media_type = answer.content, answer.headers.get("content-type")
+        except Gone as error:
+            raise _error(fleet, variant, 0, f"the container went away ({error})") from None
+        if answer.status >= 400:
+            raise _error(fleet, variant, answer.status, answer.text)
+        body, media_type = answer.body, answer.headers.get("content-type")
         headers |= {"content-type": media_type or "application/octet-stream"}
     return Reply(body, media_type, answer.headers.get(FORWARDED["CustomAttributes"]))
 
 
 async def ask_in_parts(
-    client: httpx.AsyncClient, region: LocalRegion, fleet: Fleet, variant: Variant, request: Mapping[str, Any]
+    client: httpx.AsyncClient,
+    connections: Connections,
+    region: LocalRegion,
+    fleet: Fleet,
+    variant: Variant,
+    request: Mapping[str, Any],
 ) -> tuple[AsyncIterator[bytes], Reply]:
     """The same, answered part by part as the container sends it."""
     if len(variant.servers) > 1:
-        reply = await ask(client, region, fleet, variant, request)
+        reply = await ask(connections, region, fleet, variant, request)
         return _whole(reply.body), reply
     url = await _url(region, variant.servers[0], request)
     sent = client.build_request(

@@ -9,6 +9,7 @@ import httpx
 from forecastle.region.account import ACCOUNT, REGION
 from forecastle.region.local_region import LocalRegion
 from forecastle.region.objects import Missing, joined, split
+from forecastle.region.sagemaker.endpoints.connections import Connections
 from forecastle.region.sagemaker.endpoints.fleet import Fleet
 from forecastle.region.sagemaker.endpoints.invocation import ask, ask_in_parts, clients
 from forecastle.region.wire.refusal import Refusal
@@ -22,13 +23,14 @@ class Runtime:
     """The operations, and the connections that they share."""
 
     def __init__(self) -> None:
-        self._client: httpx.AsyncClient | None = None
+        self._connections = Connections()
+        self._client: httpx.AsyncClient | None = None  # for answers in parts
         self._later: set[asyncio.Task[None]] = set()
 
     async def invoke(self, region: LocalRegion, request: Request) -> Request:
         fleet = _fleet(region, request["EndpointName"])
         variant = fleet.chosen(request.get("TargetVariant"))
-        reply = await ask(self._connections(), region, fleet, variant, request)
+        reply = await ask(self._connections, region, fleet, variant, request)
         return {
             "Body": reply.body,
             "ContentType": reply.content_type,
@@ -39,7 +41,7 @@ class Runtime:
     async def invoke_with_stream(self, region: LocalRegion, request: Request) -> Request:
         fleet = _fleet(region, request["EndpointName"])
         variant = fleet.chosen(request.get("TargetVariant"))
-        parts, reply = await ask_in_parts(self._connections(), region, fleet, variant, request)
+        parts, reply = await ask_in_parts(self._streams(), self._connections, region, fleet, variant, request)
         return {
             "Body": parts,
             "ContentType": reply.content_type,
@@ -70,7 +72,7 @@ class Runtime:
             body = request.get("Body") or await asyncio.to_thread(
                 forecastle.region.objects.read, *split(request["InputLocation"])
             )
-            reply = await ask(self._connections(), region, fleet, fleet.chosen(None), request | {"Body": body}, seconds)
+            reply = await ask(self._connections, region, fleet, fleet.chosen(None), request | {"Body": body}, seconds)
         except (Refusal, Missing, KeyError) as error:
             region.say(f"endpoint {fleet.endpoint}: asynchronous invocation {request['InferenceId']} failed: {error}")
             if failure is not None:
@@ -81,7 +83,7 @@ class Runtime:
         media_type = reply.content_type or "application/octet-stream"
         await asyncio.to_thread(forecastle.region.objects.put, *split(target), reply.body, media_type)
 
-    def _connections(self) -> httpx.AsyncClient:
+    def _streams(self) -> httpx.AsyncClient:
         if self._client is None:
             self._client = clients()
         return self._client

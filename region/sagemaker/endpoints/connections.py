@@ -1,0 +1,129 @@
+"""Kept connections to model servers, for requests and answers that are whole: a tenth of a general client's cost."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import httptools
+
+
+class Gone(Exception):
+    """The server was not there, or went away before its answer was complete."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What a server answered; header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode("utf-8", "replace")
+
+
+class Connections:
+    """Idle connections by address; each request has one to itself."""
+
+    def __init__(self) -> None:
+        self._idle: dict[tuple[str, int], list[_Connection]] = {}
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str], seconds: float) -> Response:
+        """Send a request. Raises `Gone`, and `TimeoutError` when the time is over."""
+        parts = urlsplit(url)
+        address = (parts.hostname or "127.0.0.1", parts.port or 80)
+        lines = [f"POST {parts.path} HTTP/1.1", f"host: {parts.netloc}", f"content-length: {len(body)}"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        content = "\r\n".join([*lines, "", ""]).encode("latin-1", "replace") + body
+        async with asyncio.timeout(seconds):
+            idle = self._idle.setdefault(address, [])
+            while idle:
+                connection = idle.pop()
+                try:
+                    return await self._asked(connection, content, idle)
+                except Gone:
+                    if connection.began:
+                        raise
+                    # The server had closed it while it was idle, so it has not seen the request.
+            return await self._asked(await _connected(address), content, idle)
+
+    async def _asked(self, connection: "_Connection", content: bytes, idle: "list[_Connection]") -> Response:
+        try:
+            response = await connection.ask(content)
+        except BaseException:
+            connection.close()
+            raise
+        if connection.kept:
+            idle.append(connection)
+        else:
+            connection.close()
+        return response
+
+
+async def _connected(address: tuple[str, int]) -> "_Connection":
+    try:
+        _, connection = await asyncio.get_running_loop().create_connection(_Connection, *address)
+    except OSError as error:
+        raise Gone(str(error)) from None
+    return connection
+
+
+class _Connection(asyncio.Protocol):
+    """One connection and the answer that is on its way; httptools calls the methods that begin with `on_`."""
+
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport | None = None
+        self._parser = httptools.HttpResponseParser(self)
+        self._answer: asyncio.Future[Response] | None = None
+        self._headers: dict[str, str] = {}
+        self._parts: list[bytes] = []
+        self.began = False  # whether any of the answer has come
+        self.kept = False  # whether it can be asked again
+
+    async def ask(self, content: bytes) -> Response:
+        """Send a request and wait for its answer."""
+        if self._transport is None or self._transport.is_closing():
+            raise Gone("the connection was closed")
+        self._answer = asyncio.get_running_loop().create_future()
+        self._parser = httptools.HttpResponseParser(self)
+        self._headers, self._parts, self.began, self.kept = {}, [], False, False
+        self._transport.write(content)
+        return await self._answer
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport  # type: ignore[assignment]
+
+    def data_received(self, data: bytes) -> None:
+        self.began = True
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            self._fail(f"its answer is not HTTP ({error})")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._fail("the connection was closed" if exc is None else str(exc))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def on_body(self, body: bytes) -> None:
+        self._parts.append(body)
+
+    def on_message_complete(self) -> None:
+        status = self._parser.get_status_code()
+        if status < 200:  # 100 Continue: the answer itself follows
+            return
+        self.kept = self._parser.should_keep_alive()
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result(Response(status, self._headers, b"".join(self._parts)))
+
+    def _fail(self, why: str) -> None:
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(Gone(why))
