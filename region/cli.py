@@ -34,6 +34,9 @@ def region(context: click.Context) -> None:
 def up_options(command: Callable[..., T]) -> Callable[..., T]:
     for option in (
         click.option(
+            "--docker", metavar="IMAGE", help="Run our own jobs and endpoints too in containers, of this image."
+        ),
+        click.option(
             "--allow-host", "hosts", metavar="NAME", multiple=True, help="A name that clients may call it by."
         ),
         click.option("--host", default="127.0.0.1", show_default=True, help="The address to bind."),
@@ -51,12 +54,18 @@ def up_options(command: Callable[..., T]) -> Callable[..., T]:
 @region.command()
 @up_options
 def up(
-    home: Path | None, port: int, buckets: tuple[str, ...], taxi: Path | None, host: str, hosts: tuple[str, ...]
+    home: Path | None,
+    port: int,
+    buckets: tuple[str, ...],
+    taxi: Path | None,
+    host: str,
+    hosts: tuple[str, ...],
+    docker: str | None,
 ) -> None:
     """Run a region until Ctrl-C; `forecastle region env` says what to set to use it."""
     from forecastle.region.server import Options, up
 
-    up(Options(_home(home), port, host, buckets, taxi, hosts), forecastle_command())
+    up(Options(_home(home), port, host, buckets, taxi, hosts, docker), forecastle_command())
 
 
 @region.command()
@@ -93,6 +102,7 @@ def run(
     taxi: Path | None,
     host: str,
     hosts: tuple[str, ...],
+    docker: str | None,
     command: tuple[str, ...],
 ) -> int:
     """Run COMMAND in a region: forecastle region run -- jupyter lab.
@@ -107,6 +117,7 @@ def run(
     options += [part for name in buckets for part in ("--bucket", name)]
     options += [part for name in hosts for part in ("--allow-host", name)]
     options += [] if taxi is None else ["--taxi", str(taxi)]
+    options += [] if docker is None else ["--docker", docker]
     return run_beside(where, [*forecastle_command(), "region", "up", *options], command)
 
 

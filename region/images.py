@@ -6,19 +6,17 @@ The repository's name in the image's URI decides, whatever registry, account, re
 import functools
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
+from forecastle.region import docker
+from forecastle.region.local_region import LocalRegion
 from forecastle.region.wire.refusal import invalid
 
 BUILT_IN = {"randomcutforest": "random_cut_forest", "forecasting-deepar": "deepar"}
 OWN = "forecastle"
-LABEL = "forecastle.region"
-DOCKER_SECONDS = 20
-CONTAINER_PORT = 8080
 ELSEWHERE = re.compile(r"AWS_|SAGEMAKER_|FORECASTLE_|XDG_|TRAINING_JOB_")
 
 
@@ -27,49 +25,51 @@ class Launcher:
     """How `train` and `serve` are started for an image."""
 
     forecastle: tuple[str, ...]
-    image: str = ""
+    home: Path
     algorithm: str | None = None  # of ours; none where the job's hyperparameters decide
-    docker: bool = False
-    network: tuple[str, ...] = field(default=("--add-host", "host.docker.internal:host-gateway"))
+    container: str | None = None  # the image, where it is a container
 
-    def command(self, verb: str, tree: Path, environ: Mapping[str, str], home: Path) -> list[str]:
-        """The command line; in a container, `tree` is /opt/ml and the environment is passed on."""
-        if not self.docker:
+    def command(self, verb: str, tree: Path, environ: Mapping[str, str]) -> list[str]:
+        """The command line; a container's has the environment in it."""
+        if self.container is None:
             return [*self.forecastle, verb]
-        passed = [part for name, value in environ.items() for part in ("--env", f"{name}={value}")]
-        port = ["--publish", f"127.0.0.1:0:{CONTAINER_PORT}"] if verb == "serve" else []
-        label = ["--label", f"{LABEL}={home}"]
-        mount = ["--volume", f"{tree}:/opt/ml"]
-        name = ["--name", container_name(tree)]
-        return ["docker", "run", "--rm", *name, *label, *self.network, *port, *mount, *passed, self.image, verb]
+        return docker.run_command(self.container, verb, tree, {**environ, **self._algorithm()}, self.home)
 
     def environ(self, tree: Path, given: Mapping[str, str], inherited: Mapping[str, str]) -> dict[str, str]:
-        """The environment of the process: of a container, that of the docker client."""
+        """The environment of the process: for a container, that of Docker's client."""
         kept = {name: value for name, value in inherited.items() if not ELSEWHERE.match(name)}
-        if self.docker:
+        if self.container is not None:
             return kept
         kept["PYTHONPATH"] = _without_ours(kept.get("PYTHONPATH", ""))
         own = {"SAGEMAKER_BASE_DIR": str(tree), "PYTHONUNBUFFERED": "1"}
-        if self.algorithm is not None:
-            own["FORECASTLE_ALGORITHM"] = self.algorithm
-        return kept | dict(given) | own
+        return {**kept, **given, **own, **self._algorithm()}
+
+    def clean(self, tree: Path) -> None:
+        """Remove the container of a tree, where there is one."""
+        if self.container is not None:
+            docker.remove(tree)
+
+    def _algorithm(self) -> dict[str, str]:
+        return {} if self.algorithm is None else {"FORECASTLE_ALGORITHM": self.algorithm}
 
 
-def launcher(image: str, forecastle: tuple[str, ...]) -> Launcher:
+def launcher(image: str, region: LocalRegion) -> Launcher:
     """How to start what `image` means. Raises the refusal of an image that cannot be had."""
-    name = repository(image)
-    if name in BUILT_IN:
-        return Launcher(forecastle, image, BUILT_IN[name])
-    if name == OWN:
-        return Launcher(forecastle, image)
-    if name.replace("-", "_") in _algorithms(forecastle):
-        return Launcher(forecastle, image, name.replace("-", "_"))
-    if _docker_answers():
-        return Launcher(forecastle, image, docker=True)
+    name, forecastle, home = repository(image), region.command, forecastle.region.home.folder
+    folder = BUILT_IN.get(name, name.replace("-", "_"))
+    if name in (*BUILT_IN, OWN) or folder in _algorithms(forecastle):
+        return Launcher(forecastle, home, None if name == OWN else folder, region.docker_image)
+    if docker.answers():
+        return Launcher(forecastle, home, container=image)
     raise invalid(
         f"The image {image} is none of this region's own ({', '.join([*BUILT_IN, OWN])}), and Docker, which would run "
         "it, does not answer here."
     )
+
+
+def repository(image: str) -> str:
+    """The last part of an image's name, without tag and digest."""
+    return image.rpartition("/")[2].partition("@")[0].partition(":")[0].lower()
 
 
 @functools.cache
@@ -78,45 +78,6 @@ def _algorithms(forecastle: tuple[str, ...]) -> frozenset[str]:
     environ = {name: value for name, value in os.environ.items() if not ELSEWHERE.match(name)}
     done = subprocess.run([*forecastle, "algorithms"], capture_output=True, text=True, env=environ, check=False)
     return frozenset(re.findall(r"^(\w+): ", done.stdout, re.MULTILINE))
-
-
-def repository(image: str) -> str:
-    """The last part of an image's name, without tag and digest."""
-    return image.rpartition("/")[2].partition("@")[0].partition(":")[0].lower()
-
-
-def container_name(tree: Path) -> str:
-    """What a container of this tree is called."""
-    return "forecastle-" + "-".join(re.sub(r"[^a-zA-Z0-9_.-]", "-", part) for part in tree.parts[-3:])
-
-
-def remove_containers(home: Path) -> None:
-    """Remove what a region of this folder left running, where Docker answers."""
-    if shutil.which("docker") is None:
-        return
-    listed = _docker("ps", "--all", "--quiet", "--filter", f"label={LABEL}={home}")
-    for container in (listed or "").split():
-        _docker("rm", "--force", container)
-
-
-def published_port(tree: Path) -> int | None:
-    """The port of this machine at which a container's server answers, once it does."""
-    found = re.search(r":(\d+)\s*$", _docker("port", container_name(tree), str(CONTAINER_PORT)) or "")
-    return None if found is None else int(found[1])
-
-
-def _docker_answers() -> bool:
-    return shutil.which("docker") is not None and _docker("version", "--format", "{{.Server.Version}}") is not None
-
-
-def _docker(*arguments: str) -> str | None:
-    try:
-        done = subprocess.run(
-            ["docker", *arguments], capture_output=True, text=True, timeout=DOCKER_SECONDS, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout if done.returncode == 0 else None
 
 
 def _without_ours(path: str) -> str:

@@ -33,6 +33,7 @@ class LocalRegion:
     processes: Processes
     say: "Callable[[str], None]"
     command: tuple[str, ...]  # how forecastle is started
+    docker_image: str | None  # forecastle's own image, where its jobs and endpoints are to be containers
     jobs: "Pool"
     transforms: "Pool"
     tunings: "dict[str, Tuning]"  # those that run

@@ -15,7 +15,7 @@ from pathlib import Path
 import uvicorn
 
 from forecastle.contract.errors import InvalidJob
-from forecastle.region import variables
+from forecastle.region import docker, variables
 from forecastle.region.account import ACCOUNT, REGION
 from forecastle.region.app import OnePort
 from forecastle.region.console.pages import Console
@@ -23,7 +23,6 @@ from forecastle.region.control import Control
 from forecastle.region.functions.workers import Workers
 from forecastle.region.gateway.invocation import Gateway
 from forecastle.region.home import Home
-from forecastle.region.images import remove_containers
 from forecastle.region.local_region import LocalRegion
 from forecastle.region.logs.journal import Journal
 from forecastle.region.metrics.series import Series
@@ -56,6 +55,7 @@ class Options:
     buckets: tuple[str, ...] = ()
     taxi: Path | None = None
     hosts: tuple[str, ...] = ()  # more names that a request's Host may have
+    docker: str | None = None  # forecastle's own image, where its jobs and endpoints are to be containers
 
 
 def up(options: Options, command: Sequence[str]) -> None:
@@ -115,6 +115,7 @@ def standing(options: Options, command: Sequence[str], address: str) -> Iterator
         processes=processes,
         say=_say,
         command=tuple(command),
+        docker_image=options.docker,
         jobs=Pool(),
         transforms=Pool(),
         tunings={},
@@ -124,7 +125,7 @@ def standing(options: Options, command: Sequence[str], address: str) -> Iterator
     )
     if strays:
         _say(f"{strays} processes of a region that was killed are ended")
-    remove_containers(home.folder)
+    docker.remove_all(home.folder)
     training.fail_the_unfinished(region)
     transform.fail_the_unfinished(region)
     tuning.fail_the_unfinished(region)

@@ -74,7 +74,7 @@ def data_of(container: Request) -> tuple[str, bool] | None:
 def _check(region: LocalRegion, container: Request) -> None:
     if not container.get("Image"):
         raise invalid("A container needs an Image: this region has no model packages.")
-    launcher(container["Image"], region.command)
+    launcher(container["Image"], region)
     data = data_of(container)
     if data is None:
         return

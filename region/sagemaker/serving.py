@@ -13,7 +13,8 @@ from typing import Any
 import httpx
 
 from forecastle.region.account import REGION
-from forecastle.region.images import launcher, published_port
+from forecastle.region.docker import PORT, published_port
+from forecastle.region.images import launcher
 from forecastle.region.local_region import LocalRegion
 from forecastle.region.objects import Missing, split
 from forecastle.region.processes import Process
@@ -48,7 +49,7 @@ class ModelServer:
         self._container = container
         self._place = place
         self._more = dict(more)
-        self._launcher = launcher(container["Image"], region.command)
+        self._launcher = launcher(container["Image"], region)
         self._process: Process | None = None
         self._pump: Pump | None = None
         self._port: int | None = None
@@ -91,6 +92,7 @@ class ModelServer:
             process = self._process
         if process is not None:
             process.stop(GRACE_SECONDS)
+        self._launcher.clean(self._place.tree)
         shutil.rmtree(self._place.tree, ignore_errors=True)
 
     def kill(self) -> None:
@@ -98,6 +100,7 @@ class ModelServer:
         self._stopping.set()
         if self._process is not None:
             self._process.kill()
+        self._launcher.clean(self._place.tree)
 
     def _unpack(self) -> None:
         tree = self._place.tree
@@ -121,11 +124,11 @@ class ModelServer:
             "AWS_REGION": REGION,
             **self._container.get("Environment", {}),
             **self._more,
-            "SAGEMAKER_BIND_TO_PORT": "8080" if self._launcher.docker else "0",
+            "SAGEMAKER_BIND_TO_PORT": str(PORT) if self._launcher.container else "0",
         }
         if self.several_models:
             environ["SAGEMAKER_MULTI_MODEL"] = "true"
-        command = self._launcher.command("serve", tree, environ, self._region.home.folder)
+        command = self._launcher.command("serve", tree, environ)
         with self._lock:
             if self._stopping.is_set():
                 raise Broken("it was told to stop")
@@ -137,7 +140,7 @@ class ModelServer:
 
     def _read(self, lines: Sequence[str]) -> None:
         """Look for the line that says where the server listens."""
-        for line in lines if self._port is None and not self._launcher.docker else ():
+        for line in lines if self._port is None and self._launcher.container is None else ():
             if '"event":"start"' in line:
                 self._port = int(json.loads(line)["port"])
 
@@ -147,12 +150,13 @@ class ModelServer:
         deadline = time.monotonic() + READY_SECONDS
         with httpx.Client(timeout=PING_SECONDS, trust_env=False) as client:
             while time.monotonic() < deadline and self._process.alive and not self._stopping.is_set():
-                if self._launcher.docker and self._port is None:
+                if self._launcher.container and self._port is None:
                     self._port = published_port(self._place.tree)
                 if self._port is not None and _healthy(client, f"{self.url}/ping"):
                     return
                 time.sleep(0.02)
         code = self._process.stop(GRACE_SECONDS)
+        self._launcher.clean(self._place.tree)
         self._port = None
         self._pump.join(5)
         last = [line for line in self._pump.last if not line.startswith("{")] or self._pump.last

@@ -64,7 +64,10 @@ class RunningRegion:
         """The first of its lines with that, waited for."""
 
         def found() -> re.Match[str] | None:
-            return next((match for line in list(self.lines) if (match := re.search(pattern, line))), None)
+            ended = self._process.poll() is not None
+            match = next((match for line in list(self.lines) if (match := re.search(pattern, line))), None)
+            assert match or not ended, f"it has ended: {self.lines}"
+            return match
 
         return awaited(found, f"a line with {pattern} in {self.lines}")
 

@@ -139,7 +139,7 @@ class Job:
         self, job: dict[str, Any], trees: list[Tree], hosts: list[str], measures: Measures
     ) -> tuple[list[int], bool, list[str]]:
         """Exit codes of the hosts' processes, whether time ran out, and the last lines of one that failed."""
-        start = launcher(job["AlgorithmSpecification"]["TrainingImage"], self.region.command)
+        start = launcher(job["AlgorithmSpecification"]["TrainingImage"], self.region)
         seconds = job["StoppingCondition"].get("MaxRuntimeInSeconds", 24 * 3600)
         pumps = []
         for tree, host in zip(trees, hosts):
@@ -156,6 +156,8 @@ class Job:
             process.stop(GRACE_SECONDS) if late or self._stop.is_set() else process.wait() or 0
             for process in self._processes
         ]
+        for tree in trees:
+            start.clean(tree.base)
         last: list[str] = []
         for pump, code in zip(pumps, codes):
             pump.join(5)
@@ -200,7 +202,7 @@ class Job:
 
 
 def _started(start: Launcher, verb: str, base: Path, environ: Mapping[str, str], region: LocalRegion) -> Process:
-    command = start.command(verb, base, environ, forecastle.region.home.folder)
+    command = start.command(verb, base, environ)
     return forecastle.region.processes.start(command, start.environ(base, environ, os.environ), base)
 
 

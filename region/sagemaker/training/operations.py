@@ -46,7 +46,7 @@ def begin(region: LocalRegion, request: Request, **more: Any) -> Request:
         raise invalid(
             "AlgorithmSpecification must have a TrainingImage: this region has no algorithms of a marketplace."
         )
-    start = launcher(algorithm["TrainingImage"], region.command)
+    start = launcher(algorithm["TrainingImage"], region)
     channels = [each["ChannelName"] for each in request.get("InputDataConfig", [])]
     if len(set(channels)) < len(channels):
         raise invalid("The names of channels in InputDataConfig must differ from each other.")

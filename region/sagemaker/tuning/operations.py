@@ -138,7 +138,7 @@ def _check(config: Request, given: Request, definition: Request, region: LocalRe
         raise invalid(
             "AlgorithmSpecification must have a TrainingImage: this region has no algorithms of a marketplace."
         )
-    launcher(image, region.command)
+    launcher(image, region)
     try:
         found = ranges(given)
         if strategy == "Grid":
