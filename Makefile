@@ -103,6 +103,8 @@ bench: env
 	$(BIN)/python -m benchmarks.deepar
 	$(BIN)/python -m benchmarks.deepar_training
 	$(BIN)/python -m benchmarks.monte_carlo
+	$(BIN)/python -m benchmarks.region
+	$(BIN)/python -m benchmarks.region_jobs
 
 docs: env
 	$(BIN)/python -m forecastle.container.reference README.md docs/*.md
@@ -113,10 +115,11 @@ lock:
 	$(LOCK) --upgrade --extra dev pyproject.toml -o requirements-dev.lock
 	$(LOCK) -c requirements-dev.lock pyproject.toml -o requirements.lock
 	$(LOCK) --upgrade --extra dev --extra mxnet pyproject.toml -o requirements-dev-mxnet.lock
-	$(LOCK) -c requirements-dev-mxnet.lock --extra mxnet pyproject.toml -o requirements-mxnet.lock
+	$(LOCK) -c requirements-dev-mxnet.lock --extra mxnet --extra region pyproject.toml -o requirements-mxnet.lock
 	echo hatchling | $(LOCK) -c requirements-dev.lock - -o requirements-build.lock
 	$(LOCK) --upgrade tests/attack/schemathesis.in -o tests/attack/schemathesis.lock
 	$(LOCK) --upgrade tests/sagemaker/sdk2.in -o tests/sagemaker/sdk2.lock
+	$(LOCK) --upgrade benchmarks/s3_peers.in -o benchmarks/s3_peers.lock
 	$(LOCK) --upgrade tests/region/notebooks/taxi.in -o tests/region/notebooks/taxi.lock
 	$(LOCK) --upgrade --python-version 3.8 tests/region/notebooks/electricity.in -o tests/region/notebooks/electricity.lock
 	$(LOCK) --upgrade --override tests/sagemaker/sdk3.overrides tests/sagemaker/sdk3.in -o tests/sagemaker/sdk3.lock

@@ -17,7 +17,6 @@ from forecastle.contract.errors import (
     Stopped,
     UserError,
 )
-from forecastle.region.cli import region
 
 FILE = click.Path(exists=True, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)

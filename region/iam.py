@@ -29,17 +29,17 @@ def get_role(region: LocalRegion, request: Request) -> Request:
 
 def create_role(region: LocalRegion, request: Request) -> Request:
     name = request["RoleName"]
-    with forecastle.region.state.exclusive():
+    with region.state.exclusive():
         if name == ROLE or any(each["RoleName"] == name for each in _made(region)):
             raise Refusal("EntityAlreadyExists", f"Role with name {name} already exists.", 409)
         role = _described(name, request["AssumeRolePolicyDocument"], request.get("Path", "/"))
-        forecastle.region.state.put(KIND, name, role | {"Description": request.get("Description")})
+        region.state.put(KIND, name, role | {"Description": request.get("Description")})
     return {"Role": role}
 
 
 def delete_role(region: LocalRegion, request: Request) -> Request:
     role = _role(region, request["RoleName"])
-    forecastle.region.state.put(KIND, request["RoleName"], role | {"Deleted": True})
+    region.state.put(KIND, request["RoleName"], role | {"Deleted": True})
     return {}
 
 
@@ -53,14 +53,14 @@ def attach_role_policy(region: LocalRegion, request: Request) -> Request:
     role = _role(region, request["RoleName"])
     if request["RoleName"] != ROLE:
         policies = [*role.get("Attached", []), request["PolicyArn"]]
-        forecastle.region.state.put(KIND, request["RoleName"], role | {"Attached": sorted(set(policies))})
+        region.state.put(KIND, request["RoleName"], role | {"Attached": sorted(set(policies))})
     return {}
 
 
 def detach_role_policy(region: LocalRegion, request: Request) -> Request:
     role = _role(region, request["RoleName"])
     left = [policy for policy in role.get("Attached", []) if policy != request["PolicyArn"]]
-    forecastle.region.state.put(KIND, request["RoleName"], role | {"Attached": left})
+    region.state.put(KIND, request["RoleName"], role | {"Attached": left})
     return {}
 
 
@@ -83,14 +83,14 @@ def simulate_principal_policy(region: LocalRegion, request: Request) -> Request:
 
 
 def _role(region: LocalRegion, name: str) -> Request:
-    role = forecastle.region.state.get(KIND, name) or _described(name, json.dumps(TRUST), "/", created=0.0)
+    role = region.state.get(KIND, name) or _described(name, json.dumps(TRUST), "/", created=0.0)
     if role.get("Deleted"):
         raise Refusal("NoSuchEntity", f"The role with name {name} cannot be found.", 404)
     return role
 
 
 def _made(region: LocalRegion) -> list[Request]:
-    return [role for role in forecastle.region.state.all(KIND) if not role.get("Deleted")]
+    return [role for role in region.state.all(KIND) if not role.get("Deleted")]
 
 
 def _own() -> Request:

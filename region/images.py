@@ -55,7 +55,7 @@ class Launcher:
 
 def launcher(image: str, region: LocalRegion) -> Launcher:
     """How to start what `image` means. Raises the refusal of an image that cannot be had."""
-    name, forecastle, home = repository(image), region.command, forecastle.region.home.folder
+    name, forecastle, home = repository(image), region.command, region.home.folder
     folder = BUILT_IN.get(name, name.replace("-", "_"))
     if name in (*BUILT_IN, OWN) or folder in _algorithms(forecastle):
         return Launcher(forecastle, home, None if name == OWN else folder, region.docker_image)

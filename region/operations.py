@@ -121,11 +121,9 @@ OPERATIONS: Mapping[str, Mapping[str, Operation]] = {
         "UpdateEndpointWeightsAndCapacities": endpoints.update_weights,
     },
     "sagemaker-runtime": {
-        "InvokeEndpoint": lambda region, request: forecastle.region.runtime.invoke(region, request),
-        "InvokeEndpointAsync": lambda region, request: forecastle.region.runtime.invoke_later(region, request),
-        "InvokeEndpointWithResponseStream": lambda region, request: forecastle.region.runtime.invoke_with_stream(
-            region, request
-        ),
+        "InvokeEndpoint": lambda region, request: region.runtime.invoke(region, request),
+        "InvokeEndpointAsync": lambda region, request: region.runtime.invoke_later(region, request),
+        "InvokeEndpointWithResponseStream": lambda region, request: region.runtime.invoke_with_stream(region, request),
     },
 }
 

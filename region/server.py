@@ -135,19 +135,19 @@ def standing(options: Options, command: Sequence[str], address: str) -> Iterator
     _make_buckets(region, options)
     home.announce(address)
     _say(f"region {REGION} of account {ACCOUNT} at {address}, kept in {home.folder}")
-    forecastle.region.hosting.resume(region)
+    region.hosting.resume(region)
     try:
         yield region, s3
     finally:
-        for job in forecastle.region.tunings.values():
+        for job in region.tunings.values():
             job.kill()
-        forecastle.region.jobs.close()
-        forecastle.region.transforms.close()
-        forecastle.region.hosting.close()
-        forecastle.region.functions.close()
+        region.jobs.close()
+        region.transforms.close()
+        region.hosting.close()
+        region.functions.close()
         processes.close()
-        forecastle.region.journal.close()
-        forecastle.region.series.close()
+        region.journal.close()
+        region.series.close()
         s3.close()
         state.close()
         _say("stopped")
@@ -156,10 +156,10 @@ def standing(options: Options, command: Sequence[str], address: str) -> Iterator
 def _make_buckets(region: LocalRegion, options: Options) -> None:
     for name in (f"sagemaker-{REGION}-{ACCOUNT}", *options.buckets):
         try:
-            forecastle.region.objects.make_bucket(name)
+            region.objects.make_bucket(name)
         except ValueError as error:
             raise InvalidJob(f"--bucket {name}: {error}") from None
-    told = taxi.put(forecastle.region.objects, options.taxi)
+    told = taxi.put(region.objects, options.taxi)
     if told is not None:
         region.say(told)
 

@@ -55,11 +55,11 @@ def create(region: LocalRegion, request: Request) -> Request:
         "Policy": [],
         **_stamped(),
     }
-    with forecastle.region.state.exclusive():
-        if forecastle.region.state.get(KIND, name) is not None:
+    with region.state.exclusive():
+        if region.state.get(KIND, name) is not None:
             raise Refusal("ResourceConflictException", f"Function already exist: {name}", 409)
         function |= _unpacked(region, function, content)
-        forecastle.region.state.put(KIND, name, function)
+        region.state.put(KIND, name, function)
     region.say(f"function {name}: created")
     return function
 
@@ -75,7 +75,7 @@ def get_configuration(region: LocalRegion, request: Request) -> Request:
 
 
 def list_(region: LocalRegion, request: Request) -> Request:
-    functions = forecastle.region.state.all(KIND)
+    functions = region.state.all(KIND)
     start, count = int(request.get("Marker") or 0), request.get("MaxItems", 50)
     answer: Request = {"Functions": functions[start : start + count]}
     return answer | ({"NextMarker": str(start + count)} if start + count < len(functions) else {})
@@ -83,32 +83,32 @@ def list_(region: LocalRegion, request: Request) -> Request:
 
 def update_code(region: LocalRegion, request: Request) -> Request:
     content = _content(region, request)
-    with forecastle.region.state.exclusive():
+    with region.state.exclusive():
         function = function_of(region, request)
         before = folder_of(region, function)
         changed = function | _stamped() | _unpacked(region, function, content)
-        forecastle.region.state.put(KIND, function["FunctionName"], changed)
-    forecastle.region.functions.retire(function["FunctionName"])
+        region.state.put(KIND, function["FunctionName"], changed)
+    region.functions.retire(function["FunctionName"])
     shutil.rmtree(before, ignore_errors=True)
     return changed
 
 
 def update_configuration(region: LocalRegion, request: Request) -> Request:
     members = ("Runtime", "Role", "Handler", "Description", "Timeout", "MemorySize", "Environment")
-    with forecastle.region.state.exclusive():
+    with region.state.exclusive():
         function = function_of(region, request)
         changed = function | {name: request[name] for name in members if name in request} | _stamped()
-        forecastle.region.state.put(KIND, function["FunctionName"], changed)
-    forecastle.region.functions.retire(function["FunctionName"])
+        region.state.put(KIND, function["FunctionName"], changed)
+    region.functions.retire(function["FunctionName"])
     return changed
 
 
 def delete(region: LocalRegion, request: Request) -> Request:
-    with forecastle.region.state.exclusive():
+    with region.state.exclusive():
         function = function_of(region, request)
-        forecastle.region.state.delete(KIND, function["FunctionName"])
-    forecastle.region.functions.retire(function["FunctionName"])
-    shutil.rmtree(forecastle.region.home.functions / function["FunctionName"], ignore_errors=True)
+        region.state.delete(KIND, function["FunctionName"])
+    region.functions.retire(function["FunctionName"])
+    shutil.rmtree(region.home.functions / function["FunctionName"], ignore_errors=True)
     region.say(f"function {function['FunctionName']}: deleted")
     return {"StatusCode": 204}
 
@@ -125,9 +125,9 @@ def invoke(region: LocalRegion, request: Request) -> Request:
         return {"StatusCode": 204}
     if kind == "Event":
         given = (region, function, event, context)
-        threading.Thread(target=forecastle.region.functions.invoke, args=given, name="event", daemon=True).start()
+        threading.Thread(target=region.functions.invoke, args=given, name="event", daemon=True).start()
         return {"StatusCode": 202, "Payload": b""}
-    outcome = forecastle.region.functions.invoke(region, function, event, context)
+    outcome = region.functions.invoke(region, function, event, context)
     answer: Request = {"StatusCode": 200, "Payload": outcome.payload, "ExecutedVersion": LATEST}
     if outcome.error is not None:
         answer["FunctionError"] = outcome.error
@@ -143,13 +143,13 @@ def add_permission(region: LocalRegion, request: Request) -> Request:
         "Principal": {"Service": request["Principal"]},
         "Action": request["Action"],
     }
-    with forecastle.region.state.exclusive():
+    with region.state.exclusive():
         function = function_of(region, request)
         if any(each["Sid"] == request["StatementId"] for each in function["Policy"]):
             sentence = f"The statement id ({request['StatementId']}) provided already exists."
             raise Refusal("ResourceConflictException", sentence, 409)
         statement["Resource"] = function["FunctionArn"]
-        forecastle.region.state.change(KIND, function["FunctionName"], Policy=[*function["Policy"], statement])
+        region.state.change(KIND, function["FunctionName"], Policy=[*function["Policy"], statement])
     return {"Statement": json.dumps(statement)}
 
 
@@ -164,7 +164,7 @@ def get_policy(region: LocalRegion, request: Request) -> Request:
 def function_of(region: LocalRegion, request: Request) -> Request:
     """The record of a function, by its name or its ARN."""
     name = _name(request)
-    function = forecastle.region.state.get(KIND, name)
+    function = region.state.get(KIND, name)
     if function is None:
         raise Refusal("ResourceNotFoundException", f"Function not found: {arn('lambda', f'function:{name}')}", 404)
     return function
@@ -180,7 +180,7 @@ def _content(region: LocalRegion, code: Request) -> bytes:
         return bytes(code["ZipFile"])
     if code.get("S3Bucket") and code.get("S3Key"):
         try:
-            return forecastle.region.objects.read(code["S3Bucket"], code["S3Key"])
+            return region.objects.read(code["S3Bucket"], code["S3Key"])
         except Missing as error:
             raise _invalid(f"Error occurred while GetObject. {error}") from None
     raise _invalid("Please provide a source for function code: ZipFile, or S3Bucket and S3Key.")
@@ -189,7 +189,7 @@ def _content(region: LocalRegion, code: Request) -> bytes:
 def _unpacked(region: LocalRegion, function: Request, content: bytes) -> Request:
     """Unpack a zip into a folder of its own; what the record says of it."""
     code = uuid.uuid4().hex
-    folder = forecastle.region.home.functions / function["FunctionName"] / code
+    folder = region.home.functions / function["FunctionName"] / code
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
             if sum(each.file_size for each in packed.infolist()) > UNPACKED_BYTES:

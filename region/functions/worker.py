@@ -47,7 +47,7 @@ class Worker:
         self._logged = threading.Semaphore(0)  # released when all that an event had to log is in the journal
         command = [sys.executable, "-u", str(RUNNER), function["Handler"], str(inside)]
         try:
-            self._process = forecastle.region.processes.start(
+            self._process = region.processes.start(
                 command, _environ(region, function, self._stream, folder), folder, subprocess.PIPE, (inside,)
             )
         finally:
@@ -55,7 +55,7 @@ class Worker:
         told = (
             f"This function runs on Python {sys.version.split()[0]}; its Runtime {function['Runtime']} is not matched."
         )
-        forecastle.region.journal.write(self._group, self._stream, [told])
+        region.journal.write(self._group, self._stream, [told])
         self._pump = Pump(self._process, region.journal, self._group, self._stream, folder, self._seen)
         begun = self._read(time.monotonic() + INIT_SECONDS)
         self._failure = None if begun and begun["ready"] else (begun or {}).get("error") or _exited("did not start", "")
@@ -167,7 +167,7 @@ def _environ(region: LocalRegion, function: dict[str, Any], stream: str, folder:
         "AWS_LAMBDA_LOG_STREAM_NAME": stream,
         "LAMBDA_TASK_ROOT": str(folder),
         "_HANDLER": function["Handler"],
-        "PYTHONPATH": str(forecastle.region.home.python),
+        "PYTHONPATH": str(region.home.python),
         "NO_PROXY": "127.0.0.1,localhost",
     }
     variables: dict[str, str] = function.get("Environment", {}).get("Variables", {})

@@ -4,7 +4,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from forecastle.kernels.threads import available_cores
+from forecastle.region.cores import available_cores
 from forecastle.region.functions.worker import Outcome, Worker
 from forecastle.region.local_region import LocalRegion
 
@@ -55,4 +55,4 @@ class Workers:
 
 def folder_of(region: LocalRegion, function: dict[str, Any]) -> Path:
     """Where the code of a function's present version is unpacked."""
-    return forecastle.region.home.functions / str(function["FunctionName"]) / str(function["CodeId"])
+    return region.home.functions / str(function["FunctionName"]) / str(function["CodeId"])

@@ -21,14 +21,14 @@ def new_id(length: int = 10) -> str:
 
 def api_of(region: LocalRegion, request: Request) -> Request:
     """The record of an API, or the refusal of one that is not there."""
-    api = forecastle.region.state.get(KIND, request["restApiId"])
+    api = region.state.get(KIND, request["restApiId"])
     if api is None:
         raise missing("Invalid API identifier specified")
     return api
 
 
 def keep(region: LocalRegion, api: Request) -> None:
-    forecastle.region.state.put(KIND, api["id"], api)
+    region.state.put(KIND, api["id"], api)
 
 
 def resource_of(api: Request, request: Request) -> Request:

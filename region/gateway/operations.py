@@ -35,7 +35,7 @@ def create_rest_api(region: LocalRegion, request: Request) -> Request:
 
 def get_rest_apis(region: LocalRegion, request: Request) -> Request:
     del request
-    return {"items": forecastle.region.state.all(KIND)}
+    return {"items": region.state.all(KIND)}
 
 
 def get_rest_api(region: LocalRegion, request: Request) -> Request:
@@ -44,7 +44,7 @@ def get_rest_api(region: LocalRegion, request: Request) -> Request:
 
 def delete_rest_api(region: LocalRegion, request: Request) -> Request:
     api = api_of(region, request)
-    forecastle.region.state.delete(KIND, api["id"])
+    region.state.delete(KIND, api["id"])
     region.say(f"API {api['name']}: deleted")
     return {}
 
@@ -59,7 +59,7 @@ def get_resource(region: LocalRegion, request: Request) -> Request:
 
 
 def create_resource(region: LocalRegion, request: Request) -> Request:
-    with forecastle.region.state.exclusive():
+    with region.state.exclusive():
         api = api_of(region, request)
         parent: Request | None = api["resources"].get(request["parentId"])
         if parent is None:
@@ -75,7 +75,7 @@ def create_resource(region: LocalRegion, request: Request) -> Request:
 
 
 def delete_resource(region: LocalRegion, request: Request) -> Request:
-    with forecastle.region.state.exclusive():
+    with region.state.exclusive():
         api = api_of(region, request)
         gone = resource_of(api, request)
         if gone["id"] == api["rootResourceId"]:
@@ -157,7 +157,7 @@ def put_integration_response(region: LocalRegion, request: Request) -> Request:
 
 
 def create_deployment(region: LocalRegion, request: Request) -> Request:
-    with forecastle.region.state.exclusive():
+    with region.state.exclusive():
         api = api_of(region, request)
         methods = [each for resource in api["resources"].values() for each in resource["resourceMethods"].values()]
         if not methods:
@@ -182,7 +182,7 @@ def get_deployments(region: LocalRegion, request: Request) -> Request:
 
 
 def create_stage(region: LocalRegion, request: Request) -> Request:
-    with forecastle.region.state.exclusive():
+    with region.state.exclusive():
         api = api_of(region, request)
         if request["deploymentId"] not in api["deployments"]:
             raise missing("Invalid Deployment identifier specified")
@@ -205,7 +205,7 @@ def get_stages(region: LocalRegion, request: Request) -> Request:
 
 
 def delete_stage(region: LocalRegion, request: Request) -> Request:
-    with forecastle.region.state.exclusive():
+    with region.state.exclusive():
         api = api_of(region, request)
         get_stage(region, request)
         del api["stages"][request["stageName"]]
@@ -228,7 +228,7 @@ def _stage(api: Request, name: str, deployment: str, request: Request) -> Reques
 
 def _changed(region: LocalRegion, request: Request, change: Callable[[Request], Request]) -> Request:
     """Change a resource within its API; what the change gives."""
-    with forecastle.region.state.exclusive():
+    with region.state.exclusive():
         api = api_of(region, request)
         result = change(resource_of(api, request))
         keep(region, api)

@@ -21,7 +21,7 @@ START, END = (-1, -1), (FOREVER, FOREVER)
 
 def describe_log_groups(region: LocalRegion, request: Request) -> Request:
     prefix, pattern = request.get("logGroupNamePrefix", ""), request.get("logGroupNamePattern", "")
-    names = [name for name in forecastle.region.journal.groups() if name.startswith(prefix) and pattern in name]
+    names = [name for name in region.journal.groups() if name.startswith(prefix) and pattern in name]
     return {"logGroups": [{"logGroupName": name, "arn": arn("logs", f"log-group:{name}:*")} for name in names]}
 
 
@@ -31,32 +31,32 @@ def create_log_group(region: LocalRegion, request: Request) -> Request:
 
 
 def create_log_stream(region: LocalRegion, request: Request) -> Request:
-    forecastle.region.journal.make(request["logGroupName"], request["logStreamName"])
+    region.journal.make(request["logGroupName"], request["logStreamName"])
     return {}
 
 
 def delete_log_group(region: LocalRegion, request: Request) -> Request:
-    if not forecastle.region.journal.delete(request["logGroupName"]):
+    if not region.journal.delete(request["logGroupName"]):
         raise _no_group()
     return {}
 
 
 def delete_log_stream(region: LocalRegion, request: Request) -> Request:
-    if not forecastle.region.journal.delete(request["logGroupName"], request["logStreamName"]):
+    if not region.journal.delete(request["logGroupName"], request["logStreamName"]):
         raise _no_stream()
     return {}
 
 
 def put_log_events(region: LocalRegion, request: Request) -> Request:
     events = [(event["timestamp"], event["message"]) for event in request["logEvents"]]
-    forecastle.region.journal.write_events(request["logGroupName"], request["logStreamName"], events)
+    region.journal.write_events(request["logGroupName"], request["logStreamName"], events)
     return {"nextSequenceToken": str(now())}
 
 
 def describe_log_streams(region: LocalRegion, request: Request) -> Request:
     group = _group(request)
-    streams = forecastle.region.journal.streams(group, request.get("logStreamNamePrefix", ""))
-    if not streams and group not in forecastle.region.journal.groups():
+    streams = region.journal.streams(group, request.get("logStreamNamePrefix", ""))
+    if not streams and group not in region.journal.groups():
         raise _no_group()
     if request.get("orderBy") == "LastEventTime":
         streams.sort(key=lambda stream: stream.last or 0)
@@ -75,7 +75,7 @@ def get_log_events(region: LocalRegion, request: Request) -> Request:
     limit, token = request.get("limit", EVENTS), request.get("nextToken")
     backward = token[0] == "b" if token else not request.get("startFromHead", False)
     place = _place(token) if token else (END if backward else START)
-    events = forecastle.region.journal.events(stream.id, since, until, place, limit, newest_first=backward)
+    events = region.journal.events(stream.id, since, until, place, limit, newest_first=backward)
     size, fitting = 0, 0
     for event in events:
         size += len(event.message.encode()) + 26
@@ -96,8 +96,8 @@ def get_log_events(region: LocalRegion, request: Request) -> Request:
 def filter_log_events(region: LocalRegion, request: Request) -> Request:
     group = _group(request)
     names = request.get("logStreamNames")
-    streams = forecastle.region.journal.streams(group, request.get("logStreamNamePrefix", ""))
-    if not streams and group not in forecastle.region.journal.groups():
+    streams = region.journal.streams(group, request.get("logStreamNamePrefix", ""))
+    if not streams and group not in region.journal.groups():
         raise _no_group()
     streams = [stream for stream in streams if names is None or stream.name in names]
     since, until = request.get("startTime", 0), request.get("endTime", FOREVER)
@@ -106,7 +106,7 @@ def filter_log_events(region: LocalRegion, request: Request) -> Request:
     kept: list[Event] = []
     more = True
     while more and len(kept) < limit:
-        events = forecastle.region.journal.found(streams, since, until, place, EVENTS)
+        events = region.journal.found(streams, since, until, place, EVENTS)
         more = len(events) == EVENTS
         for event in events:
             place = (event.at, event.id)
@@ -167,11 +167,11 @@ def _group(request: Request) -> str:
 
 
 def _stream(region: LocalRegion, request: Request) -> Stream:
-    streams = forecastle.region.journal.streams(_group(request), request["logStreamName"])
+    streams = region.journal.streams(_group(request), request["logStreamName"])
     for stream in streams:
         if stream.name == request["logStreamName"]:
             return stream
-    raise _no_stream() if _group(request) in forecastle.region.journal.groups() else _no_group()
+    raise _no_stream() if _group(request) in region.journal.groups() else _no_group()
 
 
 def _token(direction: str, place: tuple[int, int]) -> str:

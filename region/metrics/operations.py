@@ -23,7 +23,7 @@ def get_metric_statistics(region: LocalRegion, request: Request) -> Request:
         sentence = f"You have requested up to {count} datapoints, which exceeds the limit of {MOST_POINTS}."
         raise Refusal("InvalidParameterCombination", sentence)
     metric = Metric(request["Namespace"], request["MetricName"], _dimensions(request))
-    points = forecastle.region.series.points(metric, since, until)
+    points = region.series.points(metric, since, until)
     wanted = request.get("Statistics", [])
     datapoints = [
         {"Timestamp": at, "Unit": values[0].unit} | {name: _statistic(name, values) for name in wanted}
@@ -43,7 +43,7 @@ def get_metric_data(region: LocalRegion, request: Request) -> Request:
         _check(since, until, stat["Period"])
         asked = stat["Metric"]
         metric = Metric(asked["Namespace"], asked["MetricName"], _dimensions(asked))
-        found = _by_period(forecastle.region.series.points(metric, since, until), since, stat["Period"])
+        found = _by_period(region.series.points(metric, since, until), since, stat["Period"])
         found.sort(key=lambda each: each[0], reverse=newest_first)
         results.append(
             {
@@ -65,7 +65,7 @@ def list_metrics(region: LocalRegion, request: Request) -> Request:
             "MetricName": metric.name,
             "Dimensions": [{"Name": name, "Value": value} for name, value in metric.dimensions.items()],
         }
-        for metric in forecastle.region.series.metrics(request.get("Namespace"), request.get("MetricName"))
+        for metric in region.series.metrics(request.get("Namespace"), request.get("MetricName"))
         if all(name in metric.dimensions and value in (None, metric.dimensions[name]) for name, value in wanted.items())
     ]
     start = int(request.get("NextToken", 0))
@@ -79,7 +79,7 @@ def put_metric_data(region: LocalRegion, request: Request) -> Request:
         values = each.get("Values") or [each["Value"]]
         counts = each.get("Counts") or [1] * len(values)
         repeated = [value for value, count in zip(values, counts) for _ in range(int(count))]
-        forecastle.region.series.add(metric, repeated, each.get("Timestamp", time.time()), each.get("Unit", "None"))
+        region.series.add(metric, repeated, each.get("Timestamp", time.time()), each.get("Unit", "None"))
     return {}
 
 

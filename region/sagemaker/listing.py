@@ -26,7 +26,7 @@ class Kind:
 
 def list_of(region: LocalRegion, request: dict[str, Any], kind: Kind) -> dict[str, Any]:
     """One page of the resources that the request asks for."""
-    found = [record for record in forecastle.region.state.all(kind.kind) if _fits(record, request, kind)]
+    found = [record for record in region.state.all(kind.kind) if _fits(record, request, kind)]
     by = {"Name": kind.name, "Status": kind.status}.get(request.get("SortBy", ""), "CreationTime") or "CreationTime"
     found.sort(key=lambda record: record[by], reverse=request.get("SortOrder", "Descending") == "Descending")
     return page_of([{name: each.get(name) for name in kind.members} for each in found], request, kind.answer)

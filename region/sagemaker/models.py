@@ -26,11 +26,11 @@ def create(region: LocalRegion, request: Request) -> Request:
         raise invalid("A model needs a PrimaryContainer or Containers.")
     for container in containers:
         _check(region, container)
-    with forecastle.region.state.exclusive():
-        if forecastle.region.state.get(KIND, name) is not None:
+    with region.state.exclusive():
+        if region.state.get(KIND, name) is not None:
             raise invalid(f'Cannot create already existing model "{model["ModelArn"]}".')
         tags.keep(region, model["ModelArn"], model.pop("Tags", []))
-        forecastle.region.state.put(KIND, name, model)
+        region.state.put(KIND, name, model)
     return {"ModelArn": model["ModelArn"]}
 
 
@@ -43,16 +43,16 @@ def list_(region: LocalRegion, request: Request) -> Request:
 
 
 def delete(region: LocalRegion, request: Request) -> Request:
-    with forecastle.region.state.exclusive():
+    with region.state.exclusive():
         model = model_of(region, request["ModelName"])
-        forecastle.region.state.delete(KIND, request["ModelName"])
-        forecastle.region.state.delete(tags.KIND, model["ModelArn"])
+        region.state.delete(KIND, request["ModelName"])
+        region.state.delete(tags.KIND, model["ModelArn"])
     return {}
 
 
 def model_of(region: LocalRegion, name: str) -> Request:
     """The record of a model, or the refusal of one that is not there."""
-    model = forecastle.region.state.get(KIND, name)
+    model = region.state.get(KIND, name)
     if model is None:
         raise invalid(f'Could not find model "{arn("sagemaker", f"model/{name}")}".')
     return model
@@ -84,11 +84,7 @@ def _check(region: LocalRegion, container: Request) -> None:
     bucket, key = split(uri)
     try:
         single = archive and container.get("Mode") != "MultiModel"
-        there = (
-            forecastle.region.objects.has(bucket, key)
-            if single
-            else bool(forecastle.region.objects.keys(bucket, key) or not single)
-        )
+        there = region.objects.has(bucket, key) if single else bool(region.objects.keys(bucket, key) or not single)
     except Missing:
         there = False
     if not there:

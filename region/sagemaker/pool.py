@@ -4,7 +4,7 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol
 
-from forecastle.kernels.threads import available_cores
+from forecastle.region.cores import available_cores
 
 
 class Runnable(Protocol):

@@ -24,21 +24,21 @@ def list_(region: LocalRegion, request: Request) -> Request:
 def delete(region: LocalRegion, request: Request) -> Request:
     """DeleteTags."""
     left = [tag for tag in tags_of(region, request["ResourceArn"]) if tag["Key"] not in request["TagKeys"]]
-    forecastle.region.state.put(KIND, request["ResourceArn"], {"Tags": left})
+    region.state.put(KIND, request["ResourceArn"], {"Tags": left})
     return {}
 
 
 def keep(region: LocalRegion, resource: str, tags: list[dict[str, str]]) -> list[dict[str, str]]:
     """Lay tags over those that are there; all of them."""
-    with forecastle.region.state.exclusive():
+    with region.state.exclusive():
         merged = {tag["Key"]: tag["Value"] for tag in [*tags_of(region, resource), *tags]}
         if len(merged) > MOST:
             raise invalid(f"{resource} would have {len(merged)} tags, and may have {MOST}.")
         described = [{"Key": key, "Value": value} for key, value in merged.items()]
-        forecastle.region.state.put(KIND, resource, {"Tags": described})
+        region.state.put(KIND, resource, {"Tags": described})
     return described
 
 
 def tags_of(region: LocalRegion, resource: str) -> list[dict[str, str]]:
-    record = forecastle.region.state.get(KIND, resource)
+    record = region.state.get(KIND, resource)
     return [] if record is None else list(record["Tags"])

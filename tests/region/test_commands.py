@@ -34,7 +34,7 @@ def test_run_starts_a_region_for_as_long_as_the_command_takes(tmp_path: Path) ->
 
 def test_run_uses_a_region_that_is_there(region: RunningRegion) -> None:
     address = region.address
-    with start(forecastle.region.home, "sh", "-c", "echo $AWS_ENDPOINT_URL; kill -9 $$") as process:
+    with start(region.home, "sh", "-c", "echo $AWS_ENDPOINT_URL; kill -9 $$") as process:
         printed, _ = process.communicate(timeout=90)
     assert (process.returncode, printed) == (137, f"{address}\n")
     assert region.client("sts").get_caller_identity()["Account"] == "123456789012"
@@ -69,14 +69,12 @@ def test_a_kernel_has_the_variables(region: RunningRegion, tmp_path: Path) -> No
     python = tmp_path / "python"  # one that has ipykernel, as far as can be seen
     python.write_text("#!/bin/sh\nexit 0\n")
     python.chmod(0o755)
-    done = forecastle(
-        "kernel", "--python", str(python), home=forecastle.region.home, JUPYTER_DATA_DIR=str(tmp_path / "jupyter")
-    )
+    done = forecastle("kernel", "--python", str(python), home=region.home, JUPYTER_DATA_DIR=str(tmp_path / "jupyter"))
     assert done.returncode == 0, done.stderr
     described = json.loads((tmp_path / "jupyter/kernels/forecastle-region/kernel.json").read_text())
     assert described["argv"] == [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     assert described["env"]["AWS_ENDPOINT_URL"] == region.address
-    assert described["env"]["PYTHONPATH"] == str(forecastle.region.home / "python")
+    assert described["env"]["PYTHONPATH"] == str(region.home / "python")
 
 
 def test_a_kernel_without_ipykernel_is_refused(tmp_path: Path) -> None:

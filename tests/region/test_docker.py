@@ -86,7 +86,7 @@ def test_a_container_trains_and_serves(region: RunningRegion) -> None:
     )
     assert ask(region, served, b"asked")["Body"].read() == b"3.0 asked"
     region.client("sagemaker").delete_endpoint(EndpointName=served)
-    awaited(lambda: not left(forecastle.region.home), "the end of the containers")
+    awaited(lambda: not left(region.home), "the end of the containers")
 
 
 def test_a_container_that_fails_says_why(region: RunningRegion) -> None:

@@ -67,10 +67,10 @@ def test_what_a_job_started_ends_with_it(tmp_path: Path) -> None:
 def test_a_server_that_dies_is_started_again(tmp_path: Path) -> None:
     with RunningRegion(tmp_path / "home", "--bucket", "data") as region:
         name = endpoint(region, config(region, {"one": (model(region, trained(region)), 1.0)}))
-        (server,) = _pids(forecastle.region.home, " serve")
+        (server,) = _pids(region.home, " serve")
         os.kill(server, signal.SIGKILL)
         region.await_line("started again")
-        awaited(lambda: _pids(forecastle.region.home, " serve") not in ([], [server]), "another server")
+        awaited(lambda: _pids(region.home, " serve") not in ([], [server]), "another server")
         awaited(lambda: _answer_if_any(region, name) == b'{"mean": 2.000}', "an answer")
 
 

@@ -96,7 +96,7 @@ def test_a_client_with_an_address_of_its_own_for_sts_comes_to_the_region(region:
     )
     assert region.address
     (tmp_path / "sitecustomize.py").write_text("import sys; sys.hidden = True\n")
-    printed = forecastle("env", "--shell", "dotenv", home=forecastle.region.home, PYTHONPATH=str(tmp_path)).stdout
+    printed = forecastle("env", "--shell", "dotenv", home=region.home, PYTHONPATH=str(tmp_path)).stdout
     environ = dict(line.split("=", 1) for line in printed.splitlines())
     done = subprocess.run(
         [sys.executable, "-c", f"import sys; print(sys.hidden); {script}"],

@@ -21,7 +21,7 @@ def handler(event, context):
 
 
 def environ(region: RunningRegion) -> dict[str, str]:
-    printed = forecastle("env", "--shell", "dotenv", home=forecastle.region.home).stdout if region.address else ""
+    printed = forecastle("env", "--shell", "dotenv", home=region.home).stdout if region.address else ""
     return {"PATH": os.environ["PATH"]} | dict(line.split("=", 1) for line in printed.splitlines())
 
 
@@ -70,10 +70,10 @@ def test_a_function_and_an_api_are_made_from_the_command_line(region: RunningReg
             str(file),
             "--handler",
             "translate.handler",
-            home=forecastle.region.home,
+            home=region.home,
         )
         assert done.stdout == "arn:aws:lambda:us-east-1:123456789012:function:lab\n", done.stderr
-    done = forecastle("api", "create", "lab", "--post", "/v1/translate=lab", "--cors", "*", home=forecastle.region.home)
+    done = forecastle("api", "create", "lab", "--post", "/v1/translate=lab", "--cors", "*", home=region.home)
     url = done.stdout.strip()
     assert url.endswith("/prod/_user_request_/v1/translate"), done.stderr
     with httpx.Client(trust_env=False, timeout=60) as client:

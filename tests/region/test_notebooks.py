@@ -54,7 +54,7 @@ def environ_of(python: Path, region: RunningRegion, folder: Path) -> Mapping[str
     own = {"PATH": f"{python.parent}:{os.environ['PATH']}", "HOME": str(folder), "MPLBACKEND": "agg"}
     own |= {"PYTHONWARNINGS": "ignore", "AWS_CONFIG_FILE": os.devnull, "JUPYTER_PLATFORM_DIRS": "1"}
     del own["MPLBACKEND"]  # the notebook says %matplotlib inline
-    return own | variables(Home(forecastle.region.home), region.address, {})
+    return own | variables(Home(region.home), region.address, {})
 
 
 def text(cell: Mapping[str, Any]) -> str:

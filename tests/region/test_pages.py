@@ -48,7 +48,7 @@ def test_a_page_runs_from_top_to_bottom(major: int, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(HURRIED)  # the region's runs the one that it hides
     with RunningRegion(tmp_path / "home", "--bucket", "my-bucket") as region:
         fill(region)
-        environ = variables(Home(forecastle.region.home), region.address, {"PYTHONPATH": str(tmp_path)})
+        environ = variables(Home(region.home), region.address, {"PYTHONPATH": str(tmp_path)})
         printed = sdk(major).run(tmp_path / "page.py", home=tmp_path, environ=environ)
         scores = [line for line in printed.splitlines() if "scores" in line and line.count("'score'") == 2]
         assert len(scores) == 4, printed
@@ -68,7 +68,7 @@ def test_sdk_2_attaches_measures_and_updates(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(HURRIED)
     with RunningRegion(tmp_path / "home", "--bucket", "my-bucket") as region:
         fill(region)
-        environ = variables(Home(forecastle.region.home), region.address, {"PYTHONPATH": str(tmp_path)})
+        environ = variables(Home(region.home), region.address, {"PYTHONPATH": str(tmp_path)})
         printed = sdk(2).run(Path(__file__).with_name("sdk2_flow.py"), home=tmp_path, environ=environ)
         (job,) = region.client("sagemaker").list_training_jobs()["TrainingJobSummaries"]
     assert "Random Cut Forest built" in printed  # attached.logs()

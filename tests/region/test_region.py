@@ -22,18 +22,18 @@ def forecastle(*arguments: str, home: Path, **environ: str) -> "subprocess.Compl
 
 def test_the_folder_is_for_its_owner_alone(region: RunningRegion) -> None:
     assert region.address
-    assert stat.S_IMODE(forecastle.region.home.stat().st_mode) == 0o700
+    assert stat.S_IMODE(region.home.stat().st_mode) == 0o700
 
 
 def test_a_second_region_in_the_same_folder_is_refused(region: RunningRegion) -> None:
-    done = forecastle("up", "--port", "0", home=forecastle.region.home) if region.address else None
+    done = forecastle("up", "--port", "0", home=region.home) if region.address else None
     assert done is not None
     assert done.returncode == 1
     assert f"a region at {region.address} uses this folder already" in done.stderr
 
 
 def test_a_port_that_is_taken_is_named(region: RunningRegion, tmp_path: Path) -> None:
-    port = forecastle.region.address.rpartition(":")[2]
+    port = region.address.rpartition(":")[2]
     done = forecastle("up", "--port", port, home=tmp_path / "other")
     assert (done.returncode, done.stderr) == (
         1,
@@ -68,17 +68,17 @@ def test_a_signal_stops_it_in_order(tmp_path: Path, number: int) -> None:
 )
 def test_env_speaks_each_shell(region: RunningRegion, shell: str, line: str) -> None:
     address = region.address
-    done = forecastle("env", "--shell", shell, home=forecastle.region.home)
+    done = forecastle("env", "--shell", shell, home=region.home)
     assert done.stdout.splitlines()[0] == line.format(address)
     assert len(done.stdout.splitlines()) == 10
 
 
 def test_env_can_be_evaluated_by_sh(region: RunningRegion) -> None:
     address = region.address
-    printed = forecastle("env", home=forecastle.region.home, PYTHONPATH=f"{ROOT}:/a folder's").stdout
+    printed = forecastle("env", home=region.home, PYTHONPATH=f"{ROOT}:/a folder's").stdout
     script = f'{printed}\nprintf "%s\\n" "$AWS_ENDPOINT_URL" "$PYTHONPATH"'
     shown = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout.splitlines()
-    assert shown == [address, f"{forecastle.region.home}/python:{ROOT}:/a folder's"]
+    assert shown == [address, f"{region.home}/python:{ROOT}:/a folder's"]
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def test_the_log_speaks_of_opt_ml(region: RunningRegion) -> None:
     told = lines(region, name)
     assert any("Mood: well" in line for line in told)
     assert any("from /opt/ml/input/config/hyperparameters.json" in line for line in told)
-    assert str(forecastle.region.home) not in "".join(told)
+    assert str(region.home) not in "".join(told)
 
 
 @pytest.mark.parametrize("mode", ["File", "FastFile", "Pipe"])

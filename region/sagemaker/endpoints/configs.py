@@ -31,11 +31,11 @@ def create(region: LocalRegion, request: Request) -> Request:
             )
         model_of(region, variant["ModelName"])
         variant.setdefault("InitialVariantWeight", 1.0)
-    with forecastle.region.state.exclusive():
-        if forecastle.region.state.get(KIND, name) is not None:
+    with region.state.exclusive():
+        if region.state.get(KIND, name) is not None:
             raise invalid(f'Cannot create already existing endpoint configuration "{_arn(name)}".')
         tags.keep(region, _arn(name), config.pop("Tags", []))
-        forecastle.region.state.put(KIND, name, config)
+        region.state.put(KIND, name, config)
     return {"EndpointConfigArn": _arn(name)}
 
 
@@ -48,16 +48,16 @@ def list_(region: LocalRegion, request: Request) -> Request:
 
 
 def delete(region: LocalRegion, request: Request) -> Request:
-    with forecastle.region.state.exclusive():
+    with region.state.exclusive():
         config_of(region, request["EndpointConfigName"])
-        forecastle.region.state.delete(KIND, request["EndpointConfigName"])
-        forecastle.region.state.delete(tags.KIND, _arn(request["EndpointConfigName"]))
+        region.state.delete(KIND, request["EndpointConfigName"])
+        region.state.delete(tags.KIND, _arn(request["EndpointConfigName"]))
     return {}
 
 
 def config_of(region: LocalRegion, name: str) -> Request:
     """The record of a configuration, or the refusal of one that is not there."""
-    config = forecastle.region.state.get(KIND, name)
+    config = region.state.get(KIND, name)
     if config is None:
         raise invalid(f'Could not find endpoint configuration "{_arn(name)}".')
     return config

@@ -79,7 +79,7 @@ def _variant(region: LocalRegion, endpoint: str, described: dict[str, Any]) -> V
     containers = containers_of(model_of(region, described["ModelName"]))
     servers = []
     for number, container in enumerate(containers):
-        tree = forecastle.region.home.endpoints / endpoint / f"{name}-{instance}" / str(number)
+        tree = region.home.endpoints / endpoint / f"{name}-{instance}" / str(number)
         suffix = f"/{container.get('ContainerHostname', f'container-{number + 1}')}" if len(containers) > 1 else ""
         place = Place(tree, GROUP + endpoint, f"{name}/i-{instance}{suffix}")
         servers.append(ModelServer(region, container, place, {}))

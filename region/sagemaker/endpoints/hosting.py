@@ -43,12 +43,12 @@ class Hosting:
 
     def resume(self, region: LocalRegion) -> None:
         """Bring back the endpoints that ran when the region ended."""
-        for record in forecastle.region.state.all(KIND):
+        for record in region.state.all(KIND):
             if record["EndpointStatus"] == "Failed":
                 continue
             name = record["EndpointName"]
-            config = forecastle.region.state.get(CONFIG, record["EndpointConfigName"]) or record["Config"]
-            forecastle.region.state.change(KIND, name, EndpointStatus="Creating")
+            config = region.state.get(CONFIG, record["EndpointConfigName"]) or record["Config"]
+            region.state.change(KIND, name, EndpointStatus="Creating")
             self.deploy(region, name, config, record["Turn"])
 
     def close(self) -> None:
@@ -81,14 +81,14 @@ class Hosting:
         except Exception as error:
             self._failed(region, name, turn, f"InternalServerError: {error!r}")
             raise
-        with forecastle.region.state.exclusive(), self._lock:
-            record = forecastle.region.state.get(KIND, name)
+        with region.state.exclusive(), self._lock:
+            record = region.state.get(KIND, name)
             current = record is not None and record["Turn"] == turn and not self._closed
             old = self._fleets.get(name) if current else new
             if current:
                 self._fleets[name] = new
                 variants = described(new)
-                forecastle.region.state.change(
+                region.state.change(
                     KIND,
                     name,
                     EndpointStatus="InService",
@@ -104,15 +104,13 @@ class Hosting:
             old.stop()
 
     def _failed(self, region: LocalRegion, name: str, turn: str, why: str) -> None:
-        with forecastle.region.state.exclusive():
-            record = forecastle.region.state.get(KIND, name)
+        with region.state.exclusive():
+            record = region.state.get(KIND, name)
             if self._closed or record is None or record["Turn"] != turn:
                 return
             # An update that fails leaves the old fleet answering, and says why.
             status = "InService" if self.of(name) is not None else "Failed"
-            forecastle.region.state.change(
-                KIND, name, EndpointStatus=status, FailureReason=why, LastModifiedTime=time.time()
-            )
+            region.state.change(KIND, name, EndpointStatus=status, FailureReason=why, LastModifiedTime=time.time())
         region.say(f"endpoint {name}: {status}: {why}")
 
 

@@ -31,7 +31,7 @@ def loaded(region: LocalRegion, server: ModelServer, target: str) -> str:
             prefix = server.model_prefix
             uri = f"{prefix.rstrip('/')}/{target.lstrip('/')}"
             try:
-                unpack(uri, folder, forecastle.region.objects)
+                unpack(uri, folder, region.objects)
             except (Missing, ValueError) as error:
                 shutil.rmtree(folder.parent, ignore_errors=True)
                 bucket, key = split(uri)

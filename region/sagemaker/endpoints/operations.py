@@ -39,13 +39,13 @@ def create(region: LocalRegion, request: Request) -> Request:
         "Config": config,
         "Turn": uuid.uuid4().hex,
     }
-    with forecastle.region.state.exclusive():
-        if forecastle.region.state.get(KIND, name) is not None:
+    with region.state.exclusive():
+        if region.state.get(KIND, name) is not None:
             raise invalid(f'Cannot create already existing endpoint "{_arn(name)}".')
         tags.keep(region, _arn(name), request.get("Tags", []))
-        forecastle.region.state.put(KIND, name, record)
+        region.state.put(KIND, name, record)
     region.say(f"endpoint {name}: Creating")
-    forecastle.region.hosting.deploy(region, name, config, record["Turn"])
+    region.hosting.deploy(region, name, config, record["Turn"])
     return {"EndpointArn": _arn(name)}
 
 
@@ -63,21 +63,21 @@ def update(region: LocalRegion, request: Request) -> Request:
     """Blue/green: the old fleet answers until the new one is well."""
     name = request["EndpointName"]
     config = config_of(region, request["EndpointConfigName"])
-    with forecastle.region.state.exclusive():
+    with region.state.exclusive():
         _changeable(region, name)
         turn = uuid.uuid4().hex
-        forecastle.region.state.change(KIND, name, EndpointStatus="Updating", Turn=turn, LastModifiedTime=time.time())
+        region.state.change(KIND, name, EndpointStatus="Updating", Turn=turn, LastModifiedTime=time.time())
     region.say(f"endpoint {name}: Updating")
-    forecastle.region.hosting.deploy(region, name, config, turn)
+    region.hosting.deploy(region, name, config, turn)
     return {"EndpointArn": _arn(name)}
 
 
 def update_weights(region: LocalRegion, request: Request) -> Request:
     """Change weights where they are; counts are kept and change nothing, as each variant is one process."""
     name = request["EndpointName"]
-    with forecastle.region.state.exclusive():
+    with region.state.exclusive():
         record = _changeable(region, name)
-        fleet = forecastle.region.hosting.of(name)
+        fleet = region.hosting.of(name)
         variants = {each["VariantName"]: each for each in record.get("ProductionVariants", [])}
         for wish in request["DesiredWeightsAndCapacities"]:
             if wish["VariantName"] not in variants:
@@ -97,17 +97,17 @@ def update_weights(region: LocalRegion, request: Request) -> Request:
             if count is not None:
                 variant |= {"DesiredInstanceCount": count, "CurrentInstanceCount": count}
         now = time.time()
-        forecastle.region.state.change(KIND, name, ProductionVariants=list(variants.values()), LastModifiedTime=now)
+        region.state.change(KIND, name, ProductionVariants=list(variants.values()), LastModifiedTime=now)
     return {"EndpointArn": _arn(name)}
 
 
 def delete(region: LocalRegion, request: Request) -> Request:
     name = request["EndpointName"]
-    with forecastle.region.state.exclusive():
+    with region.state.exclusive():
         _endpoint(region, name)
-        forecastle.region.state.delete(KIND, name)
-        forecastle.region.state.delete(tags.KIND, _arn(name))
-    forecastle.region.hosting.retire(name)
+        region.state.delete(KIND, name)
+        region.state.delete(tags.KIND, _arn(name))
+    region.hosting.retire(name)
     region.say(f"endpoint {name}: deleted")
     return {}
 
@@ -120,7 +120,7 @@ def _changeable(region: LocalRegion, name: str) -> Request:
 
 
 def _endpoint(region: LocalRegion, name: str) -> Request:
-    record = forecastle.region.state.get(KIND, name)
+    record = region.state.get(KIND, name)
     if record is None:
         raise invalid(f'Could not find endpoint "{_arn(name)}".')
     return record

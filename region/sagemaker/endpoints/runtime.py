@@ -69,19 +69,15 @@ class Runtime:
     ) -> None:
         seconds = float(request.get("InvocationTimeoutSeconds", ASYNC_SECONDS))
         try:
-            body = request.get("Body") or await asyncio.to_thread(
-                forecastle.region.objects.read, *split(request["InputLocation"])
-            )
+            body = request.get("Body") or await asyncio.to_thread(region.objects.read, *split(request["InputLocation"]))
             reply = await ask(self._connections, region, fleet, fleet.chosen(None), request | {"Body": body}, seconds)
         except (Refusal, Missing, KeyError) as error:
             region.say(f"endpoint {fleet.endpoint}: asynchronous invocation {request['InferenceId']} failed: {error}")
             if failure is not None:
-                await asyncio.to_thread(
-                    forecastle.region.objects.put, *split(failure), str(error).encode(), "text/plain"
-                )
+                await asyncio.to_thread(region.objects.put, *split(failure), str(error).encode(), "text/plain")
             return
         media_type = reply.content_type or "application/octet-stream"
-        await asyncio.to_thread(forecastle.region.objects.put, *split(target), reply.body, media_type)
+        await asyncio.to_thread(region.objects.put, *split(target), reply.body, media_type)
 
     def _streams(self) -> httpx.AsyncClient:
         if self._client is None:
@@ -90,7 +86,7 @@ class Runtime:
 
 
 def _fleet(region: LocalRegion, name: str) -> Fleet:
-    fleet = forecastle.region.hosting.of(name)
+    fleet = region.hosting.of(name)
     if fleet is None:
         raise Refusal("ValidationError", f"Endpoint {name} of account {ACCOUNT} not found.")
     return fleet

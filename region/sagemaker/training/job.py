@@ -203,7 +203,7 @@ class Job:
 
 def _started(start: Launcher, verb: str, base: Path, environ: Mapping[str, str], region: LocalRegion) -> Process:
     command = start.command(verb, base, environ)
-    return forecastle.region.processes.start(command, start.environ(base, environ, os.environ), base)
+    return region.processes.start(command, start.environ(base, environ, os.environ), base)
 
 
 def _environ(job: dict[str, Any], region: LocalRegion, threads: int) -> dict[str, str]:

@@ -74,17 +74,17 @@ def begin(region: LocalRegion, request: Request, **more: Any) -> Request:
     job.setdefault("ResourceConfig", {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 30})
     for flag in ("EnableNetworkIsolation", "EnableInterContainerTrafficEncryption", "EnableManagedSpotTraining"):
         job.setdefault(flag, False)
-    with forecastle.region.state.exclusive():
-        if forecastle.region.state.get(KIND, name) is not None:
+    with region.state.exclusive():
+        if region.state.get(KIND, name) is not None:
             raise Refusal(
                 "ResourceInUse",
                 "Training job names must be unique within an AWS account and region, and a training job with this name "
                 f"already exists ({job['TrainingJobArn']})",
             )
         tags.keep(region, job["TrainingJobArn"], job.pop("Tags", []))
-        forecastle.region.state.put(KIND, name, job)
+        region.state.put(KIND, name, job)
     region.say(f"training job {name}: Starting")
-    forecastle.region.jobs.add(Job(region, name))
+    region.jobs.add(Job(region, name))
     return job
 
 
@@ -97,18 +97,18 @@ def list_(region: LocalRegion, request: Request) -> Request:
 
 
 def stop(region: LocalRegion, request: Request) -> Request:
-    with forecastle.region.state.exclusive():
+    with region.state.exclusive():
         job = _job(region, request)
         if job["TrainingJobStatus"] in ENDED:
             raise invalid(f"The request was rejected because the training job is in status {job['TrainingJobStatus']}.")
         move(region, job["TrainingJobName"], "Stopping")
-    if forecastle.region.jobs.stop(job["TrainingJobName"]):
+    if region.jobs.stop(job["TrainingJobName"]):
         move(region, job["TrainingJobName"], "Stopped")
     return {}
 
 
 def _job(region: LocalRegion, request: Request) -> Request:
-    job = forecastle.region.state.get(KIND, request["TrainingJobName"])
+    job = region.state.get(KIND, request["TrainingJobName"])
     if job is None:
         raise invalid("Requested resource not found.")
     return job

@@ -45,19 +45,19 @@ def moved(job: dict[str, Any], secondary: str) -> dict[str, Any]:
 
 def move(region: LocalRegion, name: str, secondary: str, **more: Any) -> None:
     """Bring a job into another secondary status, unless it has ended."""
-    with forecastle.region.state.exclusive():
-        job = forecastle.region.state.get(KIND, name)
+    with region.state.exclusive():
+        job = region.state.get(KIND, name)
         if job is None or job["TrainingJobStatus"] in ENDED:
             return
         if job["TrainingJobStatus"] == "Stopping" and secondary in ("Downloading", "Training", "Uploading"):
             return
-        forecastle.region.state.put(KIND, name, job | moved(job, secondary) | more)
+        region.state.put(KIND, name, job | moved(job, secondary) | more)
     region.say(f"training job {name}: {secondary}{f': {why}' if (why := more.get('FailureReason')) else ''}")
 
 
 def fail_the_unfinished(region: LocalRegion) -> None:
     """Jobs that ran when the region ended have failed."""
-    for job in forecastle.region.state.all(KIND):
+    for job in region.state.all(KIND):
         if job["TrainingJobStatus"] not in ENDED:
             why = "InternalServerError: The region was stopped while the job ran. Start the job again."
             move(region, job["TrainingJobName"], "Failed", FailureReason=why)

@@ -200,7 +200,7 @@ class Sender:
 def end(region: LocalRegion, name: str, status: str, why: str | None = None) -> None:
     """Say of a job that it has ended."""
     changes: dict[str, Any] = {"TransformJobStatus": status, "TransformEndTime": time.time()}
-    forecastle.region.state.change(KIND, name, **changes, **({"FailureReason": why[:1024]} if why else {}))
+    region.state.change(KIND, name, **changes, **({"FailureReason": why[:1024]} if why else {}))
     region.say(f"transform job {name}: {status}{f': {why}' if why else ''}")
 
 

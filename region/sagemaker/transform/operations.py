@@ -46,13 +46,13 @@ def create(region: LocalRegion, request: Request) -> Request:
         Processing.of(job)
     except ValueError as error:
         raise invalid(str(error)) from None
-    with forecastle.region.state.exclusive():
-        if forecastle.region.state.get(KIND, name) is not None:
+    with region.state.exclusive():
+        if region.state.get(KIND, name) is not None:
             raise Refusal("ResourceInUse", f"A transform job with the name {name} already exists.")
         tags.keep(region, job["TransformJobArn"], job.pop("Tags", []))
-        forecastle.region.state.put(KIND, name, job)
+        region.state.put(KIND, name, job)
     region.say(f"transform job {name}: InProgress")
-    forecastle.region.transforms.add(Job(region, name))
+    region.transforms.add(Job(region, name))
     return {"TransformJobArn": job["TransformJobArn"]}
 
 
@@ -65,28 +65,28 @@ def list_(region: LocalRegion, request: Request) -> Request:
 
 
 def stop(region: LocalRegion, request: Request) -> Request:
-    with forecastle.region.state.exclusive():
+    with region.state.exclusive():
         job = _job(region, request)
         if job["TransformJobStatus"] in ENDED:
             raise invalid(
                 f"The request was rejected because the transform job is in status {job['TransformJobStatus']}."
             )
-        forecastle.region.state.change(KIND, job["TransformJobName"], TransformJobStatus="Stopping")
-    if forecastle.region.transforms.stop(job["TransformJobName"]):
+        region.state.change(KIND, job["TransformJobName"], TransformJobStatus="Stopping")
+    if region.transforms.stop(job["TransformJobName"]):
         end(region, job["TransformJobName"], "Stopped")
     return {}
 
 
 def fail_the_unfinished(region: LocalRegion) -> None:
     """Jobs that ran when the region ended have failed."""
-    for job in forecastle.region.state.all(KIND):
+    for job in region.state.all(KIND):
         if job["TransformJobStatus"] not in ENDED:
             why = "InternalServerError: The region was stopped while the job ran. Start the job again."
             end(region, job["TransformJobName"], "Failed", why)
 
 
 def _job(region: LocalRegion, request: Request) -> Request:
-    job = forecastle.region.state.get(KIND, request["TransformJobName"])
+    job = region.state.get(KIND, request["TransformJobName"])
     if job is None:
         raise invalid(f"Could not find requested job with name: {request['TransformJobName']}")
     return job

@@ -145,12 +145,12 @@ class Job:
 
 def children(region: LocalRegion, name: str) -> list[dict[str, Any]]:
     """The training jobs of a tuning job, the oldest first."""
-    return [job for job in forecastle.region.state.all(TRAINING) if job.get("Tuning") == name]
+    return [job for job in region.state.all(TRAINING) if job.get("Tuning") == name]
 
 
 def end(region: LocalRegion, name: str, status: str, why: str | None = None) -> None:
     """Say of a job that it has ended."""
     now = time.time()
     changes = {"HyperParameterTuningJobStatus": status, "HyperParameterTuningEndTime": now, "LastModifiedTime": now}
-    forecastle.region.state.change(KIND, name, **changes, **({"FailureReason": why} if why else {}))
+    region.state.change(KIND, name, **changes, **({"FailureReason": why} if why else {}))
     region.say(f"tuning job {name}: {status}{f': {why}' if why else ''}")

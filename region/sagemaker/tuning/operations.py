@@ -58,11 +58,11 @@ def create(region: LocalRegion, request: Request) -> Request:
         "Strategy": config["Strategy"],
         "ResourceLimits": config["ResourceLimits"],
     }
-    with forecastle.region.state.exclusive():
-        if forecastle.region.state.get(KIND, name) is not None:
+    with region.state.exclusive():
+        if region.state.get(KIND, name) is not None:
             raise Refusal("ResourceInUse", f"A tuning job with the name {name} already exists.")
         tags.keep(region, job["HyperParameterTuningJobArn"], request.get("Tags", []))
-        forecastle.region.state.put(KIND, name, job)
+        region.state.put(KIND, name, job)
     region.say(f"tuning job {name}: InProgress")
     tuning = Job(region, name)
     region.tunings[name] = tuning
@@ -99,21 +99,19 @@ def list_training_jobs(region: LocalRegion, request: Request) -> Request:
 
 
 def stop(region: LocalRegion, request: Request) -> Request:
-    with forecastle.region.state.exclusive():
+    with region.state.exclusive():
         job = _job(region, request)
         if job["HyperParameterTuningJobStatus"] in ENDED:
             status = job["HyperParameterTuningJobStatus"]
             raise invalid(f"The request was rejected because the tuning job is in status {status}.")
-        forecastle.region.state.change(
-            KIND, job["HyperParameterTuningJobName"], HyperParameterTuningJobStatus="Stopping"
-        )
+        region.state.change(KIND, job["HyperParameterTuningJobName"], HyperParameterTuningJobStatus="Stopping")
     region.tunings[job["HyperParameterTuningJobName"]].stop()
     return {}
 
 
 def fail_the_unfinished(region: LocalRegion) -> None:
     """Jobs that ran when the region ended have failed."""
-    for job in forecastle.region.state.all(KIND):
+    for job in region.state.all(KIND):
         if job["HyperParameterTuningJobStatus"] not in ENDED:
             why = "InternalServerError: The region was stopped while the job ran. Start the job again."
             end(region, job["HyperParameterTuningJobName"], "Failed", why)
@@ -155,7 +153,7 @@ def _check(config: Request, given: Request, definition: Request, region: LocalRe
 
 
 def _job(region: LocalRegion, request: Request) -> Request:
-    job = forecastle.region.state.get(KIND, request["HyperParameterTuningJobName"])
+    job = region.state.get(KIND, request["HyperParameterTuningJobName"])
     if job is None:
         raise Refusal("ResourceNotFound", "Requested resource not found.")
     return job

@@ -297,32 +297,30 @@ def test_a_fault_in_the_test_channel_is_found_before_the_training(tmp_path: Path
         log_of(tree)
 
 
-def test_our_own_engine_trains_unless_a_setting_names_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    unnamed, ours = (weights_by(engine, tmp_path, monkeypatch) for engine in ("", "native"))
+def test_our_own_engine_trains_unless_a_setting_names_another(tmp_path: Path) -> None:
+    unnamed, ours = (weights_by(engine, tmp_path) for engine in ("", "native"))
     assert all(np.array_equal(weight, ours[name]) for name, weight in unnamed.items())
 
 
 @needs_mxnet
-def test_the_reference_trains_where_the_setting_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ours, theirs = (weights_by(engine, tmp_path, monkeypatch) for engine in ("native", "mxnet"))
+def test_the_reference_trains_where_the_setting_names_it(tmp_path: Path) -> None:
+    ours, theirs = (weights_by(engine, tmp_path) for engine in ("native", "mxnet"))
     assert ours.keys() == theirs.keys()
     # Each engine has its own way from a seed to the first weights.
     assert not np.array_equal(ours["layer0_input_weight"], theirs["layer0_input_weight"])
 
 
-def weights_by(engine: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, NDArray[Any]]:
+def weights_by(engine: str, folder: Path) -> dict[str, NDArray[Any]]:
     """What a job of one epoch learns where `DEEPAR_ENGINE` is `engine`."""
-    monkeypatch.setenv("DEEPAR_ENGINE", engine)
     tree = write_job(folder / f"by-{engine}", SMALL | {"epochs": "1"}, {"train/a.json": json_lines(waves())})
-    log_of(tree)
+    log_of(tree, DEEPAR_ENGINE=engine)
     return network_of(tree).arrays()
 
 
-def test_an_engine_that_does_not_exist_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DEEPAR_ENGINE", "abacus")
+def test_an_engine_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     tree = write_job(tmp_path, SMALL, {"train/a.json": json_lines(waves())})
     with pytest.raises(InvalidJob, match=r"^Setting DEEPAR_ENGINE must be one of native, mxnet\. Got 'abacus'\.$"):
-        log_of(tree)
+        log_of(tree, DEEPAR_ENGINE="abacus")
 
 
 def test_a_job_killed_at_any_moment_goes_on_from_its_last_epoch(tmp_path: Path) -> None:
