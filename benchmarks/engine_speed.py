@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.gluonts_mxnet import Asked
+from forecastle.algorithms.deepar.likelihood import LIKELIHOODS
 from forecastle.algorithms.deepar.series import Series
 from forecastle.algorithms.deepar.training.engine import ENGINES, Settings, Trained, train
 
@@ -20,7 +21,7 @@ def settings_of(asked: Asked, series: Sequence[Series], seed: int = 0) -> Settin
         time_freq=asked.freq,
         context_length=asked.context_length,
         prediction_length=asked.prediction_length,
-        likelihood="student-T",
+        likelihood=LIKELIHOODS["student-T"],
         cardinality=(),
         num_dynamic_feat=0,
         embedding_dimension=10,

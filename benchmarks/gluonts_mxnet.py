@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from forecastle.algorithms.deepar.likelihood import LIKELIHOODS
 from forecastle.algorithms.deepar.network import Layer, Network
 from forecastle.algorithms.deepar.series import Series
 
@@ -103,7 +104,7 @@ def network_of(predictor: Any, asked: Asked) -> Network:
         time_freq=asked.freq,
         context_length=asked.context_length,
         prediction_length=asked.prediction_length,
-        likelihood="student-T",
+        likelihood=LIKELIHOODS["student-T"],
         lags=tuple(net.lags_seq),
         cardinality=(),
         num_dynamic_feat=0,

@@ -6,7 +6,7 @@ With E = 2^gate of the folded gates (see `layout`), that is e^−gate and for th
 tanh = (1 − E)/(1 + E); each line takes a single division, through its common denominator.
 """
 
-from forecastle.algorithms.deepar.network import Floats as Floats32
+from forecastle.algorithms.deepar.arrays import Floats as Floats32
 from forecastle.kernels.compiled import inlined
 from forecastle.kernels.elementary import LOG2_E, exp2
 from forecastle.kernels.lanes import Floats, Size, fma, load, maximum, minimum

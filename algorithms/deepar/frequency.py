@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from forecastle.algorithms.deepar.arrays import Floats
 from forecastle.contract.errors import InvalidData
 
-Floats = NDArray[np.float32]
 Times = NDArray[np.datetime64]
 Counts = NDArray[np.int64]
 _SPELLING = re.compile(r"([1-9][0-9]{0,5})?(M|W|D|H|min)")

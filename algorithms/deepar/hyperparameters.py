@@ -8,11 +8,9 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from forecastle.algorithms.deepar.likelihood import DEFAULT, LIKELIHOODS, LikelihoodName
 from forecastle.algorithms.deepar.spelling import frequency_meant
 from forecastle.contract.hyperparameters import Hyperparameters
-
-Likelihood = Literal["gaussian", "beta", "negative-binomial", "student-T", "deterministic-L1"]
-LIKELIHOODS: tuple[Likelihood, ...] = ("gaussian", "beta", "negative-binomial", "student-T", "deterministic-L1")
 
 _FREQUENCY = r"^([1-9][0-9]{0,5})?(M|W|D|H|min)$"
 _FREQUENCIES = "M, W, D, H or min, or a multiple such as 15min"
@@ -50,8 +48,8 @@ class DeepARHyperparameters(Hyperparameters):
         json_schema_extra={"must_be": 'auto, ignore, "" or an integer of at least 1'},
     )
     embedding_dimension: int = Field(10, ge=1, le=MOST, description="Numbers that stand for a category.")
-    likelihood: Annotated[Likelihood, BeforeValidator(_in_any_case)] = Field(
-        "student-T", description="What a value is drawn from, given the past."
+    likelihood: Annotated[LikelihoodName, BeforeValidator(_in_any_case)] = Field(
+        DEFAULT, description="What a value is drawn from, given the past."
     )
     num_cells: int = Field(40, ge=1, le=MOST, description="LSTM cells in a layer.")
     num_layers: int = Field(2, ge=1, le=MOST, description="LSTM layers.")

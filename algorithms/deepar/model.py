@@ -163,8 +163,4 @@ class DeepARModel(Model[Request, Prediction]):
 def _typical(network: Network, step: int) -> float:
     """A value that the likelihood may have drawn, of a series that swings with the day."""
     swing = 0.5 + 0.4 * math.sin(step * math.tau / EXAMPLE_STEPS)  # in (0, 1)
-    if network.likelihood == "beta":
-        return round(swing, 3)
-    if network.likelihood == "negative-binomial":
-        return round(10 * swing)
-    return round(100 * swing, 1)
+    return network.likelihood.typical(swing)

@@ -14,10 +14,10 @@ recurrent networks", 2020). One step of one series takes the inputs, in this ord
 through `layers` LSTM layers of `cells`, with a residual connection around each but the first, and projects the last
 one's output to the parameters of the likelihood, before their links.
 
-scale is the mean of |y| over the observed values of the context, and `default_scale` where that holds none but zeros;
-under the beta likelihood, whose values lie in (0, 1) as they are, it is 1 (GluonTS: `scaling=False`). What lies before
-a series' start, and what is missing, is `value_in_support`; before the start the time, age and dynamic features are
-that value too, as in GluonTS.
+scale is the mean of |y| over the observed values of the context, or `default_scale` if none of them is observed and
+not 0; it is 1 for likelihoods that are not `scaled` (GluonTS: `scaling=False`). Missing values, and values before a
+series' start, are the likelihood's `fill_value`; before the start the time, age and dynamic features have that value
+too, as in GluonTS.
 """
 
 from collections.abc import Mapping
@@ -28,25 +28,11 @@ from typing import Any, TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
+from forecastle.algorithms.deepar.arrays import Floats
 from forecastle.algorithms.deepar.frequency import Frequency
+from forecastle.algorithms.deepar.likelihood import LIKELIHOODS, Likelihood
 from forecastle.contract.errors import InvalidData
 from forecastle.contract.quotation import as_json
-
-Floats = NDArray[np.float32]
-
-# What the rows of the projection are, before their links, for each likelihood.
-PARAMETERS: Mapping[str, tuple[str, ...]] = {
-    "gaussian": ("mu", "sigma"),
-    "beta": ("alpha", "beta"),
-    "negative-binomial": ("mu", "alpha"),
-    "student-T": ("mu", "sigma", "nu"),
-    "deterministic-L1": ("location",),
-}
-
-
-def number_of(likelihood: str) -> int:
-    """The number by which kernels know a likelihood: its place in PARAMETERS."""
-    return list(PARAMETERS).index(likelihood)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -66,7 +52,7 @@ class Network:
     time_freq: str  # as SageMaker has it: "2H", "15min", "D" …
     context_length: int
     prediction_length: int
-    likelihood: str  # a key of PARAMETERS
+    likelihood: Likelihood
     lags: tuple[int, ...]  # ascending
     cardinality: tuple[int, ...]  # of each categorical feature; () where the model takes none
     num_dynamic_feat: int
@@ -74,7 +60,7 @@ class Network:
     embeddings: tuple[Floats, ...]  # (cardinality, dimension) each; one of (1, 1) where there is no category
     projection_weight: Floats  # (parameters, cells)
     projection_bias: Floats  # (parameters,)
-    default_scale: float = 0.0  # the mean of |y| over the training set; below `MINIMUM_SCALE` that is taken
+    default_scale: float = 0.0  # the mean of |y| over the training set; below `MINIMUM_SCALE` that is used
 
     @property
     def cells(self) -> int:
@@ -84,18 +70,13 @@ class Network:
     def frequency(self) -> Frequency:
         return Frequency.parse(self.time_freq)
 
-    @property
-    def value_in_support(self) -> float:
-        """What stands for a missing value."""
-        return 0.5 if self.likelihood == "beta" else 0.0
-
     def parameters(self) -> dict[str, Any]:
         """What the artifact keeps as JSON."""
         return {
             "time_freq": self.time_freq,
             "context_length": self.context_length,
             "prediction_length": self.prediction_length,
-            "likelihood": self.likelihood,
+            "likelihood": self.likelihood.name,
             "lags": list(self.lags),
             "cardinality": list(self.cardinality),
             "num_dynamic_feat": self.num_dynamic_feat,
@@ -129,7 +110,7 @@ class Network:
         )
         inputs = len(lags) + len(frequency.features) + numbers["num_dynamic_feat"] + _ALWAYS
         inputs += sum(embedding.shape[1] for embedding in embeddings)
-        rows = len(PARAMETERS[likelihood])
+        rows = len(likelihood.parameters)
         return cls(
             time_freq=parameters["time_freq"],
             context_length=numbers["context_length"],
@@ -149,7 +130,6 @@ class Network:
         )
 
 
-MINIMUM_SCALE = 1e-10  # GluonTS' `MeanScaler`
 _ALWAYS = 3  # inputs of every network: the age, the zero and log(scale)
 _LEAST = {"context_length": 1, "prediction_length": 1, "num_dynamic_feat": 0, "num_layers": 1, "num_cells": 1}
 _MOST = 1_000_000  # far beyond sense, and what sizes computed from such numbers still fit
@@ -198,11 +178,11 @@ def _is_count(value: object, least: int) -> TypeGuard[int]:
     return type(value) is int and least <= value <= _MOST
 
 
-def _likelihood(parameters: Mapping[str, Any]) -> str:
+def _likelihood(parameters: Mapping[str, Any]) -> Likelihood:
     value = parameters.get("likelihood")
-    if not isinstance(value, str) or value not in PARAMETERS:
-        raise InvalidData(f"parameters: likelihood: expected one of {', '.join(PARAMETERS)}, got {as_json(value)}.")
-    return value
+    if not isinstance(value, str) or value not in LIKELIHOODS:
+        raise InvalidData(f"parameters: likelihood: expected one of {', '.join(LIKELIHOODS)}, got {as_json(value)}.")
+    return LIKELIHOODS[value]
 
 
 def _frequency(parameters: Mapping[str, Any]) -> Frequency:

@@ -1,35 +1,28 @@
 """The numbers of a series, as training records and requests have them."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from forecastle.algorithms.deepar.arrays import Floats
+from forecastle.algorithms.deepar.likelihood import Support
 from forecastle.contract import quotation
 from forecastle.contract.errors import InvalidData
 from forecastle.formats.number import FLOAT32_OVERFLOW
 
-Floats = NDArray[np.float32]
 
-# What a target may hold, for likelihoods that cannot draw everything.
-SUPPORT: Mapping[str, tuple[float, float, str]] = {
-    "beta": (0.0, 1.0, "a number in [0, 1], as the likelihood is beta"),
-    "negative-binomial": (0.0, np.inf, "a number that is not negative, as the likelihood is negative-binomial"),
-}
-
-
-def read_target(values: Any, likelihood: str, place: str) -> Floats:
+def read_target(values: Any, support: Support | None, place: str) -> Floats:
     """A target, (length,), NaN where null, NaN or "NaN" says that a value is missing.
 
-    Raises `InvalidData` at the first value that is no number, or that the likelihood could not have drawn.
+    Raises `InvalidData` with the place of the first value that is no number or outside the likelihood's `support`.
     """
     target = _numbers(values, place, missing=True)
-    if likelihood in SUPPORT:
-        low, high, wanted = SUPPORT[likelihood]
-        odd = np.flatnonzero((target < low) | (target > high))
-        if len(odd):
-            raise InvalidData(f"{place}[{odd[0]}]: expected {wanted}, got {target[odd[0]]:.7g}.")
+    if support is not None:
+        outside = np.flatnonzero((target < support.low) | (target > support.high))
+        if len(outside):
+            first = outside[0]
+            raise InvalidData(f"{place}[{first}]: expected {support.description}, got {target[first]:.7g}.")
     return target
 
 

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from forecastle.algorithms.deepar.arrays import Floats
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

@@ -8,8 +8,9 @@ import numpy as np
 
 from forecastle.algorithms.deepar.frequency import Frequency
 from forecastle.algorithms.deepar.inference.configuration import BATCH, OUTPUT_TYPES
+from forecastle.algorithms.deepar.likelihood import DEFAULT, LIKELIHOODS, Likelihood
 from forecastle.algorithms.deepar.model import DeepARModel
-from forecastle.algorithms.deepar.network import PARAMETERS, Layer, Network
+from forecastle.algorithms.deepar.network import Layer, Network
 from forecastle.algorithms.deepar.series import Series
 from forecastle.algorithms.deepar.training.engine import Settings
 from forecastle.algorithms.deepar.training.native.learner import learner
@@ -31,7 +32,7 @@ def _learn() -> None:
         time_freq=FREQUENCY,
         context_length=4,
         prediction_length=2,
-        likelihood="student-T",
+        likelihood=LIKELIHOODS[DEFAULT],
         cardinality=(),
         num_dynamic_feat=0,
         embedding_dimension=1,
@@ -52,7 +53,7 @@ def _learn() -> None:
 def _answer(algorithm: Algorithm[Any]) -> None:
     """Networks of every likelihood, with and without features, each for all forms of requests and answers."""
     batch = replace(BATCH, output_types=frozenset(OUTPUT_TYPES))
-    for likelihood, features in itertools.product(PARAMETERS, (0, 1)):
+    for likelihood, features in itertools.product(LIKELIHOODS.values(), (0, 1)):
         model = DeepARModel(_network(likelihood, features), batch=batch)
         for payload in model.examples():
             request = model.decode(payload)
@@ -61,11 +62,11 @@ def _answer(algorithm: Algorithm[Any]) -> None:
                 model.encode(prediction, response_type)
 
 
-def _network(likelihood: str, features: int) -> Network:
+def _network(likelihood: Likelihood, features: int) -> Network:
     """A network of zeros; with a category and a dynamic feature where `features` is 1."""
     cardinality = (2,) * features
     inputs = len(LAGS) + len(Frequency.parse(FREQUENCY).features) + 1 + features + 1 + 1 + 1
-    rows = len(PARAMETERS[likelihood])
+    rows = len(likelihood.parameters)
 
     def zeros(*shape: int) -> np.ndarray[Any, np.dtype[np.float32]]:
         return np.zeros(shape, np.float32)

@@ -15,8 +15,9 @@ import math
 
 import numpy as np
 
+from forecastle.algorithms.deepar.arrays import Floats
 from forecastle.algorithms.deepar.inference.gamma import Doubles, gammas, log_share, poissons
-from forecastle.algorithms.deepar.network import Floats, number_of
+from forecastle.algorithms.deepar.likelihood import BETA, DETERMINISTIC_L1, LEAST, STUDENT_T, Likelihood
 from forecastle.kernels.compiled import inlined, part
 from forecastle.kernels.elementary import LN_2, exp2_less_1, log2, sine_and_cosine, softplus
 from forecastle.kernels.lanes import (
@@ -36,7 +37,6 @@ from forecastle.kernels.philox import Stream, begin_stream, next_uniform, random
 from forecastle.kernels.pointer import memory
 
 DRAWS = 16
-_STUDENT_T, _DETERMINISTIC, _BETA = (number_of(likelihood) for likelihood in ("student-T", "deterministic-L1", "beta"))
 _RADII = 4
 # Where each row of uniform numbers goes on from its start, for the draws of each radius and turn. These two, and three
 # sums of their multiples in the field of four elements, are an orthogonal array: any two of the five take on each pair
@@ -46,12 +46,11 @@ _SUM, _SUM_2, _SUM_3 = (_TURN ^ np.array(multiple)[_RADIUS] for multiple in ((0,
 _PLACES = np.stack([4 * _SUM + _SUM_2, 4 * _SUM + _SUM_3, 4 * _SUM_2 + _SUM, 4 * _SUM_3 + _SUM_2]) / DRAWS
 _UNIFORMS = 4  # rows of them
 TABLE_ROWS = 2 + _UNIFORMS + 2  # for each draw: normal numbers, uniform ones, and what is made of them
-_LEAST = float(np.finfo(np.float32).eps)  # GluonTS' least positive parameter
 
 
-def draws_of(likelihood: str) -> int:
+def draws_of(likelihood: Likelihood) -> int:
     """How many draws are made at each step of a path."""
-    return 1 if likelihood == "deterministic-L1" else DRAWS
+    return 1 if likelihood.point else DRAWS
 
 
 @inlined
@@ -77,12 +76,12 @@ def draw_in_lanes(
     location = load(work, parameters, size)
     store(memory(expected), step * paths + lane, location * scale)
     drawn = step * draws.shape[1] * paths + lane
-    if likelihood == _DETERMINISTIC:
+    if likelihood == DETERMINISTIC_L1:
         store(work, at, location)
         store(out, drawn, location * scale)
         return
     freedom = location
-    if likelihood == _STUDENT_T:
+    if likelihood == STUDENT_T:
         freedom = softplus(load(work, parameters + 2 * lanes, size)) + 2.0
     sigma = softplus(load(work, parameters + lanes, size))
     radius_bits, angle_bits, pick, _ = random_lanes(lane, step, series, key, size)
@@ -105,7 +104,7 @@ def draw_in_lanes(
 
 @inlined
 def _radius(likelihood: int, log: Lanes, freedom: Lanes) -> Lanes:
-    if likelihood == _STUDENT_T:
+    if likelihood == STUDENT_T:
         return square_root(freedom * exp2_less_1(log * -2.0 / freedom))
     return square_root(log * (-2.0 * LN_2))
 
@@ -136,7 +135,7 @@ def draw_one_by_one(
         second = _positive(scratch[parameters + lanes + path])
         begin_stream(stream, lane + path, step, series)
         picked = _even_numbers(stream, normals, uniforms)
-        if likelihood == _BETA:
+        if likelihood == BETA:
             expected[step, lane + path] = first / (first + second) * scale
             drawn = _shares(stream, first, second, normals, uniforms, numbers)
             drawn *= scale
@@ -186,7 +185,7 @@ def _shares(
         if first < 1.0 or second < 1.0:
             log = log_share(second, uniforms[3, number]) - log_share(first, uniforms[2, number])
             ratio = math.exp(log + math.log(ratio))
-        above[number] = min(max(1.0 / (1.0 + ratio), _LEAST), 1.0 - _LEAST)
+        above[number] = min(max(1.0 / (1.0 + ratio), LEAST), 1.0 - LEAST)
     return above
 
 
@@ -209,4 +208,4 @@ def _counts(
 
 @part
 def _positive(raw: float) -> float:
-    return max(math.log1p(math.exp(-abs(raw))) + max(raw, 0.0), _LEAST)
+    return max(math.log1p(math.exp(-abs(raw))) + max(raw, 0.0), LEAST)

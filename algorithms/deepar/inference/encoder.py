@@ -2,25 +2,14 @@
 
 import numpy as np
 
+from forecastle.algorithms.deepar.arrays import Floats
 from forecastle.algorithms.deepar.cell import new_output, new_state, products
 from forecastle.algorithms.deepar.inference.weights import CHUNK, Layout
-from forecastle.algorithms.deepar.network import Floats
 from forecastle.kernels.compiled import inlined, kernel, part
 from forecastle.kernels.lanes import SIZES, fma, load, spread, store
 from forecastle.kernels.pointer import memory
 
 _SIZE = SIZES[3]
-
-
-@kernel
-def mean_magnitude(target: Floats, context: int) -> float:
-    """The mean of |y| over the observed ones of the last `context` values; 0 where there is none."""
-    total, observed = 0.0, 0
-    for index in range(max(0, len(target) - context), len(target)):
-        if not np.isnan(target[index]):
-            total += abs(target[index])
-            observed += 1
-    return total / max(observed, 1)
 
 
 @kernel

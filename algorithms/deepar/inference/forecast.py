@@ -11,13 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from forecastle.algorithms.deepar.arrays import Floats
 from forecastle.algorithms.deepar.frequency import Frequency
 from forecastle.algorithms.deepar.inference.draw import draws_of
-from forecastle.algorithms.deepar.inference.encoder import encode, mean_magnitude
+from forecastle.algorithms.deepar.inference.encoder import encode
 from forecastle.algorithms.deepar.inference.paths import run_paths, scratch_size
 from forecastle.algorithms.deepar.inference.quantile import summarise
 from forecastle.algorithms.deepar.inference.weights import Layout, layout_of, padded
-from forecastle.algorithms.deepar.network import MINIMUM_SCALE, Floats, Network
+from forecastle.algorithms.deepar.network import Network
+from forecastle.algorithms.deepar.scale import MINIMUM_SCALE, mean_magnitude
 from forecastle.algorithms.deepar.series import Series
 from forecastle.kernels.lanes import LANES, SIZES, aligned
 from forecastle.kernels.threads import available_cores, in_parallel
@@ -95,7 +97,7 @@ class _Job:
 
 def _lanes(network: Network, num_samples: int) -> int:
     """At least two vectors, which a core runs as fast as one. A point forecast needs no more."""
-    count = 1 if network.likelihood == "deterministic-L1" else num_samples
+    count = 1 if network.likelihood.point else num_samples
     return max(2, -(-count // LANES)) * LANES
 
 
@@ -138,13 +140,13 @@ def _blocks(vectors: int, threads: int) -> tuple[int, int]:
 
 
 def _samples(job: _Job, paths: Floats) -> Floats:
-    if job.network.likelihood == "deterministic-L1":
+    if job.network.likelihood.point:
         return np.repeat(paths[:, :1].T, job.num_samples, axis=0)
     return np.ascontiguousarray(paths[:, : job.num_samples].T)
 
 
 def _scale(network: Network, series: Series) -> float:
-    if network.likelihood == "beta":
+    if not network.likelihood.scaled:
         return 1.0
     scale = mean_magnitude(np.require(series.target, np.float32, ["C", "W"]), network.context_length)
     return max(scale if scale > 0 else network.default_scale, MINIMUM_SCALE)
@@ -159,7 +161,7 @@ def _encode(job: _Job, series: Series, scale: float) -> tuple[Floats, Floats, Fl
     target = np.require(series.target, np.float32, ["C", "W"])
     encode(
         layout, target, _features(network, series, scale), network.context_length, scale,
-        network.value_in_support, states, output, starts,
+        network.likelihood.fill_value, states, output, starts,
     )  # fmt: skip
     return states, output, starts
 
@@ -180,7 +182,7 @@ def _features(network: Network, series: Series, scale: float) -> Floats:
     age, width = len(frequency.features), len(frequency.features) + 1 + dynamic
     static = [embedding[category] for embedding, category in zip(network.embeddings, series.cat or (0,))]
     features = np.empty((steps, width + sum(map(len, static)) + 2), np.float32)
-    features[:before, :width] = network.value_in_support
+    features[:before, :width] = network.likelihood.fill_value
     features[before:, :age] = _time_features(frequency, series.start, first, count).T
     features[before:, age] = np.log10(np.arange(first + 2, first + 2 + count, dtype=np.float32))
     if series.dynamic_feat is not None and dynamic:

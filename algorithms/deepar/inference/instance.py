@@ -6,8 +6,9 @@ Source: "DeepAR Inference Formats", AWS's developer guide.
 from collections.abc import Mapping
 from typing import Any
 
+from forecastle.algorithms.deepar.arrays import Floats
 from forecastle.algorithms.deepar.network import Network
-from forecastle.algorithms.deepar.numbers import Floats, read_features, read_target, rows_wanted
+from forecastle.algorithms.deepar.numbers import read_features, read_target, rows_wanted
 from forecastle.algorithms.deepar.series import Series
 from forecastle.algorithms.deepar.timestamp import timestamp
 from forecastle.contract import quotation
@@ -25,7 +26,7 @@ def read_instance(instance: Any, network: Network, place: str, dot: str = ".") -
         if name not in instance:
             raise InvalidData(f'{place}: expected "{name}", which is missing.')
     start = timestamp(instance["start"], f"{place}{dot}start")
-    target = read_target(instance["target"], network.likelihood, f"{place}{dot}target")
+    target = read_target(instance["target"], network.likelihood.support, f"{place}{dot}target")
     cat = _categories(instance, network, place, dot)
     return Series(start, target, cat, _dynamic_feat(instance, network, len(target), place, dot))
 

@@ -2,23 +2,21 @@
 
 import numpy as np
 
+from forecastle.algorithms.deepar.arrays import Floats
 from forecastle.algorithms.deepar.cell import Sums, new_output, new_state, products
 from forecastle.algorithms.deepar.inference.draw import DRAWS, TABLE_ROWS, draw_in_lanes, draw_one_by_one
 from forecastle.algorithms.deepar.inference.weights import Layout
-from forecastle.algorithms.deepar.network import PARAMETERS, Floats, number_of
+from forecastle.algorithms.deepar.likelihood import MOST_PARAMETERS, ONE_BY_ONE
 from forecastle.kernels.compiled import inlined, kernel
 from forecastle.kernels.lanes import LANES, Size, fma, load, spread, store
 from forecastle.kernels.philox import new_stream
 from forecastle.kernels.pointer import memory
 
-_ONE_BY_ONE = tuple(number_of(likelihood) for likelihood in ("beta", "negative-binomial"))
-_PARAMETERS = max(map(len, PARAMETERS.values()))
-
 
 def scratch_size(layout: Layout, steps: int, lanes: int) -> int:
     """How many floats `run_paths` wants to work in, for blocks of `lanes` paths."""
     rows = layout.cells * (layout.layers + (2 * layout.layers - 1) + 1 + 4)
-    return (rows + steps + _PARAMETERS) * lanes
+    return (rows + steps + MOST_PARAMETERS) * lanes
 
 
 @kernel
@@ -73,7 +71,7 @@ def run_paths(
                 _activate(layout, layer, work, gates, lanes, size)
             _project(layout, work, top, parameters, lanes, size)
             lane, at = vector * LANES, path + step * lanes
-            if layout.likelihood in _ONE_BY_ONE:
+            if layout.likelihood in ONE_BY_ONE:
                 draw_one_by_one(
                     layout.likelihood,
                     scratch,

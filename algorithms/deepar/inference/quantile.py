@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from forecastle.algorithms.deepar.network import Floats
+from forecastle.algorithms.deepar.arrays import Floats
 from forecastle.kernels.compiled import kernel, part
 from forecastle.kernels.lanes import LANES, SIZES, bits_of, floats_of, fma, load, maximum, minimum, spread, store
 from forecastle.kernels.pointer import memory

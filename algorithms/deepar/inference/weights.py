@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from forecastle.algorithms.deepar.network import Floats, Network, number_of
+from forecastle.algorithms.deepar.arrays import Floats
+from forecastle.algorithms.deepar.network import Network
 from forecastle.kernels.elementary import LOG2_E
 from forecastle.kernels.lanes import LANES
 
@@ -23,7 +24,7 @@ class Layout(NamedTuple):
 
     cells: int
     layers: int
-    likelihood: int  # its `number_of`
+    likelihood: int  # its number
     lags: NDArray[np.int64]  # (lags,), ascending
     # For the encoder, whose lanes are units: gate g of unit u stands at g·H⁺ + u.
     encoder_input: Floats  # (K + 1, 4·H⁺): the last row is the bias of layer 0
@@ -47,7 +48,7 @@ def layout_of(network: Network) -> Layout:
     return Layout(
         cells=cells,
         layers=len(network.layers),
-        likelihood=number_of(network.likelihood),
+        likelihood=network.likelihood.number,
         lags=np.array(network.lags, np.int64),
         encoder_input=_by_gate(first_input, cells),
         encoder_inputs=_by_gate(np.array(inputs, np.float32).reshape(-1, cells + 1, 4 * cells), cells),

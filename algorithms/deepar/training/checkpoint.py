@@ -4,7 +4,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     about = {
         "format_version": FORMAT_VERSION,
         "losses": checkpoint.losses,
-        "settings": asdict(checkpoint.settings),
+        "settings": _flat(checkpoint.settings),
         "data": checkpoint.data,
     }
     arrays: Any = {f"state {name}": array for name, array in checkpoint.state.items()}
@@ -97,5 +97,11 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
 
 
 def _same(trained: Mapping[str, Any], settings: Settings) -> bool:
-    wanted = json.loads(json.dumps(asdict(settings)))
+    wanted = json.loads(json.dumps(_flat(settings)))
     return all(name == _FREE or trained.get(name) == value for name, value in wanted.items())
+
+
+def _flat(settings: Settings) -> dict[str, Any]:
+    return {name: getattr(settings, name) for name in Settings.__dataclass_fields__} | {
+        "likelihood": settings.likelihood.name
+    }

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from forecastle.algorithms.deepar.likelihood import Likelihood
 from forecastle.algorithms.deepar.series import Series
 from forecastle.algorithms.deepar.training.record import Expected, Form, count_of, read_record
 from forecastle.algorithms.deepar.training.records import read_records
@@ -68,7 +69,7 @@ class Dataset:
 def read_dataset(
     channel: Channel,
     wish: Wish,
-    likelihood: str,
+    likelihood: Likelihood,
     stopping: Callable[[], bool] = lambda: False,
     free: int | None = None,
 ) -> Dataset:
@@ -124,7 +125,7 @@ def statistics(series: Sequence[Series]) -> Statistics:
     )
 
 
-def _form(place: str, record: Any, wish: Wish, likelihood: str) -> Form:
+def _form(place: str, record: Any, wish: Wish, likelihood: Likelihood) -> Form:
     cardinality = wish.cardinality if isinstance(wish.cardinality, tuple) else None
     categories = len(wish.cardinality) if isinstance(wish.cardinality, tuple) else wish.cardinality
 
@@ -142,7 +143,7 @@ def _form(place: str, record: Any, wish: Wish, likelihood: str) -> Form:
         expected("cat", categories, "cardinality"),
         expected("dynamic_feat", wish.num_dynamic_feat, "num_dynamic_feat"),
     )
-    return Form(cat, cardinality if cat.count else (), dynamic, likelihood)
+    return Form(cat, cardinality if cat.count else (), dynamic, likelihood.support)
 
 
 def _file(channel: Channel, place: str) -> Path:

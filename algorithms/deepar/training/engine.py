@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from forecastle.algorithms.deepar.likelihood import Likelihood
 from forecastle.algorithms.deepar.network import Network
 from forecastle.algorithms.deepar.series import Series
 from forecastle.contract.errors import InvalidJob
@@ -31,7 +32,7 @@ class Settings:
     time_freq: str
     context_length: int
     prediction_length: int
-    likelihood: str
+    likelihood: Likelihood
     cardinality: tuple[int, ...]  # () where the model takes no categories
     num_dynamic_feat: int
     embedding_dimension: int
@@ -51,7 +52,7 @@ class Settings:
 
         An absolute error grows with the series; what it is divided by keeps its gradient from being clipped.
         """
-        absolute = self.likelihood == "deterministic-L1" and self.default_scale > 0
+        absolute = self.likelihood.point and self.default_scale > 0
         return 1 / self.default_scale if absolute else 1.0
 
 

@@ -135,7 +135,7 @@ def _epoch(
     if not means:
         raise InvalidJob(
             f"The loss of epoch {epoch} is not a finite number: lower the hyperparameter learning_rate, "
-            f"{settings.learning_rate}, or take another likelihood than {settings.likelihood}."
+            f"{settings.learning_rate}, or take another likelihood than {settings.likelihood.name}."
         )
     windows_seen = sum(map(len, seen))
     return float(np.mean(means)), windows_seen, windows_seen == len(drawn)

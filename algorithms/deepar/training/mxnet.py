@@ -12,8 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from forecastle.algorithms.deepar.arrays import Floats
 from forecastle.algorithms.deepar.frequency import Frequency
-from forecastle.algorithms.deepar.network import MINIMUM_SCALE, Network
+from forecastle.algorithms.deepar.likelihood import Likelihood
+from forecastle.algorithms.deepar.network import Network
+from forecastle.algorithms.deepar.scale import MINIMUM_SCALE
 from forecastle.algorithms.deepar.training.engine import Settings
 from forecastle.algorithms.deepar.training.native.adam import (
     BETA1,
@@ -26,8 +29,6 @@ from forecastle.algorithms.deepar.training.native.adam import (
 from forecastle.algorithms.deepar.training.native.parameters import embedding_shapes, network_of, step_inputs
 from forecastle.algorithms.deepar.training.windows import Windows
 from forecastle.contract.errors import InvalidJob
-
-Floats = NDArray[np.float32]
 
 _PARTS = {
     "i2h_weight": "input_weight",
@@ -194,7 +195,7 @@ def _network(mx: Any, settings: Settings) -> Any:
         cardinality=[categories for categories, _ in embeddings],
         embedding_dimension=[dimension for _, dimension in embeddings],
         lags_seq=list(frequency.lags),
-        scaling=settings.likelihood != "beta",  # whose values lie in (0, 1) as they are
+        scaling=settings.likelihood.scaled,
         minimum_scale=MINIMUM_SCALE,
     )
     cells = [_lstm(net.rnn[number]) for number in range(settings.num_layers)]
@@ -267,9 +268,9 @@ class _Unrolling:
         return self._sym.where(self._sym.Dropout(self._sym.ones_like(new), p=self._zoneout), new, old)
 
 
-def _output(likelihood: str) -> Any:
-    """GluonTS' likelihood of that name, and one that it has not: the absolute error."""
-    from gluonts.mx.distribution import BetaOutput, GaussianOutput, NegativeBinomialOutput, StudentTOutput
+def _output(likelihood: Likelihood) -> Any:
+    """GluonTS' likelihood, or one that it lacks: the absolute error."""
+    from gluonts.mx import distribution
     from gluonts.mx.distribution.distribution import getF
     from gluonts.mx.distribution.distribution_output import DistributionOutput
 
@@ -299,11 +300,4 @@ def _output(likelihood: str) -> Any:
             assert loc is None, "the training network gives none"
             return Location(getF(scale).broadcast_mul(distr_args[0], scale))
 
-    outputs = {
-        "gaussian": GaussianOutput,
-        "beta": BetaOutput,
-        "negative-binomial": NegativeBinomialOutput,
-        "student-T": StudentTOutput,
-        "deterministic-L1": LocationOutput,
-    }
-    return outputs[likelihood]()
+    return LocationOutput() if likelihood.gluonts is None else getattr(distribution, likelihood.gluonts)()

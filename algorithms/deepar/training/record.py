@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from forecastle.algorithms.deepar.numbers import Floats, read_features, read_target, rows_wanted
+from forecastle.algorithms.deepar.arrays import Floats
+from forecastle.algorithms.deepar.likelihood import Support
+from forecastle.algorithms.deepar.numbers import read_features, read_target, rows_wanted
 from forecastle.algorithms.deepar.series import Series
 from forecastle.algorithms.deepar.timestamp import timestamp
 from forecastle.contract import quotation
@@ -41,13 +43,13 @@ class Form:
     cat : the categories of each record.
     cardinality : of each of them, where it is known already.
     dynamic_feat : the dynamic features of each record.
-    likelihood : limits the target.
+    support : the values that the target may have.
     """
 
     cat: Expected
     cardinality: tuple[int, ...] | None
     dynamic_feat: Expected
-    likelihood: str
+    support: Support | None
 
 
 def read_record(record: Any, form: Form) -> Series:
@@ -64,7 +66,7 @@ def read_record(record: Any, form: Form) -> Series:
     for name in ("start", "target"):
         if record.get(name) is None:
             raise InvalidData(f'expected "{name}", which is missing.')
-    target = read_target(record["target"], form.likelihood, "target")
+    target = read_target(record["target"], form.support, "target")
     cat = _cat(record.get("cat"), form)
     dynamic = _dynamic_feat(record.get("dynamic_feat"), form.dynamic_feat, len(target))
     return Series(timestamp(record["start"], "start"), target, cat, dynamic)

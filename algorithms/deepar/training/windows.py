@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from forecastle.algorithms.deepar.arrays import Floats, Indices
 from forecastle.algorithms.deepar.frequency import Frequency
 from forecastle.algorithms.deepar.series import Series
 from forecastle.contract.errors import InvalidData
@@ -19,11 +19,7 @@ from forecastle.contract.errors import InvalidData
 if TYPE_CHECKING:
     from forecastle.algorithms.deepar.training.engine import Settings
 
-Floats = NDArray[np.float32]
-Indices = NDArray[np.int64]
-
 BATCHES_PER_EPOCH = 10  # as SageMaker's logs tell
-BETA_MARGIN = 1e-6  # beta's density is 0 or infinite at 0 and 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +70,7 @@ class WindowSource:
         frequency = Frequency.parse(settings.time_freq)
         self._horizon = settings.prediction_length
         self._history = settings.context_length + max(frequency.lags)
-        self._filling = 0.5 if settings.likelihood == "beta" else 0.0
+        self._likelihood = settings.likelihood
         self._series = [each for each in series if len(each.target) >= self._horizon]
         if not self._series:
             longest = max((len(each.target) for each in series), default=0)
@@ -109,7 +105,7 @@ class WindowSource:
         count, history, horizon = len(drawn), self._history, self._horizon
         context, width = self._settings.context_length, len(self._features[0])
         past, future = np.full((count, history), np.nan, np.float32), np.empty((count, horizon), np.float32)
-        features = np.full((count, context + horizon, width), self._filling, np.float32)
+        features = np.full((count, context + horizon, width), self._likelihood.fill_value, np.float32)
         for row, (index, cut) in enumerate(drawn.tolist()):
             target, known = self._series[index].target, self._features[index]
             length = min(cut, history)
@@ -135,9 +131,9 @@ class WindowSource:
     def _filled(self, values: Floats) -> tuple[Floats, Floats]:
         """Values without gaps, and where there were none."""
         observed = ~np.isnan(values)
-        values[~observed] = self._filling
-        if self._settings.likelihood == "beta":
-            values.clip(BETA_MARGIN, 1 - BETA_MARGIN, out=values)
+        values[~observed] = self._likelihood.fill_value
+        if self._likelihood.clip is not None:
+            values.clip(*self._likelihood.clip, out=values)
         return values, observed.astype(np.float32)
 
 

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from forecastle.algorithms.deepar.arrays import Floats
 from forecastle.algorithms.deepar.frequency import Frequency
-from forecastle.algorithms.deepar.network import PARAMETERS, Floats, Layer, Network
+from forecastle.algorithms.deepar.likelihood import LIKELIHOODS
+from forecastle.algorithms.deepar.network import Layer, Network
 
 
 def random_network(
@@ -31,12 +33,12 @@ def random_network(
     embeddings = embeddings or (weights(1, 1),)
     inputs = len(lags) + len(Frequency.parse(time_freq).features) + num_dynamic_feat + 3
     inputs += sum(embedding.shape[1] for embedding in embeddings)
-    parameters = len(PARAMETERS[likelihood])
+    parameters = len(LIKELIHOODS[likelihood].parameters)
     return Network(
         time_freq=time_freq,
         context_length=context_length,
         prediction_length=prediction_length,
-        likelihood=likelihood,
+        likelihood=LIKELIHOODS[likelihood],
         lags=tuple(lags),
         cardinality=tuple(cardinality),
         num_dynamic_feat=num_dynamic_feat,

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from forecastle.algorithms.deepar.likelihood import LIKELIHOODS
 from forecastle.algorithms.deepar.series import Series
 from forecastle.algorithms.deepar.training.dataset import Dataset, read_dataset, statistics
 from forecastle.algorithms.deepar.wish import Wish
@@ -38,7 +39,7 @@ def read(
     free: int | None = None,
 ) -> Dataset:
     kind = MediaType.parse(content_type) if content_type else None
-    return read_dataset(Channel("train", folder, kind), wish, likelihood, free=free)
+    return read_dataset(Channel("train", folder, kind), wish, LIKELIHOODS[likelihood], free=free)
 
 
 def of_lines(tmp_path: Path, *records: Any, wish: Wish = AUTO, likelihood: str = "student-T") -> Dataset:
@@ -214,7 +215,7 @@ def test_the_content_type_tells_where_the_extension_does_not(tmp_path: Path) -> 
     (tmp_path / "part-0").write_bytes(lines(record()))
     assert len(read(tmp_path, content_type="application/jsonlines").series) == 1
     with pytest.raises(UnsupportedMediaType, match=r"^train.*/part-0: expected \.json, \.jsonl or \.parquet, or a Con"):
-        read_dataset(Channel("train", tmp_path), AUTO, "student-T")
+        read_dataset(Channel("train", tmp_path), AUTO, LIKELIHOODS["student-T"])
 
 
 def test_a_fifo_is_read_once(tmp_path: Path) -> None:
@@ -222,7 +223,7 @@ def test_a_fifo_is_read_once(tmp_path: Path) -> None:
     os.mkfifo(path)
     writer = threading.Thread(target=path.write_bytes, args=(lines(record(), record()),))
     writer.start()
-    data = read_dataset(Channel("train", path, pipe=True), AUTO, "student-T")
+    data = read_dataset(Channel("train", path, pipe=True), AUTO, LIKELIHOODS["student-T"])
     writer.join()
     assert len(data.series) == 2
 
@@ -430,7 +431,7 @@ def test_a_line_that_would_fill_the_memory_is_not_read_to_its_end(tmp_path: Path
 def test_sigterm_ends_the_reading(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_bytes(lines(record()))
     with pytest.raises(Stopped, match=r"a\.json, line 1: stopped by SIGTERM before all series were read"):
-        read_dataset(Channel("train", tmp_path), AUTO, "student-T", lambda: True)
+        read_dataset(Channel("train", tmp_path), AUTO, LIKELIHOODS["student-T"], lambda: True)
 
 
 def test_the_statistics_are_those_of_what_is_observed() -> None:

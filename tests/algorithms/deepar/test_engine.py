@@ -11,8 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 from forecastle.algorithms import deepar
-from forecastle.algorithms.deepar.hyperparameters import LIKELIHOODS
-from forecastle.algorithms.deepar.network import PARAMETERS, Network
+from forecastle.algorithms.deepar.likelihood import LIKELIHOODS
+from forecastle.algorithms.deepar.network import Network
 from forecastle.algorithms.deepar.training.checkpoint import FILE, seed_in
 from forecastle.algorithms.deepar.training.engine import Settings, Trained, require_engine, train
 from forecastle.algorithms.deepar.training.epochs import learning_rate
@@ -27,7 +27,7 @@ def engine(request: pytest.FixtureRequest) -> str:
 
 
 def trained(engine: str, given: Settings, watcher: Recorded | None = None, **more: Any) -> Trained:
-    series = waves(likelihood=given.likelihood)
+    series = waves(likelihood=given.likelihood.name)
     return train(series, given, watcher or Recorded(), more.pop("stopping", never), engine=engine, **more)
 
 
@@ -76,8 +76,8 @@ def test_every_likelihood_is_learned(engine: str, likelihood: str) -> None:
     losses = [loss for _, loss, _, _ in watcher.epochs]
     reduction = losses[0] - losses[-1]
     assert reduction > (0.2 * losses[0] if likelihood == "deterministic-L1" else 0.1)
-    assert network.likelihood == likelihood
-    assert network.projection_weight.shape == (len(PARAMETERS[likelihood]), 6)
+    assert network.likelihood.name == likelihood
+    assert network.projection_weight.shape == (len(LIKELIHOODS[likelihood].parameters), 6)
     assert same(network, Network.from_artifact(network.parameters(), network.arrays()))
 
 
@@ -127,7 +127,7 @@ def _loss_of_gluonts(given: Settings, weights: dict[str, NDArray[np.float32]], w
         history_length=given.context_length + max(lags),
         context_length=given.context_length,
         prediction_length=given.prediction_length,
-        distr_output=outputs[given.likelihood](),
+        distr_output=outputs[given.likelihood.name](),
         dropout_rate=0.1,  # which is without effect outside training
         cardinality=list(given.cardinality),
         embedding_dimension=[given.embedding_dimension],

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from forecastle.algorithms.deepar.training import engine
 from forecastle.algorithms.deepar.training.checkpoint import FILE
-from forecastle.algorithms.deepar.training.engine import Learner, Settings, Trained, train
+from forecastle.algorithms.deepar.training.engine import Learner, Trained, train
 from forecastle.algorithms.deepar.training.windows import Windows, WindowSource
 from forecastle.kernels.threads import available_cores
 from tests.algorithms.deepar.waves import Recorded, after, learner_of, needs_mxnet, never, settings, waves
@@ -86,7 +86,7 @@ class Golden:
         with np.load(path) as arrays:
             stored = dict(arrays)
         told = json.loads(str(stored["settings"]))
-        self.settings = Settings(**told | {"cardinality": tuple(told["cardinality"])})
+        self.settings = settings(**told | {"cardinality": tuple(told["cardinality"])})
         self.windows = Windows(**{field.name: stored[f"window {field.name}"] for field in fields(Windows)})
         self.losses = stored["losses"]
         self.weights = self._of(stored, "weight")
@@ -99,7 +99,7 @@ class Golden:
     @property
     def gradient_scale(self) -> float:
         """What an absolute error's gradient is divided by, so that the clip is the same for series of any size."""
-        return self.settings.default_scale if self.settings.likelihood == "deterministic-L1" else 1.0
+        return self.settings.default_scale if self.settings.likelihood.point else 1.0
 
 
 @pytest.fixture(params=GOLDEN, ids=lambda path: path.stem)
@@ -291,7 +291,7 @@ def test_a_batch_whose_loss_is_not_finite_changes_nothing() -> None:
 @pytest.mark.parametrize("count", [5, 100])
 def test_a_step_has_the_same_bytes_on_any_number_of_threads(count: int) -> None:
     given = settings(likelihood="negative-binomial", num_cells=10, cardinality=(2,))
-    source = WindowSource(waves(likelihood=given.likelihood, cat=True), given)
+    source = WindowSource(waves(likelihood=given.likelihood.name, cat=True), given)
     windows = source.batch(source.draw(np.random.default_rng(0))[:count])
     states = []
     for threads in (1, 2, 3, 8):

@@ -8,12 +8,13 @@ import pytest
 from scipy import stats
 
 from forecastle.algorithms.deepar.inference.forecast import Forecast, forecast
-from forecastle.algorithms.deepar.network import PARAMETERS, Network
+from forecastle.algorithms.deepar.likelihood import LIKELIHOODS
+from forecastle.algorithms.deepar.network import Network
 from forecastle.algorithms.deepar.series import Series
 from tests.algorithms.deepar.networks import random_network
 from tests.algorithms.deepar.reference import conditional_distributions, distribution
 
-RANDOM = [likelihood for likelihood in PARAMETERS if likelihood != "deterministic-L1"]
+RANDOM = [name for name, likelihood in LIKELIHOODS.items() if not likelihood.point]
 START = np.datetime64("2012-02-27T22:00:00", "s")
 LEVELS = [0.02, 0.1, 0.5, 0.9, 0.98]
 
@@ -22,7 +23,7 @@ def series_for(
     network: Network, length: int = 40, *, missing: float = 0.0, level: float = 20.0, seed: int = 7
 ) -> Series:
     generator = np.random.default_rng(seed)
-    if network.likelihood == "beta":
+    if network.likelihood.name == "beta":
         target = generator.uniform(0.05, 0.95, length)
     else:
         target = generator.poisson(level * (1 + 0.5 * np.sin(np.arange(length) / 2)), length).astype(float)
@@ -46,18 +47,19 @@ def holds_to_the_definition(network: Network, series: Series, num_samples: int =
     (ours,) = told(network, series, num_samples=num_samples)
     assert ours.samples is not None
     scale, parameters = conditional_distributions(network, series, ours.samples.astype(float))
-    expected = distribution(network.likelihood, scale, parameters)
+    counts = network.likelihood.name == "negative-binomial"
+    expected = distribution(network.likelihood.name, scale, parameters)
 
     np.testing.assert_allclose(ours.mean, expected.mean().mean(axis=0), atol=1e-4 * scale, rtol=1e-4)
     for level, quantile in zip(LEVELS, ours.quantiles):
         # Between two counts a distribution function jumps: a quantile's level lies somewhere in the jump.
-        above = expected.cdf(np.ceil(quantile) if network.likelihood == "negative-binomial" else quantile).mean(axis=0)
+        above = expected.cdf(np.ceil(quantile) if counts else quantile).mean(axis=0)
         below = above
-        if network.likelihood == "negative-binomial":
+        if counts:
             below = expected.cdf(np.floor(quantile) - 1).mean(axis=0)
         assert (above > level - 0.02).all()
         assert (below < level + 0.02).all()
-    lowest = expected.cdf(ours.samples - 1) if network.likelihood == "negative-binomial" else expected.cdf(ours.samples)
+    lowest = expected.cdf(ours.samples - 1) if counts else expected.cdf(ours.samples)
     spread = expected.cdf(ours.samples) - lowest
     chances = lowest + spread * np.random.default_rng(0).random(lowest.shape)
     assert stats.kstest(chances.ravel(), "uniform").pvalue > 1e-3
@@ -129,7 +131,7 @@ def test_every_quantile_and_sample_of_a_point_forecast_is_its_mean() -> None:
     assert (ours.samples == ours.mean).all()
 
 
-@pytest.mark.parametrize("likelihood", PARAMETERS)
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
 def test_neither_threads_nor_company_change_a_byte(likelihood: str) -> None:
     network = random_network(likelihood)
     many = [series_for(network, length, seed=length) for length in (40, 3, 0, 60, 41, 7, 22)]

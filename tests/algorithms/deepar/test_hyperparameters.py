@@ -3,8 +3,8 @@
 import pytest
 
 from forecastle.algorithms.deepar.frequency import Frequency
-from forecastle.algorithms.deepar.hyperparameters import LIKELIHOODS, DeepARHyperparameters
-from forecastle.algorithms.deepar.network import PARAMETERS
+from forecastle.algorithms.deepar.hyperparameters import DeepARHyperparameters
+from forecastle.algorithms.deepar.likelihood import LIKELIHOODS
 from forecastle.contract.errors import InvalidJob
 
 REQUIRED = {"context_length": "84", "prediction_length": "84", "epochs": "400", "time_freq": "2H"}
@@ -108,10 +108,6 @@ def test_an_empty_patience_is_none() -> None:
 def test_a_likelihood_goes_by_its_name_in_any_case(name: str) -> None:
     assert parsed(likelihood=name.lower()).likelihood == name
     assert parsed(likelihood=f'"{name.upper()}"').likelihood == name
-
-
-def test_the_likelihoods_are_those_of_the_network() -> None:
-    assert set(LIKELIHOODS) == set(PARAMETERS)
 
 
 @pytest.mark.parametrize("value", ["M", "W", "D", "H", "min", "2H", "15min", "10D", "999999H"])

@@ -134,7 +134,7 @@ def test_what_the_likelihood_could_not_have_drawn_is_refused_as_in_training(
     network = random_network(likelihood)
     assert len(read(network, target=target[:-1]).target) == len(target) - 1
     assert fault(network, target=target) == f"instances[3].target{sentence}"
-    form = Form(Expected(0), (), Expected(0), likelihood)
+    form = Form(Expected(0), (), Expected(0), network.likelihood.support)
     with pytest.raises(InvalidData) as caught:
         read_record({"start": START, "target": target}, form)
     assert caught.value.sentence == f"target{sentence}"

@@ -8,12 +8,8 @@ import numba
 import numpy as np
 import pytest
 
-from forecastle.algorithms.deepar.network import number_of
+from forecastle.algorithms.deepar.likelihood import BETA, DETERMINISTIC_L1, GAUSSIAN, NEGATIVE_BINOMIAL, STUDENT_T
 from forecastle.algorithms.deepar.training.native.loss import (
-    BETA,
-    GAUSSIAN,
-    NEGATIVE_BINOMIAL,
-    STUDENT_T,
     log_gamma,
     loss_of_one,
 )
@@ -21,7 +17,6 @@ from forecastle.algorithms.deepar.training.native.loss_in_lanes import loss_in_l
 from forecastle.kernels.lanes import SIZES, Size, load, store
 from forecastle.kernels.pointer import memory
 
-DETERMINISTIC = number_of("deterministic-L1")
 LEAST = 2.0**-23
 
 
@@ -93,7 +88,7 @@ CASES: list[tuple[int, Callable[..., float], list[float]]] = [
     (GAUSSIAN, gaussian, [-300.0, 0.0, 7.0]),
     (NEGATIVE_BINOMIAL, negative_binomial, [0.0, 3.0, 700.0]),
     (BETA, beta, [1e-6, 0.3, 1 - 1e-6]),
-    (DETERMINISTIC, absolute, [-300.0, 0.0, 7.0]),
+    (DETERMINISTIC_L1, absolute, [-300.0, 0.0, 7.0]),
 ]
 
 
@@ -116,12 +111,12 @@ def test_losses_and_gradients_are_those_of_the_density(
             np.testing.assert_allclose(found, expected, rtol=2e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("likelihood", [STUDENT_T, GAUSSIAN, DETERMINISTIC])
+@pytest.mark.parametrize("likelihood", [STUDENT_T, GAUSSIAN, DETERMINISTIC_L1])
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3e38])
 def test_what_is_not_finite_has_no_finite_loss(likelihood: int, value: float) -> None:
     with np.errstate(over="ignore"):
         assert not np.isfinite(told(likelihood, value, 1e-3, [0.1, 0.2, 0.3])[0]) or (
-            likelihood == DETERMINISTIC and np.isfinite(value)
+            likelihood == DETERMINISTIC_L1 and np.isfinite(value)
         )
 
 

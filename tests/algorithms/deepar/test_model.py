@@ -12,8 +12,8 @@ from forecastle.algorithms import find
 from forecastle.algorithms.deepar.inference.configuration import LIVE, Configuration
 from forecastle.algorithms.deepar.inference.forecast import forecast
 from forecastle.algorithms.deepar.inference.request import Request
+from forecastle.algorithms.deepar.likelihood import LIKELIHOODS
 from forecastle.algorithms.deepar.model import DeepARModel
-from forecastle.algorithms.deepar.network import PARAMETERS
 from forecastle.algorithms.deepar.series import Series
 from forecastle.algorithms.interface import Payload
 from forecastle.contract.artifact import Artifact
@@ -131,7 +131,7 @@ def test_missing_values_and_an_empty_target_are_forecast(model: DeepARModel) -> 
         assert np.isfinite(told["samples"]).all()
 
 
-@pytest.mark.parametrize("likelihood", PARAMETERS)
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
 @pytest.mark.parametrize("rich", [False, True])
 def test_its_example_is_a_request_that_it_answers(likelihood: str, rich: bool) -> None:
     model = DeepARModel(small(likelihood=likelihood, cardinality=(3, 2) if rich else (), num_dynamic_feat=2 * rich))

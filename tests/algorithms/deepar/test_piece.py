@@ -5,10 +5,9 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from forecastle.algorithms.deepar.network import MINIMUM_SCALE
+from forecastle.algorithms.deepar.scale import MINIMUM_SCALE, scales_of
 from forecastle.algorithms.deepar.training.native.learner import learner
 from forecastle.algorithms.deepar.training.native.plan import WIDTH
-from forecastle.algorithms.deepar.training.native.step import scales_of
 from forecastle.algorithms.deepar.training.windows import Windows, WindowSource
 from tests.algorithms.deepar.waves import settings, waves
 

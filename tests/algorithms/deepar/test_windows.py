@@ -5,7 +5,7 @@ import pytest
 
 from forecastle.algorithms.deepar.frequency import Frequency
 from forecastle.algorithms.deepar.series import Series
-from forecastle.algorithms.deepar.training.windows import BETA_MARGIN, WindowSource, Work, work_per_epoch
+from forecastle.algorithms.deepar.training.windows import WindowSource, Work, work_per_epoch
 from forecastle.contract.errors import InvalidData
 from tests.algorithms.deepar.waves import settings, waves
 
@@ -85,8 +85,8 @@ def test_missing_values_are_not_observed_and_stand_as_a_value_in_the_support() -
 def test_beta_keeps_away_from_0_and_1() -> None:
     source = WindowSource([Series(START, np.array([0, 1, 0, 1], np.float32))], settings(likelihood="beta"))
     future = source.batch(np.array([[0, 0]])).future
-    assert future.min() == np.float32(BETA_MARGIN)
-    assert future.max() == np.float32(1 - BETA_MARGIN)
+    assert future.min() == np.float32(1e-6)
+    assert future.max() == np.float32(1 - 1e-6)
 
 
 def test_windows_are_those_of_gluonts() -> None:

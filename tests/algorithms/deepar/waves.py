@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from forecastle.algorithms.deepar.likelihood import LIKELIHOODS
 from forecastle.algorithms.deepar.series import Series
 from forecastle.algorithms.deepar.training.engine import Learner, Settings, learner
 
@@ -22,7 +23,7 @@ SETTINGS = Settings(
     time_freq="D",
     context_length=8,
     prediction_length=4,
-    likelihood="student-T",
+    likelihood=LIKELIHOODS["student-T"],
     cardinality=(),
     num_dynamic_feat=0,
     embedding_dimension=3,
@@ -39,7 +40,8 @@ SETTINGS = Settings(
 
 
 def settings(**changes: Any) -> Settings:
-    return replace(SETTINGS, **changes)
+    likelihood = LIKELIHOODS[changes.pop("likelihood", SETTINGS.likelihood.name)]
+    return replace(SETTINGS, **changes, likelihood=likelihood)
 
 
 def learner_of(engine: str, given: Settings) -> Learner:

@@ -5,7 +5,7 @@ Unlike there, epsilon is added outside the correction of the moments' bias; a gr
 
 import numpy as np
 
-from forecastle.algorithms.deepar.network import Floats
+from forecastle.algorithms.deepar.arrays import Floats
 from forecastle.kernels.compiled import kernel
 
 # GluonTS' `Trainer`, and MXNet's Adam.

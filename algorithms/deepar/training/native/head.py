@@ -3,7 +3,8 @@
 import numpy as np
 
 from forecastle.algorithms.deepar.cell import products
-from forecastle.algorithms.deepar.training.native.loss import BETA, NEGATIVE_BINOMIAL, loss_of_one
+from forecastle.algorithms.deepar.likelihood import ONE_BY_ONE
+from forecastle.algorithms.deepar.training.native.loss import loss_of_one
 from forecastle.algorithms.deepar.training.native.loss_in_lanes import loss_in_lanes
 from forecastle.algorithms.deepar.training.native.plan import SIZE, WIDTH, Packs, Plan, Workspace, padded_cells
 from forecastle.kernels.compiled import inlined, part
@@ -19,7 +20,7 @@ def judge(plan: Plan, packs: Packs, work: Workspace) -> None:
     work.told[:] = 0.0
     for step in range(plan.steps):
         _project(plan, step, packs, work)
-        if plan.likelihood in (BETA, NEGATIVE_BINOMIAL):
+        if plan.likelihood in ONE_BY_ONE:
             _judge_one_by_one(plan, step, work)
         else:
             _judge_in_lanes(plan, step, work)

@@ -8,8 +8,8 @@ seed, the step, the layer, the unit and the window's place in its batch, and on 
 import numpy as np
 
 from forecastle.algorithms.deepar.activation import activations, gate_gradients, tanh
+from forecastle.algorithms.deepar.arrays import Floats
 from forecastle.algorithms.deepar.cell import Sums, products
-from forecastle.algorithms.deepar.network import Floats
 from forecastle.algorithms.deepar.training.native.plan import (
     SIZE,
     STEPS,

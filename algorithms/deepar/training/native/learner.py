@@ -11,17 +11,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from forecastle.algorithms.deepar.arrays import Floats
 from forecastle.algorithms.deepar.network import Network
+from forecastle.algorithms.deepar.scale import scales_of
 from forecastle.algorithms.deepar.training.engine import Settings
 from forecastle.algorithms.deepar.training.native.adam import descend, learning_rate_at
 from forecastle.algorithms.deepar.training.native.parameters import Parameters, network_of
 from forecastle.algorithms.deepar.training.native.plan import WIDTH, Workspace, packs_of, plan_of, workspace_of
-from forecastle.algorithms.deepar.training.native.step import Batch, learn, scales_of
+from forecastle.algorithms.deepar.training.native.step import Batch, learn
 from forecastle.algorithms.deepar.training.native.weights import pack
 from forecastle.algorithms.deepar.training.windows import Windows
 from forecastle.kernels.threads import in_parallel
 
-Floats = NDArray[np.float32]
 _SHARES = 16  # of a batch at the most: gradients are kept for each
 
 

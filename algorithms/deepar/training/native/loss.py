@@ -5,13 +5,9 @@ The densities are GluonTS', the value's own scale and the links included.
 
 import math
 
-from forecastle.algorithms.deepar.network import number_of
+from forecastle.algorithms.deepar.likelihood import BETA, LEAST
 from forecastle.kernels.compiled import kernel, part
 
-GAUSSIAN, BETA, NEGATIVE_BINOMIAL, STUDENT_T = (
-    number_of(name) for name in ("gaussian", "beta", "negative-binomial", "student-T")
-)
-LEAST = 2.0**-23  # GluonTS' least positive parameter
 Loss = tuple[float, float, float]
 _HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 

@@ -5,7 +5,7 @@ The densities are GluonTS', the values' own scale and the links included; determ
 
 import math
 
-from forecastle.algorithms.deepar.training.native.loss import GAUSSIAN, LEAST, STUDENT_T
+from forecastle.algorithms.deepar.likelihood import GAUSSIAN, LEAST, STUDENT_T
 from forecastle.kernels.compiled import inlined
 from forecastle.kernels.elementary import LN_2, LOG2_E, exp2, log2, softplus
 from forecastle.kernels.lanes import Floats, choose, exceeds, fma, maximum, minimum

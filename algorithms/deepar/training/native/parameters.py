@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from forecastle.algorithms.deepar.arrays import Floats
 from forecastle.algorithms.deepar.frequency import Frequency
-from forecastle.algorithms.deepar.network import PARAMETERS, Floats, Layer, Network
+from forecastle.algorithms.deepar.network import Layer, Network
 from forecastle.algorithms.deepar.training.engine import Settings
 
 
@@ -95,5 +96,5 @@ def _shapes(settings: Settings) -> dict[str, tuple[int, ...]]:
             f"layer{number}_hidden_bias": (4 * cells,),
         }
     shapes |= {f"embedding{number}": shape for number, shape in enumerate(embeddings)}
-    rows = len(PARAMETERS[settings.likelihood])
+    rows = len(settings.likelihood.parameters)
     return shapes | {"projection_weight": (rows, cells), "projection_bias": (rows,)}

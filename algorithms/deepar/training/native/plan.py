@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from forecastle.algorithms.deepar.arrays import Floats
 from forecastle.algorithms.deepar.frequency import Frequency
-from forecastle.algorithms.deepar.network import PARAMETERS, Floats, number_of
 from forecastle.algorithms.deepar.training.engine import Settings
 from forecastle.algorithms.deepar.training.native.parameters import embedding_shapes, moving_inputs, step_inputs
 from forecastle.kernels.compiled import kernel, part
@@ -29,7 +29,7 @@ class Plan(NamedTuple):
     layers: int
     context: int
     steps: int  # context and forecast
-    likelihood: int  # its `number_of`
+    likelihood: int  # its number
     parameters: int
     lags: NDArray[np.int64]  # (lags,), ascending
     moving: int
@@ -79,14 +79,14 @@ def plan_of(settings: Settings) -> Plan:
         layers=settings.num_layers,
         context=settings.context_length,
         steps=settings.context_length + settings.prediction_length,
-        likelihood=number_of(settings.likelihood),
-        parameters=len(PARAMETERS[settings.likelihood]),
+        likelihood=settings.likelihood.number,
+        parameters=len(settings.likelihood.parameters),
         lags=np.array(Frequency.parse(settings.time_freq).lags, np.int64),
         moving=moving_inputs(settings),
         inputs=step_inputs(settings),
         embeddings=np.array(embeddings, np.int64),
         zoneout=settings.dropout_rate * 2**16 - 0.5,
-        scaled=settings.likelihood != "beta",  # whose values lie in (0, 1) as they are
+        scaled=settings.likelihood.scaled,
     )
 
 

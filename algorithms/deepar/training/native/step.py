@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from forecastle.algorithms.deepar.network import MINIMUM_SCALE, Floats
+from forecastle.algorithms.deepar.arrays import Floats
 from forecastle.algorithms.deepar.training.native.head import judge
 from forecastle.algorithms.deepar.training.native.layer import backward, forward
 from forecastle.algorithms.deepar.training.native.plan import (
@@ -33,27 +33,6 @@ class Batch(NamedTuple):
     future_features: Floats
     cat: Floats
     scales: Floats  # (n,)
-
-
-@kernel
-def scales_of(past: Floats, observed: Floats, context: int) -> Floats:
-    """The mean of |y| over each window's context, (n,); where it is 0 or unknown, that over all windows."""
-    count, length = past.shape
-    scales = np.empty(count, np.float32)
-    total, known = 0.0, 0.0
-    for window in range(count):
-        of_window, seen = 0.0, 0.0
-        for place in range(length - context, length):
-            of_window += abs(past[window, place]) * observed[window, place]
-            seen += observed[window, place]
-        scales[window] = of_window / max(seen, 1.0)
-        total += of_window
-        known += seen
-    for window in range(count):
-        if not (scales[window] > 0 or np.isnan(scales[window])):
-            scales[window] = total / max(known, 1.0)
-        scales[window] = max(scales[window], np.float32(MINIMUM_SCALE))
-    return scales
 
 
 @kernel

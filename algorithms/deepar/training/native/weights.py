@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from forecastle.algorithms.deepar.network import Floats
+from forecastle.algorithms.deepar.arrays import Floats
 from forecastle.algorithms.deepar.training.native.plan import (
     TALL,
     WIDTH,

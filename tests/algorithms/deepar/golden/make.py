@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from forecastle.algorithms.deepar.frequency import Frequency
-from forecastle.algorithms.deepar.network import PARAMETERS
+from forecastle.algorithms.deepar.likelihood import LIKELIHOODS
 from forecastle.algorithms.deepar.series import Series
 from forecastle.algorithms.deepar.training.engine import Settings
 from forecastle.algorithms.deepar.training.windows import Windows, WindowSource
@@ -78,7 +78,7 @@ def main() -> None:
         arrays |= {f"gradient {key}": gradient.astype(np.float32) for key, gradient in gradients.items()}
         np.savez_compressed(
             FOLDER / f"{name}.npz",
-            settings=np.array(json.dumps(asdict(settings))),
+            settings=np.array(json.dumps(asdict(settings) | {"likelihood": case.likelihood})),
             losses=losses.astype(np.float32),
             **arrays,
         )
@@ -88,7 +88,7 @@ def main() -> None:
 
 def clip_scale(settings: Settings) -> float:
     """What an engine divides a gradient by before it is clipped."""
-    return settings.default_scale if settings.likelihood == "deterministic-L1" else 1.0
+    return settings.default_scale if settings.likelihood.point else 1.0
 
 
 def settings_of(case: Case) -> Settings:
@@ -96,7 +96,7 @@ def settings_of(case: Case) -> Settings:
         time_freq=case.time_freq,
         context_length=case.context,
         prediction_length=case.horizon,
-        likelihood=case.likelihood,
+        likelihood=LIKELIHOODS[case.likelihood],
         cardinality=case.cardinality,
         num_dynamic_feat=case.dynamic,
         embedding_dimension=3,
@@ -135,7 +135,7 @@ def weights_of(case: Case, settings: Settings, rng: np.random.Generator) -> dict
     frequency = Frequency.parse(case.time_freq)
     dimensions = [settings.embedding_dimension] * len(case.cardinality) or [1]
     width = len(frequency.lags) + len(frequency.features) + 1 + case.dynamic + sum(dimensions) + 2
-    rows, cells = len(PARAMETERS[case.likelihood]), case.cells
+    rows, cells = len(LIKELIHOODS[case.likelihood].parameters), case.cells
 
     def drawn(*shape: int) -> NDArray[np.float32]:
         return coarse(rng.uniform(-1, 1, shape) / np.sqrt(cells))
@@ -174,14 +174,14 @@ def losses_of(settings: Settings, windows: Windows, weights: Weights) -> Any:
     values = torch.cat([past[:, -context:], double(windows.future)], dim=1)
     observed = torch.cat([past_observed[:, -context:], double(windows.future_observed)], dim=1)
     scale = scale_of(past[:, -context:], past_observed[:, -context:])
-    if settings.likelihood == "beta":
+    if not settings.likelihood.scaled:
         scale = torch.ones_like(scale)
     outputs = inputs_of(settings, windows, weights, scale)
     for layer in range(settings.num_layers):
         hidden = lstm(outputs, [weights[f"layer{layer}_{part}"] for part in PARTS])
         outputs = hidden + outputs if layer else hidden
     raw = outputs @ weights["projection_weight"].T + weights["projection_bias"]
-    loss = step_losses(settings.likelihood, raw.unbind(-1), values, scale)
+    loss = step_losses(settings.likelihood.name, raw.unbind(-1), values, scale)
     return torch.where(observed > 0, loss, 0.0).sum(1) / observed.sum(1).clamp(min=1)
 
 
