@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.gluonts_mxnet import Asked
+from forecastle.algorithms.deepar.frequency import Frequency
 from forecastle.algorithms.deepar.likelihood import LIKELIHOODS
 from forecastle.algorithms.deepar.series import Series
 from forecastle.algorithms.deepar.training.engine import ENGINES, Settings, Trained, train
@@ -18,7 +19,7 @@ def settings_of(asked: Asked, series: Sequence[Series], seed: int = 0) -> Settin
     """What a job with the hyperparameters' defaults, and these, would train with."""
     values = np.concatenate([one.target for one in series])
     return Settings(
-        time_freq=asked.freq,
+        frequency=Frequency.parse(asked.freq),
         context_length=asked.context_length,
         prediction_length=asked.prediction_length,
         likelihood=LIKELIHOODS["student-T"],

@@ -1,4 +1,4 @@
-"""What a step's place in time tells the network: frequencies, time features and lags.
+"""Frequencies: their spelling, and the time features and lags that follow from them.
 
 The features and lags are those of GluonTS (`time_features_from_frequency_str`, `get_lags_for_frequency`), computed from
 numpy's dates: pandas, which GluonTS computes them with, takes more memory than the rest of a server.
@@ -6,7 +6,7 @@ numpy's dates: pandas, which GluonTS computes them with, takes more memory than 
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,23 +16,28 @@ from forecastle.contract.errors import InvalidData
 
 Times = NDArray[np.datetime64]
 Counts = NDArray[np.int64]
+EXPECTED = "M, W, D, H or min, or a multiple such as 15min"
 _SPELLING = re.compile(r"([1-9][0-9]{0,5})?(M|W|D|H|min)")
 
 
 @dataclass(frozen=True, slots=True)
 class Frequency:
-    """The time from one value of a series to the next, as SageMaker's `time_freq` has it."""
+    """The time from one value of a series to the next, SageMaker's `time_freq`; `str()` gives its text."""
 
     multiple: int
     unit: str  # M, W, D, H or min
+    text: str = field(compare=False)  # as it was given: "2H", "15min", "D" …
 
     @classmethod
     def parse(cls, text: str) -> "Frequency":
         """Read `2H`, `15min`, `D` … Raises `InvalidData`."""
         match = _SPELLING.fullmatch(text)
         if match is None:
-            raise InvalidData(f"time_freq: expected M, W, D, H or min, or a multiple such as 15min, got {text!r:.40}.")
-        return cls(int(match[1] or 1), match[2])
+            raise InvalidData(f"time_freq: expected {EXPECTED}, got {text!r:.40}.")
+        return cls(int(match[1] or 1), match[2], text)
+
+    def __str__(self) -> str:
+        return self.text
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -67,6 +72,32 @@ class Frequency:
         features: Floats = (counts / largest[:, None] - 0.5).astype(np.float32)
         return features
 
+
+def frequency_meant(text: str) -> str | None:
+    """SageMaker's spelling of a frequency spelt as in pandas, `15min` for `15T`; None if it has none, or is one.
+
+    For the hint in an error. `W-MON`, `B` and `s` have no equivalent, and `m` may be months or minutes. Source: "Offset
+    aliases" and "Period aliases", pandas' user guide.
+    """
+    match = _PANDAS_SPELLING.fullmatch("".join(text.split()))
+    if _SPELLING.fullmatch(text) or match is None or match[2] not in _PANDAS_UNITS:
+        return None
+    number, unit = _PANDAS_UNITS[match[2]]
+    multiple = number * int(match[1] or 1)
+    meant = f"{multiple}{unit}" if multiple > 1 else unit
+    return meant if _SPELLING.fullmatch(meant) else None
+
+
+_PANDAS_SPELLING = re.compile(r"(?:0*([1-9][0-9]{0,5}))?([A-Za-z-]+)")
+_PANDAS_UNITS: Mapping[str, tuple[int, str]] = {  # how many of which unit of `time_freq` each is
+    **dict.fromkeys(("M", "ME", "MS"), (1, "M")),
+    **dict.fromkeys(("Q", "QE", "QS"), (3, "M")),
+    **dict.fromkeys(("A", "AS", "Y", "YE", "YS"), (12, "M")),
+    **dict.fromkeys(("W", "W-SUN", "w"), (1, "W")),
+    **dict.fromkeys(("D", "d"), (1, "D")),
+    **dict.fromkeys(("H", "h"), (1, "H")),
+    **dict.fromkeys(("min", "T", "t", "Min", "MIN"), (1, "min")),
+}
 
 _LATEST, _EARLIEST = 7, 1200  # the last values are always shown; the lag that reaches back furthest
 _SUNDAY = 3  # 1970-01-04, in days

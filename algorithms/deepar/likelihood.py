@@ -7,12 +7,8 @@ in `training/native/loss.py` or `loss_in_lanes.py`.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
-
-LikelihoodName = Literal["gaussian", "beta", "negative-binomial", "student-T", "deterministic-L1"]
-DEFAULT: LikelihoodName = "student-T"
 
 GAUSSIAN, BETA, NEGATIVE_BINOMIAL, STUDENT_T, DETERMINISTIC_L1 = range(5)  # as kernels know them
 
@@ -46,7 +42,7 @@ class Likelihood:
     vectorised : whether its kernels compute many values at once, or one by one.
     """
 
-    name: LikelihoodName
+    name: str
     number: int
     parameters: tuple[str, ...]
     typical: Callable[[float], float]
@@ -57,6 +53,9 @@ class Likelihood:
     scaled: bool = True
     point: bool = False
     vectorised: bool = True
+
+    def __str__(self) -> str:
+        return self.name
 
 
 def _tenths(swing: float) -> float:
@@ -91,5 +90,6 @@ _ROWS = (
 )
 
 LIKELIHOODS: Mapping[str, Likelihood] = {row.name: row for row in _ROWS}
+DEFAULT = LIKELIHOODS["student-T"]
 ONE_BY_ONE = tuple(row.number for row in _ROWS if not row.vectorised)  # of those that are not vectorised
 MOST_PARAMETERS = max(len(row.parameters) for row in _ROWS)

@@ -4,7 +4,7 @@ The network is GluonTS' DeepAR on MXNet (Salinas et al., "DeepAR: Probabilistic 
 recurrent networks", 2020). One step of one series takes the inputs, in this order,
 
     lags / scale            (lags,)    y[t − lag] for each lag, ascending
-    time features           (f,)       `time_features.features(time_freq)`
+    time features           (f,)       `Frequency.features`
     age                     (1,)       log10(2 + index in the series)
     dynamic features        (dynamic,)
     embeddings              (Σ dims,)  of the categories; of the constant category 0 where the model has none
@@ -49,7 +49,7 @@ class Layer:
 class Network:
     """A trained network and what it was made for."""
 
-    time_freq: str  # as SageMaker has it: "2H", "15min", "D" …
+    frequency: Frequency
     context_length: int
     prediction_length: int
     likelihood: Likelihood
@@ -66,14 +66,10 @@ class Network:
     def cells(self) -> int:
         return int(self.projection_weight.shape[1])
 
-    @property
-    def frequency(self) -> Frequency:
-        return Frequency.parse(self.time_freq)
-
     def parameters(self) -> dict[str, Any]:
         """What the artifact keeps as JSON."""
         return {
-            "time_freq": self.time_freq,
+            "time_freq": str(self.frequency),
             "context_length": self.context_length,
             "prediction_length": self.prediction_length,
             "likelihood": self.likelihood.name,
@@ -112,7 +108,7 @@ class Network:
         inputs += sum(embedding.shape[1] for embedding in embeddings)
         rows = len(likelihood.parameters)
         return cls(
-            time_freq=parameters["time_freq"],
+            frequency=frequency,
             context_length=numbers["context_length"],
             prediction_length=numbers["prediction_length"],
             likelihood=likelihood,

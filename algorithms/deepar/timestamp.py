@@ -1,11 +1,11 @@
 """A series' start: a time without a zone."""
 
+import re
 from datetime import date, datetime
 from typing import Any
 
 import numpy as np
 
-from forecastle.algorithms.deepar.spelling import time_meant
 from forecastle.contract import quotation
 from forecastle.contract.errors import InvalidData
 
@@ -33,9 +33,24 @@ def timestamp(value: Any, place: str) -> np.datetime64:
 
 
 def _hint(value: Any) -> str:
-    meant = time_meant(value) if isinstance(value, str) else None
+    meant = _time_meant(value) if isinstance(value, str) else None
     try:
         datetime.fromisoformat(meant or "")
     except ValueError:
         return "."
     return f': did you mean "{meant}"?'
+
+
+_DATE = r"([0-9]{4})[-/]([0-9]{1,2})(?:[-/]([0-9]{1,2}))?"
+_CLOCK = r"([0-9]{1,2})(?::([0-9]{1,2}))?(?::([0-9]{1,2}))?(?:\.[0-9]+)?"
+_TIME = re.compile(rf"{_DATE}(?:[ T]+{_CLOCK})?")
+
+
+def _time_meant(text: str) -> str | None:
+    """`2024-01-01 00:00:00` for `2024-1-1 0:0`, year first; None if it is unclear which number is the month."""
+    match = _TIME.fullmatch(text.strip())
+    if match is None:
+        return None
+    year, month, day, hour, minute, second = match.groups()
+    date = f"{year}-{int(month):02}-{int(day or 1):02}"
+    return f"{date} {int(hour or 0):02}:{int(minute or 0):02}:{int(second or 0):02}"

@@ -17,7 +17,7 @@ from forecastle.algorithms.deepar.training.native.learner import learner
 from forecastle.algorithms.deepar.training.windows import WindowSource
 from forecastle.algorithms.interface import Algorithm
 
-CELLS, LAGS, FREQUENCY = 8, (1, 2, 7), "D"
+CELLS, LAGS, FREQUENCY = 8, (1, 2, 7), Frequency.parse("D")
 
 
 def compile_kernels(algorithm: Algorithm[Any]) -> None:
@@ -29,10 +29,10 @@ def compile_kernels(algorithm: Algorithm[Any]) -> None:
 def _learn() -> None:
     """A step of the engine native: its kernels are the same for all networks."""
     settings = Settings(
-        time_freq=FREQUENCY,
+        frequency=FREQUENCY,
         context_length=4,
         prediction_length=2,
-        likelihood=LIKELIHOODS[DEFAULT],
+        likelihood=DEFAULT,
         cardinality=(),
         num_dynamic_feat=0,
         embedding_dimension=1,
@@ -65,14 +65,14 @@ def _answer(algorithm: Algorithm[Any]) -> None:
 def _network(likelihood: Likelihood, features: int) -> Network:
     """A network of zeros; with a category and a dynamic feature where `features` is 1."""
     cardinality = (2,) * features
-    inputs = len(LAGS) + len(Frequency.parse(FREQUENCY).features) + 1 + features + 1 + 1 + 1
+    inputs = len(LAGS) + len(FREQUENCY.features) + 1 + features + 1 + 1 + 1
     rows = len(likelihood.parameters)
 
     def zeros(*shape: int) -> np.ndarray[Any, np.dtype[np.float32]]:
         return np.zeros(shape, np.float32)
 
     return Network(
-        time_freq=FREQUENCY,
+        frequency=FREQUENCY,
         context_length=4,
         prediction_length=2,
         likelihood=likelihood,

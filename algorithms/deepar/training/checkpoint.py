@@ -102,6 +102,5 @@ def _same(trained: Mapping[str, Any], settings: Settings) -> bool:
 
 
 def _flat(settings: Settings) -> dict[str, Any]:
-    return {name: getattr(settings, name) for name in Settings.__dataclass_fields__} | {
-        "likelihood": settings.likelihood.name
-    }
+    values = {name: getattr(settings, name) for name in Settings.__dataclass_fields__}
+    return values | {"time_freq": str(values.pop("frequency")), "likelihood": str(settings.likelihood)}

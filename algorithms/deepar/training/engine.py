@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from forecastle.algorithms.deepar.frequency import Frequency
 from forecastle.algorithms.deepar.likelihood import Likelihood
 from forecastle.algorithms.deepar.network import Network
 from forecastle.algorithms.deepar.series import Series
@@ -29,7 +30,7 @@ SETTING = "DEEPAR_ENGINE"
 class Settings:
     """What a network is made for, and how it is trained."""
 
-    time_freq: str
+    frequency: Frequency
     context_length: int
     prediction_length: int
     likelihood: Likelihood

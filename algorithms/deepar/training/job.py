@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecastle.algorithms.deepar.hyperparameters import DeepARHyperparameters
-from forecastle.algorithms.deepar.likelihood import LIKELIHOODS
 from forecastle.algorithms.deepar.model import DeepARModel
 from forecastle.algorithms.deepar.training import engine
 from forecastle.algorithms.deepar.training.checkpoint import seed_in
@@ -33,7 +32,7 @@ def fit(job: Job[DeepARHyperparameters]) -> DeepARModel:
     name = engine.require_engine(os.environ.get(engine.SETTING, ""))
     if given.early_stopping_patience is not None:
         line(f"Using early stopping with patience {given.early_stopping_patience}")
-    train = read_dataset(job.channels["train"], wish_of_train(given), LIKELIHOODS[given.likelihood], job.stopping)
+    train = read_dataset(job.channels["train"], wish_of_train(given), given.likelihood, job.stopping)
     _tell_fields(given, train, job.log)
     numbers = _told_statistics(train, "Training", job.log)
     if numbers.observations < FEWEST_OBSERVATIONS:
@@ -46,7 +45,7 @@ def fit(job: Job[DeepARHyperparameters]) -> DeepARModel:
         line(f"Small number of time series. Doing {work.passes} passes over dataset with prob {work.share} per epoch.")
     if "test" in job.channels and not job.channels["test"].pipe:  # a FIFO is read once, by the evaluation
         wish = wish_of_test(given, train.cardinality, train.num_dynamic_feat, f"the train channel ({train.first})")
-        test = read_dataset(job.channels["test"], wish, LIKELIHOODS[given.likelihood], job.stopping)
+        test = read_dataset(job.channels["test"], wish, given.likelihood, job.stopping)
         _told_statistics(test, "Test", job.log)
     line("Number of GPUs being used: 0")
     settings = _settings(given, train, numbers, job.checkpoints)
@@ -197,10 +196,10 @@ def _settings(
     if seed is None and checkpoints is not None:
         seed = seed_in(checkpoints)
     return engine.Settings(
-        time_freq=given.time_freq,
+        frequency=given.time_freq,
         context_length=given.context_length,
         prediction_length=given.prediction_length,
-        likelihood=LIKELIHOODS[given.likelihood],
+        likelihood=given.likelihood,
         cardinality=train.cardinality,
         num_dynamic_feat=train.num_dynamic_feat,
         embedding_dimension=given.embedding_dimension,

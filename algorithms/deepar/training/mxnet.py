@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecastle.algorithms.deepar.arrays import Floats
-from forecastle.algorithms.deepar.frequency import Frequency
 from forecastle.algorithms.deepar.likelihood import Likelihood
 from forecastle.algorithms.deepar.network import Network
 from forecastle.algorithms.deepar.scale import MINIMUM_SCALE
@@ -180,7 +179,7 @@ def _network(mx: Any, settings: Settings) -> Any:
     """GluonTS' training network, every shape known, so that its weights are there at once."""
     from gluonts.mx.model.deepar._network import DeepARTrainingNetwork
 
-    frequency = Frequency.parse(settings.time_freq)
+    frequency = settings.frequency
     embeddings = embedding_shapes(settings)
     net = DeepARTrainingNetwork(
         num_layers=settings.num_layers,

@@ -67,7 +67,7 @@ class WindowSource:
 
     def __init__(self, series: Sequence[Series], settings: "Settings") -> None:
         self._settings = settings
-        frequency = Frequency.parse(settings.time_freq)
+        frequency = settings.frequency
         self._horizon = settings.prediction_length
         self._history = settings.context_length + max(frequency.lags)
         self._likelihood = settings.likelihood

@@ -116,10 +116,8 @@ def _loss_of_gluonts(given: Settings, weights: dict[str, NDArray[np.float32]], w
     from gluonts.mx.distribution import GaussianOutput, NegativeBinomialOutput, StudentTOutput
     from gluonts.mx.model.deepar._network import DeepARTrainingNetwork
 
-    from forecastle.algorithms.deepar.frequency import Frequency
-
     outputs = {"student-T": StudentTOutput, "gaussian": GaussianOutput, "negative-binomial": NegativeBinomialOutput}
-    lags = list(Frequency.parse(given.time_freq).lags)
+    lags = list(given.frequency.lags)
     net = DeepARTrainingNetwork(
         num_layers=given.num_layers,
         num_cells=given.num_cells,

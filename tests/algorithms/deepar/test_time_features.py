@@ -1,7 +1,9 @@
 """Frequencies, time features and lags, beside GluonTS' own."""
 
+import inspect
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -99,3 +101,15 @@ def test_importing_the_forecaster_brings_neither_pandas_nor_an_engine() -> None:
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
     assert result.stdout.split() == []
+
+
+def test_a_frequency_is_parsed_where_it_comes_in_and_nowhere_else() -> None:
+    """From hyperparameters and artifacts; the warm-up has one of its own."""
+    folder = Path(inspect.getfile(Frequency)).resolve().parent
+    parsing = {path.name for path in folder.rglob("*.py") if "Frequency.parse(" in path.read_text("utf-8")}
+    assert parsing == {"hyperparameters.py", "network.py", "warmup.py"}
+
+
+def test_a_frequency_keeps_its_text_and_is_compared_without() -> None:
+    assert str(Frequency.parse("1D")) == "1D"
+    assert Frequency.parse("1D") == Frequency.parse("D")

@@ -168,7 +168,7 @@ def seen_by_the_network(
     given: Settings, weights: Arrays, window: Windows
 ) -> tuple[NDArray[Any], NDArray[np.float64], float]:
     """Inputs, (steps, inputs), values, (steps,), and the scale of a window in which nothing is missing."""
-    lags, context = Frequency.parse(given.time_freq).lags, given.context_length
+    lags, context = given.frequency.lags, given.context_length
     sequence = np.concatenate([window.past[0], window.future[0]]).astype(float)
     history = window.past.shape[1]
     scale = float(np.abs(sequence[history - context : history]).mean())
@@ -187,7 +187,7 @@ def sigmoid(x: NDArray[Any]) -> NDArray[Any]:
 def problem(small: Small, rate: float, windows: int) -> tuple[Settings, Arrays, Windows]:
     """Settings, weights, and a batch of one window."""
     given = settings(
-        time_freq="M",
+        frequency=Frequency.parse("M"),
         context_length=small.steps - 1,
         prediction_length=1,
         likelihood="gaussian",

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from forecastle.algorithms.deepar.frequency import Frequency
 from forecastle.algorithms.deepar.likelihood import LIKELIHOODS
 from forecastle.algorithms.deepar.series import Series
 from forecastle.algorithms.deepar.training.engine import Learner, Settings, learner
@@ -20,7 +21,7 @@ needs_mxnet = pytest.mark.skipif(
 )
 
 SETTINGS = Settings(
-    time_freq="D",
+    frequency=Frequency.parse("D"),
     context_length=8,
     prediction_length=4,
     likelihood=LIKELIHOODS["student-T"],
@@ -41,6 +42,8 @@ SETTINGS = Settings(
 
 def settings(**changes: Any) -> Settings:
     likelihood = LIKELIHOODS[changes.pop("likelihood", SETTINGS.likelihood.name)]
+    if "time_freq" in changes:
+        changes["frequency"] = Frequency.parse(changes.pop("time_freq"))
     return replace(SETTINGS, **changes, likelihood=likelihood)
 
 

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecastle.algorithms.deepar.arrays import Floats
-from forecastle.algorithms.deepar.frequency import Frequency
 from forecastle.algorithms.deepar.network import Layer, Network
 from forecastle.algorithms.deepar.training.engine import Settings
 
@@ -50,11 +49,11 @@ def network_of(settings: Settings, arrays: dict[str, NDArray[np.float32]]) -> Ne
     """The network of these arrays, which are copied."""
     arrays = {name: array.copy() for name, array in arrays.items()}
     return Network(
-        time_freq=settings.time_freq,
+        frequency=settings.frequency,
         context_length=settings.context_length,
         prediction_length=settings.prediction_length,
         likelihood=settings.likelihood,
-        lags=Frequency.parse(settings.time_freq).lags,
+        lags=settings.frequency.lags,
         cardinality=settings.cardinality,
         num_dynamic_feat=settings.num_dynamic_feat,
         layers=tuple(
@@ -70,7 +69,7 @@ def network_of(settings: Settings, arrays: dict[str, NDArray[np.float32]]) -> Ne
 
 def moving_inputs(settings: Settings) -> int:
     """How many inputs of a step differ from the last step's: lags, time features, age, dynamic features."""
-    frequency = Frequency.parse(settings.time_freq)
+    frequency = settings.frequency
     return len(frequency.lags) + len(frequency.features) + 1 + settings.num_dynamic_feat
 
 

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecastle.algorithms.deepar.arrays import Floats
-from forecastle.algorithms.deepar.frequency import Frequency
 from forecastle.algorithms.deepar.training.engine import Settings
 from forecastle.algorithms.deepar.training.native.parameters import embedding_shapes, moving_inputs, step_inputs
 from forecastle.kernels.compiled import kernel, part
@@ -81,7 +80,7 @@ def plan_of(settings: Settings) -> Plan:
         steps=settings.context_length + settings.prediction_length,
         likelihood=settings.likelihood.number,
         parameters=len(settings.likelihood.parameters),
-        lags=np.array(Frequency.parse(settings.time_freq).lags, np.int64),
+        lags=np.array(settings.frequency.lags, np.int64),
         moving=moving_inputs(settings),
         inputs=step_inputs(settings),
         embeddings=np.array(embeddings, np.int64),

@@ -93,7 +93,7 @@ def clip_scale(settings: Settings) -> float:
 
 def settings_of(case: Case) -> Settings:
     return Settings(
-        time_freq=case.time_freq,
+        frequency=Frequency.parse(case.time_freq),
         context_length=case.context,
         prediction_length=case.horizon,
         likelihood=LIKELIHOODS[case.likelihood],
@@ -197,7 +197,7 @@ def scale_of(context: Any, observed: Any) -> Any:
 
 def inputs_of(settings: Settings, windows: Windows, weights: Weights, scale: Any) -> Any:
     """(windows, steps, inputs)."""
-    lags, context = Frequency.parse(settings.time_freq).lags, settings.context_length
+    lags, context = settings.frequency.lags, settings.context_length
     sequence = torch.cat([double(windows.past), double(windows.future)], dim=1)
     steps, whole = context + settings.prediction_length, sequence.shape[1]
     lagged = torch.stack([sequence[:, whole - steps - lag : whole - lag] for lag in lags], dim=2) / scale[:, :, None]
