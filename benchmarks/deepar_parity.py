@@ -30,7 +30,7 @@ from benchmarks.real_series import ELECTRICITY_START, M4_START, electricity, m4_
 from forecastle.algorithms.deepar.inference.forecast import forecast
 from forecastle.algorithms.deepar.series import Series
 from forecastle.algorithms.deepar.training.accuracy import losses_of, measures
-from forecastle.algorithms.deepar.training.engine import ENGINES
+from forecastle.algorithms.deepar.training.learner import ENGINES
 from forecastle.kernels.threads import available_cores
 
 LEVELS = [tenth / 10 for tenth in range(1, 10)]

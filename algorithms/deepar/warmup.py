@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 
 from forecastle.algorithms.deepar.frequency import Frequency
+from forecastle.algorithms.deepar.hyperparameters import DeepARHyperparameters
 from forecastle.algorithms.deepar.inference.configuration import BATCH, OUTPUT_TYPES
-from forecastle.algorithms.deepar.likelihood import DEFAULT, LIKELIHOODS, Likelihood
+from forecastle.algorithms.deepar.likelihood import LIKELIHOODS, Likelihood
 from forecastle.algorithms.deepar.model import DeepARModel
 from forecastle.algorithms.deepar.network import Layer, Network
 from forecastle.algorithms.deepar.series import Series
-from forecastle.algorithms.deepar.training.engine import Settings
-from forecastle.algorithms.deepar.training.native.learner import learner
+from forecastle.algorithms.deepar.training.native.learner import NativeLearner
+from forecastle.algorithms.deepar.training.settings import Facts, Settings
 from forecastle.algorithms.deepar.training.windows import WindowSource
 from forecastle.algorithms.interface import Algorithm
 
@@ -28,26 +29,12 @@ def compile_kernels(algorithm: Algorithm[Any]) -> None:
 
 def _learn() -> None:
     """A step of the engine native: its kernels are the same for all networks."""
-    settings = Settings(
-        frequency=FREQUENCY,
-        context_length=4,
-        prediction_length=2,
-        likelihood=DEFAULT,
-        cardinality=(),
-        num_dynamic_feat=0,
-        embedding_dimension=1,
-        num_cells=CELLS,
-        num_layers=2,
-        dropout_rate=0.1,
-        learning_rate=0.0,
-        mini_batch_size=1,
-        epochs=1,
-        early_stopping_patience=None,
-        seed=0,
-        default_scale=1.0,
+    given = DeepARHyperparameters.parse(
+        {"context_length": 4, "prediction_length": 2, "epochs": 1, "time_freq": FREQUENCY, "num_cells": CELLS}
     )
+    settings = Settings(given, Facts(cardinality=(), num_dynamic_feat=0, mean_magnitude=1.0), seed=0)
     source = WindowSource([Series(np.datetime64("2024-01-01", "s"), np.ones(6, np.float32))], settings)
-    learner(settings).step(source.batch(np.array([[0, 4]])), settings.learning_rate, seed=0)
+    NativeLearner(settings, threads=None).step(source.batch(np.array([[0, 4]])), learning_rate=0.0, seed=0)
 
 
 def _answer(algorithm: Algorithm[Any]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from forecastle.algorithms.deepar.training.engine import Settings
+from forecastle.algorithms.deepar.training.settings import Settings
 from forecastle.contract.whole_file import remove_abandoned, write_whole
 
 FILE = "deepar.npz"
@@ -43,7 +43,7 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     about = {
         "format_version": FORMAT_VERSION,
         "losses": checkpoint.losses,
-        "settings": _flat(checkpoint.settings),
+        "settings": checkpoint.settings.record(),
         "data": checkpoint.data,
     }
     arrays: Any = {f"state {name}": array for name, array in checkpoint.state.items()}
@@ -97,10 +97,5 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
 
 
 def _same(trained: Mapping[str, Any], settings: Settings) -> bool:
-    wanted = json.loads(json.dumps(_flat(settings)))
+    wanted = settings.record()
     return all(name == _FREE or trained.get(name) == value for name, value in wanted.items())
-
-
-def _flat(settings: Settings) -> dict[str, Any]:
-    values = {name: getattr(settings, name) for name in Settings.__dataclass_fields__}
-    return values | {"time_freq": str(values.pop("frequency")), "likelihood": str(settings.likelihood)}

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecastle.algorithms.deepar.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from forecastle.algorithms.deepar.training.engine import Learner, Settings, Trained, Watcher
+from forecastle.algorithms.deepar.training.learner import Learner, Trained, Watcher
+from forecastle.algorithms.deepar.training.settings import Settings
 from forecastle.algorithms.deepar.training.windows import WindowSource
 from forecastle.contract.errors import ForecastleError, InvalidJob
 
@@ -36,9 +37,9 @@ def run(
     """
     done = _resumed(learner, source, settings, watcher, checkpoints)
     losses, best = list(done.losses), done.best
-    patience, interrupted, kept = settings.early_stopping_patience, None, True
+    patience, interrupted, kept = settings.given.early_stopping_patience, None, True
     watcher.ready(len(losses))
-    while len(losses) < settings.epochs and not _exhausted(losses, patience):
+    while len(losses) < settings.given.epochs and not _exhausted(losses, patience):
         epoch = len(losses)
         if epoch and stopping():
             break
@@ -54,7 +55,7 @@ def run(
             checkpoint = Checkpoint(tuple(losses), settings, source.fingerprint, learner.state(), best)
             kept = _kept(checkpoint, checkpoints, watcher, kept)
         watcher.epoch(epoch, loss, windows, improved)
-    stopped = len(losses) < settings.epochs and not _exhausted(losses, patience)
+    stopped = len(losses) < settings.given.epochs and not _exhausted(losses, patience)
     if patience is not None and losses:
         learner.restore(best)
         return Trained(learner.network(), tuple(losses), losses[_best(losses)], _best(losses), stopped)
@@ -121,11 +122,11 @@ def _epoch(
     Batches count alike, whatever the last one's size, as in SageMaker's logs.
     """
     rng = np.random.default_rng([settings.seed, epoch])
-    rate = learning_rate(settings.learning_rate, losses)
+    rate = learning_rate(settings.given.learning_rate, losses)
     drawn = source.draw(rng)
     seen: list[NDArray[np.float32]] = []
-    for batch, first in enumerate(range(0, len(drawn), settings.mini_batch_size)):
-        windows = source.batch(drawn[first : first + settings.mini_batch_size])
+    for batch, first in enumerate(range(0, len(drawn), settings.given.mini_batch_size)):
+        windows = source.batch(drawn[first : first + settings.given.mini_batch_size])
         of_batch = learner.step(windows, rate, int(rng.integers(2**31)))
         watcher.batch(epoch, batch, of_batch)
         seen.append(of_batch)
@@ -135,7 +136,7 @@ def _epoch(
     if not means:
         raise InvalidJob(
             f"The loss of epoch {epoch} is not a finite number: lower the hyperparameter learning_rate, "
-            f"{settings.learning_rate}, or take another likelihood than {settings.likelihood.name}."
+            f"{settings.given.learning_rate}, or take another likelihood than {settings.given.likelihood.name}."
         )
     windows_seen = sum(map(len, seen))
     return float(np.mean(means)), windows_seen, windows_seen == len(drawn)

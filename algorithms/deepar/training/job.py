@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from forecastle.algorithms.deepar.hyperparameters import DeepARHyperparameters
 from forecastle.algorithms.deepar.model import DeepARModel
-from forecastle.algorithms.deepar.training import engine
 from forecastle.algorithms.deepar.training.checkpoint import seed_in
 from forecastle.algorithms.deepar.training.dataset import Dataset, Statistics, read_dataset, statistics
+from forecastle.algorithms.deepar.training.learner import SETTING, require_engine
+from forecastle.algorithms.deepar.training.settings import Facts, Settings
+from forecastle.algorithms.deepar.training.train import train as train_network
 from forecastle.algorithms.deepar.training.windows import work_per_epoch
 from forecastle.algorithms.deepar.wish import wish_of_test, wish_of_train
 from forecastle.algorithms.interface import Job, JobLog
@@ -29,7 +31,7 @@ def fit(job: Job[DeepARHyperparameters]) -> DeepARModel:
     where the hyperparameters do not fit it, `Stopped` on SIGTERM before there was anything to keep.
     """
     given, line = job.hyperparameters, job.log.line
-    name = engine.require_engine(os.environ.get(engine.SETTING, ""))
+    name = require_engine(os.environ.get(SETTING, ""))
     if given.early_stopping_patience is not None:
         line(f"Using early stopping with patience {given.early_stopping_patience}")
     train = read_dataset(job.channels["train"], wish_of_train(given), given.likelihood, job.stopping)
@@ -49,7 +51,7 @@ def fit(job: Job[DeepARHyperparameters]) -> DeepARModel:
         _told_statistics(test, "Test", job.log)
     line("Number of GPUs being used: 0")
     settings = _settings(given, train, numbers, job.checkpoints)
-    trained = engine.train(
+    trained = train_network(
         train.series,
         settings,
         _Teller(job.log, given, work.windows),
@@ -70,7 +72,7 @@ def fit(job: Job[DeepARHyperparameters]) -> DeepARModel:
 
 
 class _Teller:
-    """Tells a job's log how training goes, as `engine.Watcher` has it.
+    """Tells a job's log how training goes, as `Watcher` has it.
 
     A batch's loss is the mean of the batches since the one reported before it, and so `avg_epoch_loss`, the mean of the
     epoch so far, at the first two reports alone: MXNet's `Speedometer` has it so, from which SageMaker's log has these
@@ -189,30 +191,12 @@ def _told_statistics(data: Dataset, name: str, log: JobLog) -> Statistics:
     return numbers
 
 
-def _settings(
-    given: DeepARHyperparameters, train: Dataset, numbers: Statistics, checkpoints: Path | None
-) -> engine.Settings:
+def _settings(given: DeepARHyperparameters, train: Dataset, numbers: Statistics, checkpoints: Path | None) -> Settings:
     seed = given.seed
     if seed is None and checkpoints is not None:
         seed = seed_in(checkpoints)
-    return engine.Settings(
-        frequency=given.time_freq,
-        context_length=given.context_length,
-        prediction_length=given.prediction_length,
-        likelihood=given.likelihood,
-        cardinality=train.cardinality,
-        num_dynamic_feat=train.num_dynamic_feat,
-        embedding_dimension=given.embedding_dimension,
-        num_cells=given.num_cells,
-        num_layers=given.num_layers,
-        dropout_rate=given.dropout_rate,
-        learning_rate=given.learning_rate,
-        mini_batch_size=given.mini_batch_size,
-        epochs=given.epochs,
-        early_stopping_patience=given.early_stopping_patience,
-        seed=secrets.randbits(63) if seed is None else seed,
-        default_scale=numbers.mean_absolute,
-    )
+    facts = Facts(train.cardinality, train.num_dynamic_feat, numbers.mean_absolute)
+    return Settings(given, facts, secrets.randbits(63) if seed is None else seed)
 
 
 def _resident_bytes() -> int:

@@ -16,8 +16,7 @@ from forecastle.algorithms.deepar.arrays import Floats
 from forecastle.algorithms.deepar.likelihood import Likelihood
 from forecastle.algorithms.deepar.network import Network
 from forecastle.algorithms.deepar.scale import MINIMUM_SCALE
-from forecastle.algorithms.deepar.training.engine import Settings
-from forecastle.algorithms.deepar.training.native.adam import (
+from forecastle.algorithms.deepar.training.adam import (
     BETA1,
     BETA2,
     CLIP_GRADIENT,
@@ -25,7 +24,7 @@ from forecastle.algorithms.deepar.training.native.adam import (
     WEIGHT_DECAY,
     learning_rate_at,
 )
-from forecastle.algorithms.deepar.training.native.parameters import embedding_shapes, network_of, step_inputs
+from forecastle.algorithms.deepar.training.settings import Settings
 from forecastle.algorithms.deepar.training.windows import Windows
 from forecastle.contract.errors import InvalidJob
 
@@ -35,14 +34,6 @@ _PARTS = {
     "i2h_bias": "input_bias",
     "h2h_bias": "hidden_bias",
 }
-
-
-def learner(settings: Settings, *, threads: int | None = None) -> "MxnetLearner":  # noqa: ARG001
-    """A network with fresh weights, which learns on one thread: see `_mxnet`.
-
-    Raises `InvalidJob` where MXNet or GluonTS is not installed.
-    """
-    return MxnetLearner(settings)
 
 
 def arrays_of(net: Any) -> dict[str, Floats]:
@@ -62,7 +53,10 @@ def arrays_of(net: Any) -> dict[str, Floats]:
 
 
 class MxnetLearner:
-    """A network that learns, as `engine.Learner` has it."""
+    """A `Learner` that runs on one thread, see `_mxnet`.
+
+    Raises `InvalidJob` if MXNet or GluonTS is not installed.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._mx = _mxnet()
@@ -104,14 +98,14 @@ class MxnetLearner:
         self._steps = int(state["steps"])
 
     def network(self) -> Network:
-        return network_of(self._settings, arrays_of(self._net))
+        return self._settings.network(arrays_of(self._net))
 
     def _inputs(self, windows: Windows) -> list[Any]:
         """The network's inputs, in their order. A batch that is not full is filled up with windows that weigh nothing.
 
         MXNet plans a network for one shape; it would plan anew at each epoch's last batch, and at the next one's first.
         """
-        missing = max(0, self._settings.mini_batch_size - len(windows))
+        missing = max(0, self._settings.given.mini_batch_size - len(windows))
 
         def full(array: Floats, filling: Floats | None = None) -> Any:
             rows = array[:1] if filling is None else filling
@@ -179,32 +173,32 @@ def _network(mx: Any, settings: Settings) -> Any:
     """GluonTS' training network, every shape known, so that its weights are there at once."""
     from gluonts.mx.model.deepar._network import DeepARTrainingNetwork
 
-    frequency = settings.frequency
-    embeddings = embedding_shapes(settings)
+    frequency = settings.given.time_freq
+    embeddings = settings.embedding_shapes
     net = DeepARTrainingNetwork(
-        num_layers=settings.num_layers,
-        num_cells=settings.num_cells,
+        num_layers=settings.given.num_layers,
+        num_cells=settings.given.num_cells,
         cell_type="lstm",
-        history_length=settings.context_length + max(frequency.lags),
-        context_length=settings.context_length,
-        prediction_length=settings.prediction_length,
-        distr_output=_output(settings.likelihood),
+        history_length=settings.history,
+        context_length=settings.given.context_length,
+        prediction_length=settings.given.prediction_length,
+        distr_output=_output(settings.given.likelihood),
         dropoutcell_type="ZoneoutCell",
-        dropout_rate=settings.dropout_rate,
+        dropout_rate=settings.given.dropout_rate,
         cardinality=[categories for categories, _ in embeddings],
         embedding_dimension=[dimension for _, dimension in embeddings],
         lags_seq=list(frequency.lags),
-        scaling=settings.likelihood.scaled,
+        scaling=settings.given.likelihood.scaled,
         minimum_scale=MINIMUM_SCALE,
     )
-    cells = [_lstm(net.rnn[number]) for number in range(settings.num_layers)]
-    width = step_inputs(settings)
+    cells = [_lstm(net.rnn[number]) for number in range(settings.given.num_layers)]
+    width = settings.step_inputs
     for number, cell in enumerate(cells):
-        cell.i2h_weight.shape = (4 * settings.num_cells, width if number == 0 else settings.num_cells)
+        cell.i2h_weight.shape = (4 * settings.given.num_cells, width if number == 0 else settings.given.num_cells)
     for dense in net.proj_distr_args.proj:
-        dense.weight.shape = (dense.weight.shape[0], settings.num_cells)
+        dense.weight.shape = (dense.weight.shape[0], settings.given.num_cells)
     # The attribute, not a class of our own: GluonTS makes the container itself.
-    net.rnn.unroll = _Unrolling(mx, cells, settings.dropout_rate)
+    net.rnn.unroll = _Unrolling(mx, cells, settings.given.dropout_rate)
     return net
 
 

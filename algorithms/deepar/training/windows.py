@@ -7,17 +7,14 @@ computed once, not at every pass over the series.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from forecastle.algorithms.deepar.arrays import Floats, Indices
 from forecastle.algorithms.deepar.frequency import Frequency
 from forecastle.algorithms.deepar.series import Series
+from forecastle.algorithms.deepar.training.settings import Settings
 from forecastle.contract.errors import InvalidData
-
-if TYPE_CHECKING:
-    from forecastle.algorithms.deepar.training.engine import Settings
 
 BATCHES_PER_EPOCH = 10  # as SageMaker's logs tell
 
@@ -65,12 +62,12 @@ class WindowSource:
     Raises `InvalidData` where none of them holds `prediction_length` values.
     """
 
-    def __init__(self, series: Sequence[Series], settings: "Settings") -> None:
+    def __init__(self, series: Sequence[Series], settings: Settings) -> None:
         self._settings = settings
-        frequency = settings.frequency
-        self._horizon = settings.prediction_length
-        self._history = settings.context_length + max(frequency.lags)
-        self._likelihood = settings.likelihood
+        frequency = settings.given.time_freq
+        self._horizon = settings.given.prediction_length
+        self._history = settings.history
+        self._likelihood = settings.given.likelihood
         self._series = [each for each in series if len(each.target) >= self._horizon]
         if not self._series:
             longest = max((len(each.target) for each in series), default=0)
@@ -80,7 +77,7 @@ class WindowSource:
             )
         self._features = [_features(each, frequency) for each in self._series]
         self._positions = np.array([len(each.target) - self._horizon + 1 for each in self._series])
-        self.work = work_per_epoch(len(series), settings.mini_batch_size)
+        self.work = work_per_epoch(len(series), settings.given.mini_batch_size)
         # What tells one set of series from another: how many they are, how long, and what they add up to.
         lengths, sums = zip(*((len(each.target), np.nansum(each.target, dtype=np.float64)) for each in series))
         self.fingerprint = (float(len(series)), float(sum(lengths)), float(sum(sums)))
@@ -103,7 +100,7 @@ class WindowSource:
     def batch(self, drawn: Indices) -> Windows:
         """The windows that are meant by `drawn`, (n, 2)."""
         count, history, horizon = len(drawn), self._history, self._horizon
-        context, width = self._settings.context_length, len(self._features[0])
+        context, width = self._settings.given.context_length, len(self._features[0])
         past, future = np.full((count, history), np.nan, np.float32), np.empty((count, horizon), np.float32)
         features = np.full((count, context + horizon, width), self._likelihood.fill_value, np.float32)
         for row, (index, cut) in enumerate(drawn.tolist()):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from forecastle.algorithms.deepar.training.native.adam import descend, learning_rate_at
+from forecastle.algorithms.deepar.training.adam import descend, learning_rate_at
 
 vectors = tuple[np.ndarray[tuple[int], np.dtype[np.float32]], ...]
 

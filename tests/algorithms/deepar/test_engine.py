@@ -14,8 +14,10 @@ from forecastle.algorithms import deepar
 from forecastle.algorithms.deepar.likelihood import LIKELIHOODS
 from forecastle.algorithms.deepar.network import Network
 from forecastle.algorithms.deepar.training.checkpoint import FILE, seed_in
-from forecastle.algorithms.deepar.training.engine import Settings, Trained, require_engine, train
 from forecastle.algorithms.deepar.training.epochs import learning_rate
+from forecastle.algorithms.deepar.training.learner import Trained, require_engine
+from forecastle.algorithms.deepar.training.settings import Settings
+from forecastle.algorithms.deepar.training.train import train
 from forecastle.algorithms.deepar.training.windows import WindowSource
 from forecastle.contract.errors import InvalidJob
 from tests.algorithms.deepar.waves import Recorded, after, learner_of, needs_mxnet, never, settings, waves
@@ -27,7 +29,7 @@ def engine(request: pytest.FixtureRequest) -> str:
 
 
 def trained(engine: str, given: Settings, watcher: Recorded | None = None, **more: Any) -> Trained:
-    series = waves(likelihood=given.likelihood.name)
+    series = waves(likelihood=given.given.likelihood.name)
     return train(series, given, watcher or Recorded(), more.pop("stopping", never), engine=engine, **more)
 
 
@@ -117,18 +119,18 @@ def _loss_of_gluonts(given: Settings, weights: dict[str, NDArray[np.float32]], w
     from gluonts.mx.model.deepar._network import DeepARTrainingNetwork
 
     outputs = {"student-T": StudentTOutput, "gaussian": GaussianOutput, "negative-binomial": NegativeBinomialOutput}
-    lags = list(given.frequency.lags)
+    lags = list(given.given.time_freq.lags)
     net = DeepARTrainingNetwork(
-        num_layers=given.num_layers,
-        num_cells=given.num_cells,
+        num_layers=given.given.num_layers,
+        num_cells=given.given.num_cells,
         cell_type="lstm",
-        history_length=given.context_length + max(lags),
-        context_length=given.context_length,
-        prediction_length=given.prediction_length,
-        distr_output=outputs[given.likelihood.name](),
+        history_length=given.given.context_length + max(lags),
+        context_length=given.given.context_length,
+        prediction_length=given.given.prediction_length,
+        distr_output=outputs[given.given.likelihood.name](),
         dropout_rate=0.1,  # which is without effect outside training
-        cardinality=list(given.cardinality),
-        embedding_dimension=[given.embedding_dimension],
+        cardinality=list(given.data.cardinality),
+        embedding_dimension=[given.given.embedding_dimension],
         lags_seq=lags,
     )
     net.initialize()
@@ -197,7 +199,7 @@ def test_a_loss_that_is_never_finite_ends_the_training_with_advice(engine: str) 
 
 def test_weights_that_are_not_finite_make_no_model(engine: str) -> None:
     with pytest.raises(
-        InvalidJob, match=r"^The network that was learned holds numbers that are not finite: lower the h"
+        InvalidJob, match=r"^The network that was learned contains numbers that are not finite: lower the h"
     ):
         trained(engine, settings(learning_rate=1e39, likelihood="deterministic-L1", epochs=1))
 

@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from forecastle.algorithms.deepar.training import engine
 from forecastle.algorithms.deepar.training.checkpoint import FILE
-from forecastle.algorithms.deepar.training.engine import Learner, Trained, train
+from forecastle.algorithms.deepar.training.learner import Learner, Trained
+from forecastle.algorithms.deepar.training.train import new_learner, train
 from forecastle.algorithms.deepar.training.windows import Windows, WindowSource
 from forecastle.kernels.threads import available_cores
 from tests.algorithms.deepar.waves import Recorded, after, learner_of, needs_mxnet, never, settings, waves
@@ -85,8 +85,7 @@ class Golden:
     def __init__(self, path: Path) -> None:
         with np.load(path) as arrays:
             stored = dict(arrays)
-        told = json.loads(str(stored["settings"]))
-        self.settings = settings(**told | {"cardinality": tuple(told["cardinality"])})
+        self.settings = settings(**json.loads(str(stored["settings"])))
         self.windows = Windows(**{field.name: stored[f"window {field.name}"] for field in fields(Windows)})
         self.losses = stored["losses"]
         self.weights = self._of(stored, "weight")
@@ -99,7 +98,7 @@ class Golden:
     @property
     def gradient_scale(self) -> float:
         """What an absolute error's gradient is divided by, so that the clip is the same for series of any size."""
-        return self.settings.default_scale if self.settings.likelihood.point else 1.0
+        return self.settings.data.mean_magnitude if self.settings.given.likelihood.point else 1.0
 
 
 @pytest.fixture(params=GOLDEN, ids=lambda path: path.stem)
@@ -128,7 +127,7 @@ def test_losses_and_gradients_are_those_of_autograd(engine: str, golden: Golden)
 @pytest.mark.parametrize("engine", ENGINES)
 def test_each_number_of_a_gradient_is_clipped_by_itself(engine: str) -> None:
     golden = Golden(next(path for path in GOLDEN if path.stem == "absolute"))
-    learner = learner_of(engine, replace(golden.settings, default_scale=0.25))
+    learner = learner_of(engine, settings(**golden.settings.record() | {"default_scale": 0.25}))
     set_to(learner, engine, golden.weights)
     learner.step(golden.windows, 0.001, 0)
     found = gradients_of(learner, engine)
@@ -199,7 +198,7 @@ def test_200_batches_have_the_losses_that_they_have_on_mxnet(likelihood: str) ->
     losses = []
     for batch in range(200):
         windows = source.batch(drawn[16 * batch : 16 * batch + 16])
-        losses.append([learner.step(windows, given.learning_rate, 0).mean() for learner in (ours, theirs)])
+        losses.append([learner.step(windows, given.given.learning_rate, 0).mean() for learner in (ours, theirs)])
     own, peer = np.array(losses).T
     assert own[-20:].mean() < own[:20].mean() - 0.5
     np.testing.assert_allclose(own, peer, atol=1e-3)
@@ -291,11 +290,11 @@ def test_a_batch_whose_loss_is_not_finite_changes_nothing() -> None:
 @pytest.mark.parametrize("count", [5, 100])
 def test_a_step_has_the_same_bytes_on_any_number_of_threads(count: int) -> None:
     given = settings(likelihood="negative-binomial", num_cells=10, cardinality=(2,))
-    source = WindowSource(waves(likelihood=given.likelihood.name, cat=True), given)
+    source = WindowSource(waves(likelihood=given.given.likelihood.name, cat=True), given)
     windows = source.batch(source.draw(np.random.default_rng(0))[:count])
     states = []
     for threads in (1, 2, 3, 8):
-        learner = engine.learner("native", given, threads)
+        learner = new_learner("native", given, threads)
         for seed in range(3):
             learner.step(windows, 0.01, seed)
         states.append(learner.state())

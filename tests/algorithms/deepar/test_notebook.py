@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from forecastle.algorithms.deepar.inference.forecast import forecast
 from forecastle.algorithms.deepar.network import Network
 from forecastle.algorithms.deepar.series import Series
-from forecastle.algorithms.deepar.training.engine import train
+from forecastle.algorithms.deepar.training.train import train
 from tests.algorithms.deepar.waves import Recorded, never, settings
 
 DAYS, HORIZON, SPECIAL = 200, 7, 3  # the fourth day ahead is a special one

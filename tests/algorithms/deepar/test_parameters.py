@@ -3,8 +3,9 @@
 import numpy as np
 
 from forecastle.algorithms.deepar.network import Network
-from forecastle.algorithms.deepar.training.native.parameters import Parameters, network_of
-from forecastle.algorithms.deepar.training.native.plan import layer_at, plan_of
+from forecastle.algorithms.deepar.training.native.learner import plan_of
+from forecastle.algorithms.deepar.training.native.parameters import Parameters
+from forecastle.algorithms.deepar.training.native.plan import layer_at
 from forecastle.algorithms.deepar.training.native.weights import embedding_numbers
 from tests.algorithms.deepar.waves import settings
 
@@ -15,7 +16,7 @@ def test_the_arrays_lie_one_behind_the_other_in_the_networks_order() -> None:
     parameters = Parameters.of(GIVEN)
     vector = np.arange(parameters.size, dtype=np.float32)
 
-    network = network_of(GIVEN, parameters.split(vector))
+    network = GIVEN.network(parameters.split(vector))
 
     np.testing.assert_array_equal(np.concatenate([array.ravel() for array in network.arrays().values()]), vector)
     assert list(network.arrays()) == list(parameters.shapes)
@@ -24,7 +25,7 @@ def test_the_arrays_lie_one_behind_the_other_in_the_networks_order() -> None:
 
 def test_the_kernels_find_each_layer_where_it_lies() -> None:
     plan, starts, at = plan_of(GIVEN), {}, 0
-    for name, array in Parameters.of(GIVEN).split(Parameters.of(GIVEN).drawn(0)).items():
+    for name, array in Parameters.of(GIVEN).split(Parameters.of(GIVEN).initial(0)).items():
         starts[name] = at
         at += array.size
 
@@ -35,8 +36,8 @@ def test_the_kernels_find_each_layer_where_it_lies() -> None:
 
 def test_a_network_does_not_change_with_what_it_was_made_of() -> None:
     parameters = Parameters.of(GIVEN)
-    vector = parameters.drawn(0)
-    network = network_of(GIVEN, parameters.split(vector))
+    vector = parameters.initial(0)
+    network = GIVEN.network(parameters.split(vector))
     vector[:] = 0
 
     assert network.layers[0].input_weight.any()
@@ -45,5 +46,5 @@ def test_a_network_does_not_change_with_what_it_was_made_of() -> None:
 def test_a_seed_draws_the_same_parameters_another_seed_others() -> None:
     parameters = Parameters.of(GIVEN)
 
-    np.testing.assert_array_equal(parameters.drawn(3), parameters.drawn(3))
-    assert (parameters.drawn(3) != parameters.drawn(4)).any()
+    np.testing.assert_array_equal(parameters.initial(3), parameters.initial(3))
+    assert (parameters.initial(3) != parameters.initial(4)).any()

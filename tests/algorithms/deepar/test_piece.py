@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from forecastle.algorithms.deepar.scale import MINIMUM_SCALE, scales_of
-from forecastle.algorithms.deepar.training.native.learner import learner
+from forecastle.algorithms.deepar.training.native.learner import NativeLearner
 from forecastle.algorithms.deepar.training.native.plan import WIDTH
 from forecastle.algorithms.deepar.training.windows import Windows, WindowSource
 from tests.algorithms.deepar.waves import settings, waves
@@ -42,7 +42,7 @@ def test_a_batch_learns_as_much_as_its_pieces_together(likelihood: str) -> None:
 
     def mean_gradient(part: slice) -> tuple[dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float32]]], int]:
         taken: Windows = replace(windows, **{each.name: getattr(windows, each.name)[part] for each in fields(Windows)})
-        fresh = learner(given, threads=1)
+        fresh = NativeLearner(given, threads=1)
         fresh.step(taken, 0.001, 0)
         return {name: array for name, array in fresh.state().items() if name.startswith("mean ")}, len(taken)
 

@@ -16,7 +16,7 @@ from scipy import stats
 
 from forecastle.algorithms.deepar.frequency import Frequency
 from forecastle.algorithms.deepar.series import Series
-from forecastle.algorithms.deepar.training.engine import Settings
+from forecastle.algorithms.deepar.training.settings import Settings
 from forecastle.algorithms.deepar.training.windows import Windows, WindowSource
 from tests.algorithms.deepar.test_engine_native import ENGINES, gradients_of, set_to
 from tests.algorithms.deepar.waves import learner_of, settings
@@ -84,7 +84,7 @@ def test_the_gradient_goes_through_what_was_zoned_out(small: Small, engine: str)
 def test_no_two_cells_hang_together() -> None:
     small = SMALL[1]
     given, weights, window = problem(small, 0.5, windows=4096)
-    learner = learner_of("native", replace(given, num_cells=CELLS))
+    learner = learner_of("native", settings(**given.record() | {"num_cells": CELLS}))
     for pair in itertools.combinations(range(CELLS), 2):
         set_to(learner, "native", among_others(weights, pair))
         found = np.bincount(ways_of(learner.step(repeated(window, 4096), 0.0, 1), small), minlength=16)
@@ -168,7 +168,7 @@ def seen_by_the_network(
     given: Settings, weights: Arrays, window: Windows
 ) -> tuple[NDArray[Any], NDArray[np.float64], float]:
     """Inputs, (steps, inputs), values, (steps,), and the scale of a window in which nothing is missing."""
-    lags, context = given.frequency.lags, given.context_length
+    lags, context = given.given.time_freq.lags, given.given.context_length
     sequence = np.concatenate([window.past[0], window.future[0]]).astype(float)
     history = window.past.shape[1]
     scale = float(np.abs(sequence[history - context : history]).mean())
@@ -187,7 +187,7 @@ def sigmoid(x: NDArray[Any]) -> NDArray[Any]:
 def problem(small: Small, rate: float, windows: int) -> tuple[Settings, Arrays, Windows]:
     """Settings, weights, and a batch of one window."""
     given = settings(
-        frequency=Frequency.parse("M"),
+        time_freq="M",
         context_length=small.steps - 1,
         prediction_length=1,
         likelihood="gaussian",

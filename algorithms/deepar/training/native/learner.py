@@ -14,30 +14,25 @@ from numpy.typing import NDArray
 from forecastle.algorithms.deepar.arrays import Floats
 from forecastle.algorithms.deepar.network import Network
 from forecastle.algorithms.deepar.scale import scales_of
-from forecastle.algorithms.deepar.training.engine import Settings
-from forecastle.algorithms.deepar.training.native.adam import descend, learning_rate_at
-from forecastle.algorithms.deepar.training.native.parameters import Parameters, network_of
-from forecastle.algorithms.deepar.training.native.plan import WIDTH, Workspace, packs_of, plan_of, workspace_of
+from forecastle.algorithms.deepar.training.adam import descend, learning_rate_at
+from forecastle.algorithms.deepar.training.native.parameters import Parameters
+from forecastle.algorithms.deepar.training.native.plan import WIDTH, Plan, Workspace, packs_of, workspace_of
 from forecastle.algorithms.deepar.training.native.step import Batch, learn
 from forecastle.algorithms.deepar.training.native.weights import pack
+from forecastle.algorithms.deepar.training.settings import Settings
 from forecastle.algorithms.deepar.training.windows import Windows
 from forecastle.kernels.threads import in_parallel
 
 _SHARES = 16  # of a batch at the most: gradients are kept for each
 
 
-def learner(settings: Settings, *, threads: int | None = None) -> "NativeLearner":
-    """A network with fresh weights; it learns on `threads` threads, by default one for each available core."""
-    return NativeLearner(settings, threads)
-
-
 class NativeLearner:
-    """A network that learns, as `engine.Learner` has it."""
+    """A `Learner` that runs on `threads` threads, by default one for each available core."""
 
     def __init__(self, settings: Settings, threads: int | None) -> None:
         self._settings, self._threads = settings, threads
         self._parameters = Parameters.of(settings)
-        self._weights = self._parameters.drawn(settings.seed)
+        self._weights = self._parameters.initial(settings.seed)
         self._means, self._variances = np.zeros_like(self._weights), np.zeros_like(self._weights)
         self._steps = 0
         self._plan = plan_of(settings)
@@ -111,7 +106,7 @@ class NativeLearner:
         self._steps = int(state["steps"])
 
     def network(self) -> Network:
-        return network_of(self._settings, self._parameters.split(self._weights))
+        return self._settings.network(self._parameters.split(self._weights))
 
     def _batch(self, windows: Windows) -> Batch:
         if self._plan.scaled:
@@ -128,3 +123,22 @@ class NativeLearner:
             windows.cat,
             scales,
         )
+
+
+def plan_of(settings: Settings) -> Plan:
+    """The sizes that kernels need."""
+    given = settings.given
+    return Plan(
+        cells=given.num_cells,
+        layers=given.num_layers,
+        context=given.context_length,
+        steps=given.context_length + given.prediction_length,
+        likelihood=given.likelihood.number,
+        parameters=len(given.likelihood.parameters),
+        lags=np.array(given.time_freq.lags, np.int64),
+        moving=settings.varying_inputs,
+        inputs=settings.step_inputs,
+        embeddings=np.array(settings.embedding_shapes, np.int64),
+        zoneout=given.dropout_rate * 2**16 - 0.5,
+        scaled=given.likelihood.scaled,
+    )

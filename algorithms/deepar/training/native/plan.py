@@ -10,8 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecastle.algorithms.deepar.arrays import Floats
-from forecastle.algorithms.deepar.training.engine import Settings
-from forecastle.algorithms.deepar.training.native.parameters import embedding_shapes, moving_inputs, step_inputs
 from forecastle.kernels.compiled import kernel, part
 from forecastle.kernels.lanes import LANES, SIZES, aligned
 
@@ -69,24 +67,6 @@ class Workspace(NamedTuple):
     projection: Floats  # (4·(H + 1)): the projection's gradients
     panels: Floats  # (columns / 16, STEPS, 16): steps' inputs with the lanes turned into rows
     weights: Floats  # each layer's (4·H + TALL, columns): the gradients of its weights; columns padded to 16
-
-
-def plan_of(settings: Settings) -> Plan:
-    embeddings = embedding_shapes(settings)
-    return Plan(
-        cells=settings.num_cells,
-        layers=settings.num_layers,
-        context=settings.context_length,
-        steps=settings.context_length + settings.prediction_length,
-        likelihood=settings.likelihood.number,
-        parameters=len(settings.likelihood.parameters),
-        lags=np.array(settings.frequency.lags, np.int64),
-        moving=moving_inputs(settings),
-        inputs=step_inputs(settings),
-        embeddings=np.array(embeddings, np.int64),
-        zoneout=settings.dropout_rate * 2**16 - 0.5,
-        scaled=settings.likelihood.scaled,
-    )
 
 
 def workspace_of(plan: Plan) -> Workspace:
