@@ -29,8 +29,8 @@ from benchmarks.gluonts_mxnet import Asked, Floats
 from benchmarks.real_series import ELECTRICITY_START, M4_START, electricity, m4_hourly
 from forecastle.algorithms.deepar.inference.forecast import forecast
 from forecastle.algorithms.deepar.series import Series
-from forecastle.algorithms.deepar.training.accuracy import losses_of, measures
 from forecastle.algorithms.deepar.training.learner import ENGINES
+from forecastle.algorithms.deepar.training.metrics import losses_of, metrics_of
 from forecastle.kernels.threads import available_cores
 
 LEVELS = [tenth / 10 for tenth in range(1, 10)]
@@ -105,7 +105,7 @@ def loss_of(task: Task, quantiles: Floats) -> tuple[float, float]:
 
 
 def _loss(observed: Floats, quantiles: Floats) -> float:
-    return measures(losses_of(observed, quantiles.mean(axis=0), quantiles, LEVELS), LEVELS)["mean_wQuantileLoss"]
+    return metrics_of(losses_of(observed, quantiles.mean(axis=0), quantiles, LEVELS), LEVELS)["mean_wQuantileLoss"]
 
 
 def replace_epochs(task: Task, epochs: int) -> Task:

@@ -2,7 +2,7 @@
 
 Everything that follows from the likelihood and is not arithmetic is a field of its row in `LIKELIHOODS`. Kernels know
 it by its number. Another likelihood is a name, a number and a row here, its draws in `inference/draw.py` and its loss
-in `training/native/loss.py` or `loss_in_lanes.py`.
+in `training/native/loss.py`.
 """
 
 from collections.abc import Callable, Mapping

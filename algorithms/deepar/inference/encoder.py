@@ -3,8 +3,8 @@
 import numpy as np
 
 from forecastle.algorithms.deepar.arrays import Floats
-from forecastle.algorithms.deepar.cell import new_output, new_state, products
 from forecastle.algorithms.deepar.inference.weights import CHUNK, Layout
+from forecastle.algorithms.deepar.lstm import new_output, new_state, products
 from forecastle.kernels.compiled import inlined, kernel, part
 from forecastle.kernels.lanes import SIZES, fma, load, spread, store
 from forecastle.kernels.pointer import memory

@@ -8,9 +8,7 @@ from typing import Any
 
 from forecastle.algorithms.deepar.arrays import Floats
 from forecastle.algorithms.deepar.network import Network
-from forecastle.algorithms.deepar.numbers import read_features, read_target, rows_wanted
-from forecastle.algorithms.deepar.series import Series
-from forecastle.algorithms.deepar.timestamp import timestamp
+from forecastle.algorithms.deepar.series import Series, read_features, read_start, read_target, rows_wanted
 from forecastle.contract import quotation
 from forecastle.contract.errors import InvalidData
 
@@ -25,7 +23,7 @@ def read_instance(instance: Any, network: Network, place: str, dot: str = ".") -
     for name in ("start", "target"):
         if name not in instance:
             raise InvalidData(f'{place}: expected "{name}", which is missing.')
-    start = timestamp(instance["start"], f"{place}{dot}start")
+    start = read_start(instance["start"], f"{place}{dot}start")
     target = read_target(instance["target"], network.likelihood.support, f"{place}{dot}target")
     cat = _categories(instance, network, place, dot)
     return Series(start, target, cat, _dynamic_feat(instance, network, len(target), place, dot))

@@ -3,10 +3,10 @@
 import numpy as np
 
 from forecastle.algorithms.deepar.arrays import Floats
-from forecastle.algorithms.deepar.cell import Sums, new_output, new_state, products
 from forecastle.algorithms.deepar.inference.draw import DRAWS, TABLE_ROWS, draw_in_lanes, draw_one_by_one
 from forecastle.algorithms.deepar.inference.weights import Layout
 from forecastle.algorithms.deepar.likelihood import MOST_PARAMETERS, ONE_BY_ONE
+from forecastle.algorithms.deepar.lstm import Sums, new_output, new_state, products
 from forecastle.kernels.compiled import inlined, kernel
 from forecastle.kernels.lanes import LANES, Size, fma, load, spread, store
 from forecastle.kernels.philox import new_stream

@@ -11,7 +11,7 @@ from forecastle.algorithms.deepar.likelihood import LIKELIHOODS, Likelihood
 
 FOLDER = Path(likelihood.__file__).resolve().parent
 NUMBERS = {"GAUSSIAN", "BETA", "NEGATIVE_BINOMIAL", "STUDENT_T", "DETERMINISTIC_L1"}
-KERNELS = {Path("inference/draw.py"), Path("training/native/loss.py"), Path("training/native/loss_in_lanes.py")}
+KERNELS = {Path("inference/draw.py"), Path("training/native/loss.py")}
 
 
 def sources() -> dict[Path, ast.Module]:

@@ -6,8 +6,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from forecastle.algorithms.deepar.activation import activations, gate_gradients, tanh
-from forecastle.algorithms.deepar.cell import new_output, new_state
+from forecastle.algorithms.deepar.lstm import activations, gate_gradients, new_output, new_state, tanh
 from forecastle.kernels.elementary import LOG2_E
 from forecastle.kernels.lanes import SIZES, Size, fma, load, store
 from forecastle.kernels.pointer import memory

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from forecastle.algorithms.deepar.training.accuracy import losses_of, measures
+from forecastle.algorithms.deepar.training.metrics import losses_of, metrics_of
 
 LEVELS = [0.1, 0.5]
 
@@ -12,7 +12,7 @@ def test_quantile_losses_weigh_what_lies_above_and_below_as_the_developer_guide_
     observed = np.array([[10.0, 20.0]])
     mean = np.array([[13.0, 16.0]])
     quantiles = np.array([[[12.0, 15.0]], [[10.0, 24.0]]])
-    metrics = measures(losses_of(observed, mean, quantiles, LEVELS), LEVELS)
+    metrics = metrics_of(losses_of(observed, mean, quantiles, LEVELS), LEVELS)
     low, median = 2 * (0.9 * 2 + 0.1 * 5) / 30, 2 * (0.5 * 4) / 30
     assert metrics == pytest.approx(
         {
@@ -29,9 +29,9 @@ def test_missing_values_are_left_out() -> None:
     rng = np.random.default_rng(3)
     observed, mean, quantiles = rng.normal(size=(3, 5)), rng.normal(size=(3, 5)), rng.normal(size=(2, 3, 5))
     observed[1] = np.nan
-    with_gap = measures(losses_of(observed, mean, quantiles, LEVELS), LEVELS)
+    with_gap = metrics_of(losses_of(observed, mean, quantiles, LEVELS), LEVELS)
     kept = [0, 2]
-    assert with_gap == measures(losses_of(observed[kept], mean[kept], quantiles[:, kept], LEVELS), LEVELS)
+    assert with_gap == metrics_of(losses_of(observed[kept], mean[kept], quantiles[:, kept], LEVELS), LEVELS)
 
 
 def test_losses_of_parts_add_up_to_those_of_the_whole() -> None:
@@ -40,12 +40,12 @@ def test_losses_of_parts_add_up_to_those_of_the_whole() -> None:
     whole = losses_of(observed, mean, quantiles, LEVELS)
     parts = losses_of(observed[:3], mean[:3], quantiles[:, :3], LEVELS)
     parts += losses_of(observed[3:], mean[3:], quantiles[:, 3:], LEVELS)
-    assert measures(parts, LEVELS) == pytest.approx(measures(whole, LEVELS))
+    assert metrics_of(parts, LEVELS) == pytest.approx(metrics_of(whole, LEVELS))
 
 
 def test_where_all_is_zero_the_weighted_losses_are_not_finite_and_the_others_are() -> None:
     zeros = np.zeros((1, 2))
-    metrics = measures(losses_of(zeros, zeros + 1, np.ones((2, 1, 2)), LEVELS), LEVELS)
+    metrics = metrics_of(losses_of(zeros, zeros + 1, np.ones((2, 1, 2)), LEVELS), LEVELS)
     assert metrics["RMSE"] == 1
     assert metrics["mean_absolute_QuantileLoss"] == pytest.approx((2 * 0.9 * 2 + 2 * 0.5 * 2) / 2)
     assert not np.isfinite(metrics["mean_wQuantileLoss"])

@@ -18,7 +18,7 @@ from forecastle.algorithms.deepar.frequency import Frequency
 from forecastle.algorithms.deepar.series import Series
 from forecastle.algorithms.deepar.training.settings import Settings
 from forecastle.algorithms.deepar.training.windows import Windows, WindowSource
-from tests.algorithms.deepar.test_engine_native import ENGINES, gradients_of, set_to
+from tests.algorithms.deepar.training.native.test_learner import ENGINES, gradients_of, set_to
 from tests.algorithms.deepar.waves import learner_of, settings
 
 Arrays = dict[str, NDArray[Any]]

@@ -11,9 +11,9 @@ import pytest
 from forecastle.algorithms.deepar.likelihood import BETA, DETERMINISTIC_L1, GAUSSIAN, NEGATIVE_BINOMIAL, STUDENT_T
 from forecastle.algorithms.deepar.training.native.loss import (
     log_gamma,
+    loss_in_lanes,
     loss_of_one,
 )
-from forecastle.algorithms.deepar.training.native.loss_in_lanes import loss_in_lanes
 from forecastle.kernels.lanes import SIZES, Size, load, store
 from forecastle.kernels.pointer import memory
 

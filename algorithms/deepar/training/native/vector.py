@@ -15,14 +15,14 @@ from forecastle.algorithms.deepar.training.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Parameters:
+class WeightVector:
     """The place of each array in the vector."""
 
     shapes: dict[str, tuple[int, ...]]  # by name
     size: int
 
     @classmethod
-    def of(cls, settings: Settings) -> "Parameters":
+    def of(cls, settings: Settings) -> "WeightVector":
         shapes = settings.shapes()
         return cls(shapes, sum(map(math.prod, shapes.values())))
 

@@ -14,13 +14,13 @@ import pytest
 from forecastle.algorithms.deepar.likelihood import LIKELIHOODS
 from forecastle.algorithms.deepar.series import Series
 from forecastle.algorithms.deepar.training.dataset import Dataset, read_dataset, statistics
-from forecastle.algorithms.deepar.wish import Wish
+from forecastle.algorithms.deepar.training.fields import OptionalFields
 from forecastle.contract.channel import Channel
 from forecastle.contract.errors import InvalidData, Stopped, UnsupportedMediaType, UserError
 from forecastle.contract.media_type import MediaType
 
 START = "2009-11-01 00:00:00"
-AUTO = Wish()
+AUTO = OptionalFields()
 
 
 def record(**members: Any) -> dict[str, Any]:
@@ -33,23 +33,23 @@ def lines(*records: Any) -> bytes:
 
 def read(
     folder: Path,
-    wish: Wish = AUTO,
+    fields: OptionalFields = AUTO,
     likelihood: str = "student-T",
     content_type: str | None = None,
     free: int | None = None,
 ) -> Dataset:
     kind = MediaType.parse(content_type) if content_type else None
-    return read_dataset(Channel("train", folder, kind), wish, LIKELIHOODS[likelihood], free=free)
+    return read_dataset(Channel("train", folder, kind), fields, LIKELIHOODS[likelihood], free=free)
 
 
-def of_lines(tmp_path: Path, *records: Any, wish: Wish = AUTO, likelihood: str = "student-T") -> Dataset:
+def of_lines(tmp_path: Path, *records: Any, fields: OptionalFields = AUTO, likelihood: str = "student-T") -> Dataset:
     (tmp_path / "a.json").write_bytes(lines(*records))
-    return read(tmp_path, wish, likelihood)
+    return read(tmp_path, fields, likelihood)
 
 
-def fault(tmp_path: Path, *records: Any, wish: Wish = AUTO, likelihood: str = "student-T") -> str:
+def fault(tmp_path: Path, *records: Any, fields: OptionalFields = AUTO, likelihood: str = "student-T") -> str:
     with pytest.raises(UserError) as caught:
-        of_lines(tmp_path, *records, wish=wish, likelihood=likelihood)
+        of_lines(tmp_path, *records, fields=fields, likelihood=likelihood)
     return caught.value.sentence
 
 
@@ -90,7 +90,7 @@ def test_an_empty_target_and_blank_lines_are_no_fault(tmp_path: Path) -> None:
 
 
 def test_what_is_not_wished_for_is_not_looked_at(tmp_path: Path) -> None:
-    data = of_lines(tmp_path, record(cat="x", dynamic_feat="y"), record(), wish=Wish("ignore", "ignore"))
+    data = of_lines(tmp_path, record(cat="x", dynamic_feat="y"), record(), fields=OptionalFields("ignore", "ignore"))
     assert (data.cardinality, data.num_dynamic_feat) == ((), 0)
     assert data.series[0].cat == ()
     assert data.series[0].dynamic_feat is None
@@ -191,14 +191,14 @@ def test_parquet_with_a_null_in_the_first_row_is_refused_as_json_is(tmp_path: Pa
 
 
 def test_numbers_of_the_hyperparameters_are_required_of_every_record(tmp_path: Path) -> None:
-    assert fault(tmp_path, record(), wish=Wish((2,), "ignore")).endswith(
+    assert fault(tmp_path, record(), fields=OptionalFields((2,), "ignore")).endswith(
         'line 1: expected "cat", a category, as hyperparameter cardinality says, which is missing.'
     )
-    assert fault(tmp_path, record(), wish=Wish("ignore", 2)).endswith(
+    assert fault(tmp_path, record(), fields=OptionalFields("ignore", 2)).endswith(
         'line 1: expected "dynamic_feat", 2 lists of 3 values (as many as target has), '
         "as hyperparameter num_dynamic_feat says, which is missing."
     )
-    assert fault(tmp_path, record(cat=[0]), wish=Wish((2, 3), "ignore")).endswith(
+    assert fault(tmp_path, record(cat=[0]), fields=OptionalFields((2, 3), "ignore")).endswith(
         "line 1: cat: expected 2 categories, as hyperparameter cardinality says, got 1."
     )
 
@@ -317,10 +317,10 @@ def test_a_number_that_does_not_fit_is_quoted_as_it_came(tmp_path: Path) -> None
 
 
 def test_a_given_cardinality_is_held_to(tmp_path: Path) -> None:
-    wish = Wish((2, 3), 1)
+    fields = OptionalFields((2, 3), 1)
     good = record(cat=[1, 2], dynamic_feat=[[1, 2, 3]])
-    assert of_lines(tmp_path, good, wish=wish).cardinality == (2, 3)
-    assert fault(tmp_path, good, good | {"cat": [2, 0]}, wish=wish).endswith(
+    assert of_lines(tmp_path, good, fields=fields).cardinality == (2, 3)
+    assert fault(tmp_path, good, good | {"cat": [2, 0]}, fields=fields).endswith(
         "line 2: cat[0]: expected an integer in [0, 2), its cardinality, got 2."
     )
 

@@ -14,8 +14,8 @@ from forecastle.algorithms.deepar.hyperparameters import DeepARHyperparameters
 from forecastle.algorithms.deepar.inference.forecast import forecast
 from forecastle.algorithms.deepar.model import DeepARModel
 from forecastle.algorithms.deepar.series import Series
-from forecastle.algorithms.deepar.training.accuracy import losses_of, measures
 from forecastle.algorithms.deepar.training.evaluation import SEED, evaluate
+from forecastle.algorithms.deepar.training.metrics import losses_of, metrics_of
 from forecastle.algorithms.interface import Job
 from forecastle.contract.channel import Channel
 from forecastle.contract.errors import InvalidData, Stopped
@@ -71,7 +71,7 @@ def test_the_last_values_of_each_series_are_forecast_from_those_before(model: De
     forecasts = forecast(model.network, known, num_samples=20, quantiles=levels, seed=SEED)
     observed = np.array([one[-STEPS:] for one in targets])
     mean, quantiles = np.stack([one.mean for one in forecasts]), np.stack([one.quantiles for one in forecasts], axis=1)
-    expected = measures(losses_of(observed, mean, quantiles, levels), levels)
+    expected = metrics_of(losses_of(observed, mean, quantiles, levels), levels)
     assert metrics == pytest.approx({f"test:{name}": value for name, value in expected.items()}, rel=1e-6)
     assert list(metrics) == [
         "test:RMSE",

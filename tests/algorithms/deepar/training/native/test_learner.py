@@ -25,7 +25,7 @@ from tests.algorithms.deepar.waves import Recorded, after, learner_of, needs_mxn
 
 Arrays = Mapping[str, NDArray[Any]]
 
-GOLDEN = sorted((Path(__file__).parent / "golden" / "gradients").glob("*.npz"))
+GOLDEN = sorted((Path(__file__).parents[2] / "golden" / "gradients").glob("*.npz"))
 ENGINES = ["native", pytest.param("mxnet", marks=needs_mxnet)]
 BETA1, BETA2, EPSILON, CLIP = 0.9, 0.999, 1e-8, 10.0  # of Adam, and of what comes before it
 

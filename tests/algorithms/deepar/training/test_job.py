@@ -2,9 +2,11 @@
 
 import io
 import json
+import os
 import re
 import signal
 import subprocess
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from numpy.typing import NDArray
 from forecastle.algorithms.deepar.inference.forecast import forecast
 from forecastle.algorithms.deepar.network import Network
 from forecastle.algorithms.deepar.series import Series
-from forecastle.algorithms.deepar.training.job import _Mean
+from forecastle.algorithms.deepar.training.log import Mean
 from forecastle.contract.artifact import read_artifact
 from forecastle.contract.errors import InvalidData, InvalidJob, Stopped
 from forecastle.contract.opt_ml import OptMl
@@ -24,8 +26,8 @@ from forecastle.training.job import train
 from tests.algorithms.deepar.waves import json_lines, needs_mxnet, waves
 from tests.training.tree import run_train, start_train, without_times, write_job
 
-GOLDEN = Path(__file__).parent / "golden"
-ELECTRICITY = Path(__file__).parents[4] / "shared" / "data" / "ld2011_mt200_hourly.csv"
+GOLDEN = Path(__file__).parents[1] / "golden"
+ELECTRICITY = Path(__file__).parents[5] / "shared" / "data" / "ld2011_mt200_hourly.csv"
 
 SMALL = {
     "context_length": "8",
@@ -99,10 +101,10 @@ def test_a_batch_s_loss_is_the_mean_since_the_report_before_it_and_batches_count
             assert (before + 5 * told[batch]) / (batch + 1) == pytest.approx(running[batch], abs=1e-5)
     # The numbers of SageMaker's own: 9.098472 is the mean of six batches' 9.164863 and five batches' 9.018803, though
     # the last batch had 26 windows and the others 64.
-    teller = _Mean()
+    mean = Mean()
     for losses in (np.array([1.0, 3.0]), np.array([7.0]), np.array([np.nan])):
-        teller.add(losses.astype(np.float32))
-    assert teller.value == 4.5
+        mean.add(losses.astype(np.float32))
+    assert mean.value == 4.5
 
 
 def test_an_early_end_is_told_as_sagemaker_tells_it(tmp_path: Path) -> None:
@@ -425,3 +427,19 @@ def test_a_real_customers_load_is_learned(tmp_path: Path) -> None:
     (one,) = forecast(network_of(tree), parts, num_samples=200, quantiles=(0.5,), seed=1)
     error = np.abs(one.quantiles[0] - load[-day:]).mean()
     assert error < 0.5 * np.abs(load[-day:] - load[:-day].mean()).mean()
+
+
+def test_a_test_channel_in_pipe_mode_is_read_once_and_before_the_training(tmp_path: Path) -> None:
+    data, test = {"train/a.json": json_lines(waves())}, json_lines(waves(3)).encode()
+    filed = log_of(write_job(tmp_path / "file", SMALL | {"epochs": "1"}, data | {"test/a.json": test}))
+    config = {"train": {}, "test": {"TrainingInputMode": "Pipe"}}
+    tree = write_job(tmp_path / "pipe", SMALL | {"epochs": "1"}, data, inputdataconfig=config)
+    os.mkfifo(tree.data / "test_0")
+    writer = threading.Thread(target=(tree.data / "test_0").write_bytes, args=(test,))  # a second reader would wait
+    writer.start()
+    piped = log_of(tree)
+    writer.join()
+    assert "Test set statistics:" in piped[: piped.index("Number of GPUs being used")]
+    scores = [re.findall(r"#test_score.*|number of time series: .*", log) for log in (filed, piped)]
+    assert scores[0] == scores[1]
+    assert len(scores[0]) > 3

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from forecastle.algorithms.deepar.inference.instance import read_instance
 from forecastle.algorithms.deepar.series import Series
-from forecastle.algorithms.deepar.training.record import Expected, Form, read_record
+from forecastle.algorithms.deepar.training.fields import FieldCount, RecordSchema
+from forecastle.algorithms.deepar.training.record import read_record
 from forecastle.contract.errors import InvalidData
 from tests.algorithms.deepar.networks import random_network
 
@@ -134,9 +135,9 @@ def test_what_the_likelihood_could_not_have_drawn_is_refused_as_in_training(
     network = random_network(likelihood)
     assert len(read(network, target=target[:-1]).target) == len(target) - 1
     assert fault(network, target=target) == f"instances[3].target{sentence}"
-    form = Form(Expected(0), (), Expected(0), network.likelihood.support)
+    schema = RecordSchema(FieldCount(0), (), FieldCount(0), network.likelihood.support)
     with pytest.raises(InvalidData) as caught:
-        read_record({"start": START, "target": target}, form)
+        read_record({"start": START, "target": target}, schema)
     assert caught.value.sentence == f"target{sentence}"
 
 

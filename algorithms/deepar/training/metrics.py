@@ -1,4 +1,4 @@
-"""How good forecasts are: the metrics of SageMaker's DeepAR.
+"""The accuracy metrics of SageMaker's DeepAR.
 
 Source: "How DeepAR Works" and "Tune a DeepAR Model", AWS's developer guide.
 """
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Losses:
-    """Sums over the observed values y: enough for every metric, and may be added."""
+    """Sums over the observed values y, from which every metric is computed; they can be added."""
 
     values: int
     absolute: float  # Σ|y|
@@ -47,8 +47,8 @@ def losses_of(
     )
 
 
-def measures(losses: Losses, levels: Sequence[float]) -> dict[str, float]:
-    """The metrics by their names; not finite where all that was observed is 0, as they are shares of it."""
+def metrics_of(losses: Losses, levels: Sequence[float]) -> dict[str, float]:
+    """The metrics by name; the weighted ones are not finite if all observed values are 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
         weighted = 2 * losses.quantile / losses.absolute
     mean = float(weighted.mean())
