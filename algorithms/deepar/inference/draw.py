@@ -12,6 +12,7 @@ Owen, "Orthogonal arrays for computer experiments, integration and visualization
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -53,38 +54,48 @@ def draws_of(likelihood: Likelihood) -> int:
     return 1 if likelihood.point else DRAWS
 
 
+class Randomness(NamedTuple):
+    """What the random numbers of a series depend on, besides path and step."""
+
+    key: np.uint64
+    series: int  # its position in its request
+
+
+class Sampled(NamedTuple):
+    """What paths write, in the series' unit. T steps."""
+
+    paths: Floats  # (T, lanes): the paths themselves; (0, lanes) if they are not wanted
+    expected: Floats  # (T, lanes): the mean of each step's conditional distribution
+    draws: Floats  # (T, draws, lanes): draws from it; one if it is a point
+
+
+class Place(NamedTuple):
+    """Where draws are read and written: offsets in the scratch memory, the first path, and the step."""
+
+    parameters: int  # of the rows of the likelihood's parameters, before their links
+    value: int  # of the row of the next value, over the scale
+    lane: int
+    step: int
+
+
 @inlined
 def draw_in_lanes(
-    likelihood: int,
-    work: Floats,
-    parameters: int,
-    at: int,
-    lane: int,
-    step: int,
-    series: int,
-    key: np.uint64,
-    scale: float,
-    expected: Floats,
-    draws: Floats,
-    size: Size,
+    likelihood: int, work: Floats, place: Place, random: Randomness, scale: float, out: Sampled, size: Size
 ) -> None:
-    """Draw for the paths from `lane` on.
-
-    Their parameters, before their links, stand in `work`; their next values, over the scale, go to its place `at`.
-    """
-    lanes, paths, out = len(size) * LANES, expected.shape[1], memory(draws)
-    location = load(work, parameters, size)
-    store(memory(expected), step * paths + lane, location * scale)
-    drawn = step * draws.shape[1] * paths + lane
+    """Draw for the paths from `place.lane` on. `work` is the scratch memory, `scale` the series'."""
+    lanes, paths, draws = len(size) * LANES, out.expected.shape[1], memory(out.draws)
+    location = load(work, place.parameters, size)
+    store(memory(out.expected), place.step * paths + place.lane, location * scale)
+    drawn = place.step * out.draws.shape[1] * paths + place.lane
     if likelihood == DETERMINISTIC_L1:
-        store(work, at, location)
-        store(out, drawn, location * scale)
+        store(work, place.value, location)
+        store(draws, drawn, location * scale)
         return
     freedom = location
     if likelihood == STUDENT_T:
-        freedom = softplus(load(work, parameters + 2 * lanes, size)) + 2.0
-    sigma = softplus(load(work, parameters + lanes, size))
-    radius_bits, angle_bits, pick, _ = random_lanes(lane, step, series, key, size)
+        freedom = softplus(load(work, place.parameters + 2 * lanes, size)) + 2.0
+    sigma = softplus(load(work, place.parameters + lanes, size))
+    radius_bits, angle_bits, pick, _ = random_lanes(place.lane, place.step, random.series, random.key, size)
     uniform = fma(to_floats(radius_bits >> 1), 2.0**-33, 2.0**-34)  # in (0, 1/4]
     sine, cosine = sine_and_cosine(to_floats(angle_bits) * 2.0**-32)
     chosen = sigma
@@ -92,14 +103,14 @@ def draw_in_lanes(
         radius = _radius(likelihood, log2(uniform + number / _RADII), freedom) * sigma
         chosen = choose((pick & 3) ^ number, chosen, radius)
         across, along = radius * sine, radius * cosine
-        store(out, drawn, (location + across) * scale)
-        store(out, drawn + paths, (location - across) * scale)
-        store(out, drawn + 2 * paths, (location + along) * scale)
-        store(out, drawn + 3 * paths, (location - along) * scale)
+        store(draws, drawn, (location + across) * scale)
+        store(draws, drawn + paths, (location - across) * scale)
+        store(draws, drawn + 2 * paths, (location + along) * scale)
+        store(draws, drawn + 3 * paths, (location - along) * scale)
         drawn += 4 * paths
     axis = choose(pick & 4, sine, cosine)
     axis = floats_of(bits_of(axis) ^ ((pick & 8) << 28))  # its sign
-    store(work, at, fma(chosen, axis, location))
+    store(work, place.value, fma(chosen, axis, location))
 
 
 @inlined
@@ -113,39 +124,36 @@ def _radius(likelihood: int, log: Lanes, freedom: Lanes) -> Lanes:
 def draw_one_by_one(
     likelihood: int,
     scratch: Floats,
-    parameters: int,
-    at: int,
-    lane: int,
+    place: Place,
     lanes: int,
-    step: int,
-    series: int,
     stream: Stream,
+    series: int,
     table: Doubles,
     scale: float,
-    expected: Floats,
-    draws: Floats,
+    out: Sampled,
 ) -> None:
-    """The same for likelihoods whose draws are made from gamma numbers, of which a few are drawn anew.
+    """The same for likelihoods that are not vectorised, whose draws are made from gamma numbers.
 
-    `table`, (`TABLE_ROWS`, draws), is there to be written in.
+    `stream` has the key; `table`, (`TABLE_ROWS`, draws), is scratch memory.
     """
     normals, uniforms, numbers = table[:2], table[2 : 2 + _UNIFORMS], table[2 + _UNIFORMS :]
+    lane, step = place.lane, place.step
     for path in range(lanes):
-        first: float = _positive(scratch[parameters + path])
-        second = _positive(scratch[parameters + lanes + path])
+        first: float = _positive(scratch[place.parameters + path])
+        second = _positive(scratch[place.parameters + lanes + path])
         begin_stream(stream, lane + path, step, series)
         picked = _even_numbers(stream, normals, uniforms)
         if likelihood == BETA:
-            expected[step, lane + path] = first / (first + second) * scale
+            out.expected[step, lane + path] = first / (first + second) * scale
             drawn = _shares(stream, first, second, normals, uniforms, numbers)
             drawn *= scale
         else:
-            expected[step, lane + path] = first * scale
+            out.expected[step, lane + path] = first * scale
             drawn = _counts(stream, first * scale, second, normals, uniforms, numbers)
-        drawn[0], drawn[picked] = drawn[picked], drawn[0]  # the path's next value stands first
+        drawn[0], drawn[picked] = drawn[picked], drawn[0]  # the path's next value is the first one
         for number in range(DRAWS):
-            draws[step, number, lane + path] = drawn[number]
-        scratch[at + path] = drawn[0] / scale
+            out.draws[step, number, lane + path] = drawn[number]
+        scratch[place.value + path] = drawn[0] / scale
 
 
 @part
