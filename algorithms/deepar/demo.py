@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 
 
 def demonstrate(example: Path, ask: Ask, picture: Path) -> Iterable[str]:
-    """Let a server forecast the end of each of the example's series, draw it to `picture`, tell how good it is."""
+    """Have a server forecast the end of each of the example's series, draw it to `picture`, and report the accuracy."""
     hyperparameters = json.loads((example / "input" / "config" / "hyperparameters.json").read_text())
     steps = int(hyperparameters["prediction_length"])
     lines = (example / "input" / "data" / "test" / "test.json").read_text().splitlines()

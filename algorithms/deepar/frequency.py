@@ -46,15 +46,14 @@ class Frequency:
 
     @property
     def lags(self) -> tuple[int, ...]:
-        """How many steps back the values lie that the network is shown, ascending: the last, and earlier seasons'."""
+        """The lags of a step's inputs, ascending: of the latest values, and of those one or more seasons earlier."""
         seasons = _LAGS[self.unit](self.multiple)
         return tuple(range(1, _LATEST + 1)) + tuple(sorted({int(lag) for lag in seasons if _LATEST < lag <= _EARLIEST}))
 
     def times(self, start: np.datetime64, first: int, count: int) -> Times:
         """`count` times from the `first`-th step of a series on, (count,): each step's last day, hour or minute.
 
-        A `start` that lies within a month, week, day … stands for all of it, as with pandas' periods; a week ends with
-        its Sunday.
+        A `start` within a month, week, day … means all of it, as in pandas' periods; a week ends with its Sunday.
         """
         steps = self.multiple * np.arange(first, first + count)
         if self.unit == "W":
@@ -112,7 +111,7 @@ _FEATURES: Mapping[str, tuple[str, ...]] = {
 
 
 def _since(times: Times, unit: str, within: str) -> Counts:
-    """How many `unit`s of numpy have gone by since the `within` began that each time lies in."""
+    """The `unit`s of numpy since the beginning of the `within` that contains each time."""
     counts: Counts = (times.astype(f"M8[{unit}]") - times.astype(f"M8[{within}]").astype(f"M8[{unit}]")).astype(
         np.int64
     )
@@ -125,7 +124,7 @@ def _day_of_week(times: Times) -> Counts:
 
 
 def _week_of_year(times: Times) -> Counts:
-    """ISO 8601's week less one: a week belongs to the year that its Thursday lies in."""
+    """ISO 8601's week less one: a week belongs to the year of its Thursday."""
     thursday: Times = times.astype("M8[D]") + (3 - _day_of_week(times)).astype("m8[D]")
     return _since(thursday, "D", "Y") // 7
 
@@ -143,7 +142,7 @@ _COUNTS: Mapping[str, tuple[Callable[[Times], Counts], int]] = {
 
 
 def _around(season: float, seasons: int, multiple: float, width: int) -> list[float]:
-    """The lags that lie at most `width` steps from one, two, … `seasons` seasons ago."""
+    """The lags at most `width` steps from one, two, … `seasons` seasons."""
     return [
         number * season // multiple + offset for number in range(1, seasons + 1) for offset in range(-width, width + 1)
     ]

@@ -12,7 +12,7 @@ from forecastle.algorithms.deepar.likelihood import DEFAULT, LIKELIHOODS, Likeli
 from forecastle.contract.errors import InvalidData
 from forecastle.contract.hyperparameters import Hyperparameters
 
-MOST = 1_000_000  # of what the network is sized by: far beyond sense, and what an artifact may hold
+MOST = 1_000_000  # of sizes of the network, the same as in an artifact: far more than is sensible
 
 
 def _likelihood(value: object) -> Likelihood:
@@ -99,7 +99,7 @@ class DeepARHyperparameters(Hyperparameters):
 
     @classmethod
     def defaults(cls) -> dict[str, object]:
-        """The default configuration as SageMaker's log of this algorithm has it: strings, in the order of their names.
+        """The default configuration in SageMaker's log of this algorithm: strings, in the order of their names.
 
         `seed`, which is ours, is not among them: no string means that it is drawn.
         """

@@ -1,4 +1,4 @@
-"""DeepAR's network as plain arrays: what an engine trains, an artifact keeps and the forecaster computes with.
+"""DeepAR's network as plain arrays: an engine trains it, an artifact contains it, and inference computes with it.
 
 The network is GluonTS' DeepAR on MXNet (Salinas et al., "DeepAR: Probabilistic forecasting with autoregressive
 recurrent networks", 2020). One step of one series takes the inputs, in this order,
@@ -37,7 +37,7 @@ from forecastle.contract.quotation import as_json
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Layer:
-    """An LSTM layer. The gates lie one behind the other: input, forget, cell, output."""
+    """An LSTM layer. Its gates are in the order input, forget, cell, output."""
 
     input_weight: Floats  # (4·cells, inputs)
     hidden_weight: Floats  # (4·cells, cells)
@@ -54,10 +54,10 @@ class Network:
     prediction_length: int
     likelihood: Likelihood
     lags: tuple[int, ...]  # ascending
-    cardinality: tuple[int, ...]  # of each categorical feature; () where the model takes none
+    cardinality: tuple[int, ...]  # of each categorical feature; () if the model has none
     num_dynamic_feat: int
     layers: tuple[Layer, ...]
-    embeddings: tuple[Floats, ...]  # (cardinality, dimension) each; one of (1, 1) where there is no category
+    embeddings: tuple[Floats, ...]  # (cardinality, dimension) each; one of (1, 1) if there is no category
     projection_weight: Floats  # (parameters, cells)
     projection_bias: Floats  # (parameters,)
     default_scale: float = 0.0  # the mean of |y| over the training set; below `MINIMUM_SCALE` that is used
@@ -93,7 +93,7 @@ class Network:
 
     @classmethod
     def from_artifact(cls, parameters: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> "Network":
-        """The network that both make. Raises `InvalidData` where anything is missing, misshapen or not finite."""
+        """The network of an artifact. Raises `InvalidData` if anything is missing, of a wrong shape or not finite."""
         numbers = {name: _count(parameters, name, least) for name, least in _LEAST.items()}
         cells, likelihood = numbers["num_cells"], _likelihood(parameters)
         lags, cardinality = _counts(parameters, "lags"), _counts(parameters, "cardinality")
@@ -149,7 +149,7 @@ def _array(arrays: Mapping[str, NDArray[Any]], name: str, shape: tuple[int | Non
         expected = " × ".join("any" if size is None else str(size) for size in shape)
         came = " × ".join(map(str, array.shape))
         raise InvalidData(f"arrays: {name}: expected {expected} floats, got {came or 'a single'} of {array.dtype}.")
-    with np.errstate(over="ignore"):  # too large for a float is infinite, and told below
+    with np.errstate(over="ignore"):  # a number too large for float32 becomes infinite, and is refused below
         floats = np.ascontiguousarray(array, np.float32)
     if not np.isfinite(floats).all():
         raise InvalidData(f"arrays: {name}: expected finite numbers only.")

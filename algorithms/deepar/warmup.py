@@ -22,12 +22,12 @@ CELLS, LAGS, FREQUENCY = 8, (1, 2, 7), Frequency.parse("D")
 
 
 def compile_kernels(algorithm: Algorithm[Any]) -> None:
-    """Ask networks of every likelihood in all that a client may send and be answered in; and let one learn."""
-    _learn()
+    """Train a step, and answer every kind of request with networks of every likelihood."""
+    _train()
     _answer(algorithm)
 
 
-def _learn() -> None:
+def _train() -> None:
     """A step of the engine native: its kernels are the same for all networks."""
     given = DeepARHyperparameters.parse(
         {"context_length": 4, "prediction_length": 2, "epochs": 1, "time_freq": FREQUENCY, "num_cells": CELLS}
@@ -38,7 +38,7 @@ def _learn() -> None:
 
 
 def _answer(algorithm: Algorithm[Any]) -> None:
-    """Networks of every likelihood, with and without features, each for all forms of requests and answers."""
+    """Networks of every likelihood, with and without features, each with all request and response types."""
     batch = replace(BATCH, output_types=frozenset(OUTPUT_TYPES))
     for likelihood, features in itertools.product(LIKELIHOODS.values(), (0, 1)):
         model = DeepARModel(_network(likelihood, features), batch=batch)
@@ -50,7 +50,7 @@ def _answer(algorithm: Algorithm[Any]) -> None:
 
 
 def _network(likelihood: Likelihood, features: int) -> Network:
-    """A network of zeros; with a category and a dynamic feature where `features` is 1."""
+    """A network of zeros; with a category and a dynamic feature if `features` is 1."""
     cardinality = (2,) * features
     inputs = len(LAGS) + len(FREQUENCY.features) + 1 + features + 1 + 1 + 1
     rows = len(likelihood.parameters)

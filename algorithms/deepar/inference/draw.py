@@ -4,8 +4,8 @@ A path's next value is one of its step's draws, each of which is distributed as 
 
 Student's t and the normal distribution are drawn by Bailey's polar method, √(ν(u^(−2/ν) − 1))·cos 2πv for uniform u
 and v, and its limit, Box and Muller's. Four radii, their u one in each quarter of (0, 1), each at four right angles,
-make 16 draws that lie far more evenly than independent ones. Beta and negative-binomial numbers are made from such
-normal numbers too, by way of gamma numbers, and from uniform ones that an orthogonal array spreads as evenly.
+make 16 draws that are spread far more evenly than independent ones. Beta and negative-binomial numbers are made from
+such normal numbers too, by way of gamma numbers, and from uniform ones that an orthogonal array spreads as evenly.
 
 References: Bailey, "Polar generation of random variates with the t-distribution", Mathematics of Computation 62, 1994;
 Owen, "Orthogonal arrays for computer experiments, integration and visualization", Statistica Sinica 2, 1992.
@@ -39,7 +39,7 @@ from forecastle.kernels.pointer import memory
 
 DRAWS = 16
 _RADII = 4
-# Where each row of uniform numbers goes on from its start, for the draws of each radius and turn. These two, and three
+# The offset of each row of uniform numbers from its start, for the draws of each radius and turn. These two, and three
 # sums of their multiples in the field of four elements, are an orthogonal array: any two of the five take on each pair
 # of values once.
 _RADIUS, _TURN = np.divmod(np.arange(DRAWS), 4)
@@ -160,8 +160,8 @@ def draw_one_by_one(
 def _even_numbers(stream: Stream, normals: Doubles, uniforms: Doubles) -> int:
     """Fill `normals`, (2, draws), as radii at right angles, and `uniforms`, (…, draws), and pick one of the draws.
 
-    What belongs to one draw is independent, and so each draw is distributed as it should be, though they hang together:
-    a row of uniform numbers are sixteenths apart, in an order of its own.
+    The numbers of one draw are independent, so each draw has the right distribution; draws depend on one another: the
+    numbers of a row of uniform ones are sixteenths apart, in an order of the row's own.
     """
     uniform, quarter = next_uniform(stream), 0.5 * math.pi * next_uniform(stream)
     cosine, sine = math.cos(quarter), math.sin(quarter)

@@ -14,7 +14,7 @@ from forecastle.contract.errors import InvalidData
 
 
 def read_instance(instance: Any, network: Network, place: str, dot: str = ".") -> Series:
-    """The series that an instance is; members that nobody knows are ignored.
+    """The series of an instance; unknown members are ignored.
 
     Its place is `place`, and that of a member is `place`, `dot` and the member's name. Raises `InvalidData`.
     """

@@ -1,6 +1,6 @@
-"""A step of Adam as MXNet takes it: Kingma, Ba, "Adam: A method for stochastic optimization", 2015.
+"""A step of MXNet's Adam: Kingma, Ba, "Adam: A method for stochastic optimization", 2015.
 
-Unlike there, epsilon is added outside the correction of the moments' bias; a gradient is clipped number by number.
+Unlike in the paper, epsilon is added after the correction of the moments' bias; gradients are clipped elementwise.
 """
 
 import numpy as np
@@ -23,7 +23,13 @@ def learning_rate_at(rate: float, step: int) -> float:
 def descend(
     weights: Floats, means: Floats, variances: Floats, gradients: Floats, factor: float, learning_rate: float
 ) -> None:
-    """Move the weights against `factor` times the sum of the gradients' rows, (n, size), in place."""
+    """Update the weights in place with `factor` times the sum of the gradients' rows.
+
+    Parameters
+    ----------
+    weights, means, variances : (size,), updated; the last two are Adam's moments.
+    gradients : (shares, size).
+    """
     clip, decay, epsilon = np.float32(CLIP_GRADIENT), np.float32(WEIGHT_DECAY), np.float32(EPSILON)
     beta1, beta2, one = np.float32(BETA1), np.float32(BETA2), np.float32(1)
     scaled, rate = np.float32(factor), np.float32(learning_rate)

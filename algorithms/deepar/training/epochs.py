@@ -1,7 +1,7 @@
-"""The epochs of a training: batches, the learning rate, checkpoints and when to end, whatever engine learns.
+"""The epochs of a training: batches, the learning rate, checkpoints and the end, for all engines.
 
-Everything random in an epoch hangs on the seed and the epoch's number, so that one who goes on from a checkpoint does
-what one who was never interrupted would have done.
+Everything random in an epoch depends on the seed and the epoch's number only, so that a training that continues from a
+checkpoint does the same as one that was never interrupted.
 """
 
 import math
@@ -20,7 +20,7 @@ from forecastle.contract.errors import ForecastleError, InvalidJob
 # GluonTS' `LearningRateReduction`, as its `Trainer` sets it.
 DECAY = 0.5
 DECAY_PATIENCE = 10
-LEAST_RATE = 5e-5  # there GluonTS ends; a job here does the epochs it was given
+LEAST_RATE = 5e-5  # GluonTS ends there; a job here runs all of its epochs
 
 
 def run(
@@ -33,7 +33,7 @@ def run(
 ) -> Trained:
     """Train epoch by epoch to the end: all epochs done, no better loss for long, or SIGTERM after a batch.
 
-    Raises `InvalidJob` where no batch of an epoch has a finite loss.
+    Raises `InvalidJob` if no batch of an epoch has a finite loss.
     """
     done = _resumed(learner, source, settings, watcher, checkpoints)
     losses, best = list(done.losses), done.best
@@ -65,7 +65,7 @@ def run(
 
 
 def learning_rate(first: float, losses: Sequence[float]) -> float:
-    """The rate after so many epochs: halved, down to the least, whenever ten in a row brought no better loss."""
+    """The rate after epochs with these losses: halved, down to the least, after ten in a row without a better loss."""
     rate, best, since = first, math.inf, 0
     for loss in losses:
         since = 0 if loss < best else since + 1
@@ -78,7 +78,7 @@ def learning_rate(first: float, losses: Sequence[float]) -> float:
 def _resumed(
     learner: Learner, source: WindowSource, settings: Settings, watcher: Watcher, checkpoints: Path | None
 ) -> Checkpoint:
-    """Where an earlier run of the same job was killed, or the beginning."""
+    """The checkpoint of an earlier run of the same job, or the beginning."""
     beginning = Checkpoint((), settings, source.fingerprint, {}, {})
     if checkpoints is None:
         return beginning
@@ -95,7 +95,7 @@ def _resumed(
 
 
 def _kept(checkpoint: Checkpoint, folder: Path, watcher: Watcher, before: bool) -> bool:
-    """Write the checkpoint, and say whether it is there; what hinders it is no reason to lose the training.
+    """Write the checkpoint, and return whether it was written: a failure does not end the training.
 
     It is reported only if the one `before` was written.
     """
@@ -117,7 +117,7 @@ def _epoch(
     watcher: Watcher,
     stopping: Callable[[], bool],
 ) -> tuple[float, int, bool]:
-    """The mean loss of an epoch's batches, how many windows they had, and whether SIGTERM left time for all of them.
+    """The mean loss of an epoch's batches, how many windows they had, and whether all of them were done before SIGTERM.
 
     Batches count alike, whatever the last one's size, as in SageMaker's logs.
     """
