@@ -44,7 +44,7 @@ class DeepARHyperparameters(Hyperparameters):
 
     context_length: int = Field(ge=1, le=MOST, description="Steps the network sees before it forecasts.")
     prediction_length: int = Field(ge=1, le=MOST, description="Steps it is trained to forecast, and always forecasts.")
-    epochs: int = Field(ge=1, description="Passes over the training data, at the most.")
+    epochs: int = Field(ge=1, description="Passes over the training data, at most.")
     time_freq: Annotated[Frequency, PlainValidator(_frequency), PlainSerializer(str)] = Field(
         description="Time from one value to the next.", json_schema_extra={"must_be": EXPECTED}
     )
@@ -58,18 +58,18 @@ class DeepARHyperparameters(Hyperparameters):
         description="Series in `dynamic_feat`; auto takes them from the data, ignore does without.",
         json_schema_extra={"must_be": 'auto, ignore, "" or an integer of at least 1'},
     )
-    embedding_dimension: int = Field(10, ge=1, le=MOST, description="Numbers that stand for a category.")
+    embedding_dimension: int = Field(10, ge=1, le=MOST, description="Size of a category's embedding.")
     likelihood: Annotated[Likelihood, PlainValidator(_likelihood), PlainSerializer(str)] = Field(
         DEFAULT,
-        description="What a value is drawn from, given the past.",
+        description="Distribution of a value, given the past.",
         json_schema_extra={"must_be": f"one of {', '.join(LIKELIHOODS)}"},
     )
     num_cells: int = Field(40, ge=1, le=MOST, description="LSTM cells in a layer.")
     num_layers: int = Field(2, ge=1, le=MOST, description="LSTM layers.")
     dropout_rate: float = Field(
-        0.10, ge=0, lt=1, description="Share of the state that a training step leaves as it was."
+        0.10, ge=0, lt=1, description="Zoneout: share of the states that a step keeps, in training."
     )
-    learning_rate: float = Field(0.001, gt=0, description="Adam's, at first.")
+    learning_rate: float = Field(0.001, gt=0, description="Initial learning rate of Adam.")
     mini_batch_size: int = Field(128, ge=1, description="Windows in a step of training.")
     early_stopping_patience: PositiveInteger | None = Field(
         None,

@@ -96,14 +96,14 @@ class DeepARModel(Model[Request, Prediction]):
         count, paths = len(request.series), request.configuration.num_samples
         fewer = math.floor((seconds / count - fixed) / each_path)
         if fewer >= min(paths, FEW_PATHS):
-            return f"num_samples may be {footprint.rounded_down(fewer)} at the most for {count} series, got {paths}"
+            return f"num_samples may be {footprint.rounded_down(fewer)} at most for {count} series, got {paths}"
         fewer = math.floor(seconds / (fixed + paths * each_path))
         if fewer >= 1:
             most = footprint.rounded_down(fewer)
-            return f"with num_samples {paths} a request may have {most} series at the most, got {count}"
+            return f"with num_samples {paths} a request may have {most} series at most, got {count}"
         fewer = math.floor((seconds - fixed) / each_path)
         if fewer >= 1:
-            return f"num_samples may be {footprint.rounded_down(fewer)} at the most for one series, got {paths}"
+            return f"num_samples may be {footprint.rounded_down(fewer)} at most for one series, got {paths}"
         return "the model is too large for this time"
 
     def _costs(self, configuration: Configuration) -> tuple[float, float]:

@@ -56,7 +56,7 @@ def require(series: int, network: Network, wanted: Configuration, threads: int) 
     raise PayloadTooLarge(
         f"{place}: expected no more than {limit / 1e9:.2g} GB of memory can hold, got {numbers[place]}: "
         f"{series} series of {network.prediction_length} steps take {size / 1e9:.2g} GB with it: "
-        + (f"ask for {rounded_down(fewer)} at the most." if fewer else "ask for fewer.")
+        + (f"ask for {rounded_down(fewer)} at most." if fewer else "ask for fewer.")
     )
 
 

@@ -66,10 +66,10 @@ def read_checkpoint(
         losses, trained, on = tuple(about["losses"]), about["settings"], tuple(about["data"])
         version = about["format_version"]
     except _UNREADABLE as error:
-        notice(f"{path} is no checkpoint that can be read ({error!s:.80}): training begins anew.")
+        notice(f"{path} is no readable checkpoint ({error!s:.80}): training starts over.")
         return None
     if version != FORMAT_VERSION or on != data or not _same(trained, settings):
-        notice(f"{path} is a checkpoint of other hyperparameters or data: training begins anew.")
+        notice(f"{path} is a checkpoint of other hyperparameters or data: training starts over.")
         return None
     parts: dict[str, dict[str, NDArray[Any]]] = {"state": {}, "best": {}}
     for name, array in arrays.items():

@@ -97,7 +97,7 @@ def read_dataset(
         size += SERIES_BYTES + len(each.target) * (TABLE_BYTES + 8 * dynamic)
         if size > budget:
             raise InvalidData(
-                f"{place}: expected series that half of the free memory holds, {budget} bytes, got more: "
+                f"{place}: expected series that fit half of the free memory, {budget} bytes, got more: "
                 "take a machine with more memory, or fewer series."
             )
     cardinality = schema.cardinality

@@ -88,9 +88,9 @@ def _resumed(
     try:
         learner.restore(found.state)
     except (KeyError, ValueError):
-        watcher.notice(f"The checkpoint in {checkpoints} is another engine's: training begins anew.")
+        watcher.notice(f"The checkpoint in {checkpoints} is another engine's: training starts over.")
         return beginning
-    watcher.notice(f"Going on from the checkpoint in {checkpoints}: {len(found.losses)} epochs are done.")
+    watcher.notice(f"Continuing from the checkpoint in {checkpoints}: {len(found.losses)} epochs are done.")
     return found
 
 
@@ -103,7 +103,7 @@ def _kept(checkpoint: Checkpoint, folder: Path, watcher: Watcher, before: bool) 
         write_checkpoint(folder, checkpoint)
     except (ForecastleError, OSError) as error:
         if before:
-            watcher.notice(f"{str(error).rstrip('.')}: training goes on without a new checkpoint.")
+            watcher.notice(f"{str(error).rstrip('.')}: training continues without a new checkpoint.")
         return False
     return True
 

@@ -207,8 +207,8 @@ def test_what_is_advised_instead_of_a_request_costs_no_more_than_the_time_there_
         return Request((one,) * count, Configuration(paths, frozenset(output_types), {"0.5": 0.5}), 0)
 
     advice = model.advice(request(count, paths), seconds)
-    fewer_paths = re.fullmatch(r"num_samples may be (\d+) at the most for (one|\d+) series, got \d+", advice)
-    fewer_series = re.fullmatch(r"with num_samples \d+ a request may have (\d+) series at the most, got \d+", advice)
+    fewer_paths = re.fullmatch(r"num_samples may be (\d+) at most for (one|\d+) series, got \d+", advice)
+    fewer_series = re.fullmatch(r"with num_samples \d+ a request may have (\d+) series at most, got \d+", advice)
     if fewer_paths is not None:
         instead = request(1 if fewer_paths[2] == "one" else count, int(fewer_paths[1]))
     elif fewer_series is not None:

@@ -205,7 +205,7 @@ def test_the_number_that_would_do_does(series: int, wanted: dict[str, Any]) -> N
     body = json.dumps({"instances": [instance] * series, "configuration": wanted}).encode()
     with pytest.raises(PayloadTooLarge) as caught:
         read(body, network=network)
-    told = re.search(r"^(\S+): .*: ask for (\d+) at the most\.$", caught.value.sentence)
+    told = re.search(r"^(\S+): .*: ask for (\d+) at most\.$", caught.value.sentence)
     assert told is not None
     most = int(told[2])
     if told[1] == "instances":

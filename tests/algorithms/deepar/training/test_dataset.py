@@ -413,7 +413,7 @@ def test_a_set_of_series_that_half_of_the_memory_does_not_hold_is_refused(tmp_pa
     with pytest.raises(InvalidData) as caught:
         read(folder, free=2_000_000)
     assert caught.value.sentence == (
-        "train/a.json, line 25: expected series that half of the free memory holds, 1000000 bytes, got more: "
+        "train/a.json, line 25: expected series that fit half of the free memory, 1000000 bytes, got more: "
         "take a machine with more memory, or fewer series."
     )
 

@@ -349,9 +349,8 @@ def test_a_checkpoint_that_cannot_be_written_is_told_of_once_and_loses_nothing(t
     tree = write_job(tmp_path, SMALL, {"train/a.json": json_lines(waves())})
     (tree.checkpoints / "deepar.npz").mkdir(parents=True)
     log = log_of(tree)
-    told = (
-        f"{tree.checkpoints}/deepar.npz: cannot be written (Is a directory): training goes on without a new checkpoint."
-    )
+    file = tree.checkpoints / "deepar.npz"
+    told = f"{file}: cannot be written (Is a directory): training continues without a new checkpoint."
     assert log.count(told) == 1
     assert epochs_in(log) == [0, 1, 2]
     assert network_of(tree).cells == 6

@@ -231,7 +231,7 @@ def test_an_interrupted_training_goes_on_to_what_an_uninterrupted_one_gives(engi
     watcher = Recorded()
     second = trained(engine, settings(epochs=4), watcher, checkpoints=tmp_path)
     assert watcher.first_epoch == len(first.losses)
-    assert watcher.notices == [f"Going on from the checkpoint in {tmp_path}: {len(first.losses)} epochs are done."]
+    assert watcher.notices == [f"Continuing from the checkpoint in {tmp_path}: {len(first.losses)} epochs are done."]
     assert second.losses == whole.losses
     assert same(second.network, whole.network)
     assert not second.stopped
@@ -247,13 +247,13 @@ def test_a_checkpoint_that_is_broken_or_another_jobs_is_left_aside(engine: str, 
         trained(engine, settings(epochs=1, **change), watcher, checkpoints=tmp_path)
         assert watcher.first_epoch == 0
         assert watcher.notices == [
-            f"{tmp_path / FILE} is a checkpoint of other hyperparameters or data: training begins anew."
+            f"{tmp_path / FILE} is a checkpoint of other hyperparameters or data: training starts over."
         ]
     (tmp_path / FILE).write_bytes((tmp_path / FILE).read_bytes()[:999])
     watcher = Recorded()
     trained(engine, settings(epochs=1), watcher, checkpoints=tmp_path)
     assert watcher.first_epoch == 0
-    assert watcher.notices[0].startswith(f"{tmp_path / FILE} is no checkpoint that can be read (")
+    assert watcher.notices[0].startswith(f"{tmp_path / FILE} is no readable checkpoint (")
     assert seed_in(tmp_path) == 5
     assert seed_in(tmp_path / "none") is None
 

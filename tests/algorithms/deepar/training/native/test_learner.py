@@ -334,7 +334,7 @@ def test_a_checkpoint_of_the_other_engine_is_left_aside(before: str, now: str, t
     train(waves(), settings(epochs=1), watcher, never, engine=now, checkpoints=tmp_path)
     assert watcher.first_epoch == 0
     assert len(watcher.notices) == 1
-    assert watcher.notices[0].endswith("training begins anew.")
+    assert watcher.notices[0].endswith("training starts over.")
 
 
 def trained(checkpoints: Path, watcher: Recorded | None = None, **changes: Any) -> Trained:
