@@ -57,6 +57,14 @@ class Likelihood:
     def __str__(self) -> str:
         return self.name
 
+    def __reduce__(self) -> tuple[Callable[[str], "Likelihood"], tuple[str]]:
+        """A copy, or what comes out of a pickle, is the row itself."""
+        return _row, (self.name,)
+
+
+def _row(name: str) -> Likelihood:
+    return LIKELIHOODS[name]
+
 
 def _tenths(swing: float) -> float:
     return round(100 * swing, 1)

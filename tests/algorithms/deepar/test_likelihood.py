@@ -1,6 +1,8 @@
 """The table of likelihoods is the only place that names them."""
 
 import ast
+import copy
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -49,3 +51,9 @@ def test_what_a_likelihood_fills_in_clips_to_and_shows_is_in_its_support(row: Li
     low, high = (-np.inf, np.inf) if row.support is None else (row.support.low, row.support.high)
     values = [row.fill_value, *(row.clip or ()), *(row.typical(swing) for swing in (0.1, 0.5, 0.9))]
     assert all(low <= value <= high for value in values)
+
+
+@pytest.mark.parametrize("row", LIKELIHOODS.values(), ids=lambda row: row.name)
+def test_a_copy_of_a_likelihood_is_the_likelihood(row: Likelihood) -> None:
+    assert copy.deepcopy(row) is row
+    assert pickle.loads(pickle.dumps(row)) is row
