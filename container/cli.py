@@ -17,6 +17,7 @@ from forecastle.contract.errors import (
     Stopped,
     UserError,
 )
+from forecastle.region.cli import region
 
 FILE = click.Path(exists=True, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -174,6 +175,8 @@ def compile_(context: click.Context) -> None:
         _tell_of_compilation(context)
     compile_all(click.echo)
 
+
+cli.add_command(region)
 
 _BY_DEFAULT = click.core.ParameterSource.DEFAULT
 

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from forecastle.algorithms.deepar.network import PARAMETERS, Network
+from forecastle.algorithms.deepar.likelihood import LIKELIHOODS
+from forecastle.algorithms.deepar.network import Network
 from forecastle.contract.artifact import Artifact, read_artifact, write_artifact
 from forecastle.contract.errors import InvalidData
 from tests.algorithms.deepar.networks import random_network
 
 
-@pytest.mark.parametrize("likelihood", PARAMETERS)
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
 def test_a_network_comes_back_from_its_artifact(likelihood: str, tmp_path: Any) -> None:
     network = random_network(likelihood, layers=3, cardinality=(3, 2), num_dynamic_feat=1, default_scale=2.5)
     write_artifact(tmp_path, Artifact(network.arrays(), network.parameters(), algorithm="deepar"))
