@@ -154,11 +154,14 @@ class Reader:
         categories, features = _columns(self.cat, frame, "cat"), _columns(self.dynamic_feat, frame, "dynamic_feat")
         if not len(frame):
             raise InvalidData("data: expected time series, got none.")
-        for key, rows in frame.groupby("unique_id", sort=False):
+        if frame["unique_id"].isna().any():
+            raise InvalidData('data["unique_id"]: expected the name of a series in each row, got none in some.')
+        for key, rows in frame.groupby("unique_id", sort=False, observed=True):
             place = f"data[{_quoted(key)}]"
-            rows = rows.sort_values("ds", kind="stable").set_index("ds")
-            if isinstance(rows.index.dtype, np.dtype) and rows.index.dtype.kind not in "M":
+            rows = rows.set_index("ds")
+            if not hasattr(rows.index, "start_time") and rows.index.dtype.kind == "O":
                 rows.index = _parsed(rows.index, place)
+            rows = rows.sort_index(kind="stable")
             for name in categories:
                 if rows[name].nunique(dropna=False) > 1:
                     raise InvalidData(f'{place}["{name}"]: expected one category for a series, got several.')
@@ -295,16 +298,15 @@ def _features(
         rows = [given] if np.ndim(given[0] if len(given) else given) == 0 else list(given)
         return [_numbers(row, f"{place}[{index}]") for index, row in enumerate(rows)], False
     times = _times(given.index, place)
-    inside = times >= base
-    # The base takes part, so that steps are counted from it.
-    steps = positions(np.unique(np.append(times[inside], base)), frequency, place)
-    by_time = dict(zip(np.unique(np.append(times[inside], base)).tolist(), steps.tolist()))
-    where = np.array([by_time[time] for time in times[inside].tolist()], np.int64)
+    if not len(times):
+        raise InvalidData(f"{place}: expected features from {base} on, got none.")
+    steps = positions(times, frequency, place, base)
+    inside = steps >= 0
     columns = [given] if _is_series(given) else [given.iloc[:, index] for index in range(given.shape[1])]
     rows = []
     for index, column in enumerate(columns):
-        row = np.full(int(where.max()) + 1 if len(where) else 0, np.nan)
-        row[where] = _numbers(column, f"{place}[{index}]")[inside]
+        row = np.full(max(int(steps.max()) + 1, 0), np.nan)
+        row[steps[inside]] = _numbers(column, f"{place}[{index}]")[inside]
         rows.append(row)
     return rows, True
 

@@ -93,7 +93,8 @@ class DeepAR(BaseEstimator):  # type: ignore[misc]
     - a wide DataFrame: a series a column, times in the index,
     - a long DataFrame with the columns `unique_id`, `ds` and `y`, the convention of Nixtla's libraries.
 
-    NaN is a missing value, and so is a step that an index leaves out.
+    NaN is a missing value, and so is a step that an index leaves out. The series of `fit` are kept, and pickled with
+    the estimator, so that `predict` can go on from them; `save` leaves them out.
 
     `cat` gives each series' static categories, whole numbers from 0: a number or a list for each series, in their order
     or in a dict by their keys; for a long DataFrame the names of columns.
@@ -247,7 +248,10 @@ class DeepAR(BaseEstimator):  # type: ignore[misc]
         model = in_process.load(artifact)
         network = model.network.parameters()
         known = {name: network[name] for name in ("time_freq", "context_length", "prediction_length")}
-        given = in_process.hyperparameters({"epochs": 1, **known, **_set(artifact.hyperparameters)})
+        kept = {
+            name: value for name, value in artifact.hyperparameters.items() if name in DeepARHyperparameters.known()
+        }
+        given = in_process.hyperparameters({"epochs": 1, **known, **_set(kept)})
         values = given.model_dump(mode="json", by_alias=True)
         loaded = cls(freq=values.pop("time_freq"), **values)
         loaded.model_, loaded._given, loaded._data = model, given, None

@@ -14,27 +14,26 @@ _MONDAY = 3  # days from a Monday to 1970-01-01
 SPARSEST = 100  # steps for each value: an index of fewer values is of another frequency
 
 
-def positions(times: Times, frequency: Frequency, place: str) -> Counts:
-    """The step of each time, (n,), counted from the earliest; times need not be sorted.
+def positions(times: Times, frequency: Frequency, place: str, base: np.datetime64 | None = None) -> Counts:
+    """The step of each time, (n,), counted from `base`, by default the earliest; times need not be sorted.
 
     Raises `InvalidData` where two times lie in one step, a time lies between two steps, or hardly any step has a value.
     """
-    periods = _periods(times, frequency.unit)
-    steps, between = np.divmod(periods - periods.min(), frequency.multiple)
+    base = times.min() if base is None else base
+    periods = _periods(times, frequency.unit) - _periods(np.array([base]), frequency.unit)
+    steps, between = np.divmod(periods, frequency.multiple)
     spelling = f"{frequency.multiple if frequency.multiple > 1 else ''}{frequency.unit}"
     if between.any():
         odd = int(np.flatnonzero(between)[0])
-        raise InvalidData(
-            f"{place}.index[{odd}]: expected a multiple of {spelling} after {times.min()}, got {times[odd]}."
-        )
-    _, first, counts = np.unique(steps, return_index=True, return_counts=True)
-    if counts.max() > 1:
-        odd = next(index for index, step in enumerate(steps) if step in steps[:index])
+        raise InvalidData(f"{place}.index[{odd}]: expected a multiple of {spelling} after {base}, got {times[odd]}.")
+    _, first = np.unique(steps, return_index=True)
+    if len(first) < len(steps):
+        odd = int(np.setdiff1d(np.arange(len(steps)), first)[0])
         raise InvalidData(f"{place}.index[{odd}]: expected one value for each {spelling}, got {times[odd]} as well.")
-    if int(steps.max()) > SPARSEST * len(first) + SPARSEST:
+    span = int(np.ptp(steps)) + 1
+    if span > SPARSEST * (len(steps) + 1):
         raise InvalidData(
-            f"{place}.index: expected about one value for each {spelling}, got {len(times)} values in "
-            f"{int(steps.max()) + 1} steps."
+            f"{place}.index: expected about one value for each {spelling}, got {len(times)} values in {span} steps."
         )
     result: Counts = steps
     return result

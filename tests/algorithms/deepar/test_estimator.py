@@ -7,6 +7,7 @@ import os
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from sklearn.exceptions import NotFittedError
 from forecastle import DeepAR
 from forecastle.algorithms.deepar import estimator
 from forecastle.algorithms.deepar.hyperparameters import DeepARHyperparameters
+from forecastle.contract.artifact import read_artifact, write_artifact
 from forecastle.contract.errors import InvalidData
 from tests.serving.running_server import RunningServer
 
@@ -218,6 +220,12 @@ def test_a_loaded_model_has_no_series_of_its_own(fitted: DeepAR, tmp_path: Path)
     fitted.save(tmp_path)
     with pytest.raises(ValueError, match="data: expected series, as a loaded model has none of its own"):
         DeepAR.load(tmp_path).predict()
+    artifact = read_artifact(tmp_path)
+    write_artifact(tmp_path, replace(artifact, hyperparameters={"of_a_later_version": 1}))
+    assert DeepAR.load(tmp_path).get_params()["context_length"] == STEPS
+    write_artifact(tmp_path, replace(artifact, algorithm="random_cut_forest"))
+    with pytest.raises(InvalidData, match="algorithm: expected a model of deepar, got one of 'random_cut_forest'"):
+        DeepAR.load(tmp_path)
     with pytest.raises(InvalidData, match="there is no such folder"):
         DeepAR.load(tmp_path / "nothing")
 
@@ -249,6 +257,32 @@ def test_features_by_column_by_time_and_by_row_are_the_same() -> None:
     assert list(forecast["ds"][:STEPS]) == list(times[HOURS:])
     with pytest.raises(ValueError, match=r'data\["x"\]: expected 6 rows after the history, those to be forecast'):
         by_name.predict(history, seed=2, **columns)
+
+
+def test_a_long_frame_may_have_texts_for_times_and_categories_for_names(wide: pd.DataFrame, fitted: DeepAR) -> None:
+    long = wide.rename_axis("ds").reset_index().melt("ds", var_name="unique_id", value_name="y")
+    wanted = fitted.predict(long, seed=1)
+    texts = long.assign(
+        ds=long["ds"].dt.strftime("%Y-%m-%d %H:%M"),
+        unique_id=pd.Categorical(long["unique_id"], categories=["MT_001", "MT_002", "MT_003", "MT_004"]),
+    )
+    pd.testing.assert_frame_equal(fitted.predict(texts, seed=1), wanted)
+    with pytest.raises(ValueError, match=r'data\["MT_001"\]\["ds"\]: expected times'):
+        fitted.predict(texts.assign(ds="soon"))
+    with pytest.raises(ValueError, match=r'data\["unique_id"\]: expected the name of a series in each row'):
+        fitted.predict(long.assign(unique_id=long["unique_id"].where(long.index > 0)))
+
+
+def test_features_of_a_day_belong_to_it_whatever_the_time_of_day() -> None:
+    days = pd.date_range("2024-01-01", periods=310, freq="D")
+    values = pd.Series(np.arange(300) % 7 + 1.0, days[:300] + pd.Timedelta("9h"))
+    weekend = pd.DataFrame({"weekend": (days.day_of_week > 4).astype(float)}, index=days)
+    aligned = DeepAR("D", 5, **SMALL).fit(values, dynamic_feat=weekend).predict(seed=1)
+    rows = weekend["weekend"].to_numpy()
+    by_row = DeepAR("D", 5, **SMALL).fit(values, dynamic_feat=[rows[:300]])
+    pd.testing.assert_frame_equal(by_row.predict(values, dynamic_feat=[rows[:305]], seed=1), aligned)
+    with pytest.raises(ValueError, match=r"data\.dynamic_feat\.index\[1\]: expected one value for each D"):
+        by_row.predict(values, dynamic_feat=pd.concat([weekend[:1], weekend]), seed=1)
 
 
 def test_one_table_of_features_stands_for_all_series(wide: pd.DataFrame) -> None:
