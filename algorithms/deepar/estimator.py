@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -18,7 +18,7 @@ from forecastle.algorithms.deepar.frequency import Frequency
 from forecastle.algorithms.deepar.hyperparameters import DeepARHyperparameters
 from forecastle.algorithms.deepar.spelling import frequency_meant
 from forecastle.contract.artifact import read_artifact, write_artifact
-from forecastle.contract.errors import UserError
+from forecastle.contract.errors import InvalidData, UserError
 
 NAME = "deepar"
 _OURS = ("freq", "threads")  # parameters that are no hyperparameters of that name
@@ -270,13 +270,17 @@ class DeepAR(BaseEstimator):  # type: ignore[misc]
 
     def _time_freq(self) -> str:
         text = getattr(self.freq, "freqstr", self.freq)  # pandas' offsets have their spelling as an attribute
-        meant = frequency_meant(text) if isinstance(text, str) else None
-        if meant is None:
-            raise ValueError(
-                "The 'freq' parameter of DeepAR must be M, W, D, H or min, a multiple such as 15min, or what pandas "
-                f"calls the same, such as h, ME or W-SUN. Got {self.freq!r} instead."
-            )
-        return meant
+        if isinstance(text, str):
+            with suppress(InvalidData):
+                Frequency.parse(text)
+                return text
+            meant = frequency_meant(text)
+            if meant is not None:
+                return meant
+        raise ValueError(
+            "The 'freq' parameter of DeepAR must be M, W, D, H or min, a multiple such as 15min, or what pandas calls "
+            f"the same, such as h, ME or W-SUN. Got {self.freq!r} instead."
+        )
 
     def _trained_frequency(self) -> Frequency:
         return Frequency.parse(self.model_.network.parameters()["time_freq"])

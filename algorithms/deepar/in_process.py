@@ -24,7 +24,9 @@ from forecastle.algorithms.deepar.inference.instance import read_instance
 from forecastle.algorithms.deepar.inference.request import Request
 from forecastle.algorithms.deepar.model import DeepARModel
 from forecastle.algorithms.deepar.series import Series
-from forecastle.algorithms.deepar.training.record import Expected, Form, count_of, read_record
+from forecastle.algorithms.deepar.training.dataset import _form
+from forecastle.algorithms.deepar.training.record import read_record
+from forecastle.algorithms.deepar.wish import Wish, wish_of_test, wish_of_train
 from forecastle.algorithms.interface import Job
 from forecastle.contract.artifact import Artifact
 from forecastle.contract.channel import Channel
@@ -36,7 +38,7 @@ LOGGER = logging.getLogger("forecastle.deepar")
 
 def train(collection: Collection, given: DeepARHyperparameters, threads: int | None) -> DeepARModel:
     """Train on the series as a job with these hyperparameters does. Raises `UserError` with the place of the fault."""
-    series = training_series(collection, given, *_counts(collection, given))
+    series = _training_series(collection, wish_of_train(given), given)
     with _channel("train", series) as channel:
         return ALGORITHM.fit(_job(given, {"train": channel}, threads))
 
@@ -46,9 +48,8 @@ def score(
 ) -> dict[str, float]:
     """The metrics of a test channel with the series, by SageMaker's names. Raises `UserError`."""
     network = model.network
-    cat = Expected(None) if _off(given.cardinality) else Expected(len(network.cardinality), "as in training")
-    dynamic = Expected(None) if _off(given.num_dynamic_feat) else Expected(network.num_dynamic_feat, "as in training")
-    series = training_series(collection, given, cat, dynamic, network.cardinality)
+    wish = wish_of_test(given, network.cardinality, network.num_dynamic_feat, "the training data")
+    series = _training_series(collection, wish, given)
     with _channel("test", series) as channel:
         metrics = ALGORITHM.evaluate(model, _job(given, {"test": channel}, threads))
     return {name.removeprefix("test:"): value for name, value in metrics.items()}
@@ -97,17 +98,10 @@ def load(artifact: Artifact) -> DeepARModel:
     return ALGORITHM.load(artifact, ALGORITHM.settings.from_environ({}))
 
 
-def training_series(
-    collection: Collection,
-    given: DeepARHyperparameters,
-    cat: Expected,
-    dynamic: Expected,
-    cardinality: tuple[int, ...] | None = None,
-) -> list[Series]:
+def _training_series(collection: Collection, wish: Wish, given: DeepARHyperparameters) -> list[Series]:
     """The series as a training job reads them. Raises `InvalidData` with the place of the fault."""
-    if isinstance(given.cardinality, list):
-        cardinality = tuple(given.cardinality)
-    form = Form(cat, cardinality if cat.count else (), dynamic, given.likelihood)
+    first = collection.items[0]
+    form = _form(first.place, first.record(len(first.target)), wish, given.likelihood)
     series = []
     for item in collection.items:
         try:
@@ -115,22 +109,6 @@ def training_series(
         except InvalidData as error:
             raise error.within(item.place) from None
     return series
-
-
-def _counts(collection: Collection, given: DeepARHyperparameters) -> tuple[Expected, Expected]:
-    """How many categories and dynamic features each series must have, by the hyperparameters or the first series."""
-    first = collection.items[0]
-    record, source = first.record(len(first.target)), f"as in {first.place}"
-    cat = Expected(count_of(record, "cat"), source)
-    dynamic = Expected(count_of(record, "dynamic_feat"), source)
-    if isinstance(given.cardinality, list):
-        cat = Expected(len(given.cardinality), "as cardinality says")
-    if isinstance(given.num_dynamic_feat, int):
-        dynamic = Expected(given.num_dynamic_feat, "as num_dynamic_feat says")
-    return (
-        Expected(None) if _off(given.cardinality) else cat,
-        Expected(None) if _off(given.num_dynamic_feat) else dynamic,
-    )
 
 
 def _off(value: object) -> bool:

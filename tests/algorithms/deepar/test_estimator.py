@@ -308,6 +308,8 @@ def test_it_is_evaluated_as_a_job_s_test_channel_is(fitted: DeepAR, wide: pd.Dat
     truth = wide.iloc[-STEPS:].to_numpy().T.ravel()
     assert metrics["RMSE"] == pytest.approx(np.sqrt(np.mean((held_out["mean"] - truth) ** 2)), rel=1e-5)
     assert list(held_out.columns) == ["mean"]
+    with pytest.raises(ValueError, match=r'data\["MT_001"\]: expected no "cat", as in the training data, got a list'):
+        fitted.evaluate(wide, cat=[0, 1, 0])
 
 
 def series(*values: object, start: str = START) -> Any:
