@@ -2,6 +2,7 @@
 
 The public names for use from Python, imported on first use so that `import forecastle` stays cheap:
 
+- `DeepAR`: forecasts of many time series from one network, an estimator after scikit-learn's conventions.
 - `RandomCutForest`: the anomaly detector, a scikit-learn estimator.
 - `__version__`: the installed version.
 """
@@ -10,13 +11,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from forecastle.algorithms.deepar.estimator import DeepAR
     from forecastle.algorithms.random_cut_forest.estimator import RandomCutForest
 
     __version__: str
 
-__all__ = ["RandomCutForest", "__version__"]
+__all__ = ["DeepAR", "RandomCutForest", "__version__"]
 
-_MODULES = {"RandomCutForest": "forecastle.algorithms.random_cut_forest.estimator"}
+_MODULES = {
+    "DeepAR": "forecastle.algorithms.deepar.estimator",
+    "RandomCutForest": "forecastle.algorithms.random_cut_forest.estimator",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -31,10 +31,14 @@ def test_a_part_has_the_versions_of_the_whole(part: str, whole: str) -> None:
 @pytest.mark.parametrize("name", ["requirements{}.lock", "requirements-dev{}.lock"])
 def test_the_reference_trainer_alone_holds_numpy_at_1(name: str) -> None:
     core, mxnet = (dict(pins(name.format(which))) for which in ("", "-mxnet"))
-    assert {"mxnet", "gluonts", "pandas"} <= mxnet.keys() - core.keys()
+    assert {"mxnet", "gluonts"} <= mxnet.keys() - core.keys()
     assert core.keys() <= mxnet.keys()
     assert mxnet["numpy"].startswith("1.")
     assert core["numpy"].startswith("2.")
+
+
+def test_nobody_needs_pandas_but_the_reference_trainer() -> None:
+    assert "pandas" not in dict(pins("requirements.lock"))
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.name)

@@ -28,16 +28,20 @@ print(sum(descend.stats.cache_hits.values()), sum(descend.stats.cache_misses.val
 """
 
 
+def copy_sources(folder: Path) -> Path:
+    for name in SOURCES:
+        shutil.copytree(
+            REPOSITORY / name, folder / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__", "shipped")
+        )
+    for name in FILES:
+        shutil.copy(REPOSITORY / name, folder)
+    return folder
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Made from a copy of the sources; their machine code is kept for the next time."""
-    copy, folder = tmp_path_factory.mktemp("sources"), tmp_path_factory.mktemp("wheel")
-    for name in SOURCES:
-        shutil.copytree(
-            REPOSITORY / name, copy / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__", "shipped")
-        )
-    for name in FILES:
-        shutil.copy(REPOSITORY / name, copy)
+    copy, folder = copy_sources(tmp_path_factory.mktemp("sources")), tmp_path_factory.mktemp("wheel")
     cache = REPOSITORY / "build" / "kernels"
     subprocess.run(
         ["make", "-o", "env", "wheel", f"BIN={Path(sys.executable).parent}", f"WHEELS={folder}"],
@@ -50,16 +54,27 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
+def make_environment(folder: Path) -> Path:
+    """The interpreter of a new environment that has our dependencies as they are, and not us."""
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    (packages_of(folder) / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    return folder / "bin" / "python"
+
+
+def packages_of(environment: Path) -> Path:
+    return Path(sysconfig.get_path("purelib", vars={"base": str(environment), "platbase": str(environment)}))
+
+
+def install(python: Path, *arguments: str) -> None:
+    options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--no-index", "--ignore-installed"]
+    subprocess.run([str(python), "-m", "pip", "install", *options, *arguments], check=True)
+
+
 @pytest.fixture(scope="module")
 def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The interpreter of an environment with the wheel, and with our dependencies as they are."""
-    folder = tmp_path_factory.mktemp("installed") / "venv"
-    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-    packages = Path(sysconfig.get_path("purelib", vars={"base": str(folder), "platbase": str(folder)}))
-    (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    python = folder / "bin" / "python"
-    install = ["install", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-index"]
-    subprocess.run([str(python), "-m", "pip", *install, "--ignore-installed", str(wheel)], check=True)
+    """The interpreter of an environment with the wheel."""
+    python = make_environment(tmp_path_factory.mktemp("installed") / "venv")
+    install(python, str(wheel))
     return python
 
 
@@ -112,7 +127,7 @@ def test_training_and_serving_compile_nothing(
     assert (trained.returncode, trained.stderr) == (0, "")
     assert_all_was_there(trained.stdout, installed(python))
     request = next(example.glob("request.*"))
-    with serving(forecastle, environ, tmp_path) as (process, port, log):
+    with serving([forecastle], environ, tmp_path) as (process, port, log):
         media_type = {".csv": "text/csv", ".json": "application/json"}[request.suffix]
         asked = urllib.request.Request(
             f"http://127.0.0.1:{port}/invocations", request.read_bytes(), {"Content-Type": media_type}
@@ -134,12 +149,12 @@ def assert_all_was_there(log: str, kernels: Path) -> None:
 
 @contextmanager
 def serving(
-    forecastle: str, environ: dict[str, str], folder: Path
+    command: list[str], environ: dict[str, str], folder: Path, *arguments: str
 ) -> Iterator[tuple["subprocess.Popen[str]", int, str]]:
-    """The process, its port, and its log so far."""
+    """The server's process, its port, and its log so far; `command` is what starts forecastle."""
     pipe = subprocess.PIPE
     with subprocess.Popen(
-        [forecastle, "serve"], env=environ, cwd=folder, stdout=pipe, stderr=pipe, text=True
+        [*command, "serve", *arguments], env=environ, cwd=folder, stdout=pipe, stderr=pipe, text=True
     ) as server:
         assert server.stdout is not None
         log = ""

@@ -83,7 +83,7 @@ class RandomCutForest(OutlierMixin, BaseEstimator):  # type: ignore[misc]
     Examples
     --------
     >>> import numpy as np
-    >>> from forecastle.algorithms.random_cut_forest import RandomCutForest
+    >>> from forecastle import RandomCutForest
     >>> X = np.random.default_rng(0).normal(size=(1000, 2))
     >>> forest = RandomCutForest(random_state=0).fit(X)
     >>> forest.predict([[0.1, 0.2], [9.0, -9.0]])

@@ -289,5 +289,5 @@ def test_sigterm_in_the_first_batch_leaves_a_network(engine: str) -> None:
 
 def test_mxnet_and_gluonts_are_imported_by_the_engine_alone() -> None:
     package = Path(deepar.__file__).parent
-    importing = re.compile(r"^\s*(import|from) (mxnet|gluonts|pandas)\b", re.M)
+    importing = re.compile(r"^\s*(import|from) (mxnet|gluonts)\b", re.M)
     assert [path.name for path in package.rglob("*.py") if importing.search(path.read_text())] == ["mxnet.py"]

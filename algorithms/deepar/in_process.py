@@ -1,0 +1,169 @@
+"""Training, scoring and forecasting in the caller's process, without a server or a job's files.
+
+All that the estimator uses of training and inference is imported here.
+"""
+
+import logging
+import secrets
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from forecastle.algorithms.deepar.algorithm import ALGORITHM
+from forecastle.algorithms.deepar.collection import Collection
+from forecastle.algorithms.deepar.hyperparameters import DeepARHyperparameters
+from forecastle.algorithms.deepar.inference.configuration import LIVE, SEEDS, configuration
+from forecastle.algorithms.deepar.inference.forecast import Forecast
+from forecastle.algorithms.deepar.inference.instance import read_instance
+from forecastle.algorithms.deepar.inference.request import Request
+from forecastle.algorithms.deepar.model import DeepARModel
+from forecastle.algorithms.deepar.series import Series
+from forecastle.algorithms.deepar.training.fields import OptionalFields, fields_of_test, fields_of_train, schema_of
+from forecastle.algorithms.deepar.training.record import read_record
+from forecastle.algorithms.interface import Job
+from forecastle.contract.artifact import Artifact
+from forecastle.contract.channel import Channel
+from forecastle.contract.errors import InvalidData
+from forecastle.kernels.threads import available_cores
+
+LOGGER = logging.getLogger("forecastle.deepar")
+
+
+def train(collection: Collection, given: DeepARHyperparameters, threads: int | None) -> DeepARModel:
+    """Train on the series as a job with these hyperparameters does. Raises `UserError` with the place of the fault."""
+    series = _training_series(collection, fields_of_train(given), given)
+    with _channel("train", series) as channel:
+        return ALGORITHM.fit(_job(given, {"train": channel}, threads))
+
+
+def score(
+    model: DeepARModel, collection: Collection, given: DeepARHyperparameters, threads: int | None
+) -> dict[str, float]:
+    """The metrics of a test channel with the series, by SageMaker's names. Raises `UserError`."""
+    network = model.network
+    wish = fields_of_test(given, network.cardinality, network.num_dynamic_feat, "the training data")
+    series = _training_series(collection, wish, given)
+    with _channel("test", series) as channel:
+        metrics = ALGORITHM.evaluate(model, _job(given, {"test": channel}, threads))
+    return {name.removeprefix("test:"): value for name, value in metrics.items()}
+
+
+def forecast(
+    model: DeepARModel,
+    collection: Collection,
+    given: DeepARHyperparameters,
+    *,
+    quantiles: Sequence[float | str],
+    num_samples: int,
+    seed: int | None,
+    threads: int | None,
+) -> tuple[Sequence[Forecast], list[str]]:
+    """What a server answers to a request with these series, and the names of the quantiles. Raises `UserError`."""
+    asked = {
+        "num_samples": _plain(num_samples),
+        "quantiles": [_plain(level) for level in quantiles],
+        "output_types": ["mean", "quantiles"] if len(quantiles) else ["mean"],
+        "seed": _plain(seed),
+    }
+    wanted = configuration(asked, LIVE, place="")
+    series = []
+    for item in collection.items:
+        record = item.record(len(item.target) + model.network.prediction_length)
+        if _off(given.cardinality):
+            record.pop("cat", None)
+        if _off(given.num_dynamic_feat):
+            record.pop("dynamic_feat", None)
+        series.append(read_instance(record, model.network, item.place))
+    request = Request(tuple(series), wanted, secrets.randbelow(SEEDS) if wanted.seed is None else wanted.seed)
+    (prediction,) = model.predict([request], threads or available_cores())
+    return prediction.forecasts, list(wanted.quantiles) if len(quantiles) else []
+
+
+def hyperparameters(values: Mapping[str, object]) -> DeepARHyperparameters:
+    """Raises `InvalidJob` with the first fault."""
+    return DeepARHyperparameters.parse(values)
+
+
+def load(artifact: Artifact) -> DeepARModel:
+    """Raises `InvalidData` where it is no model of DeepAR."""
+    if artifact.algorithm != ALGORITHM.name:
+        raise InvalidData(f"algorithm: expected a model of {ALGORITHM.name}, got one of {artifact.algorithm!r:.40}.")
+    return ALGORITHM.load(artifact, ALGORITHM.settings.from_environ({}))
+
+
+def _training_series(collection: Collection, wish: OptionalFields, given: DeepARHyperparameters) -> list[Series]:
+    """The series as a training job reads them. Raises `InvalidData` with the place of the fault."""
+    first = collection.items[0]
+    form = schema_of(first.place, first.record(len(first.target)), wish, given.likelihood.support)
+    series = []
+    for item in collection.items:
+        try:
+            series.append(read_record(item.record(len(item.target)), form))
+        except InvalidData as error:
+            raise error.within(item.place) from None
+    return series
+
+
+def _off(value: object) -> bool:
+    return value in ("ignore", "")
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _job(given: DeepARHyperparameters, channels: Mapping[str, Channel], threads: int | None) -> Any:
+    return Job(
+        hyperparameters=given,
+        channels=channels,
+        log=_Log(),
+        stopping=lambda: False,
+        settings=ALGORITHM.settings.from_environ({}),
+        threads=threads or available_cores(),
+    )
+
+
+@contextmanager
+def _channel(name: str, series: Sequence[Series]) -> Iterator[Channel]:
+    """The series as a channel with one Parquet file, which has each float32 as it is."""
+    import pyarrow
+    from pyarrow import parquet
+
+    numbers = pyarrow.list_(pyarrow.float32())
+    columns = {
+        "start": pyarrow.array([str(one.start) for one in series]),
+        "target": pyarrow.array([one.target for one in series], numbers),
+    }
+    if any(one.cat for one in series):
+        columns["cat"] = pyarrow.array([list(one.cat) for one in series], pyarrow.list_(pyarrow.int64()))
+    if any(one.dynamic_feat is not None for one in series):
+        rows = [None if one.dynamic_feat is None else list(one.dynamic_feat) for one in series]
+        columns["dynamic_feat"] = pyarrow.array(rows, pyarrow.list_(numbers))
+    with tempfile.TemporaryDirectory(prefix="forecastle-") as folder:
+        path = Path(folder) / "data.parquet"
+        parquet.write_table(pyarrow.table(columns), path, compression="none", use_dictionary=False)
+        yield Channel(name, path)
+
+
+class _Log:
+    """A job's log as the logger `forecastle.deepar`; what somebody should look at is a Python warning."""
+
+    host = "localhost"
+
+    def line(self, text: str) -> None:
+        LOGGER.info("%s", text)
+
+    def warning(self, text: str) -> None:
+        warnings.warn(text, UserWarning, stacklevel=2)
+
+    def metrics(self, operation: str, since: float, values: Mapping[str, Sequence[float]]) -> None:
+        LOGGER.debug("%s took %.3f s: %s", operation, time.time() - since, dict(values))
+
+    def progress(self, share: float, note: str = "") -> None:
+        LOGGER.debug("%.0f %% %s", 100 * share, note)
