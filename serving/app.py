@@ -5,6 +5,7 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 
@@ -19,9 +20,9 @@ from forecastle.serving.openapi import describe
 from forecastle.serving.page import Page, ToPage
 from forecastle.serving.queue import Queue
 from forecastle.serving.refusals import Refusals, raise_as_ours
-from forecastle.serving.routes.endpoints import EndpointInvocations, EndpointStreams
+from forecastle.serving.routes.endpoints import Endpoint, EndpointStream, model_error
 from forecastle.serving.routes.invocations import Invocations
-from forecastle.serving.routes.models import ModelInvocations, ModelList, OneModel
+from forecastle.serving.routes.models import ModelInvocations, ModelList, OneModel, call_error, invocation_error
 
 
 def build_app(
@@ -35,8 +36,18 @@ def build_app(
     app.router.routes += [
         _Route("/invocations", invocations, methods=["POST"]),
         _Route("/ping", Ping(readiness), methods=["GET", "POST"]),
-        _Route("/endpoints/{name}/invocations", EndpointInvocations(invocations), methods=["POST"]),
-        _Route("/endpoints/{name}/invocations-response-stream", EndpointStreams(invocations), methods=["POST"]),
+        _Route(
+            "/endpoints/{name}/invocations",
+            invocations,
+            methods=["POST"],
+            middleware=[Middleware(Refusals, form=model_error), Middleware(Endpoint)],
+        ),
+        _Route(
+            "/endpoints/{name}/invocations-response-stream",
+            invocations,
+            methods=["POST"],
+            middleware=[Middleware(Refusals, form=model_error), Middleware(EndpointStream)],
+        ),
         _Route("/execution-parameters", ExecutionParameters(settings), methods=["GET"]),
         _Route("/metrics", MetricsText(metrics), methods=["GET"]),
         _Route("/docs", Page(models, settings, app.version), methods=["GET"]),
@@ -44,9 +55,24 @@ def build_app(
     ]
     if models.several:
         app.router.routes += [
-            _ModelRoute("/models/{name:path}/invoke", ModelInvocations(models, invocations), methods=["POST"]),
-            _ModelRoute("/models/{name:path}", OneModel(models, loader), methods=["GET", "DELETE"]),
-            _Route("/models", ModelList(models, loader, settings), methods=["GET", "POST"]),
+            _ModelRoute(
+                "/models/{name:path}/invoke",
+                ModelInvocations(models, invocations),
+                methods=["POST"],
+                middleware=[Middleware(Refusals, form=invocation_error)],
+            ),
+            _ModelRoute(
+                "/models/{name:path}",
+                OneModel(models, loader),
+                methods=["GET", "DELETE"],
+                middleware=[Middleware(Refusals, form=call_error)],
+            ),
+            _Route(
+                "/models",
+                ModelList(models, loader, settings),
+                methods=["GET", "POST"],
+                middleware=[Middleware(Refusals, form=call_error)],
+            ),
         ]
     app.openapi = lambda: describe(app.title, app.version, models)  # type: ignore[method-assign]
     app.add_exception_handler(HTTPException, raise_as_ours)
@@ -74,6 +100,6 @@ class _Route(Route):
 class _ModelRoute(_Route):
     """A route to a model, in whose name any character may stand."""
 
-    def __init__(self, path: str, endpoint: App, methods: list[str]) -> None:
-        super().__init__(path, endpoint, methods=methods)
+    def __init__(self, path: str, endpoint: App, methods: list[str], middleware: list[Middleware]) -> None:
+        super().__init__(path, endpoint, methods=methods, middleware=middleware)
         self.path_regex = re.compile(self.path_regex.pattern, re.DOTALL)

@@ -2,7 +2,6 @@
 
 import os
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import perf_counter
 
@@ -31,7 +30,6 @@ class Exchange:
     model, endpoint, inference_id : which model answered, and what the client called it.
     error : the sentence the client was told.
     headers : headers of the answer beside those that say what it is.
-    form : how an error is put into a body; None is the plain sentence.
     """
 
     id: bytes
@@ -51,7 +49,6 @@ class Exchange:
     inference_id: str | None = None
     error: str | None = None
     headers: RawHeaders = field(default_factory=list)
-    form: Callable[[int, str], tuple[int, RawHeaders, bytes]] | None = None
 
 
 class Exchanges:

@@ -1,6 +1,7 @@
 """Refusals: an error that was raised becomes an answer, one sentence of plain text."""
 
 import asyncio
+from collections.abc import Callable
 from http import HTTPStatus
 from urllib.parse import quote
 
@@ -26,12 +27,24 @@ REFUSAL = "refusal"  # where a request's scope has the error that its connection
 STOPPING = "The server is stopping, and the answer is not ready: ask again in a second."
 RETRY_AFTER_SECONDS = b"1"
 
+ErrorAnswer = tuple[int, RawHeaders, bytes]  # status, headers and body
+ErrorForm = Callable[[Scope, int, str], ErrorAnswer]  # of a request's scope, the error's status and its sentence
+
+
+def plain_error(scope: Scope, status: int, sentence: str) -> ErrorAnswer:  # noqa: ARG001
+    """The sentence as plain text: the form of an error unless a route has its own."""
+    return status, [(b"content-type", b"text/plain; charset=utf-8")], sentence.encode("utf-8")
+
 
 class Refusals:
-    """The application that answers for those within when they raise, and when the connection refuses the request."""
+    """Middleware that answers errors: those raised further in, and those that the connection ran into.
 
-    def __init__(self, app: App) -> None:
+    It is around the whole application, and once more around each route whose errors have a form of their own.
+    """
+
+    def __init__(self, app: App, form: ErrorForm = plain_error) -> None:
         self.app = app
+        self.form = form
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange: Exchange = scope["exchange"]
@@ -52,14 +65,31 @@ class Refusals:
             if exchange.status is not None:
                 await _end_of_connection(receive)
                 raise Disconnected from None
-            await _refuse(Stopping(STOPPING), exchange, send)
+            await self._refuse(Stopping(STOPPING), scope, send)
         except Exception as error:
-            if exchange.status is not None:  # the answer is under way: it can only be broken off
+            if exchange.status is not None:  # the answer has begun: it can only be broken off
                 raise
             try:
-                await _refuse(error, exchange, send)
+                await self._refuse(error, scope, send)
             finally:
                 forget_frames(error)
+
+    async def _refuse(self, error: Exception, scope: Scope, send: Send) -> None:
+        exchange: Exchange = scope["exchange"]
+        if isinstance(error, MemoryError):
+            error = OutOfSpace("The machine has no memory left for this request: send fewer records at a time.")
+        if isinstance(error, ForecastleError):
+            status, sentence = error.status, encodable(error.sentence)
+        else:
+            name = exchange.id.decode("ascii")
+            status = INTERNAL_STATUS
+            sentence = f"The server failed at this request; its log says more of it under the id {name}."
+            write_line("error", id=name, sentence=encodable(in_short(error)), traceback=traceback_of(error))
+        if isinstance(error, PlatformError):
+            exchange.headers.append((b"retry-after", RETRY_AFTER_SECONDS))
+        exchange.error = sentence
+        code, headers, body = self.form(scope, status, sentence)
+        await respond(send, code, headers, body)
 
 
 async def _end_of_connection(receive: Receive) -> None:
@@ -76,24 +106,3 @@ async def raise_as_ours(request: Request, error: Exception) -> Response:
         request.scope["exchange"].headers.append((b"allow", allowed.encode("ascii")))
         raise MethodNotAllowed(f"{path}: expected {allowed}, got {request.method}.") from None
     raise NotFound(f"{path}: there is no such path; GET /docs shows those that are.") from None
-
-
-async def _refuse(error: Exception, exchange: Exchange, send: Send) -> None:
-    if isinstance(error, MemoryError):
-        error = OutOfSpace("The machine has no memory left for this request: send fewer records at a time.")
-    if isinstance(error, ForecastleError):
-        status, exchange.error = error.status, error.sentence
-    else:
-        name = exchange.id.decode("ascii")
-        status = INTERNAL_STATUS
-        exchange.error = f"The server failed at this request; its log says more of it under the id {name}."
-        write_line("error", id=name, sentence=encodable(in_short(error)), traceback=traceback_of(error))
-    if isinstance(error, PlatformError):
-        exchange.headers.append((b"retry-after", RETRY_AFTER_SECONDS))
-    exchange.error = encodable(exchange.error)
-    code, headers, body = (exchange.form or _plain)(status, exchange.error)
-    await respond(send, code, headers, body)
-
-
-def _plain(status: int, sentence: str) -> tuple[int, RawHeaders, bytes]:
-    return status, [(b"content-type", b"text/plain; charset=utf-8")], sentence.encode("utf-8")

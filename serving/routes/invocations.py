@@ -34,13 +34,7 @@ class Invocations:
         await respond(send, 200, [], body, media_type)
 
     async def answer(
-        self,
-        headers: RawHeaders,
-        receive: Receive,
-        exchange: Exchange,
-        *,
-        accept_header: bytes = b"accept",
-        model: str | None = None,
+        self, headers: RawHeaders, receive: Receive, exchange: Exchange, model: str | None = None
     ) -> tuple[bytes, str]:
         """The answer to a request, and its media type. Raises a `ForecastleError` where there is none.
 
@@ -53,7 +47,7 @@ class Invocations:
         exchange.model = held.name
         batch_types = held.algorithm.batch_types if self._settings.batch else {}
         payload = Payload(body, _content_type(held, given, batch_types), _attributes(given))
-        accept = b",".join(value for name, value in headers if name == accept_header).decode("latin-1")
+        accept = b",".join(value for name, value in headers if name == b"accept").decode("latin-1")
         offered = _offered(held, batch_types.get(payload.content_type.essence))
         response_type = _negotiated(accept or self._settings.default_accept, offered)
         if (inference_id := given.get(b"x-amzn-sagemaker-inference-id")) is not None:

@@ -22,11 +22,12 @@ from forecastle.contract.errors import (
     PayloadTooLarge,
 )
 from forecastle.contract.settings import Settings
-from forecastle.serving.asgi import RawHeaders, Receive, Scope, Send, respond
+from forecastle.serving.asgi import Receive, Scope, Send, respond
 from forecastle.serving.body import read_body
 from forecastle.serving.exchange import Exchange
 from forecastle.serving.loader import Loader
 from forecastle.serving.models import HeldModel, Models
+from forecastle.serving.refusals import ErrorAnswer, plain_error
 from forecastle.serving.routes.invocations import Invocations
 
 CALL_BYTES = 64 * 2**10  # of POST /models
@@ -45,7 +46,6 @@ class ModelList:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange: Exchange = scope["exchange"]
-        exchange.form = _as_object
         if scope["method"] == "POST":
             body = await read_body(receive, scope["headers"], self._settings, exchange)
             exchange.model, folder = _asked(body)
@@ -75,7 +75,6 @@ class OneModel:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         exchange: Exchange = scope["exchange"]
-        exchange.form = _as_object
         exchange.model = name = scope["path_params"]["name"]
         if scope["method"] == "DELETE":
             await self._loader.unload(name)
@@ -94,11 +93,9 @@ class ModelInvocations:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange: Exchange = scope["exchange"]
         name = scope["path_params"]["name"]
-        exchange.form = _as_object
-        self._models.named(name)
-        exchange.form = None
+        self._models.named(name)  # before the body is read
         try:
-            body, media_type = await self._invocations.answer(scope["headers"], receive, exchange, model=name)
+            body, media_type = await self._invocations.answer(scope["headers"], receive, exchange, name)
         except (MemoryError, OutOfSpace) as error:
             sentence = (
                 error.sentence if isinstance(error, OutOfSpace) else "There is too little memory for this request."
@@ -133,7 +130,13 @@ async def _answer(send: Send, content: dict[str, Any]) -> None:
     await respond(send, 200, [], orjson.dumps(content), "application/json")
 
 
-def _as_object(status: int, sentence: str) -> tuple[int, RawHeaders, bytes]:
+def call_error(scope: Scope, status: int, sentence: str) -> ErrorAnswer:  # noqa: ARG001
+    """An error of the calls under /models, as a JSON object."""
     kind = _TYPES.get(HTTPStatus(status), HTTPStatus(status).phrase.replace(" ", "") + "Exception")
     content = {"code": int(status), "type": kind, "message": sentence}
     return status, [(b"content-type", b"application/json")], orjson.dumps(content)
+
+
+def invocation_error(scope: Scope, status: int, sentence: str) -> ErrorAnswer:
+    """An error of POST /models/{name}/invoke: an object if there is no such model, else the model's plain sentence."""
+    return (call_error if status == NotFound.status else plain_error)(scope, status, sentence)
