@@ -146,7 +146,7 @@ def algorithms() -> None:
 def check(context: click.Context, model: Path) -> None:
     """Load the model in the folder MODEL and let it answer the request on its own page."""
     from forecastle.contract.settings import Settings
-    from forecastle.serving.models import load_model
+    from forecastle.serving.loader import load_model
 
     _tell_of_compilation(context)
     held = load_model(model, threads=1, settings=Settings.from_environ(os.environ))

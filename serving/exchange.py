@@ -9,6 +9,7 @@ from forecastle.contract.errors import forget_frames
 from forecastle.serving.asgi import App, Message, RawHeaders, Receive, Scope, Send
 from forecastle.serving.log import write_line
 from forecastle.serving.metrics import Metrics
+from forecastle.serving.prediction import Times
 
 _SANE_ID = re.compile(rb"[\w.:=+/@-]{1,128}")
 
@@ -19,17 +20,16 @@ class Disconnected(Exception):
 
 @dataclass(slots=True, eq=False, repr=False)
 class Exchange:
-    """One request as its line in the log has it; times in seconds, None where a step was not taken.
+    """One request as its line in the log has it; times in seconds.
 
     Attributes
     ----------
     id : the client's X-Request-Id where it is sane, else one of ours; every answer carries it.
     route : the path without what differs between requests, as the metrics count it.
-    decode, queue, predict, encode : time it took to read the body's bytes, to wait, to predict (all that was predicted
-        together) and to write the answer's bytes.
     model, endpoint, inference_id : which model answered, and what the client called it.
     error : the sentence the client was told.
     headers : headers of the answer beside those that say what it is.
+    times : how long each step took.
     """
 
     id: bytes
@@ -40,15 +40,12 @@ class Exchange:
     status: int | None = None
     bytes_in: int = 0
     bytes_out: int = 0
-    decode: float | None = None
-    queue: float | None = None
-    predict: float | None = None
-    encode: float | None = None
     model: str | None = None
     endpoint: str | None = None
     inference_id: str | None = None
     error: str | None = None
     headers: RawHeaders = field(default_factory=list)
+    times: Times = field(default_factory=Times)
 
 
 class Exchanges:
@@ -93,10 +90,10 @@ class Exchanges:
             path=exchange.path,
             status=exchange.status,
             ms=_milliseconds(seconds),
-            decode_ms=_milliseconds(exchange.decode),
-            queue_ms=_milliseconds(exchange.queue),
-            predict_ms=_milliseconds(exchange.predict),
-            encode_ms=_milliseconds(exchange.encode),
+            decode_ms=_milliseconds(exchange.times.decode),
+            queue_ms=_milliseconds(exchange.times.queue),
+            predict_ms=_milliseconds(exchange.times.predict),
+            encode_ms=_milliseconds(exchange.times.encode),
             bytes_in=exchange.bytes_in,
             bytes_out=exchange.bytes_out,
             model=exchange.model,

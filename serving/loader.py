@@ -11,13 +11,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from forecastle.contract.artifact import MANIFEST
+from forecastle.algorithms import find
+from forecastle.contract.artifact import MANIFEST, read_artifact, read_manifest
 from forecastle.contract.errors import ForecastleError, InvalidData, NotFound, OutOfModelSpace
 from forecastle.contract.free_memory import available_memory
 from forecastle.contract.settings import Settings
 from forecastle.serving import heap
 from forecastle.serving.metrics import Metrics
-from forecastle.serving.models import HeldModel, Models, load_model
+from forecastle.serving.models import HeldModel, Models
+from forecastle.serving.prediction import warm_up
 from forecastle.serving.queue import Queue
 
 T = TypeVar("T")
@@ -66,6 +68,31 @@ class Loader:
         await _aside(functools.partial(self._queue.finish, held))
         del held
         await _aside(functools.partial(_give_back, model))
+
+
+def load_model(folder: Path, threads: int, settings: Settings, name: str | None = None) -> HeldModel:
+    """Load the model in `folder` and let it answer its own examples. Raises `UserError` where it cannot be loaded.
+
+    Without a `name` it is called after its algorithm.
+    """
+    algorithm = find(read_manifest(folder)["algorithm"])
+    artifact = read_artifact(folder)
+    try:
+        model = algorithm.load(artifact, settings.of(algorithm.settings))
+    except InvalidData as error:
+        raise error.within(str(folder)) from None
+    held = HeldModel(
+        name=algorithm.name if name is None else name,
+        folder=folder,
+        algorithm=algorithm,
+        model=model,
+        hyperparameters=artifact.hyperparameters,
+        metrics=artifact.metrics,
+        request_types=tuple(algorithm.request_types),
+        response_types=tuple(algorithm.response_types),
+    )
+    warm_up(held, threads)
+    return held
 
 
 def keep_what_is_there() -> None:

@@ -1,16 +1,12 @@
 """The models that a server holds."""
 
-import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from forecastle.algorithms import find
 from forecastle.algorithms.interface import Algorithm, Model
-from forecastle.contract.artifact import read_artifact, read_manifest
-from forecastle.contract.errors import AlreadyLoaded, InvalidData, NotAcceptable, NotFound, NotReady
-from forecastle.contract.settings import Settings
+from forecastle.contract.errors import AlreadyLoaded, NotFound, NotReady
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -21,8 +17,6 @@ class HeldModel:
     ----------
     name : what requests call it: a server of several models is told a name, another's model is named as its algorithm.
     folder : where it came from.
-    seen : pairs of media types, in and out, that it has read and written at least once, so that whatever is compiled
-        or imported at first use is there.
     """
 
     name: str
@@ -33,7 +27,15 @@ class HeldModel:
     metrics: Mapping[str, float]
     request_types: tuple[str, ...]
     response_types: tuple[str, ...]
-    seen: set[tuple[str, str]] = field(default_factory=set)
+    _warm: set[tuple[str, str]] = field(default_factory=set)  # media types, in and out, that it has answered
+
+    def answered(self, request_type: str, response_type: str) -> None:
+        """Note that it has answered in these media types: what they compile or import at first use is there."""
+        self._warm.add((request_type, response_type))
+
+    def is_warm_for(self, request_type: str, response_type: str) -> bool:
+        """Whether it has answered in these media types before."""
+        return (request_type, response_type) in self._warm
 
 
 class Models:
@@ -73,39 +75,3 @@ class Models:
         for held in self._held.values():
             return held
         raise NotReady("The model is not loaded and warmed up yet: ask again once GET /ping answers 200.")
-
-
-def load_model(folder: Path, threads: int, settings: Settings, name: str | None = None) -> HeldModel:
-    """Load the model in `folder` and let it answer its own examples. Raises `UserError` where it cannot be loaded.
-
-    Without a `name` it is called after its algorithm.
-    """
-    algorithm = find(read_manifest(folder)["algorithm"])
-    artifact = read_artifact(folder)
-    try:
-        model = algorithm.load(artifact, settings.of(algorithm.settings))
-    except InvalidData as error:
-        raise error.within(str(folder)) from None
-    held = HeldModel(
-        name=algorithm.name if name is None else name,
-        folder=folder,
-        algorithm=algorithm,
-        model=model,
-        hyperparameters=artifact.hyperparameters,
-        metrics=artifact.metrics,
-        request_types=tuple(algorithm.request_types),
-        response_types=tuple(algorithm.response_types),
-    )
-    _warm_up(held, threads)
-    return held
-
-
-def _warm_up(held: HeldModel, threads: int) -> None:
-    """Answer the model's examples in every response type, so that nothing is left to be compiled by a request."""
-    model = held.model
-    for payload in model.examples():
-        (prediction,) = model.predict([model.decode(payload)], threads)
-        for response_type in held.response_types:
-            with contextlib.suppress(NotAcceptable):  # some answers cannot be given in all types
-                model.encode(prediction, response_type)
-                held.seen.add((payload.content_type.essence, response_type))

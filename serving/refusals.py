@@ -24,7 +24,7 @@ from forecastle.serving.exchange import Disconnected, Exchange
 from forecastle.serving.log import encodable, in_short, traceback_of, write_line
 
 REFUSAL = "refusal"  # where a request's scope has the error that its connection ran into
-STOPPING = "The server is stopping, and the answer is not ready: ask again in a second."
+STOPPING = "The server is stopping, and the answer is not ready: retry after 1 s."
 RETRY_AFTER_SECONDS = b"1"
 
 ErrorAnswer = tuple[int, RawHeaders, bytes]  # status, headers and body

@@ -22,10 +22,10 @@ from forecastle.serving.app import build_app
 from forecastle.serving.drain import drain, stop_accepting
 from forecastle.serving.health import Readiness
 from forecastle.serving.lag import LagMonitor
-from forecastle.serving.loader import Loader, keep_what_is_there
+from forecastle.serving.loader import Loader, keep_what_is_there, load_model
 from forecastle.serving.log import LogLines, write_line
 from forecastle.serving.metrics import Metrics
-from forecastle.serving.models import Models, load_model
+from forecastle.serving.models import Models
 from forecastle.serving.protocol import Protocol, State
 from forecastle.serving.queue import Queue
 from forecastle.serving.workers import Place, fork_workers

@@ -1,9 +1,7 @@
 """POST /invocations: from bytes to bytes."""
 
-import asyncio
 import functools
 from collections.abc import Mapping
-from time import perf_counter
 
 from forecastle.algorithms.interface import Payload
 from forecastle.contract.errors import InvalidData, UnsupportedMediaType
@@ -13,7 +11,8 @@ from forecastle.serving.asgi import RawHeaders, Receive, Scope, Send, respond
 from forecastle.serving.body import read_body
 from forecastle.serving.exchange import Exchange
 from forecastle.serving.models import HeldModel, Models
-from forecastle.serving.queue import Job, Queue
+from forecastle.serving.prediction import Call, predict
+from forecastle.serving.queue import Queue
 
 SMALL_BYTES = 4096  # a body that may be decoded in the event loop
 CHEAP_SECONDS = 0.001  # a prediction that may be made in the event loop: less than handing it to a thread may take
@@ -52,12 +51,11 @@ class Invocations:
         response_type = _negotiated(accept or self._settings.default_accept, offered)
         if (inference_id := given.get(b"x-amzn-sagemaker-inference-id")) is not None:
             exchange.inference_id = inference_id[:64].decode("latin-1")
-        job = Job(held, payload, response_type, exchange, asyncio.get_running_loop().create_future())
-        if _is_small(job):
-            content = _answer_at_once(job)
-            if content is not None:
-                return content, response_type
-        return await self._queue.answer(job, receive), response_type
+        call = Call(held, payload, response_type, exchange.times)
+        content = _answer_at_once(call)
+        if content is None:
+            content = await self._queue.answer(call, receive, exchange.started)
+        return content, response_type
 
     def _named(self, model: str | None, headers: dict[bytes, bytes]) -> HeldModel:
         if model is None and (target := headers.get(TARGET_MODEL)) is not None:
@@ -70,33 +68,19 @@ class Invocations:
         return self._models.named(model)
 
 
-def _is_small(job: Job) -> bool:
-    """Whether the body may be decoded in the event loop.
+def _answer_at_once(call: Call) -> bytes | None:
+    """The answer to a small request whose prediction is cheap, made in the event loop; None leaves it to the queue.
 
-    What such a request needs must have been needed before, or the loop could stand still while it is compiled; what
-    attributes ask for is not known here.
+    A small body is decoded here, unless something might have to be compiled for it first, which would stop the loop;
+    what attributes ask for is not known before.
     """
-    return (
-        len(job.payload.body) <= SMALL_BYTES
-        and not job.payload.attributes
-        and (job.payload.content_type.essence, job.response_type) in job.held.seen
-    )
-
-
-def _answer_at_once(job: Job) -> bytes | None:
-    """The answer to a small request, where its prediction is cheap; else it is left decoded."""
-    model, exchange, began = job.held.model, job.exchange, perf_counter()
-    job.request = model.decode(job.payload)
-    decoded = perf_counter()
-    exchange.decode = decoded - began
-    if model.cost(job.request) > CHEAP_SECONDS:
+    if len(call.payload.body) > SMALL_BYTES or call.payload.attributes or not call.is_warm:
         return None
-    (prediction,) = model.predict([job.request], 1)
-    predicted = perf_counter()
-    content = model.encode(prediction, job.response_type)
-    exchange.predict = predicted - decoded
-    exchange.encode = perf_counter() - predicted
-    return content
+    call.decode()
+    if call.cost > CHEAP_SECONDS:
+        return None
+    (prediction,) = predict([call], threads=1)
+    return call.encode(prediction)
 
 
 def _content_type(held: HeldModel, headers: dict[bytes, bytes], batch_types: Mapping[str, str]) -> MediaType:

@@ -56,7 +56,7 @@ class ModelList:
 
     def _page(self, query: bytes) -> dict[str, Any]:
         """Models in the order of their names; a page's token is the last name of the one before."""
-        given = parse_qs(query.decode("latin-1"))
+        given = parse_qs(query.decode("latin-1"), keep_blank_values=True)
         limit, after = given.get("limit", [str(PAGE_MODELS)])[-1], given.get("next_page_token", [""])[-1]
         if not _COUNT.fullmatch(limit):
             raise InvalidData(f"limit: expected an integer of at least 1, got {quotation.of_text(limit.encode())}.")

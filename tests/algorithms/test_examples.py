@@ -1,8 +1,10 @@
 """A model's examples: they need whatever a request may need, so that no request waits until it is compiled."""
 
 import gc
+import itertools
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,8 @@ from forecastle.algorithms.random_cut_forest import RandomCutForest
 from forecastle.contract.artifact import write_artifact
 from forecastle.contract.media_type import CSV, JSON, JSON_LINES, MediaType
 from forecastle.contract.settings import Settings
-from forecastle.serving.models import HeldModel, load_model
+from forecastle.serving.loader import load_model
+from forecastle.serving.models import HeldModel
 from tests.algorithms.deepar.networks import random_network
 
 
@@ -38,7 +41,7 @@ def write_forest(folder: Path, columns: int) -> Path:
 
 def write_network(folder: Path, likelihood: str) -> Path:
     network = random_network(prediction_length=3, likelihood=likelihood)
-    write_artifact(folder, DeepARModel(network).artifact())
+    write_artifact(folder, replace(DeepARModel(network).artifact(), algorithm="deepar"))
     return folder
 
 
@@ -86,4 +89,5 @@ def test_examples_are_in_every_request_type(tmp_path: Path, name: str) -> None:
     held = load_model(folder, threads=1, settings=Settings.from_environ({}))
     algorithm = find(name)
     assert {payload.content_type.essence for payload in held.model.examples()} == set(algorithm.request_types)
-    assert held.seen == {(read, written) for read in algorithm.request_types for written in algorithm.response_types}
+    for read, written in itertools.product(algorithm.request_types, algorithm.response_types):
+        assert held.is_warm_for(read, written)

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +46,7 @@ def write_forest(folder: Path) -> Path:
 
 
 def write_network(folder: Path) -> Path:
-    write_artifact(folder, DeepARModel(random_network(prediction_length=3)).artifact())
+    write_artifact(folder, replace(DeepARModel(random_network(prediction_length=3)).artifact(), algorithm="deepar"))
     return folder
 
 

@@ -3,6 +3,7 @@
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -15,7 +16,7 @@ from forecastle.algorithms.deepar.model import DeepARModel
 from forecastle.algorithms.random_cut_forest import RandomCutForest
 from forecastle.contract.artifact import write_artifact
 from forecastle.contract.settings import Settings
-from forecastle.serving.models import load_model
+from forecastle.serving.loader import load_model
 from tests.algorithms.deepar.networks import random_network
 from tests.serving.conftest import SEVERAL, Start, Write
 from tests.serving.running_server import RunningServer, write_model
@@ -120,7 +121,7 @@ def test_models_are_listed_page_by_page_while_they_come_and_go(several: RunningS
         several.unload(listed[0])
     assert (listed, token) == (["a/&", "b", "c", "d"], "")
     assert several.get("/models", params={"next_page_token": "d"}).json() == {"models": []}
-    for limit in ("0", "-1", "two", "9" * 5000, "1.5"):
+    for limit in ("", "0", "-1", "two", "9" * 5000, "1.5"):
         assert several.get("/models", params={"limit": limit}).status_code == 400
     assert several.get("/models?limit=x").json() == refusal(
         400, "BadRequestException", "limit: expected an integer of at least 1, got 'x'."
@@ -228,7 +229,7 @@ def test_forests_and_networks_are_served_side_by_side(several: RunningServer, tm
     forest, network = tmp_path / "forest", tmp_path / "network"
     rows = np.random.default_rng(0).normal(size=(500, 1)).astype(np.float32)
     RandomCutForest(50, 64, random_state=0).fit(rows).save(forest)
-    write_artifact(network, DeepARModel(random_network(prediction_length=3)).artifact())
+    write_artifact(network, replace(DeepARModel(random_network(prediction_length=3)).artifact(), algorithm="deepar"))
     for name, folder in (("forest", forest), ("network", network)):
         load_model(folder, 1, Settings.from_environ({}))  # here first: to compile may take longer than a client waits
         assert several.load(name, folder).status_code == 200

@@ -68,7 +68,7 @@ def test_one_request_more_than_the_queue_holds_is_503_and_told_when_to_come_back
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
     assert refused.text == (
         f"The queue is full: {runner_count()} requests wait or are being answered "
-        "(setting FORECASTLE_QUEUE): ask again in a second."
+        "(setting FORECASTLE_QUEUE): retry after 1 s."
     )
     assert server.ask(sleep=0.01).status_code == 200
 
