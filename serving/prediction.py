@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Any
 
@@ -83,7 +83,7 @@ def predict(calls: Sequence[Call], threads: int) -> list[Any]:
 def warm_up(held: HeldModel, threads: int) -> None:
     """Answer the model's examples in every response type, so that no request has to wait for a compiler."""
     for payload in held.model.examples():
-        call = Call(held, payload, held.response_types[0])
+        call = Call(held, replace(payload, threads=threads), held.response_types[0])
         call.decode()
         (prediction,) = predict([call], threads)
         for call.response_type in held.response_types:

@@ -46,7 +46,7 @@ class Queue:
     def __init__(self, settings: Settings, metrics: Metrics, threads: int) -> None:
         self._settings = settings
         self._metrics = metrics
-        self._threads = threads  # of one prediction
+        self.threads = threads  # of one prediction
         self.runners = [
             threading.Thread(target=self._run, name=f"runner-{number}", daemon=True) for number in range(runner_count())
         ]
@@ -179,9 +179,9 @@ class Queue:
 
     def _require_time(self, call: Call) -> None:
         """Raises `PayloadTooLarge` if the answer cannot be ready in time: a prediction that runs is not ended."""
-        seconds, allowed = call.cost / self._threads, self._settings.timeout
+        seconds, allowed = call.cost / self.threads, self._settings.timeout
         if seconds > UNDERRATED * allowed:
-            advice = call.held.model.advice(call.request, allowed * self._threads / UNDERRATED)
+            advice = call.held.model.advice(call.request, allowed * self.threads / UNDERRATED)
             raise PayloadTooLarge(
                 f"The answer would take about {seconds:.0f} seconds, and {allowed:g} are allowed (setting "
                 f"MODEL_SERVER_TIMEOUT): {advice}."
@@ -190,7 +190,7 @@ class Queue:
     def _predict(self, batch: Sequence[Waiting]) -> None:
         self._metrics.batch.observe(len(batch))
         try:
-            predictions = predict([waiting.call for waiting in batch], self._threads)
+            predictions = predict([waiting.call for waiting in batch], self.threads)
             pairs = list(zip(batch, predictions, strict=True))
         except Exception as error:
             if len(batch) == 1:

@@ -26,6 +26,7 @@ class Invocations:
     def __init__(self, models: Models, queue: Queue, settings: Settings) -> None:
         self._models = models
         self._queue = queue
+        self._threads = queue.threads
         self._settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -45,7 +46,7 @@ class Invocations:
         held = self._named(model, given) if self._models.several else self._models.only()
         exchange.model = held.name
         batch_types = held.algorithm.batch_types if self._settings.batch else {}
-        payload = Payload(body, _content_type(held, given, batch_types), _attributes(given))
+        payload = Payload(body, _content_type(held, given, batch_types), _attributes(given), self._threads)
         accept = b",".join(value for name, value in headers if name == b"accept").decode("latin-1")
         offered = _offered(held, batch_types.get(payload.content_type.essence))
         response_type = _negotiated(accept or self._settings.default_accept, offered)
