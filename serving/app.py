@@ -8,21 +8,24 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from forecastle.contract.settings import Settings
-from forecastle.serving.asgi import App, Receive, Scope, Send
-from forecastle.serving.exchange import Exchanges
-from forecastle.serving.health import ExecutionParameters, Ping, Readiness
+from forecastle.serving.exchange import Exchanges, exchange_of
 from forecastle.serving.loader import Loader
-from forecastle.serving.metrics import Metrics, MetricsText
+from forecastle.serving.metrics import Metrics
 from forecastle.serving.models import Models
 from forecastle.serving.openapi import describe
-from forecastle.serving.page import Page, ToPage
 from forecastle.serving.queue import Queue
+from forecastle.serving.readiness import Readiness
 from forecastle.serving.refusals import Refusals, raise_as_ours
 from forecastle.serving.routes.endpoints import Endpoint, EndpointStream, model_error
+from forecastle.serving.routes.execution_parameters import ExecutionParameters
 from forecastle.serving.routes.invocations import Invocations
+from forecastle.serving.routes.metrics import MetricsText
 from forecastle.serving.routes.models import ModelInvocations, ModelList, OneModel, call_error, invocation_error
+from forecastle.serving.routes.page import Page, ToPage
+from forecastle.serving.routes.ping import Ping
 
 
 def build_app(
@@ -93,13 +96,13 @@ class _Route(Route):
     """A route that tells the exchange which it is."""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["exchange"].route = self.path_format
+        exchange_of(scope).route = self.path_format
         await super().handle(scope, receive, send)
 
 
 class _ModelRoute(_Route):
     """A route to a model, in whose name any character may stand."""
 
-    def __init__(self, path: str, endpoint: App, methods: list[str], middleware: list[Middleware]) -> None:
+    def __init__(self, path: str, endpoint: ASGIApp, methods: list[str], middleware: list[Middleware]) -> None:
         super().__init__(path, endpoint, methods=methods, middleware=middleware)
         self.path_regex = re.compile(self.path_regex.pattern, re.DOTALL)

@@ -2,11 +2,12 @@
 
 import asyncio
 
+from starlette.types import Receive
+
 from forecastle.contract.errors import BodyTooLate, PayloadTooLarge
 from forecastle.contract.settings import Settings
 from forecastle.kernels.joined import LARGE, joined
-from forecastle.serving.asgi import RawHeaders, Receive
-from forecastle.serving.exchange import Disconnected, Exchange
+from forecastle.serving.exchange import Disconnected, Exchange, RawHeaders
 
 
 async def read_body(receive: Receive, headers: RawHeaders, settings: Settings, exchange: Exchange) -> bytes:

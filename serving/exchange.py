@@ -5,13 +5,18 @@ import re
 from dataclasses import dataclass, field
 from time import perf_counter
 
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
 from forecastle.contract.errors import forget_frames
-from forecastle.serving.asgi import App, Message, RawHeaders, Receive, Scope, Send
 from forecastle.serving.log import write_line
 from forecastle.serving.metrics import Metrics
 from forecastle.serving.prediction import Times
 
+_KEY = "exchange"  # of an ASGI scope
 _SANE_ID = re.compile(rb"[\w.:=+/@-]{1,128}")
+
+
+RawHeaders = list[tuple[bytes, bytes]]
 
 
 class Disconnected(Exception):
@@ -48,10 +53,25 @@ class Exchange:
     times: Times = field(default_factory=Times)
 
 
+def exchange_of(scope: Scope) -> Exchange:
+    """The exchange of the request that an ASGI scope is of."""
+    exchange: Exchange = scope[_KEY]
+    return exchange
+
+
+async def respond(send: Send, status: int, headers: RawHeaders, body: bytes, media_type: str | None = None) -> None:
+    """Send an answer in one piece, its length and media type, if any, before the other headers."""
+    first = [(b"content-length", b"%d" % len(body))]
+    if media_type is not None:
+        first.append((b"content-type", media_type.encode("latin-1")))
+    await send({"type": "http.response.start", "status": status, "headers": first + headers})
+    await send({"type": "http.response.body", "body": body})
+
+
 class Exchanges:
     """The outermost application: makes an exchange of each request, then logs and counts it."""
 
-    def __init__(self, app: App, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app = app
         self.metrics = metrics
 
@@ -59,7 +79,7 @@ class Exchanges:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         exchange = Exchange(_request_id(scope["headers"]), scope["method"], scope["path"], perf_counter())
-        scope["exchange"] = exchange
+        scope[_KEY] = exchange
         own_header = (b"x-request-id", exchange.id)
 
         async def send_on(message: Message) -> None:

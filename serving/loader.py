@@ -3,9 +3,7 @@
 import asyncio
 import contextlib
 import functools
-import gc
 import threading
-import time
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +14,7 @@ from forecastle.contract.artifact import MANIFEST, read_artifact, read_manifest
 from forecastle.contract.errors import ForecastleError, InvalidData, NotFound, OutOfModelSpace
 from forecastle.contract.free_memory import available_memory
 from forecastle.contract.settings import Settings
-from forecastle.serving import heap
+from forecastle.serving.memory import freeze_live_objects, release
 from forecastle.serving.metrics import Metrics
 from forecastle.serving.models import HeldModel, Models
 from forecastle.serving.prediction import warm_up
@@ -28,7 +26,6 @@ T = TypeVar("T")
 # what does not grow with them, such as the libraries of the first model of a kind.
 COPIES = 3
 SPARE_BYTES = 128 * 2**20
-LOOKS, PAUSE_SECONDS = 50, 0.01  # at whether the last that was held of a model is gone
 
 
 class Loader:
@@ -58,7 +55,7 @@ class Loader:
             self._metrics.loaded.labels(name).set(1)
             if held.algorithm.name not in self._imported:
                 self._imported.add(held.algorithm.name)
-                await _aside(keep_what_is_there)
+                await _aside(freeze_live_objects)
 
     async def unload(self, name: str) -> None:
         """Let what waits for the model be answered, then give its memory back. Raises `NotFound`."""
@@ -67,7 +64,7 @@ class Loader:
         model = weakref.ref(held.model)
         await _aside(functools.partial(self._queue.finish, held))
         del held
-        await _aside(functools.partial(_give_back, model))
+        await _aside(functools.partial(release, model))
 
 
 def load_model(folder: Path, threads: int, settings: Settings, name: str | None = None) -> HeldModel:
@@ -95,12 +92,6 @@ def load_model(folder: Path, threads: int, settings: Settings, name: str | None 
     return held
 
 
-def keep_what_is_there() -> None:
-    """Have the garbage collector pass over all that exists, modules above all: a look at them takes long."""
-    gc.collect()
-    gc.freeze()
-
-
 def _attempt(folder: Path, threads: int, settings: Settings, name: str) -> HeldModel | ForecastleError:
     """The model, or why there is none, in an error that holds nothing of what was read so far."""
     try:
@@ -126,19 +117,6 @@ def _attempt(folder: Path, threads: int, settings: Settings, name: str) -> HeldM
 def _bytes(file: Path) -> int:
     """A file's size, unless its name says that it is no part of a model: a writer that was killed left it."""
     return 0 if file.name.startswith(".") or file.is_dir() else file.stat().st_size
-
-
-def _give_back(model: "weakref.ref[Any]") -> None:
-    """See the last references to a model go, and give back to the machine what memory it took."""
-    for _ in range(LOOKS):
-        gc.collect()  # what a request raised holds it in a circle
-        if model() is None:
-            break
-        time.sleep(PAUSE_SECONDS)
-    else:  # the circle is one that was kept
-        gc.unfreeze()
-        keep_what_is_there()
-    heap.give_back()
 
 
 async def _aside(work: Callable[[], T]) -> T:

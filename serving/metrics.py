@@ -19,8 +19,6 @@ import tempfile
 from collections.abc import MutableMapping
 from pathlib import Path
 
-from forecastle.serving.asgi import Receive, Scope, Send, respond
-
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"  # read by prometheus_client when it is imported
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 600)
 REQUESTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -106,14 +104,3 @@ class Metrics:
             registry = CollectorRegistry()
             MultiProcessCollector(registry, self._shared)  # type: ignore[no-untyped-call]
         return generate_latest(registry), CONTENT_TYPE_LATEST
-
-
-class MetricsText:
-    """GET /metrics."""
-
-    def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
-        body, media_type = self._metrics.text()
-        await respond(send, 200, [], body, media_type)

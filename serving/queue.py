@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
+from starlette.types import Receive
+
 from forecastle.contract.errors import DeadlineExceeded, Overloaded, PayloadTooLarge
 from forecastle.contract.settings import Settings
 from forecastle.kernels.threads import available_cores
-from forecastle.serving.asgi import Receive
 from forecastle.serving.exchange import Disconnected
 from forecastle.serving.metrics import Metrics
 from forecastle.serving.models import HeldModel

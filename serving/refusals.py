@@ -8,6 +8,7 @@ from urllib.parse import quote
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from forecastle.contract.errors import (
     INTERNAL_STATUS,
@@ -19,8 +20,7 @@ from forecastle.contract.errors import (
     Stopping,
     forget_frames,
 )
-from forecastle.serving.asgi import App, Message, RawHeaders, Receive, Scope, Send, respond
-from forecastle.serving.exchange import Disconnected, Exchange
+from forecastle.serving.exchange import Disconnected, RawHeaders, exchange_of, respond
 from forecastle.serving.log import encodable, in_short, traceback_of, write_line
 
 REFUSAL = "refusal"  # where a request's scope has the error that its connection ran into
@@ -42,12 +42,12 @@ class Refusals:
     It is around the whole application, and once more around each route whose errors have a form of their own.
     """
 
-    def __init__(self, app: App, form: ErrorForm = plain_error) -> None:
+    def __init__(self, app: ASGIApp, form: ErrorForm = plain_error) -> None:
         self.app = app
         self.form = form
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        exchange: Exchange = scope["exchange"]
+        exchange = exchange_of(scope)
 
         async def receive_unless_refused() -> Message:
             message = await receive()
@@ -75,7 +75,7 @@ class Refusals:
                 forget_frames(error)
 
     async def _refuse(self, error: Exception, scope: Scope, send: Send) -> None:
-        exchange: Exchange = scope["exchange"]
+        exchange = exchange_of(scope)
         if isinstance(error, MemoryError):
             error = OutOfSpace("The machine has no memory left for this request: send fewer records at a time.")
         if isinstance(error, ForecastleError):
@@ -103,6 +103,6 @@ async def raise_as_ours(request: Request, error: Exception) -> Response:
     path = quote(request.url.path)[:60]
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         allowed = ", ".join(sorted((error.headers or {}).get("Allow", "").split(", ")))
-        request.scope["exchange"].headers.append((b"allow", allowed.encode("ascii")))
+        exchange_of(request.scope).headers.append((b"allow", allowed.encode("ascii")))
         raise MethodNotAllowed(f"{path}: expected {allowed}, got {request.method}.") from None
     raise NotFound(f"{path}: there is no such path; GET /docs shows those that are.") from None

@@ -17,17 +17,17 @@ from forecastle.contract.errors import InvalidJob
 from forecastle.contract.opt_ml import OptMl
 from forecastle.contract.settings import Settings
 from forecastle.kernels.threads import available_cores
-from forecastle.serving import heap
 from forecastle.serving.app import build_app
 from forecastle.serving.drain import drain, stop_accepting
-from forecastle.serving.health import Readiness
 from forecastle.serving.lag import LagMonitor
-from forecastle.serving.loader import Loader, keep_what_is_there, load_model
+from forecastle.serving.loader import Loader, load_model
 from forecastle.serving.log import LogLines, write_line
+from forecastle.serving.memory import freeze_live_objects, share_one_heap
 from forecastle.serving.metrics import Metrics
 from forecastle.serving.models import Models
 from forecastle.serving.protocol import Protocol, State
 from forecastle.serving.queue import Queue
+from forecastle.serving.readiness import Readiness
 from forecastle.serving.workers import Place, fork_workers
 
 BACKLOG = 2048
@@ -82,7 +82,7 @@ class Worker:
         signal.signal(signal.SIGINT, signal.SIG_IGN if self._place.parent else self._server.handle_exit)
         _log_in_lines()
         if self._models.several:
-            heap.have_one()
+            share_one_heap()
         self._queue.start()
         if self._models.several:
             self._tell_ready(None)
@@ -117,7 +117,7 @@ class Worker:
         self._tell_ready(held.name)
 
     def _tell_ready(self, model: str | None) -> None:
-        keep_what_is_there()
+        freeze_live_objects()
         self._place.readiness.set(self._place.number)
         write_line("ready", model=model, seconds=round(perf_counter() - self._began, 3), pid=os.getpid())
 

@@ -8,9 +8,9 @@ import time
 from dataclasses import dataclass
 
 from forecastle.contract.errors import INTERNAL_EXIT_CODE, PlatformError
-from forecastle.serving.health import Readiness
 from forecastle.serving.log import write_line
 from forecastle.serving.metrics import forget_process, share_between_processes, stop_sharing
+from forecastle.serving.readiness import Readiness
 
 PAUSE_SECONDS = 1.0  # before a worker is replaced, so that one that cannot start does not keep the machine busy
 

@@ -4,11 +4,11 @@ Source: "InvokeEndpoint" and "InvokeEndpointWithResponseStream", AWS's API refer
 """
 
 import orjson
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from forecastle.contract.errors import ENDPOINT_STATUS
-from forecastle.serving.asgi import App, Message, Receive, Scope, Send
 from forecastle.serving.event_stream import CONTENT_TYPE, payload_parts
-from forecastle.serving.exchange import Exchange
+from forecastle.serving.exchange import exchange_of
 from forecastle.serving.refusals import ErrorAnswer
 
 VARIANT = (b"x-amzn-invoked-production-variant", b"AllTraffic")
@@ -18,11 +18,11 @@ MAX_NAME = 63  # characters of an endpoint's name: AWS's limit
 class Endpoint:
     """Middleware around POST /invocations that makes it InvokeEndpoint, for an endpoint of any name."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        exchange: Exchange = scope["exchange"]
+        exchange = exchange_of(scope)
         exchange.endpoint = _name(scope)
 
         async def send_on(message: Message) -> None:
@@ -36,11 +36,11 @@ class Endpoint:
 class EndpointStream:
     """Middleware around POST /invocations that makes it InvokeEndpointWithResponseStream."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        exchange: Exchange = scope["exchange"]
+        exchange = exchange_of(scope)
         exchange.endpoint = _name(scope)
 
         async def send_on(message: Message) -> None:

@@ -3,13 +3,14 @@
 import functools
 from collections.abc import Mapping
 
+from starlette.types import Receive, Scope, Send
+
 from forecastle.algorithms.interface import Payload
 from forecastle.contract.errors import InvalidData, UnsupportedMediaType
 from forecastle.contract.media_type import KNOWN, MediaType, negotiate
 from forecastle.contract.settings import Settings
-from forecastle.serving.asgi import RawHeaders, Receive, Scope, Send, respond
 from forecastle.serving.body import read_body
-from forecastle.serving.exchange import Exchange
+from forecastle.serving.exchange import Exchange, RawHeaders, exchange_of, respond
 from forecastle.serving.models import HeldModel, Models
 from forecastle.serving.prediction import Call, predict
 from forecastle.serving.queue import Queue
@@ -30,7 +31,7 @@ class Invocations:
         self._settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body, media_type = await self.answer(scope["headers"], receive, scope["exchange"])
+        body, media_type = await self.answer(scope["headers"], receive, exchange_of(scope))
         await respond(send, 200, [], body, media_type)
 
     async def answer(

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import orjson
+from starlette.types import Receive, Scope, Send
 
 from forecastle.contract import quotation
 from forecastle.contract.errors import (
@@ -22,9 +23,8 @@ from forecastle.contract.errors import (
     PayloadTooLarge,
 )
 from forecastle.contract.settings import Settings
-from forecastle.serving.asgi import Receive, Scope, Send, respond
 from forecastle.serving.body import read_body
-from forecastle.serving.exchange import Exchange
+from forecastle.serving.exchange import exchange_of, respond
 from forecastle.serving.loader import Loader
 from forecastle.serving.models import HeldModel, Models
 from forecastle.serving.refusals import ErrorAnswer, plain_error
@@ -45,7 +45,7 @@ class ModelList:
         self._settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        exchange: Exchange = scope["exchange"]
+        exchange = exchange_of(scope)
         if scope["method"] == "POST":
             body = await read_body(receive, scope["headers"], self._settings, exchange)
             exchange.model, folder = _asked(body)
@@ -74,7 +74,7 @@ class OneModel:
         self._loader = loader
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
-        exchange: Exchange = scope["exchange"]
+        exchange = exchange_of(scope)
         exchange.model = name = scope["path_params"]["name"]
         if scope["method"] == "DELETE":
             await self._loader.unload(name)
@@ -91,7 +91,7 @@ class ModelInvocations:
         self._invocations = invocations
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        exchange: Exchange = scope["exchange"]
+        exchange = exchange_of(scope)
         name = scope["path_params"]["name"]
         self._models.named(name)  # before the body is read
         try:

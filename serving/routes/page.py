@@ -7,9 +7,10 @@ from typing import Any
 from urllib.parse import parse_qs, quote
 
 import orjson
+from starlette.types import Receive, Scope, Send
 
 from forecastle.contract.settings import Settings
-from forecastle.serving.asgi import Receive, Scope, Send, respond
+from forecastle.serving.exchange import respond
 from forecastle.serving.models import HeldModel, Models
 
 TEMPLATE = Path(__file__).with_name("page.html")

@@ -4,7 +4,7 @@ import pytest
 
 from forecastle.contract.settings import Settings
 from forecastle.kernels.threads import available_cores
-from forecastle.serving.health import execution_parameters
+from forecastle.serving.routes.execution_parameters import execution_parameters
 from tests.serving.conftest import Start
 from tests.serving.running_server import RunningServer
 

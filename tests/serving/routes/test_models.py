@@ -19,8 +19,8 @@ from forecastle.contract.settings import Settings
 from forecastle.serving.loader import load_model
 from tests.algorithms.deepar.networks import random_network
 from tests.serving.conftest import SEVERAL, Start, Write
+from tests.serving.routes.test_page import content
 from tests.serving.running_server import RunningServer, write_model
-from tests.serving.test_page import content
 from tests.serving.test_queue import await_metric
 
 ODD_NAMES = [
