@@ -17,7 +17,7 @@ from forecastle.contract.errors import InvalidJob
 from forecastle.contract.opt_ml import OptMl
 from forecastle.contract.settings import Settings
 from forecastle.kernels.threads import available_cores
-from forecastle.serving.app import build_app
+from forecastle.serving.app import Application
 from forecastle.serving.drain import drain, stop_accepting
 from forecastle.serving.lag import LagMonitor
 from forecastle.serving.loader import Loader, load_model
@@ -71,7 +71,7 @@ class Worker:
         self._failure: BaseException | None = None
         self._queue = Queue(settings, self._metrics, self._threads)
         loader = Loader(self._models, self._queue, self._metrics, self._threads, settings)
-        app = build_app(settings, self._models, self._queue, loader, self._metrics, place.readiness)
+        app = Application(settings, self._models, self._queue, loader, self._metrics, place.readiness)
         self._lag = LagMonitor(self._metrics)
         self._server = _Server(app, self._begin, self._notice_orphanage if place.parent else None)
 

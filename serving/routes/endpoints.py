@@ -3,16 +3,32 @@
 Source: "InvokeEndpoint" and "InvokeEndpointWithResponseStream", AWS's API reference of the SageMaker runtime.
 """
 
-import orjson
+from dataclasses import replace
+from typing import Annotated
+
+from fastapi import Header, Path
+from pydantic import BaseModel, Field
+from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from forecastle.contract.errors import ENDPOINT_STATUS
+from forecastle.contract.errors import ENDPOINT_STATUS, NotFound
 from forecastle.serving.event_stream import CONTENT_TYPE, payload_parts
 from forecastle.serving.exchange import exchange_of
-from forecastle.serving.refusals import ErrorAnswer
+from forecastle.serving.refusals import ErrorAnswer, Refusals
+from forecastle.serving.routes.invocations import Invocations, custom_attributes, target_model
+from forecastle.serving.routes.route import Operation, Route
 
 VARIANT = (b"x-amzn-invoked-production-variant", b"AllTraffic")
 MAX_NAME = 63  # characters of an endpoint's name: AWS's limit
+
+
+class ModelError(BaseModel):
+    """The container refused the request, or failed."""
+
+    message: str = Field(alias="Message")
+    original_status_code: int = Field(alias="OriginalStatusCode")
+    original_message: str = Field(alias="OriginalMessage")
+    log_stream_arn: str = Field(alias="LogStreamArn")
 
 
 class Endpoint:
@@ -67,17 +83,55 @@ def model_error(scope: Scope, status: int, sentence: str) -> ErrorAnswer:
     """AWS's ModelError, around the error of the container."""
     host = dict(scope["headers"]).get(b"host", b"localhost").decode("latin-1")
     whose = "client" if status < 500 else "server"
-    content = {
-        "Message": f'Received {whose} error ({status:d}) from primary with message "{sentence}". '
+    content = ModelError(
+        Message=f'Received {whose} error ({status:d}) from primary with message "{sentence}". '
         f"See http://{host}/docs#log for more information.",
-        "OriginalStatusCode": int(status),
-        "OriginalMessage": sentence,
-        "LogStreamArn": f"arn:aws:logs:local:000000000000:log-group:/aws/sagemaker/Endpoints/{_name(scope)}",
-    }
+        OriginalStatusCode=status,
+        OriginalMessage=sentence,
+        LogStreamArn=f"arn:aws:logs:local:000000000000:log-group:/aws/sagemaker/Endpoints/{_name(scope)}",
+    )
     headers = [(b"content-type", b"application/json"), (b"x-amzn-errortype", b"ModelError")]
-    return ENDPOINT_STATUS, headers, orjson.dumps(content)
+    return ENDPOINT_STATUS, headers, content.model_dump_json(by_alias=True).encode("utf-8")
 
 
 def _name(scope: Scope) -> str:
     name: str = scope["path_params"]["name"]
     return name[:MAX_NAME]
+
+
+def endpoint_name(name: Annotated[str, Path(pattern="^[^/]+$")]) -> None:
+    """Declares the parameter."""
+
+
+def inference_id(value: Annotated[str, Header(alias="X-Amzn-SageMaker-Inference-Id")] = "") -> None:
+    """Declares the parameter."""
+
+
+def stream_accept(value: Annotated[str, Header(alias="X-Amzn-SageMaker-Accept")] = "") -> None:
+    """Declares the parameter."""
+
+
+def routes(invocations: Invocations, several: bool) -> list[Route]:
+    """POST /invocations in both of its AWS forms."""
+    parameters = (endpoint_name, inference_id, custom_attributes, *((target_model,) if several else ()))
+    at_once = Operation(
+        "POST",
+        "invoke_endpoint",
+        "Predict, as InvokeEndpoint does",
+        parameters,
+        predicts=True,
+        errors=(NotFound,),
+        wrapped=(ENDPOINT_STATUS, ModelError),
+    )
+    streamed = replace(
+        at_once,
+        name="invoke_endpoint_with_response_stream",
+        summary="Predict, as InvokeEndpointWithResponseStream does",
+        parameters=(*parameters, stream_accept),
+        media_type=CONTENT_TYPE,
+    )
+    path, errors = "/endpoints/{name}/invocations", Middleware(Refusals, form=model_error)
+    return [
+        Route(path, invocations, [at_once], [errors, Middleware(Endpoint)]),
+        Route(f"{path}-response-stream", invocations, [streamed], [errors, Middleware(EndpointStream)]),
+    ]

@@ -2,11 +2,23 @@
 
 import functools
 from collections.abc import Mapping
+from typing import Annotated
 
+from fastapi import Header
 from starlette.types import Receive, Scope, Send
 
 from forecastle.algorithms.interface import Payload
-from forecastle.contract.errors import InvalidData, UnsupportedMediaType
+from forecastle.contract.errors import (
+    DeadlineExceeded,
+    InvalidData,
+    NotAcceptable,
+    NotFound,
+    NotReady,
+    OutOfSpace,
+    Overloaded,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+)
 from forecastle.contract.media_type import KNOWN, MediaType, negotiate
 from forecastle.contract.settings import Settings
 from forecastle.serving.body import read_body
@@ -14,6 +26,7 @@ from forecastle.serving.exchange import Exchange, RawHeaders, exchange_of, respo
 from forecastle.serving.models import HeldModel, Models
 from forecastle.serving.prediction import Call, predict
 from forecastle.serving.queue import Queue
+from forecastle.serving.routes.route import Operation, Route
 
 SMALL_BYTES = 4096  # a body that may be decoded in the event loop
 CHEAP_SECONDS = 0.001  # a prediction that may be made in the event loop: less than handing it to a thread may take
@@ -139,3 +152,40 @@ def _is_known(content_type: str) -> bool:
 @functools.lru_cache(maxsize=256)
 def _negotiated(accept: str | None, offered: tuple[str, ...]) -> str:
     return negotiate(accept, offered)
+
+
+def custom_attributes(
+    value: Annotated[
+        str, Header(alias="X-Amzn-SageMaker-Custom-Attributes", max_length=MAX_ATTRIBUTES, pattern="^[ -~]*$")
+    ] = "",
+) -> None:
+    """Declares the parameter."""
+
+
+def target_model(value: Annotated[str, Header(alias="X-Amzn-SageMaker-Target-Model")]) -> None:
+    """Declares the parameter of a server of several models."""
+
+
+PREDICTION_ERRORS = (
+    InvalidData,
+    NotAcceptable,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+    NotReady,
+    Overloaded,
+    DeadlineExceeded,
+    OutOfSpace,
+)
+
+
+def routes(invocations: Invocations, several: bool) -> list[Route]:
+    """POST /invocations, on a server of one model or of several."""
+    operation = Operation(
+        "POST",
+        "predict",
+        "Predict",
+        (custom_attributes, *((target_model,) if several else ())),
+        predicts=True,
+        errors=(*PREDICTION_ERRORS, *((NotFound,) if several else ())),
+    )
+    return [Route("/invocations", invocations, [operation])]

@@ -4,6 +4,7 @@ from starlette.types import Receive, Scope, Send
 
 from forecastle.serving.exchange import respond
 from forecastle.serving.metrics import Metrics
+from forecastle.serving.routes.route import Operation, Route
 
 
 class MetricsText:
@@ -15,3 +16,8 @@ class MetricsText:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         body, media_type = self._metrics.text()
         await respond(send, 200, [], body, media_type)
+
+
+def routes(metrics: Metrics) -> list[Route]:
+    operation = Operation("GET", "get_metrics", "Metrics for Prometheus", media_type="text/plain")
+    return [Route("/metrics", MetricsText(metrics), [operation])]

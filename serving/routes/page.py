@@ -3,15 +3,17 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import parse_qs, quote
 
 import orjson
+from fastapi import Query
 from starlette.types import Receive, Scope, Send
 
 from forecastle.contract.settings import Settings
 from forecastle.serving.exchange import respond
 from forecastle.serving.models import HeldModel, Models
+from forecastle.serving.routes.route import Operation, Route
 
 TEMPLATE = Path(__file__).with_name("page.html")
 PLACEHOLDER = b"{{page}}"
@@ -81,3 +83,15 @@ class ToPage:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         await respond(send, 307, [(b"location", b"/docs")], b"")
+
+
+def shown_model(
+    model: Annotated[str, Query(description="The model to show.")] = "",
+) -> None:
+    """Declares the parameter."""
+
+
+def routes(models: Models, settings: Settings, version: str) -> list[Route]:
+    shown = Operation("GET", "get_page", "The server's page", (shown_model,), media_type="text/html")
+    root = Operation("GET", "get_root", "To the server's page", status=307, description="It is at /docs.")
+    return [Route("/docs", Page(models, settings, version), [shown]), Route("/", ToPage(), [root])]
