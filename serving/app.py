@@ -5,9 +5,11 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
 
 from forecastle.contract.settings import Settings
 from forecastle.serving.exchange import Exchanges
@@ -57,6 +59,10 @@ class Application(FastAPI):
         )
         self._described = routes
         self._models = models
+
+    def build_middleware_stack(self) -> ASGIApp:
+        # Starlette's, as FastAPI's own middleware serves FastAPI's own endpoints, and costs each request a little.
+        return Starlette.build_middleware_stack(self)
 
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI document; it is made anew each time, as models come and go."""

@@ -309,6 +309,8 @@ def test_openapi_describes_the_calls_that_answer(several: RunningServer, write: 
     paths = several.get("/openapi.json").json()["paths"]
     assert {"/models", "/models/{name}", "/models/{name}/invoke", "/invocations"} < set(paths)
     assert "404" in paths["/invocations"]["post"]["responses"]
+    for status in ("408", "431", "503"):  # of the connection, or while the route reads the body
+        assert set(paths["/models"]["post"]["responses"][status]["content"]) == {"text/plain", "application/json"}
     for path, operations in paths.items():
         for method in operations:
             answer = several.request(method.upper(), path.replace("{name}", "any"), content=b"1,2\n")
