@@ -65,7 +65,7 @@ class Application(FastAPI):
         return Starlette.build_middleware_stack(self)
 
     def openapi(self) -> dict[str, Any]:
-        """The OpenAPI document; it is made anew each time, as models come and go."""
+        """The OpenAPI document; generated each time, as models are loaded and unloaded."""
         bodies = Bodies.of(self._models.all())
         declared = [each for route in self._described for each in route.declared(bodies)]
         described: dict[str, Any] = get_openapi(title=self.title, version=self.version, routes=declared)

@@ -1,4 +1,4 @@
-"""An exchange: one request, and what became of it."""
+"""An exchange: one request and its answer, as the log and the metrics report them."""
 
 import os
 import re
@@ -13,27 +13,26 @@ from forecastle.serving.metrics import Metrics
 from forecastle.serving.prediction import Times
 
 _KEY = "exchange"  # of an ASGI scope
-_SANE_ID = re.compile(rb"[\w.:=+/@-]{1,128}")
-
+_VALID_ID = re.compile(rb"[\w.:=+/@-]{1,128}")
 
 RawHeaders = list[tuple[bytes, bytes]]
 
 
 class Disconnected(Exception):
-    """The client went away before it was answered."""
+    """The client disconnected before it was answered."""
 
 
 @dataclass(slots=True, eq=False, repr=False)
 class Exchange:
-    """One request as its line in the log has it; times in seconds.
+    """One request, with the fields of its log line; times in seconds.
 
     Attributes
     ----------
-    id : the client's X-Request-Id where it is sane, else one of ours; every answer carries it.
-    route : the path without what differs between requests, as the metrics count it.
-    model, endpoint, inference_id : which model answered, and what the client called it.
-    error : the sentence the client was told.
-    headers : headers of the answer beside those that say what it is.
+    id : the client's X-Request-Id if it is valid, otherwise a random one; every answer has it.
+    route : the path's template, by which the metrics count requests.
+    model, endpoint, inference_id : the model that answered, and the names that the client gave.
+    error : the error's sentence.
+    headers : additional headers of the answer.
     times : how long each step took.
     """
 
@@ -54,7 +53,7 @@ class Exchange:
 
 
 def exchange_of(scope: Scope) -> Exchange:
-    """The exchange of the request that an ASGI scope is of."""
+    """The exchange of an ASGI scope's request."""
     exchange: Exchange = scope[_KEY]
     return exchange
 
@@ -69,7 +68,7 @@ async def respond(send: Send, status: int, headers: RawHeaders, body: bytes, med
 
 
 class Exchanges:
-    """The outermost application: makes an exchange of each request, then logs and counts it."""
+    """The outermost middleware: creates the exchange of each request, then logs and counts it."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app = app
@@ -94,7 +93,7 @@ class Exchanges:
             await self.app(scope, receive, send_on)
         except Disconnected as error:
             forget_frames(error)
-            exchange.error = "The client went away before it was answered."
+            exchange.error = "The client disconnected before it was answered."
         finally:
             self._finish(exchange)
 
@@ -126,7 +125,7 @@ class Exchanges:
 def _request_id(headers: RawHeaders) -> bytes:
     for name, value in headers:
         if name == b"x-request-id":
-            if _SANE_ID.fullmatch(value):
+            if _VALID_ID.fullmatch(value):
                 return value
             break
     return os.urandom(16).hex().encode("ascii")

@@ -1,4 +1,4 @@
-"""The loader: models come and go while others answer."""
+"""The loader: loads and unloads models while others answer."""
 
 import asyncio
 import contextlib
@@ -22,14 +22,14 @@ from forecastle.serving.queue import Queue
 
 T = TypeVar("T")
 
-# What a model takes while it is loaded: its files' bytes as they are, as arrays and as what is computed of them; and
-# what does not grow with them, such as the libraries of the first model of a kind.
+# Memory that loading a model takes: its files, their arrays and what is computed from them; and an amount that does not
+# depend on their size, such as the libraries of an algorithm's first model.
 COPIES = 3
 SPARE_BYTES = 128 * 2**20
 
 
 class Loader:
-    """Loads models one at a time, so that each finds the memory that the one before it left, and lets them go."""
+    """Loads models one at a time, so that the free memory is known for each, and unloads them."""
 
     def __init__(self, models: Models, queue: Queue, metrics: Metrics, threads: int, settings: Settings) -> None:
         self._models = models
@@ -41,12 +41,12 @@ class Loader:
         self._imported: set[str] = set()
 
     async def load(self, name: str, folder: Path) -> None:
-        """Hold the model in `folder` under `name`, loaded and warmed up.
+        """Load the model in `folder` under `name`, and warm it up.
 
-        Raises `AlreadyLoaded`, `NotFound` where there is no such folder, `InvalidData` where it holds no model and
+        Raises `AlreadyLoaded`, `NotFound` if there is no such folder, `InvalidData` if it contains no model and
         `OutOfModelSpace`.
         """
-        async with self._turn:  # a second call for the same model waits for what becomes of the first
+        async with self._turn:  # a second call for the same model waits for the first
             self._models.require_new(name)
             held = await _aside(functools.partial(_attempt, folder, self._threads, self._settings, name))
             if isinstance(held, ForecastleError):
@@ -58,7 +58,7 @@ class Loader:
                 await _aside(freeze_live_objects)
 
     async def unload(self, name: str) -> None:
-        """Let what waits for the model be answered, then give its memory back. Raises `NotFound`."""
+        """Answer the calls that wait for the model, then free its memory. Raises `NotFound`."""
         held = self._models.remove(name)
         self._metrics.loaded.remove(name)
         model = weakref.ref(held.model)
@@ -68,9 +68,9 @@ class Loader:
 
 
 def load_model(folder: Path, threads: int, settings: Settings, name: str | None = None) -> HeldModel:
-    """Load the model in `folder` and let it answer its own examples. Raises `UserError` where it cannot be loaded.
+    """Load the model in `folder` and warm it up with its examples. Raises `UserError` if it cannot be loaded.
 
-    Without a `name` it is called after its algorithm.
+    Without a `name` it has its algorithm's.
     """
     algorithm = find(read_manifest(folder)["algorithm"])
     artifact = read_artifact(folder)
@@ -93,12 +93,12 @@ def load_model(folder: Path, threads: int, settings: Settings, name: str | None 
 
 
 def _attempt(folder: Path, threads: int, settings: Settings, name: str) -> HeldModel | ForecastleError:
-    """The model, or why there is none, in an error that holds nothing of what was read so far."""
+    """The model, or the error that prevented it, without references to what was read so far."""
     try:
         if not folder.is_dir():
             return NotFound(f"{folder}: there is no such folder.")
-        if not (folder / MANIFEST).is_file():  # what else is there is none of a client's business
-            return InvalidData(f"{folder}: there is no {MANIFEST}: the folder must hold a model, it and its arrays.")
+        if not (folder / MANIFEST).is_file():  # without a list of what the folder contains: that is not for clients
+            return InvalidData(f"{folder}: expected a model, got a folder without {MANIFEST}.")
         size = SPARE_BYTES + COPIES * sum(map(_bytes, folder.rglob("*")))
         if size > (free := available_memory()):
             return OutOfModelSpace(
@@ -115,16 +115,16 @@ def _attempt(folder: Path, threads: int, settings: Settings, name: str) -> HeldM
 
 
 def _bytes(file: Path) -> int:
-    """A file's size, unless its name says that it is no part of a model: a writer that was killed left it."""
+    """A file's size in bytes; 0 for the temporary files of a writer that was killed, which are not part of a model."""
     return 0 if file.name.startswith(".") or file.is_dir() else file.stat().st_size
 
 
 async def _aside(work: Callable[[], T]) -> T:
-    """Do `work` in a thread of its own, which does not keep the process from ending as those of a pool do."""
+    """Do `work` in a daemon thread, which, unlike a pool's, does not keep the process from exiting."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[T] = loop.create_future()
 
-    def tell(settle: Callable[[Any], None], outcome: object) -> None:
+    def settle_once(settle: Callable[[Any], None], outcome: object) -> None:
         if not done.done():
             settle(outcome)
 
@@ -133,9 +133,9 @@ async def _aside(work: Callable[[], T]) -> T:
             try:
                 outcome = work()
             except Exception as error:
-                loop.call_soon_threadsafe(tell, done.set_exception, error)
+                loop.call_soon_threadsafe(settle_once, done.set_exception, error)
             else:
-                loop.call_soon_threadsafe(tell, done.set_result, outcome)
+                loop.call_soon_threadsafe(settle_once, done.set_result, outcome)
 
     threading.Thread(target=run, name="loader", daemon=True).start()
     return await done

@@ -28,7 +28,7 @@ def share_one_heap() -> None:
 
 
 def release(model: "weakref.ref[Any]") -> None:
-    """Wait until the last references to a model are gone, and return its memory to the machine."""
+    """Wait until a model is no longer referenced, and return its memory to the machine."""
     for _ in range(TRIES):
         gc.collect()  # an error that a request raised may refer to it in a cycle
         if model() is None:

@@ -1,4 +1,4 @@
-"""The models that a server holds."""
+"""The loaded models."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,12 +11,12 @@ from forecastle.contract.errors import AlreadyLoaded, NotFound, NotReady
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class HeldModel:
-    """A model in memory, and what is told of it.
+    """A loaded model, and what the server says about it.
 
     Attributes
     ----------
-    name : what requests call it: a server of several models is told a name, another's model is named as its algorithm.
-    folder : where it came from.
+    name : given by POST /models on a server of several models, otherwise the algorithm's.
+    folder : where it was loaded from.
     """
 
     name: str
@@ -30,7 +30,7 @@ class HeldModel:
     _warm: set[tuple[str, str]] = field(default_factory=set)  # media types, in and out, that it has answered
 
     def answered(self, request_type: str, response_type: str) -> None:
-        """Note that it has answered in these media types: what they compile or import at first use is there."""
+        """Record that it has answered in these media types: what they compile or import at first use is ready."""
         self._warm.add((request_type, response_type))
 
     def is_warm_for(self, request_type: str, response_type: str) -> bool:
@@ -39,7 +39,7 @@ class HeldModel:
 
 
 class Models:
-    """The models by name. An ordinary server holds one, and requests name none; `several` come and go by name."""
+    """The models by name. An ordinary server has one, which requests do not name; `several` are loaded by name."""
 
     def __init__(self, several: bool) -> None:
         self.several = several
@@ -49,13 +49,13 @@ class Models:
         self._held[held.name] = held
 
     def remove(self, name: str) -> HeldModel:
-        """Hold the model no longer, and give it back. Raises `NotFound`."""
+        """Remove the model and return it. Raises `NotFound`."""
         held = self.named(name)
         del self._held[name]
         return held
 
     def require_new(self, name: str) -> None:
-        """Raises `AlreadyLoaded` where a model of that name is held."""
+        """Raises `AlreadyLoaded` if there is a model of that name."""
         if name in self._held:
             raise AlreadyLoaded(f"Model {name} is already registered.")
 
@@ -67,11 +67,11 @@ class Models:
             raise NotFound(f"Model not found: {name}") from None
 
     def all(self) -> list[HeldModel]:
-        """Those that are loaded and warmed up, in the order of their names."""
+        """All that are loaded and warmed up, sorted by name."""
         return [held for _, held in sorted(self._held.items())]
 
     def only(self) -> HeldModel:
         """The model of an ordinary server. Raises `NotReady` before it is loaded and warmed up."""
         for held in self._held.values():
             return held
-        raise NotReady("The model is not loaded and warmed up yet: ask again once GET /ping answers 200.")
+        raise NotReady("The model is still being loaded: retry once GET /ping answers 200.")

@@ -1,4 +1,4 @@
-"""Refusals: an error that was raised becomes an answer, one sentence of plain text."""
+"""Refusals: middleware that turns errors into answers."""
 
 import asyncio
 from collections.abc import Callable
@@ -23,7 +23,7 @@ from forecastle.contract.errors import (
 from forecastle.serving.exchange import Disconnected, RawHeaders, exchange_of, respond
 from forecastle.serving.log import encodable, in_short, traceback_of, write_line
 
-REFUSAL = "refusal"  # where a request's scope has the error that its connection ran into
+REFUSAL = "refusal"  # the key of a request's ASGI scope under which the connection puts its error
 STOPPING = "The server is stopping, and the answer is not ready: retry after 1 s."
 RETRY_AFTER_SECONDS = b"1"
 
@@ -83,7 +83,7 @@ class Refusals:
         else:
             name = exchange.id.decode("ascii")
             status = INTERNAL_STATUS
-            sentence = f"The server failed at this request; its log says more of it under the id {name}."
+            sentence = f"The server failed; see its log for request id {name}."
             write_line("error", id=name, sentence=encodable(in_short(error)), traceback=traceback_of(error))
         if isinstance(error, PlatformError):
             exchange.headers.append((b"retry-after", RETRY_AFTER_SECONDS))
@@ -98,11 +98,11 @@ async def _end_of_connection(receive: Receive) -> None:
 
 
 async def raise_as_ours(request: Request, error: Exception) -> Response:
-    """Name what the router did not find: a path, or a method of it."""
+    """Turn the router's 404 and 405 into our own errors, which name the path or the method."""
     assert isinstance(error, HTTPException)
     path = quote(request.url.path)[:60]
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         allowed = ", ".join(sorted((error.headers or {}).get("Allow", "").split(", ")))
         exchange_of(request.scope).headers.append((b"allow", allowed.encode("ascii")))
         raise MethodNotAllowed(f"{path}: expected {allowed}, got {request.method}.") from None
-    raise NotFound(f"{path}: there is no such path; GET /docs shows those that are.") from None
+    raise NotFound(f"{path}: no such path; GET /docs lists the paths.") from None

@@ -28,14 +28,16 @@ from forecastle.serving.prediction import Call, predict
 from forecastle.serving.queue import Queue
 from forecastle.serving.routes.route import Operation, Route
 
-SMALL_BYTES = 4096  # a body that may be decoded in the event loop
-CHEAP_SECONDS = 0.001  # a prediction that may be made in the event loop: less than handing it to a thread may take
+SMALL_BYTES = 4096  # a body up to this size may be decoded in the event loop
+CHEAP_SECONDS = (
+    0.001  # a prediction up to this cost may be made in the event loop: handing it to a thread may take longer
+)
 MAX_ATTRIBUTES = 1024  # AWS's limit
 TARGET_MODEL = b"x-amzn-sagemaker-target-model"
 
 
 class Invocations:
-    """Answers what is posted with a model's prediction of it."""
+    """Answers the body of a request with a model's prediction."""
 
     def __init__(self, models: Models, queue: Queue, settings: Settings) -> None:
         self._models = models
@@ -50,13 +52,13 @@ class Invocations:
     async def answer(
         self, headers: RawHeaders, receive: Receive, exchange: Exchange, model: str | None = None
     ) -> tuple[bytes, str]:
-        """The answer to a request, and its media type. Raises a `ForecastleError` where there is none.
+        """The answer to a request, and its media type. Raises a `ForecastleError` if it is refused.
 
-        On a server of several models `model`, or else the client's Target-Model, names the one that is meant.
+        On a server of several models `model`, or else the client's Target-Model, names the model.
         """
         body = await read_body(receive, headers, self._settings, exchange)
         given = dict(headers)
-        # From here to the queue nothing is waited for: a model is not unloaded in between.
+        # There is no await from here to the queue: the model cannot be unloaded in between.
         held = self._named(model, given) if self._models.several else self._models.only()
         exchange.model = held.name
         batch_types = held.algorithm.batch_types if self._settings.batch else {}
@@ -99,10 +101,10 @@ def _answer_at_once(call: Call) -> bytes | None:
 
 
 def _content_type(held: HeldModel, headers: dict[bytes, bytes], batch_types: Mapping[str, str]) -> MediaType:
-    """What the body is in: what the header says, or else the default.
+    """The body's media type: the header's, or else the default.
 
-    A batch transform sends what its user left out as nothing, or as a type that says nothing: there the header counts
-    only where it names a type that is known here.
+    If its user set no content type, a batch transform sends none or a meaningless one: there the header counts only if
+    it names a media type that is known.
     """
     encoding = headers.get(b"content-encoding", b"").strip().decode("latin-1")
     if encoding.lower() not in ("", "identity"):
@@ -120,7 +122,7 @@ def _content_type(held: HeldModel, headers: dict[bytes, bytes], batch_types: Map
 
 
 def _offered(held: HeldModel, preferred: str | None) -> tuple[str, ...]:
-    """The types that the answer may be in, `preferred` before the others."""
+    """The media types of the answer, `preferred` first."""
     if preferred is None:
         return held.response_types
     return (preferred, *(offer for offer in held.response_types if offer != preferred))

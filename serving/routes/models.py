@@ -38,14 +38,14 @@ from forecastle.serving.routes.invocations import PREDICTION_ERRORS, Invocations
 from forecastle.serving.routes.route import WHILE_READING, Operation, Route
 
 CALL_BYTES = 64 * 2**10  # of POST /models
-PAGE_MODELS = 100  # listed at once, where the client names no limit
+PAGE_MODELS = 100  # in a page, unless the client sets a limit
 _COUNT = re.compile(r"0*[1-9][0-9]{0,8}")
 Kind = type[ForecastleError]
 _TYPES = {NotFound.status: "ModelNotFoundException", AlreadyLoaded.status: "ConflictStatusException"}
 
 
 class LoadModel(BaseModel):
-    """What POST /models is asked."""
+    """The body of POST /models."""
 
     model_name: str = Field(min_length=1)
     url: str = Field(min_length=1)
@@ -63,14 +63,14 @@ class LoadedModel(BaseModel):
 
 
 class ModelPage(BaseModel):
-    """Some of the models, and what to ask for the next ones with, if there are more."""
+    """A page of the models, and the token of the next page, if there is one."""
 
     models: list[LoadedModel]
     next_page_token: str | None = Field(None, alias="nextPageToken")
 
 
 class Done(BaseModel):
-    """What was done."""
+    """The outcome of a call."""
 
     status: str
 
@@ -102,7 +102,7 @@ class ModelList:
             await _answer(send, self._page(scope["query_string"]))
 
     def _page(self, query: bytes) -> ModelPage:
-        """Models in the order of their names; a page's token is the last name of the one before."""
+        """Models sorted by name; a page's token is the last name of the page before."""
         given = parse_qs(query.decode("latin-1"), keep_blank_values=True)
         limit, after = given.get("limit", [str(PAGE_MODELS)])[-1], given.get("next_page_token", [""])[-1]
         if not _COUNT.fullmatch(limit):
@@ -114,7 +114,7 @@ class ModelList:
 
 
 class OneModel:
-    """GET /models/{name} tells where a model came from, DELETE /models/{name} unloads it."""
+    """GET /models/{name} says where a model was loaded from, DELETE /models/{name} unloads it."""
 
     def __init__(self, models: Models, loader: Loader) -> None:
         self._models = models
@@ -152,8 +152,8 @@ class ModelInvocations:
 
 
 def _asked(body: bytes) -> tuple[str, Path]:
-    """Name and folder of the model that is to be loaded."""
-    if len(body) > CALL_BYTES:  # it is parsed in the event loop
+    """Name and folder of the model to load."""
+    if len(body) > CALL_BYTES:  # it is parsed in the event loop, so it is kept small
         raise PayloadTooLarge(f"Body: expected at most {CALL_BYTES} bytes, got {len(body)}.")
     try:
         request = orjson.loads(body)

@@ -1,4 +1,4 @@
-"""GET /docs: the server's page, which needs nothing but this server."""
+"""GET /docs: the server's page, which loads nothing from elsewhere."""
 
 import os
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ POLICY = b"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inl
 
 
 class Page:
-    """The page, with what it tells of the model written into it."""
+    """The page, with the data of the model inserted."""
 
     def __init__(self, models: Models, settings: Settings, version: str) -> None:
         self._models = models
@@ -30,15 +30,13 @@ class Page:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         wanted = parse_qs(scope["query_string"].decode("latin-1")).get("model", [""])[-1]
-        content = orjson.dumps(self._content(wanted)).replace(
-            b"<", b"\\u003c"
-        )  # no </script> in the middle of the script
+        content = orjson.dumps(self._content(wanted)).replace(b"<", b"\\u003c")  # no </script> inside the script
         body = TEMPLATE.read_bytes().replace(PLACEHOLDER, content)
         headers = [(b"content-security-policy", POLICY), (b"cache-control", b"no-store")]
         await respond(send, 200, headers, body, "text/html; charset=utf-8")
 
     def _content(self, wanted: str) -> Mapping[str, Any]:
-        """What the page shows: of several models the one that is wanted, or the first."""
+        """The data that the page shows: that of the requested model, or of the first."""
         limits = {
             "max_content_length": self._settings.max_content_length,
             "timeout": self._settings.timeout,

@@ -35,7 +35,7 @@ from forecastle.serving.routes.bodies import Bodies
 
 Description = dict[str, Any]
 
-# Whatever the path is: what a connection may be answered.
+# Errors that any path may answer, as they concern the connection.
 CONNECTION: tuple[type[ForecastleError], ...] = (
     InvalidData,
     HeadTooLate,
@@ -44,9 +44,9 @@ CONNECTION: tuple[type[ForecastleError], ...] = (
     TrailersTooLarge,
     Stopping,
 )
-# Of those, what may be raised while the application of a route runs, and has the form of the route's errors.
+# Those of them that may be raised while a route's application runs, and then have the form of its errors.
 WHILE_READING = (InvalidData, BodyTooLate, TrailersTooLarge, Stopping)
-FAILURE = "The server failed; its log says more."
+FAILURE = "The server failed; see its log."
 TEXT: Description = {"text/plain": {"schema": {"type": "string"}}}
 
 
@@ -77,7 +77,7 @@ class Operation:
     answer : the model of a JSON answer.
     media_type : of an answer that is not JSON.
     predicts : whether the body is a request to a model, and the answer a prediction, unless it has a media type.
-    errors : refusals in a sentence of plain text, beside those of the connection.
+    errors : refusals in a sentence of plain text, in addition to the connection's.
     objects : refusals in a JSON object of `object_model`.
     wrapped : the status and the model of the one object that all refusals of the route are wrapped in.
     """
@@ -153,7 +153,7 @@ _HEADERS: Description = {"X-Request-Id": {"schema": {"type": "string"}}}
 
 
 class Route(routing.Route):
-    """An ASGI application at a path, with the operations that it answers; the exchange records which route it was."""
+    """An ASGI application at a path, with the operations that it answers; it records its path in the exchange."""
 
     def __init__(
         self, path: str, app: ASGIApp, operations: Sequence[Operation], middleware: Sequence[Middleware] = ()
