@@ -84,7 +84,7 @@ class Worker:
             share_one_heap()
         self._queue.start()
         if self._models.several:
-            self._log_ready(None)
+            self._become_ready(None)
         elif self._place.replaces_another:  # the other workers answer meanwhile
             self._load()
         else:
@@ -113,9 +113,9 @@ class Worker:
             return
         self._models.add(held)
         self._metrics.loaded.labels(held.name).set(1)
-        self._log_ready(held.name)
+        self._become_ready(held.name)
 
-    def _log_ready(self, model: str | None) -> None:
+    def _become_ready(self, model: str | None) -> None:
         freeze_live_objects()
         self._place.readiness.set(self._place.number)
         write_line("ready", model=model, seconds=round(perf_counter() - self._began, 3), pid=os.getpid())

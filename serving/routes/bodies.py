@@ -11,7 +11,7 @@ Content = dict[str, dict[str, Any]]  # OpenAPI's media type objects, by media ty
 _BINARY = {"type": "string", "format": "binary"}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, repr=False)
 class Bodies:
     """The content of requests to models, and of their predictions."""
 

@@ -1,5 +1,6 @@
 """GET /openapi.json: the routes, described for machines."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +18,8 @@ class Document:
         self._openapi = openapi
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
-        await respond(send, 200, [], orjson.dumps(self._openapi()), "application/json")
+        document = await asyncio.to_thread(self._openapi)  # or the event loop would wait for it
+        await respond(send, 200, [], orjson.dumps(document), "application/json")
 
 
 def routes(openapi: Callable[[], dict[str, Any]]) -> list[Route]:

@@ -29,9 +29,7 @@ from forecastle.serving.queue import Queue
 from forecastle.serving.routes.route import Operation, Route
 
 SMALL_BYTES = 4096  # a body up to this size may be decoded in the event loop
-CHEAP_SECONDS = (
-    0.001  # a prediction up to this cost may be made in the event loop: handing it to a thread may take longer
-)
+CHEAP_SECONDS = 0.001  # a prediction up to this cost is made in the event loop: a thread may take longer
 MAX_ATTRIBUTES = 1024  # AWS's limit
 TARGET_MODEL = b"x-amzn-sagemaker-target-model"
 
