@@ -125,11 +125,16 @@ class Model(ABC, Generic[Request, Prediction]):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Payload:
-    """A request as it came in: its body, what the body is in, and the client's custom attributes."""
+    """A request as it came in: its body, the body's media type, and the client's custom attributes.
+
+    `threads` is the number that its prediction may use: with more of them it takes more memory at a time, by which
+    `decode` refuses a request that would not fit.
+    """
 
     body: bytes
     content_type: MediaType
     attributes: str = ""  # X-Amzn-SageMaker-Custom-Attributes
+    threads: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,7 +154,7 @@ def check(context: click.Context, model: Path) -> None:
     MODEL is the model's folder. The exit code is 0 if the model loads and answers.
     """
     from forecastle.contract.settings import Settings
-    from forecastle.serving.models import load_model
+    from forecastle.serving.loader import load_model
 
     _tell_of_compilation(context)
     held = load_model(model, threads=1, settings=Settings.from_environ(os.environ))

@@ -17,7 +17,7 @@ from forecastle.algorithms.interface import Algorithm
 from forecastle.contract.errors import ForecastleError, InvalidJob, NotReady
 from forecastle.contract.opt_ml import OptMl
 from forecastle.contract.settings import Settings
-from forecastle.serving.models import load_model
+from forecastle.serving.loader import load_model
 
 HOST = "127.0.0.1"
 PATIENCE_SECONDS = 120

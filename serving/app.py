@@ -1,79 +1,97 @@
-"""The application: what is answered at which path."""
+"""The application: which routes there are, and the middleware around them."""
 
-import re
 from importlib.metadata import version
+from typing import Any
 
 from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from forecastle.contract.settings import Settings
-from forecastle.serving.asgi import App, Receive, Scope, Send
 from forecastle.serving.exchange import Exchanges
-from forecastle.serving.health import ExecutionParameters, Ping, Readiness
 from forecastle.serving.loader import Loader
-from forecastle.serving.metrics import Metrics, MetricsText
+from forecastle.serving.metrics import Metrics
 from forecastle.serving.models import Models
-from forecastle.serving.openapi import describe
-from forecastle.serving.page import Page, ToPage
 from forecastle.serving.queue import Queue
+from forecastle.serving.readiness import Readiness
 from forecastle.serving.refusals import Refusals, raise_as_ours
-from forecastle.serving.routes.endpoints import EndpointInvocations, EndpointStreams
+from forecastle.serving.routes import document, endpoints, execution_parameters, invocations, page, ping
+from forecastle.serving.routes import metrics as metrics_text
+from forecastle.serving.routes import models as model_calls
+from forecastle.serving.routes.bodies import Bodies
 from forecastle.serving.routes.invocations import Invocations
-from forecastle.serving.routes.models import ModelInvocations, ModelList, OneModel
 
 
-def build_app(
-    settings: Settings, models: Models, queue: Queue, loader: Loader, metrics: Metrics, readiness: Readiness
-) -> FastAPI:
-    """Put the routes together, the busiest first."""
-    # FastAPI's own pages fetch their scripts from elsewhere; ours need nothing but this server.
-    app = FastAPI(title="forecastle", version=version("forecastle"), docs_url=None, redoc_url=None)
-    app.router.redirect_slashes = False
-    invocations = Invocations(models, queue, settings)
-    app.router.routes += [
-        _Route("/invocations", invocations, methods=["POST"]),
-        _Route("/ping", Ping(readiness), methods=["GET", "POST"]),
-        _Route("/endpoints/{name}/invocations", EndpointInvocations(invocations), methods=["POST"]),
-        _Route("/endpoints/{name}/invocations-response-stream", EndpointStreams(invocations), methods=["POST"]),
-        _Route("/execution-parameters", ExecutionParameters(settings), methods=["GET"]),
-        _Route("/metrics", MetricsText(metrics), methods=["GET"]),
-        _Route("/docs", Page(models, settings, app.version), methods=["GET"]),
-        _Route("/", ToPage(), methods=["GET"]),
-    ]
-    if models.several:
-        app.router.routes += [
-            _ModelRoute("/models/{name:path}/invoke", ModelInvocations(models, invocations), methods=["POST"]),
-            _ModelRoute("/models/{name:path}", OneModel(models, loader), methods=["GET", "DELETE"]),
-            _Route("/models", ModelList(models, loader, settings), methods=["GET", "POST"]),
+class Application(FastAPI):
+    """FastAPI's, with a document that describes the bodies of the models that are loaded now."""
+
+    def __init__(
+        self, settings: Settings, models: Models, queue: Queue, loader: Loader, metrics: Metrics, readiness: Readiness
+    ) -> None:
+        release = version("forecastle")
+        predict = Invocations(models, queue, settings)
+        routes = [  # the busiest first
+            *invocations.routes(predict, models.several),
+            *ping.routes(readiness),
+            *endpoints.routes(predict, models.several),
+            *execution_parameters.routes(settings),
+            *metrics_text.routes(metrics),
+            *page.routes(models, settings, release),
+            *document.routes(self.openapi),
+            *(model_calls.routes(models, loader, settings, predict) if models.several else ()),
         ]
-    app.openapi = lambda: describe(app.title, app.version, models)  # type: ignore[method-assign]
-    app.add_exception_handler(HTTPException, raise_as_ours)
-    app.add_middleware(Refusals)
-    if settings.cors_origins:
-        app.add_middleware(
+        super().__init__(
+            title="forecastle",
+            version=release,
+            routes=[*routes],
+            middleware=[Middleware(Exchanges, metrics=metrics), *_cors(settings), Middleware(Refusals)],
+            exception_handlers={HTTPException: raise_as_ours},
+            redirect_slashes=False,
+            # FastAPI's own routes are neither logged by their path nor described, and its pages load scripts from
+            # elsewhere.
+            openapi_url=None,
+            docs_url=None,
+            redoc_url=None,
+        )
+        self._described = routes
+        self._models = models
+        self._bodies: Bodies | None = None  # those in `openapi_schema`
+
+    def build_middleware_stack(self) -> ASGIApp:
+        # Starlette's, as FastAPI's own middleware serves FastAPI's own endpoints, and costs each request a little.
+        return Starlette.build_middleware_stack(self)
+
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI document; generated again once models of other bodies are loaded. Takes up to 0.1 s."""
+        bodies = Bodies.of(self._models.all())
+        if self.openapi_schema is None or bodies != self._bodies:
+            self.openapi_schema, self._bodies = self._generated(bodies), bodies
+        return self.openapi_schema
+
+    def _generated(self, bodies: Bodies) -> dict[str, Any]:
+        declared = [each for route in self._described for each in route.declared(bodies)]
+        described: dict[str, Any] = get_openapi(title=self.title, version=self.version, routes=declared)
+        for operations in described["paths"].values():
+            for operation in operations.values():
+                operation["responses"].pop("422", None)  # FastAPI's own answer to invalid parameters: ours is 400
+        for name in ("HTTPValidationError", "ValidationError"):
+            described.get("components", {}).get("schemas", {}).pop(name, None)
+        return described
+
+
+def _cors(settings: Settings) -> list[Middleware]:
+    if not settings.cors_origins:
+        return []
+    return [
+        Middleware(
             CORSMiddleware,
             allow_origins=settings.cors_origins.split(","),
             allow_methods=["GET", "POST"],
             allow_headers=["*"],
             expose_headers=["X-Request-Id"],
         )
-    app.add_middleware(Exchanges, metrics=metrics)  # added last, so outermost
-    return app
-
-
-class _Route(Route):
-    """A route that tells the exchange which it is."""
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["exchange"].route = self.path_format
-        await super().handle(scope, receive, send)
-
-
-class _ModelRoute(_Route):
-    """A route to a model, in whose name any character may stand."""
-
-    def __init__(self, path: str, endpoint: App, methods: list[str]) -> None:
-        super().__init__(path, endpoint, methods=methods)
-        self.path_regex = re.compile(self.path_regex.pattern, re.DOTALL)
+    ]

@@ -2,18 +2,18 @@
 
 import asyncio
 
+from starlette.types import Receive
+
 from forecastle.contract.errors import BodyTooLate, PayloadTooLarge
 from forecastle.contract.settings import Settings
 from forecastle.kernels.joined import LARGE, joined
-from forecastle.serving.asgi import RawHeaders, Receive
-from forecastle.serving.exchange import Disconnected, Exchange
+from forecastle.serving.exchange import Disconnected, Exchange, RawHeaders
 
 
 async def read_body(receive: Receive, headers: RawHeaders, settings: Settings, exchange: Exchange) -> bytes:
-    """All of the body. Raises `PayloadTooLarge` before more than the limit is held, `BodyTooLate`, and `Disconnected`
-    before its end.
+    """The whole body. Raises `PayloadTooLarge` before reading more than the limit, `BodyTooLate` and `Disconnected`.
 
-    What a refused client still sends is read off by the server and thrown away, so that the connection stays usable.
+    uvicorn reads and discards what a refused client still sends, so that the connection stays usable.
     """
     limit = settings.max_content_length
     for name, value in headers:
@@ -48,8 +48,8 @@ async def _read(receive: Receive, limit: int) -> bytes:
     return await asyncio.to_thread(joined, parts) if size >= LARGE else b"".join(parts)
 
 
-def _too_large(limit: int, exchange: Exchange, headers: RawHeaders, came: str) -> PayloadTooLarge:
+def _too_large(limit: int, exchange: Exchange, headers: RawHeaders, got: str) -> PayloadTooLarge:
     if any(name == b"expect" for name, _ in headers):
-        # The client may now send the body or not: what follows could be read as either.
+        # The client may or may not send the body now: what follows could be either a body or a request.
         exchange.headers.append((b"connection", b"close"))
-    return PayloadTooLarge(f"Body: expected at most {limit} bytes (setting MAX_CONTENT_LENGTH), got {came}.")
+    return PayloadTooLarge(f"Body: expected at most {limit} bytes (setting MAX_CONTENT_LENGTH), got {got}.")

@@ -1,4 +1,4 @@
-"""The end of a server's life: what clients have sent is answered, what is idle is closed, the rest refused in time."""
+"""Shutdown: answer the requests that were sent, close idle connections, and refuse the rest in time."""
 
 import asyncio
 import socket
@@ -8,7 +8,7 @@ import uvicorn
 
 from forecastle.serving.protocol import Protocol
 
-READ_SECONDS = 0.5  # in which requests that are on their way come in on connections that are open
+READ_SECONDS = 0.5  # during which requests in transit still arrive on open connections
 PAUSE_SECONDS = 0.1
 FLUSH_SECONDS = 1.0  # for refusals to go out
 
@@ -16,7 +16,7 @@ FLUSH_SECONDS = 1.0  # for refusals to go out
 async def stop_accepting(
     server: uvicorn.Server, listeners: Sequence[socket.socket], protocol: Callable[[], Protocol]
 ) -> None:
-    """Take the connections that the kernel has accepted, and close the listeners: those would be reset with them."""
+    """Take over the connections that the kernel has accepted, and then close the listeners, which would reset them."""
     taken = [connection for listener in listeners for connection in _waiting(listener)]
     for accepting in server.servers:
         accepting.close()
@@ -28,16 +28,16 @@ async def stop_accepting(
     for connection in taken:
         try:
             _, new = await loop.connect_accepted_socket(protocol, connection)
-        except OSError:  # the client has gone
+        except OSError:  # the client has disconnected
             connection.close()
         else:
             new.end_with_answer()
 
 
 async def drain(server: uvicorn.Server, seconds: float) -> None:
-    """Return once all connections are closed: each with the answer to its last request, and when it is idle.
+    """Return once all connections are closed: each after the answer to its last request, or when it is idle.
 
-    What is not answered after `seconds`, or when the server is to leave at once, is refused.
+    Requests that are not answered after `seconds`, or when the server must exit at once, are refused.
     """
     loop = asyncio.get_running_loop()
     began = loop.time()
@@ -50,8 +50,8 @@ async def drain(server: uvicorn.Server, seconds: float) -> None:
         connection.give_up()
     for task in list(server.server_state.tasks):
         task.cancel()
-    gone = loop.time() + FLUSH_SECONDS
-    while _connections(server) and loop.time() < gone:
+    flushed = loop.time() + FLUSH_SECONDS
+    while _connections(server) and loop.time() < flushed:
         await asyncio.sleep(PAUSE_SECONDS)
     for connection in _connections(server):
         connection.transport.abort()

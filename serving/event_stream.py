@@ -1,4 +1,4 @@
-"""AWS's event stream: the frames in which botocore takes an answer part by part.
+"""AWS's event stream: the frames in which botocore reads an answer part by part.
 
 Source: "Event stream encoding", AWS's developer guide to Transcribe; `botocore/eventstream.py`.
 """
@@ -14,7 +14,7 @@ _STRING = 7  # the type of a header's value
 
 
 def payload_parts(body: bytes) -> Iterator[bytes]:
-    """`body`, cut into frames that each hold one PayloadPart."""
+    """`body` as frames of one PayloadPart each."""
     headers = b"".join(
         _header(name, value)
         for name, value in (

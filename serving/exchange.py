@@ -1,37 +1,39 @@
-"""An exchange: one request, and what became of it."""
+"""An exchange: one request and its answer, as the log and the metrics report them."""
 
 import os
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import perf_counter
 
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
 from forecastle.contract.errors import forget_frames
-from forecastle.serving.asgi import App, Message, RawHeaders, Receive, Scope, Send
 from forecastle.serving.log import write_line
 from forecastle.serving.metrics import Metrics
+from forecastle.serving.prediction import Times
 
-_SANE_ID = re.compile(rb"[\w.:=+/@-]{1,128}")
+_KEY = "exchange"  # of an ASGI scope
+_VALID_ID = re.compile(rb"[\w.:=+/@-]{1,128}")
+
+RawHeaders = list[tuple[bytes, bytes]]
 
 
 class Disconnected(Exception):
-    """The client went away before it was answered."""
+    """The client disconnected before it was answered."""
 
 
 @dataclass(slots=True, eq=False, repr=False)
 class Exchange:
-    """One request as its line in the log has it; times in seconds, None where a step was not taken.
+    """One request, with the fields of its log line; times in seconds.
 
     Attributes
     ----------
-    id : the client's X-Request-Id where it is sane, else one of ours; every answer carries it.
-    route : the path without what differs between requests, as the metrics count it.
-    decode, queue, predict, encode : time it took to read the body's bytes, to wait, to predict (all that was predicted
-        together) and to write the answer's bytes.
-    model, endpoint, inference_id : which model answered, and what the client called it.
-    error : the sentence the client was told.
-    headers : headers of the answer beside those that say what it is.
-    form : how an error is put into a body; None is the plain sentence.
+    id : the client's X-Request-Id if it is valid, otherwise a random one; every answer has it.
+    route : the path's template, by which the metrics count requests.
+    model, endpoint, inference_id : the model that answered, and the names that the client gave.
+    error : the error's sentence.
+    headers : additional headers of the answer.
+    times : how long each step took.
     """
 
     id: bytes
@@ -42,22 +44,33 @@ class Exchange:
     status: int | None = None
     bytes_in: int = 0
     bytes_out: int = 0
-    decode: float | None = None
-    queue: float | None = None
-    predict: float | None = None
-    encode: float | None = None
     model: str | None = None
     endpoint: str | None = None
     inference_id: str | None = None
     error: str | None = None
     headers: RawHeaders = field(default_factory=list)
-    form: Callable[[int, str], tuple[int, RawHeaders, bytes]] | None = None
+    times: Times = field(default_factory=Times)
+
+
+def exchange_of(scope: Scope) -> Exchange:
+    """The exchange of an ASGI scope's request."""
+    exchange: Exchange = scope[_KEY]
+    return exchange
+
+
+async def respond(send: Send, status: int, headers: RawHeaders, body: bytes, media_type: str | None = None) -> None:
+    """Send an answer in one piece, its length and media type, if any, before the other headers."""
+    first = [(b"content-length", b"%d" % len(body))]
+    if media_type is not None:
+        first.append((b"content-type", media_type.encode("latin-1")))
+    await send({"type": "http.response.start", "status": status, "headers": first + headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 class Exchanges:
-    """The outermost application: makes an exchange of each request, then logs and counts it."""
+    """The outermost middleware: creates the exchange of each request, then logs and counts it."""
 
-    def __init__(self, app: App, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app = app
         self.metrics = metrics
 
@@ -65,7 +78,7 @@ class Exchanges:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         exchange = Exchange(_request_id(scope["headers"]), scope["method"], scope["path"], perf_counter())
-        scope["exchange"] = exchange
+        scope[_KEY] = exchange
         own_header = (b"x-request-id", exchange.id)
 
         async def send_on(message: Message) -> None:
@@ -80,7 +93,7 @@ class Exchanges:
             await self.app(scope, receive, send_on)
         except Disconnected as error:
             forget_frames(error)
-            exchange.error = "The client went away before it was answered."
+            exchange.error = "The client disconnected before it was answered."
         finally:
             self._finish(exchange)
 
@@ -96,10 +109,10 @@ class Exchanges:
             path=exchange.path,
             status=exchange.status,
             ms=_milliseconds(seconds),
-            decode_ms=_milliseconds(exchange.decode),
-            queue_ms=_milliseconds(exchange.queue),
-            predict_ms=_milliseconds(exchange.predict),
-            encode_ms=_milliseconds(exchange.encode),
+            decode_ms=_milliseconds(exchange.times.decode),
+            queue_ms=_milliseconds(exchange.times.queue),
+            predict_ms=_milliseconds(exchange.times.predict),
+            encode_ms=_milliseconds(exchange.times.encode),
             bytes_in=exchange.bytes_in,
             bytes_out=exchange.bytes_out,
             model=exchange.model,
@@ -112,7 +125,7 @@ class Exchanges:
 def _request_id(headers: RawHeaders) -> bytes:
     for name, value in headers:
         if name == b"x-request-id":
-            if _SANE_ID.fullmatch(value):
+            if _VALID_ID.fullmatch(value):
                 return value
             break
     return os.urandom(16).hex().encode("ascii")

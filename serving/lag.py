@@ -1,7 +1,7 @@
-"""The event loop's lag: how late it gets to what is due, and the stack that kept it.
+"""The event loop's lag: how late its callbacks run, and the stack that blocked it.
 
-While the loop is held up, every request waits, GET /ping too. A process that was stopped (SIGSTOP, a debugger, a
-suspended host) or got no processor is late as well, though nothing in it is slow: that time is not counted.
+While the loop is blocked, every request waits, GET /ping included. A process that was stopped (SIGSTOP, a debugger, a
+suspended host) or got no CPU is late as well, though nothing in it is slow: that time is not counted.
 """
 
 import asyncio
@@ -26,23 +26,23 @@ _ROOT = Path(__file__).parents[1]
 
 
 class LagMonitor:
-    """Beats in the loop, and a thread that watches the beats, measures how late they are and logs the stalls.
+    """A periodic callback in the loop, the beat, and a thread that measures how late beats are and logs stalls.
 
-    Between two looks of the thread the process surely ran for as long as a look takes, or for as long as one of its
-    threads used a processor, whichever is longer; for what is beyond that, the host is to blame. So a thread that
-    computes, or blocks, or keeps the interpreter's lock is noticed, and a stopped process is not.
+    Between two samples of the thread the process ran for at least the sampling interval or the CPU time of one of its
+    threads, whichever is longer; the rest is attributed to the host. So a thread that computes, blocks or keeps the
+    interpreter's lock is noticed, and a stopped process is not.
     """
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self._ended = threading.Event()
-        self._lateness: deque[float] = deque()  # of the beats that the thread has not seen yet, in seconds
+        self._lateness: deque[float] = deque()  # of the beats that the thread has not read yet, in seconds
         self._due = 0.0
         self._loop_thread = 0
         self._clocks: list[int] = []
 
     def start(self, threads: Sequence[threading.Thread]) -> None:
-        """Begin, in the running loop. `threads` live as long as the process and may keep the interpreter's lock."""
+        """Begin, in the running loop. `threads` live as long as the process and may hold the interpreter's lock."""
         self._loop_thread = threading.get_ident()
         identities = [self._loop_thread, *(thread.ident for thread in threads if thread.ident is not None)]
         self._clocks = [time.pthread_getcpuclockid(identity) for identity in identities]
@@ -50,7 +50,7 @@ class LagMonitor:
         threading.Thread(target=self._watch, name="lag-monitor", daemon=True).start()
 
     def stop(self) -> None:
-        """Have no more stalls logged: the loop is about to end."""
+        """Log no more stalls: the loop is about to end."""
         self._ended.set()
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -63,7 +63,7 @@ class LagMonitor:
 
     def _watch(self) -> None:
         looked, used = perf_counter(), self._used()
-        ran = own = 0.0  # since the last beat: seconds that the process ran, and that the loop's thread computed
+        ran = own = 0.0  # since the last beat: seconds that the process ran, and CPU seconds of the loop's thread
         stack: list[str] = []
         others: dict[str, str] = {}
         while not self._ended.wait(BEAT_SECONDS):
@@ -80,7 +80,7 @@ class LagMonitor:
                 lag = min(self._lateness.popleft(), ran)
                 self._metrics.lag.observe(lag)
                 if lag > STALL_SECONDS:
-                    # Where the loop's own thread computed little, another one is to blame, or what it waits for.
+                    # If the loop's own thread used little CPU, another thread blocked it, or what it waits for.
                     write_line(
                         "stall",
                         ms=round(lag * 1e3),
@@ -92,7 +92,7 @@ class LagMonitor:
             stack, others = [], {}
 
     def _used(self) -> list[float]:
-        """Processor time of the loop's thread and of each of the others, in seconds."""
+        """CPU time of the loop's thread and of each of the others, in seconds."""
         return [time.clock_gettime(clock) for clock in self._clocks]
 
     def _stacks(self) -> tuple[list[str], dict[str, str]]:
@@ -107,7 +107,7 @@ class LagMonitor:
 
 
 def _places(frames: Mapping[int, FrameType], identity: int) -> list[str]:
-    """`serving/body.py:20 read_body` and so on, without the text of the lines: to read files takes time."""
+    """`serving/body.py:20 read_body` and so on, without the source lines: reading files takes time."""
     walk = list(traceback.walk_stack(frames.get(identity)))[:FRAMES]
     return [f"{_short(frame.f_code.co_filename)}:{line} {frame.f_code.co_name}" for frame, line in reversed(walk)]
 

@@ -1,36 +1,35 @@
-"""The loader: models come and go while others answer."""
+"""The loader: loads and unloads models while others answer."""
 
 import asyncio
 import contextlib
 import functools
-import gc
 import threading
-import time
 import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from forecastle.contract.artifact import MANIFEST
+from forecastle.algorithms import find
+from forecastle.contract.artifact import MANIFEST, read_artifact, read_manifest
 from forecastle.contract.errors import ForecastleError, InvalidData, NotFound, OutOfModelSpace
 from forecastle.contract.free_memory import available_memory
 from forecastle.contract.settings import Settings
-from forecastle.serving import heap
+from forecastle.serving.memory import freeze_live_objects, release
 from forecastle.serving.metrics import Metrics
-from forecastle.serving.models import HeldModel, Models, load_model
+from forecastle.serving.models import HeldModel, Models
+from forecastle.serving.prediction import warm_up
 from forecastle.serving.queue import Queue
 
 T = TypeVar("T")
 
-# What a model takes while it is loaded: its files' bytes as they are, as arrays and as what is computed of them; and
-# what does not grow with them, such as the libraries of the first model of a kind.
+# Memory that loading a model takes: its files, their arrays and what is computed from them; and an amount that does not
+# depend on their size, such as the libraries of an algorithm's first model.
 COPIES = 3
 SPARE_BYTES = 128 * 2**20
-LOOKS, PAUSE_SECONDS = 50, 0.01  # at whether the last that was held of a model is gone
 
 
 class Loader:
-    """Loads models one at a time, so that each finds the memory that the one before it left, and lets them go."""
+    """Loads models one at a time, so that the free memory is known for each, and unloads them."""
 
     def __init__(self, models: Models, queue: Queue, metrics: Metrics, threads: int, settings: Settings) -> None:
         self._models = models
@@ -42,12 +41,12 @@ class Loader:
         self._imported: set[str] = set()
 
     async def load(self, name: str, folder: Path) -> None:
-        """Hold the model in `folder` under `name`, loaded and warmed up.
+        """Load the model in `folder` under `name`, and warm it up.
 
-        Raises `AlreadyLoaded`, `NotFound` where there is no such folder, `InvalidData` where it holds no model and
+        Raises `AlreadyLoaded`, `NotFound` if there is no such folder, `InvalidData` if it contains no model and
         `OutOfModelSpace`.
         """
-        async with self._turn:  # a second call for the same model waits for what becomes of the first
+        async with self._turn:  # a second call for the same model waits for the first
             self._models.require_new(name)
             held = await _aside(functools.partial(_attempt, folder, self._threads, self._settings, name))
             if isinstance(held, ForecastleError):
@@ -56,31 +55,50 @@ class Loader:
             self._metrics.loaded.labels(name).set(1)
             if held.algorithm.name not in self._imported:
                 self._imported.add(held.algorithm.name)
-                await _aside(keep_what_is_there)
+                await _aside(freeze_live_objects)
 
     async def unload(self, name: str) -> None:
-        """Let what waits for the model be answered, then give its memory back. Raises `NotFound`."""
+        """Answer the calls that wait for the model, then free its memory. Raises `NotFound`."""
         held = self._models.remove(name)
         self._metrics.loaded.remove(name)
         model = weakref.ref(held.model)
         await _aside(functools.partial(self._queue.finish, held))
         del held
-        await _aside(functools.partial(_give_back, model))
+        await _aside(functools.partial(release, model))
 
 
-def keep_what_is_there() -> None:
-    """Have the garbage collector pass over all that exists, modules above all: a look at them takes long."""
-    gc.collect()
-    gc.freeze()
+def load_model(folder: Path, threads: int, settings: Settings, name: str | None = None) -> HeldModel:
+    """Load the model in `folder` and warm it up with its examples. Raises `UserError` if it cannot be loaded.
+
+    Without a `name` it has its algorithm's.
+    """
+    algorithm = find(read_manifest(folder)["algorithm"])
+    artifact = read_artifact(folder)
+    try:
+        model = algorithm.load(artifact, settings.of(algorithm.settings))
+    except InvalidData as error:
+        raise error.within(str(folder)) from None
+    held = HeldModel(
+        name=algorithm.name if name is None else name,
+        folder=folder,
+        algorithm=algorithm,
+        model=model,
+        hyperparameters=artifact.hyperparameters,
+        metrics=artifact.metrics,
+        request_types=tuple(algorithm.request_types),
+        response_types=tuple(algorithm.response_types),
+    )
+    warm_up(held, threads)
+    return held
 
 
 def _attempt(folder: Path, threads: int, settings: Settings, name: str) -> HeldModel | ForecastleError:
-    """The model, or why there is none, in an error that holds nothing of what was read so far."""
+    """The model, or the error that prevented it, without references to what was read so far."""
     try:
         if not folder.is_dir():
             return NotFound(f"{folder}: there is no such folder.")
-        if not (folder / MANIFEST).is_file():  # what else is there is none of a client's business
-            return InvalidData(f"{folder}: there is no {MANIFEST}: the folder must hold a model, it and its arrays.")
+        if not (folder / MANIFEST).is_file():  # without a list of what the folder contains: that is not for clients
+            return InvalidData(f"{folder}: expected a model, got a folder without {MANIFEST}.")
         size = SPARE_BYTES + COPIES * sum(map(_bytes, folder.rglob("*")))
         if size > (free := available_memory()):
             return OutOfModelSpace(
@@ -97,29 +115,16 @@ def _attempt(folder: Path, threads: int, settings: Settings, name: str) -> HeldM
 
 
 def _bytes(file: Path) -> int:
-    """A file's size, unless its name says that it is no part of a model: a writer that was killed left it."""
+    """A file's size in bytes; 0 for the temporary files of a writer that was killed, which are not part of a model."""
     return 0 if file.name.startswith(".") or file.is_dir() else file.stat().st_size
 
 
-def _give_back(model: "weakref.ref[Any]") -> None:
-    """See the last references to a model go, and give back to the machine what memory it took."""
-    for _ in range(LOOKS):
-        gc.collect()  # what a request raised holds it in a circle
-        if model() is None:
-            break
-        time.sleep(PAUSE_SECONDS)
-    else:  # the circle is one that was kept
-        gc.unfreeze()
-        keep_what_is_there()
-    heap.give_back()
-
-
 async def _aside(work: Callable[[], T]) -> T:
-    """Do `work` in a thread of its own, which does not keep the process from ending as those of a pool do."""
+    """Do `work` in a daemon thread, which, unlike a pool's, does not keep the process from exiting."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[T] = loop.create_future()
 
-    def tell(settle: Callable[[Any], None], outcome: object) -> None:
+    def settle_once(settle: Callable[[Any], None], outcome: object) -> None:
         if not done.done():
             settle(outcome)
 
@@ -128,9 +133,9 @@ async def _aside(work: Callable[[], T]) -> T:
             try:
                 outcome = work()
             except Exception as error:
-                loop.call_soon_threadsafe(tell, done.set_exception, error)
+                loop.call_soon_threadsafe(settle_once, done.set_exception, error)
             else:
-                loop.call_soon_threadsafe(tell, done.set_result, outcome)
+                loop.call_soon_threadsafe(settle_once, done.set_result, outcome)
 
     threading.Thread(target=run, name="loader", daemon=True).start()
     return await done

@@ -3,15 +3,15 @@
 Every line has `time` (UTC) and `event`:
 
     start      the socket is bound: url, host, port, workers, pid
-    ready      the model is loaded and has made a prediction: model (none where several come and go), seconds, pid
-    request    one answered request: id, method, path, status (none where the client had gone), ms in all, decode_ms,
+    ready      the model is loaded and has made a prediction: model (none on a server of several models), seconds, pid
+    request    one answered request: id, method, path, status (none if the client disconnected), ms in total, decode_ms,
                queue_ms, predict_ms, encode_ms, bytes_in, bytes_out, model, endpoint, inference_id, error; only path,
-               status and error of one that was refused before its head was complete
-    error      something unexpected: sentence and, where there is one, traceback
-    stall      the event loop was held up for more than 200 ms, while every request waited: ms, cpu_ms (of them its own
-               thread computed), stack (where it was held up) and, where its thread computed little, threads (where the
-               others were)
-    worker     a worker process ended and another takes its place: pid, sentence
+               status and error if it was refused before its head was complete
+    error      something unexpected: sentence and, if there is one, traceback
+    stall      the event loop was blocked for more than 200 ms, while every request waited: ms, cpu_ms (CPU time of its
+               own thread), stack (where it was blocked) and, if its thread used little CPU, threads (where the others
+               were)
+    worker     a worker process ended and is replaced: pid, sentence
     stop       the server ended: pid
 """
 
@@ -24,21 +24,21 @@ from datetime import UTC, datetime
 
 import orjson
 
-LONGEST_MESSAGE = 1000  # characters of what was raised
+LONGEST_MESSAGE = 1000  # characters of an error's message
 
 
 def write_line(event: str, **fields: object) -> None:
     """Write one line; fields that are None are left out."""
-    told = {name: value for name, value in fields.items() if value is not None}
-    line = {"time": datetime.now(UTC), "event": event, **told}
+    given = {name: value for name, value in fields.items() if value is not None}
+    line = {"time": datetime.now(UTC), "event": event, **given}
     content = orjson.dumps(line, default=str, option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE)
-    with contextlib.suppress(OSError):  # whoever read the log has gone: no reason to stop answering
-        # One write: lines of several threads and processes do not mingle.
+    with contextlib.suppress(OSError):  # the reader of the log has gone: keep answering
+        # One write, so that lines of several threads and processes do not mix.
         os.write(sys.stdout.fileno(), content)
 
 
 def traceback_of(error: BaseException) -> str:
-    """The traceback as it stands in a line, with those of the errors that led to it."""
+    """The traceback as text for one log line, with those of the errors that caused it."""
     parts: list[str] = []
     seen: set[int] = set()
     current: BaseException | None = error
@@ -58,10 +58,9 @@ def traceback_of(error: BaseException) -> str:
 
 
 def in_short(error: BaseException) -> str:
-    """What was raised: its type and at most `LONGEST_MESSAGE` characters of its message.
+    """An error's type and at most `LONGEST_MESSAGE` characters of its message.
 
-    An error may have been given a whole request, of which to write the text takes seconds: what is neither a short text
-    nor a number is not written.
+    Its arguments may include a whole request, which takes seconds to format: only short texts and numbers are shown.
     """
     arguments, kind = error.args, type(error).__name__
     if isinstance(error, UnicodeError) or all(map(_is_short, arguments)):
@@ -84,12 +83,12 @@ def _is_short(argument: object) -> bool:
 
 
 def encodable(text: str) -> str:
-    """`text` without the halves of surrogate pairs that a client's JSON may hold, and UTF-8 may not."""
+    """`text` with lone surrogates replaced: a client's JSON may contain them, UTF-8 may not."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
 class LogLines(logging.Handler):
-    """Turns what libraries log into lines of ours."""
+    """Turns log records of libraries into lines of this log."""
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None

@@ -1,15 +1,15 @@
-"""What the server counts, for Prometheus.
+"""The server's metrics, for Prometheus.
 
-    forecastle_requests_total{path, status}      answered requests; status "none" where the client had gone
+    forecastle_requests_total{path, status}      answered requests; status "none" if the client disconnected
     forecastle_request_seconds{path}             time from a request's head to the end of its answer
-    forecastle_queue_requests                    requests that wait or are predicted
-    forecastle_batch_requests                    requests that were predicted together
+    forecastle_queue_requests                    requests waiting or being predicted
+    forecastle_batch_requests                    requests predicted together
     forecastle_model_loaded{model}               1 once a model is loaded and warmed up
-    forecastle_event_loop_lag_seconds            how late the event loop was, looked at twenty times a second; without
-                                                 the time in which the process was stopped or got no processor
+    forecastle_event_loop_lag_seconds            how late the event loop was, sampled twenty times a second, without the
+                                                 time in which the process was stopped or got no CPU
 
-With several workers the figures are those of all of them, kept in files that they share; the figures of the process
-itself (memory, CPU) are shown for a single one only.
+With several workers the values are totals, kept in shared files; those of the process itself (memory, CPU) are reported
+only if there is a single one.
 """
 
 import functools
@@ -19,15 +19,13 @@ import tempfile
 from collections.abc import MutableMapping
 from pathlib import Path
 
-from forecastle.serving.asgi import Receive, Scope, Send, respond
-
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"  # read by prometheus_client when it is imported
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 600)
 REQUESTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
 def share_between_processes(environ: MutableMapping[str, str]) -> Path:
-    """Have the metrics of all processes that are forked from here on added up; the folder is the caller's to remove."""
+    """Add up the metrics of all processes that are forked from now on; the caller removes the folder."""
     memory = Path("/dev/shm")
     folder = tempfile.mkdtemp(prefix="forecastle-", dir=memory if os.access(memory, os.W_OK) else None)
     environ[FOLDER_VARIABLE] = folder
@@ -41,13 +39,13 @@ def stop_sharing(environ: MutableMapping[str, str], folder: Path) -> None:
 
 
 def forget_process(folder: Path, pid: int) -> None:
-    """Let what a process that has ended still held no longer count as held; what it counted stays."""
+    """Drop the gauges of a process that has ended; its counters remain."""
     for gauges in folder.glob(f"gauge_live*_{pid}.db"):
         gauges.unlink(missing_ok=True)
 
 
 class Metrics:
-    """The counters of this process, and the text that a scraper reads."""
+    """The metrics of this process, and the text that a scraper reads."""
 
     def __init__(self) -> None:
         from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
@@ -86,7 +84,7 @@ class Metrics:
             buckets=SECONDS,
             registry=registry,
         )
-        # Looking a child up by its labels costs as much as counting: both are kept. Paths are routes, so they are few.
+        # Looking up a child by its labels costs as much as counting, so children are cached; there are few paths.
         self._counter = functools.cache(self._requests.labels)
         self._histogram = functools.cache(self._seconds.labels)
 
@@ -96,7 +94,7 @@ class Metrics:
         self._histogram(path).observe(seconds)
 
     def text(self) -> tuple[bytes, str]:
-        """All figures in Prometheus' text format, and its media type."""
+        """All metrics in Prometheus' text format, and its media type."""
         from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
         registry = self._registry
@@ -106,14 +104,3 @@ class Metrics:
             registry = CollectorRegistry()
             MultiProcessCollector(registry, self._shared)  # type: ignore[no-untyped-call]
         return generate_latest(registry), CONTENT_TYPE_LATEST
-
-
-class MetricsText:
-    """GET /metrics."""
-
-    def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
-        body, media_type = self._metrics.text()
-        await respond(send, 200, [], body, media_type)

@@ -1,28 +1,22 @@
-"""The models that a server holds."""
+"""The loaded models."""
 
-import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from forecastle.algorithms import find
 from forecastle.algorithms.interface import Algorithm, Model
-from forecastle.contract.artifact import read_artifact, read_manifest
-from forecastle.contract.errors import AlreadyLoaded, InvalidData, NotAcceptable, NotFound, NotReady
-from forecastle.contract.settings import Settings
+from forecastle.contract.errors import AlreadyLoaded, NotFound, NotReady
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class HeldModel:
-    """A model in memory, and what is told of it.
+    """A loaded model, and what the server says about it.
 
     Attributes
     ----------
-    name : what requests call it: a server of several models is told a name, another's model is named as its algorithm.
-    folder : where it came from.
-    seen : pairs of media types, in and out, that it has read and written at least once, so that whatever is compiled
-        or imported at first use is there.
+    name : given by POST /models on a server of several models, otherwise the algorithm's.
+    folder : where it was loaded from.
     """
 
     name: str
@@ -33,11 +27,19 @@ class HeldModel:
     metrics: Mapping[str, float]
     request_types: tuple[str, ...]
     response_types: tuple[str, ...]
-    seen: set[tuple[str, str]] = field(default_factory=set)
+    _warm: set[tuple[str, str]] = field(default_factory=set)  # media types, in and out, that it has answered
+
+    def answered(self, request_type: str, response_type: str) -> None:
+        """Record that it has answered in these media types: what they compile or import at first use is ready."""
+        self._warm.add((request_type, response_type))
+
+    def is_warm_for(self, request_type: str, response_type: str) -> bool:
+        """Whether it has answered in these media types before."""
+        return (request_type, response_type) in self._warm
 
 
 class Models:
-    """The models by name. An ordinary server holds one, and requests name none; `several` come and go by name."""
+    """The models by name. An ordinary server has one, which requests do not name; `several` are loaded by name."""
 
     def __init__(self, several: bool) -> None:
         self.several = several
@@ -47,13 +49,13 @@ class Models:
         self._held[held.name] = held
 
     def remove(self, name: str) -> HeldModel:
-        """Hold the model no longer, and give it back. Raises `NotFound`."""
+        """Remove the model and return it. Raises `NotFound`."""
         held = self.named(name)
         del self._held[name]
         return held
 
     def require_new(self, name: str) -> None:
-        """Raises `AlreadyLoaded` where a model of that name is held."""
+        """Raises `AlreadyLoaded` if there is a model of that name."""
         if name in self._held:
             raise AlreadyLoaded(f"Model {name} is already registered.")
 
@@ -65,47 +67,11 @@ class Models:
             raise NotFound(f"Model not found: {name}") from None
 
     def all(self) -> list[HeldModel]:
-        """Those that are loaded and warmed up, in the order of their names."""
+        """All that are loaded and warmed up, sorted by name."""
         return [held for _, held in sorted(self._held.items())]
 
     def only(self) -> HeldModel:
         """The model of an ordinary server. Raises `NotReady` before it is loaded and warmed up."""
         for held in self._held.values():
             return held
-        raise NotReady("The model is not loaded and warmed up yet: ask again once GET /ping answers 200.")
-
-
-def load_model(folder: Path, threads: int, settings: Settings, name: str | None = None) -> HeldModel:
-    """Load the model in `folder` and let it answer its own examples. Raises `UserError` where it cannot be loaded.
-
-    Without a `name` it is called after its algorithm.
-    """
-    algorithm = find(read_manifest(folder)["algorithm"])
-    artifact = read_artifact(folder)
-    try:
-        model = algorithm.load(artifact, settings.of(algorithm.settings))
-    except InvalidData as error:
-        raise error.within(str(folder)) from None
-    held = HeldModel(
-        name=algorithm.name if name is None else name,
-        folder=folder,
-        algorithm=algorithm,
-        model=model,
-        hyperparameters=artifact.hyperparameters,
-        metrics=artifact.metrics,
-        request_types=tuple(algorithm.request_types),
-        response_types=tuple(algorithm.response_types),
-    )
-    _warm_up(held, threads)
-    return held
-
-
-def _warm_up(held: HeldModel, threads: int) -> None:
-    """Answer the model's examples in every response type, so that nothing is left to be compiled by a request."""
-    model = held.model
-    for payload in model.examples():
-        (prediction,) = model.predict([model.decode(payload)], threads)
-        for response_type in held.response_types:
-            with contextlib.suppress(NotAcceptable):  # some answers cannot be given in all types
-                model.encode(prediction, response_type)
-                held.seen.add((payload.content_type.essence, response_type))
+        raise NotReady("The model is still being loaded: retry once GET /ping answers 200.")

@@ -11,16 +11,16 @@ TRAILER_BYTES = 64 * 2**10
 
 # Of a head whose end has not come, colons and line ends count too: here as much again as half of the limit.
 _OPEN_HEAD_BYTES = HEAD_BYTES + HEAD_BYTES // 2
-# Where in a piece a head ends is not known, so that what follows it there is not counted.
+# The place in a piece where a head ends is unknown, so what follows it in the piece is not counted.
 _SMALL_BYTES = 4 * 2**10
 _PIECE_BYTES = 16 * 2**10
-_CHUNK_BYTES = 20  # of framing that a chunk may have: its size in 16 digits, and two line ends
+_CHUNK_BYTES = 20  # of framing allowed for each chunk: its size in 16 digits, and two line ends
 _HEAD_END = b"\r\n\r\n"
 _UPGRADE = b"upgrade"
 
 
 class Listener(Protocol):
-    """What is told of each request; `url` and `headers` are those of the head that is being read."""
+    """Receives the parts of each request; `url` and `headers` are those of the head that is being read."""
 
     url: bytes
     headers: list[tuple[bytes, bytes]]
@@ -37,7 +37,7 @@ class Listener(Protocol):
 
 
 class Parser:
-    """Takes the place of an `httptools.HttpRequestParser`, and tells `listener` of the requests.
+    """Replaces an `httptools.HttpRequestParser`, and calls `listener` for the parts of each request.
 
     - An offer to upgrade is ignored, as RFC 9110, section 7.8, allows: httptools would take the request to have no
       body, and what follows its head for another protocol. The head is parsed once more without the offer.
@@ -57,7 +57,7 @@ class Parser:
         self.head_is_open = True
         self.message_is_open = False
         self._head_bytes = 0
-        self._other_bytes = 0  # since the last head: what was neither head nor body
+        self._other_bytes = 0  # since the last head: bytes that were neither head nor body
         self._body_bytes = self._chunks = 0  # in the piece that is being parsed
         self._head_ended = False  # in that piece
         self._offered_upgrade = False
@@ -66,14 +66,14 @@ class Parser:
 
     def _renew(self) -> None:
         self._parser = httptools.HttpRequestParser(self)
-        self._parser.set_dangerous_leniencies(lenient_data_after_close=True)  # or what came before would be lost
+        self._parser.set_dangerous_leniencies(lenient_data_after_close=True)  # or the request before would be lost
 
     def close(self) -> None:
-        """Nothing more comes. Breaks the circle of references that the garbage collector would have to find."""
+        """No more data will come. Breaks a reference cycle, so that the garbage collector does not have to."""
         del self._parser, self._listener, self.on_url, self.on_header
 
     def feed_data(self, data: bytes) -> bytes:
-        """Parse what came, and return what is to be given again once the listener takes more.
+        """Parse `data`, and return the rest, to be fed again once the listener is not full.
 
         Raises `httptools.HttpParserError` where it is not HTTP, and a `UserError` over a limit.
         """
@@ -149,7 +149,7 @@ class Parser:
                 )
 
     def _stop(self, error: UserError) -> NoReturn:
-        """Let the parser stop in a callback, and give what it raises a reason."""
+        """Stop the parser from within a callback, and record the reason."""
         self._error = error
         raise error
 
@@ -162,7 +162,7 @@ class Parser:
 
     def on_headers_complete(self) -> None:
         if self._parser.get_method() == b"CONNECT":
-            self._stop(MethodNotAllowed("CONNECT: expected GET, HEAD or POST: this server is no proxy."))
+            self._stop(MethodNotAllowed("CONNECT: expected GET, HEAD or POST: this server is not a proxy."))
         listener = self._listener
         if len(listener.url) + sum(len(name) + len(value) for name, value in listener.headers) > HEAD_BYTES:
             self._stop(_head_too_large())

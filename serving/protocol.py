@@ -1,4 +1,4 @@
-"""HTTP on a connection: uvicorn's, with a parser that has limits, and with refusals in the order of the requests."""
+"""HTTP on a connection: uvicorn's protocol with a limited parser, and with refusals in the order of the requests."""
 
 import fcntl
 import termios
@@ -23,18 +23,18 @@ from forecastle.serving.parser import Parser
 from forecastle.serving.refusals import REFUSAL, RETRY_AFTER_SECONDS, STOPPING
 
 HEAD_SECONDS = 30.0
-MOST_WAITING = 16  # requests of a connection that wait behind one that is being answered; more are not read
+MOST_WAITING = 16  # pipelined requests of a connection beside the one being answered; more are not read
 _LOGGED_PATH = 200  # characters of a refused request's
 
 
 class State(ServerState):
-    """What connections share, and whether the server was told to stop."""
+    """State that connections share, with whether the server is stopping."""
 
     stopping = False
 
 
 class Flow(FlowControl):
-    """uvicorn's, which reads no more until all that was read has been parsed."""
+    """uvicorn's flow control, which does not resume before all that was read has been parsed."""
 
     unparsed = b""
 
@@ -53,15 +53,15 @@ class Protocol(HttpToolsProtocol):
     """
 
     head_seconds = HEAD_SECONDS
-    parser: Parser  # type: ignore[assignment]  # has all that uvicorn asks of its own
+    parser: Parser  # type: ignore[assignment]  # has the methods that uvicorn calls
     flow: Flow
     _head_timer: TimerHandle | None = None
     _refused = False  # nothing more is read
-    _refusal: ForecastleError | None = None  # it waits until what came before is answered
+    _refusal: ForecastleError | None = None  # sent once the requests before it are answered
     _stopping = False
-    _keep_alive = True  # after the last answer, if the server did not stop
+    _keep_alive = True  # after the last answer, unless the server stops
 
-    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # as in uvicorn
         super().connection_made(transport)
         self.parser, self.flow = Parser(self), Flow(transport)
         self._start_timer(self.head_seconds)
@@ -91,7 +91,7 @@ class Protocol(HttpToolsProtocol):
             if self.flow.unparsed:
                 self.flow.pause_reading()
             if blank and not was_open:
-                if not self._answering:  # whose end is what uvicorn begins to count at
+                if not self._answering:  # uvicorn starts its own timer when the answer ends
                     self._start_timer(self.timeout_keep_alive)
             elif not self.parser.head_is_open:
                 self._stop_timer()
@@ -107,7 +107,7 @@ class Protocol(HttpToolsProtocol):
         super().on_headers_complete()
         self._stopping = self._stopping or (isinstance(self.server_state, State) and self.server_state.stopping)
         if self._stopping and before is not None and not before.response_started:
-            before.keep_alive = self._keep_alive  # or what came after it would not be answered
+            before.keep_alive = self._keep_alive  # or the request after it would not be answered
         self._keep_alive = self.cycle.keep_alive
         if self._stopping:
             self.cycle.keep_alive = False
@@ -143,7 +143,7 @@ class Protocol(HttpToolsProtocol):
             self.transport.close()
 
     def give_up(self) -> None:
-        """Read no more, and refuse what waits for another answer; the requests' tasks are to be cancelled."""
+        """Read no more, and refuse the requests that wait for another; the caller cancels the requests' tasks."""
         error = Stopping(STOPPING)
         for cycle, _ in self.pipeline:
             cycle.scope[REFUSAL] = error  # type: ignore[literal-required]
@@ -163,7 +163,7 @@ class Protocol(HttpToolsProtocol):
             self._write_refusal(error)
 
     def _refuse_body(self, error: ForecastleError) -> None:
-        """Its head was given to the application, which answers, unless it has done so already."""
+        """Its head was passed to the application, which answers, unless it has answered already."""
         cycle = self.cycle
         if cycle.response_complete:
             self.transport.close()
@@ -194,7 +194,7 @@ class Protocol(HttpToolsProtocol):
 
     def _expire(self) -> None:
         self._head_timer = None
-        if self._answering:  # the next head waits behind an answer
+        if self._answering:  # the next head waits for an answer
             self._start_timer(self.head_seconds)
         elif not self.parser.message_is_open:
             self.transport.close()
@@ -206,14 +206,14 @@ class Protocol(HttpToolsProtocol):
         return self.cycle is not None and not self.cycle.response_complete
 
     def _has_unread(self) -> bool:
-        """Whether there are bytes that came and have not been parsed."""
+        """Whether bytes have arrived that are not parsed yet."""
         if self.flow.unparsed:
             return True
         descriptor = self.transport.get_extra_info("socket").fileno()
         return fcntl.ioctl(descriptor, termios.FIONREAD, bytes(4)) != bytes(4)
 
     def _start_timer(self, seconds: float) -> None:
-        """One that runs already goes on."""
+        """A timer that runs already keeps its time."""
         if self._head_timer is None:
             self._head_timer = self.loop.call_later(seconds, self._expire)
 

@@ -1,133 +1,129 @@
-"""The queue before the models: bounded, and emptied by a few threads that predict together what waits together."""
+"""The queue before the models: bounded, and emptied by a few threads that predict waiting requests together."""
 
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
 
-from forecastle.algorithms.interface import Payload
+from starlette.types import Receive
+
 from forecastle.contract.errors import DeadlineExceeded, Overloaded, PayloadTooLarge
 from forecastle.contract.settings import Settings
 from forecastle.kernels.threads import available_cores
-from forecastle.serving.asgi import Receive
-from forecastle.serving.exchange import Disconnected, Exchange
+from forecastle.serving.exchange import Disconnected
 from forecastle.serving.metrics import Metrics
 from forecastle.serving.models import HeldModel
+from forecastle.serving.prediction import Call, predict
 
-UNREAD: Any = object()  # the request of a job whose body was not decoded yet
-UNDERRATED = 2.0  # a model's cost is rough: what seems to take so many times as long as is allowed surely is too long
-BATCH_BYTES = 32 * 2**20  # bodies that are held decoded at once, for one thread; a larger one comes alone
+UNDERRATED = 2.0  # cost() is an estimate: only what it puts at more than so many times the timeout is refused
+BATCH_BYTES = 32 * 2**20  # of bodies in a batch; a larger body is a batch of its own
 
 
 @dataclass(slots=True, eq=False, repr=False)
-class Job:
-    """A request on its way through the queue; its exchange takes the times of the steps."""
+class Waiting:
+    """A call in the queue, and the future that takes its answer."""
 
-    held: HeldModel
-    payload: Payload
-    response_type: str
-    exchange: Exchange
+    call: Call
     answer: "asyncio.Future[bytes]"
-    request: Any = UNREAD
-    settled: bool = False
-    since: float = 0.0
+    since: float
+    is_answered: bool = False  # its outcome has been handed to the event loop
 
     @property
-    def waits(self) -> bool:
-        """Whether it was not answered yet, and its client did not go."""
-        return not (self.settled or self.answer.done())
+    def is_wanted(self) -> bool:
+        """Whether it has not been answered yet, and its client has not gone."""
+        return not (self.is_answered or self.answer.done())
 
 
 def runner_count() -> int:
-    """The threads that empty the queue: one predicts, on all cores, while others read and write."""
+    """The number of threads that empty the queue: one predicts, on all cores, while others decode and encode."""
     return max(2, min(4, available_cores()))
 
 
 class Queue:
-    """Takes jobs in from the event loop, and gives their answers back to it."""
+    """Takes calls from the event loop, and gives their answers back to it."""
 
     def __init__(self, settings: Settings, metrics: Metrics, threads: int) -> None:
         self._settings = settings
         self._metrics = metrics
-        self._threads = threads  # of one prediction
+        self.threads = threads  # of one prediction
         self.runners = [
             threading.Thread(target=self._run, name=f"runner-{number}", daemon=True) for number in range(runner_count())
         ]
-        self._waiting: dict[Job, None] = {}  # in the order they came; a job is found by its identity
-        self._admitted = 0  # waiting or in a runner's hands
-        self._taken: list[HeldModel] = []  # by the runners: the models of what is in their hands
+        self._waiting: dict[Waiting, None] = {}  # in the order of arrival; found by identity
+        self._admitted = 0  # waiting or taken by a runner
+        self._taken: list[HeldModel] = []  # the models of the batches that runners have taken
         lock = threading.Lock()
         self._change = threading.Condition(lock)  # something waits
-        self._return = threading.Condition(lock)  # a runner's hands are empty
+        self._return = threading.Condition(lock)  # a runner has finished a batch, or a call was withdrawn
 
     def start(self) -> None:
         """Start the threads; they end with the process."""
         for runner in self.runners:
             runner.start()
 
-    async def answer(self, job: Job, receive: Receive) -> bytes:
-        """Wait for the job's answer.
+    async def answer(self, call: Call, receive: Receive, started: float) -> bytes:
+        """Wait for the answer of a call whose request began at `started` (`perf_counter`).
 
-        Raises what predicting raised, `PayloadTooLarge` where it would take too long, `Overloaded` where the queue is
-        full, `DeadlineExceeded` when the time is up and `Disconnected` when the client has gone; a job that still waits
-        then is not predicted any more.
+        Raises what predicting raised, `PayloadTooLarge` if it would take too long, `Overloaded` if the queue is full,
+        `DeadlineExceeded` when its time is up and `Disconnected` when the client has gone; a call that still waits then
+        is not predicted.
         """
-        if job.request is not UNREAD:
-            self._require_time(job)  # at once, not when its turn comes
-        self._put(job)
-        left = job.exchange.started + self._settings.timeout - perf_counter()
-        timer = job.answer.get_loop().call_later(max(0.0, left), self._expire, job)
-        watch = asyncio.ensure_future(_watch(job, receive))
+        if call.is_decoded:
+            self._require_time(call)  # now, rather than after waiting
+        loop = asyncio.get_running_loop()
+        waiting = Waiting(call, loop.create_future(), perf_counter())
+        self._put(waiting)
+        left = started + self._settings.timeout - perf_counter()
+        timer = loop.call_later(max(0.0, left), self._expire, waiting)
+        watch = asyncio.ensure_future(_watch(waiting, receive))
         try:
-            return await job.answer
+            return await waiting.answer
         finally:
             timer.cancel()
             watch.cancel()
-            if not job.settled:
-                job.answer.cancel()
-                self._withdraw(job)
+            if not waiting.is_answered:
+                waiting.answer.cancel()
+                self._withdraw(waiting)
 
     @property
     def busy(self) -> bool:
-        """Whether a runner has something in hand, whoever waits for it."""
+        """Whether a runner works on a batch, even one whose clients have gone."""
         with self._change:
             return bool(self._taken)
 
     def finish(self, held: HeldModel) -> None:
-        """Wait until nothing that is meant for `held` waits or is predicted; nothing more may come."""
+        """Block until no call to `held` waits or is predicted; no more may come."""
         with self._return:
             self._return.wait_for(
-                lambda: held not in self._taken and not any(job.held is held for job in self._waiting)
+                lambda: held not in self._taken and not any(waiting.call.held is held for waiting in self._waiting)
             )
 
-    def _expire(self, job: Job) -> None:
-        if not job.answer.done():
+    def _expire(self, waiting: Waiting) -> None:
+        if not waiting.answer.done():
             seconds = f"{self._settings.timeout:g}"
-            job.answer.set_exception(
+            waiting.answer.set_exception(
                 DeadlineExceeded(f"The answer was not ready within {seconds} seconds (setting MODEL_SERVER_TIMEOUT).")
             )
 
-    def _put(self, job: Job) -> None:
-        job.since = perf_counter()
+    def _put(self, waiting: Waiting) -> None:
         with self._change:
             if self._admitted >= self._settings.queue:
                 raise Overloaded(
                     f"The queue is full: {self._settings.queue} requests wait or are being answered "
-                    "(setting FORECASTLE_QUEUE): ask again in a second."
+                    "(setting FORECASTLE_QUEUE): retry after 1 s."
                 )
             self._admitted += 1
-            self._waiting[job] = None
+            self._waiting[waiting] = None
             self._change.notify()
         self._metrics.queue.inc()
 
-    def _withdraw(self, job: Job) -> None:
+    def _withdraw(self, waiting: Waiting) -> None:
         with self._change:
-            if job not in self._waiting:
-                return  # a runner has it, and lets go of it
-            del self._waiting[job]
+            if waiting not in self._waiting:
+                return  # a runner has taken it, and will let go of it
+            del self._waiting[waiting]
             self._admitted -= 1
             self._return.notify_all()
         self._metrics.queue.dec()
@@ -138,8 +134,8 @@ class Queue:
             try:
                 self._work(batch)
             finally:
-                count, held = len(batch), batch[0].held
-                del batch  # or its bodies and answers would be kept until the next one comes
+                count, held = len(batch), batch[0].call.held
+                del batch  # or its bodies and answers would be kept until the next batch
                 with self._change:
                     self._admitted -= count
                     self._taken.remove(held)
@@ -147,108 +143,92 @@ class Queue:
                 del held
                 self._metrics.queue.dec(count)
 
-    def _take(self) -> list[Job]:
-        """All that waits for the model of the oldest job, in the order it came, up to a bound on its bytes."""
+    def _take(self) -> list[Waiting]:
+        """All that waits for the model of the oldest call, in the order of arrival, up to a limit in bytes."""
         with self._change:
             while not self._waiting:
                 self._change.wait()
-            held, size = next(iter(self._waiting)).held, 0
-            batch: list[Job] = []
-            others: dict[Job, None] = {}
-            for job in self._waiting:
-                size += len(job.payload.body)
-                if job.held is held and (not batch or size <= BATCH_BYTES):
-                    batch.append(job)
+            held, size = next(iter(self._waiting)).call.held, 0
+            batch: list[Waiting] = []
+            others: dict[Waiting, None] = {}
+            for waiting in self._waiting:
+                size += len(waiting.call.payload.body)
+                if waiting.call.held is held and (not batch or size <= BATCH_BYTES):
+                    batch.append(waiting)
                 else:
-                    others[job] = None
+                    others[waiting] = None
             self._waiting = others
             self._taken.append(held)
             if others:
                 self._change.notify()
         return batch
 
-    def _work(self, batch: Sequence[Job]) -> None:
+    def _work(self, batch: Sequence[Waiting]) -> None:
         taken = perf_counter()
-        for job in batch:
-            job.exchange.queue = taken - job.since
-            if job.waits and job.request is UNREAD:
-                _attempt(job, _decode)
-            if job.waits:
-                _attempt(job, self._require_time)
-        jobs = [job for job in batch if job.waits]
-        if jobs:
-            self._predict(jobs)
+        for waiting in batch:
+            waiting.call.times.queue = taken - waiting.since
+            if waiting.is_wanted:
+                try:
+                    if not waiting.call.is_decoded:
+                        waiting.call.decode()
+                    self._require_time(waiting.call)
+                except Exception as error:
+                    _deliver(waiting, error)
+        wanted = [waiting for waiting in batch if waiting.is_wanted]
+        if wanted:
+            self._predict(wanted)
 
-    def _require_time(self, job: Job) -> None:
-        """Raises `PayloadTooLarge` where the answer cannot be ready in time: a prediction that runs is not ended."""
-        seconds, allowed = job.held.model.cost(job.request) / self._threads, self._settings.timeout
+    def _require_time(self, call: Call) -> None:
+        """Raises `PayloadTooLarge` if the answer cannot be ready in time: a prediction that runs is not ended."""
+        seconds, allowed = call.cost / self.threads, self._settings.timeout
         if seconds > UNDERRATED * allowed:
-            advice = job.held.model.advice(job.request, allowed * self._threads / UNDERRATED)
+            advice = call.held.model.advice(call.request, allowed * self.threads / UNDERRATED)
             raise PayloadTooLarge(
                 f"The answer would take about {seconds:.0f} seconds, and {allowed:g} are allowed (setting "
                 f"MODEL_SERVER_TIMEOUT): {advice}."
             )
 
-    def _predict(self, jobs: Sequence[Job]) -> None:
-        model, began = jobs[0].held.model, perf_counter()
-        self._metrics.batch.observe(len(jobs))
+    def _predict(self, batch: Sequence[Waiting]) -> None:
+        self._metrics.batch.observe(len(batch))
         try:
-            predictions = model.predict([job.request for job in jobs], self._threads)
-            pairs = list(zip(jobs, predictions, strict=True))
+            predictions = predict([waiting.call for waiting in batch], self.threads)
+            pairs = list(zip(batch, predictions, strict=True))
         except Exception as error:
-            if len(jobs) == 1:
-                _deliver(jobs[0], error)
+            if len(batch) == 1:
+                _deliver(batch[0], error)
                 return
-            for job in jobs:  # whose fault it was shows when each is asked alone
-                if job.waits:
-                    self._predict([job])
+            for waiting in batch:  # each alone, to find the one that failed
+                if waiting.is_wanted:
+                    self._predict([waiting])
             return
-        seconds = perf_counter() - began
-        for job, prediction in pairs:
-            job.exchange.predict = seconds
-            _attempt(job, _encode, prediction)
+        for waiting, prediction in pairs:
+            try:
+                content = waiting.call.encode(prediction)
+            except Exception as error:
+                _deliver(waiting, error)
+            else:
+                _deliver(waiting, content)
 
 
-def _attempt(job: Job, step: Callable[..., None], *arguments: Any) -> None:
-    try:
-        step(job, *arguments)
-    except Exception as error:
-        _deliver(job, error)
-
-
-def _decode(job: Job) -> None:
-    began = perf_counter()
-    job.request = job.held.model.decode(job.payload)
-    job.exchange.decode = perf_counter() - began
-
-
-def _encode(job: Job, prediction: Any) -> None:
-    began = perf_counter()
-    content = job.held.model.encode(prediction, job.response_type)
-    job.exchange.encode = perf_counter() - began
-    job.held.seen.add((job.payload.content_type.essence, job.response_type))
-    _deliver(job, content)
-
-
-def _deliver(job: Job, outcome: bytes | Exception) -> None:
+def _deliver(waiting: Waiting, outcome: bytes | Exception) -> None:
     """Hand the answer, or what was raised instead, to the event loop."""
-    job.settled = True
+    waiting.is_answered = True
 
     def settle() -> None:
-        if job.answer.done():
+        if waiting.answer.done():
             return
         if isinstance(outcome, bytes):
-            job.answer.set_result(outcome)
+            waiting.answer.set_result(outcome)
         else:
-            job.answer.set_exception(outcome)
+            waiting.answer.set_exception(outcome)
 
     with contextlib.suppress(RuntimeError):  # the loop is closed: the process is ending
-        job.answer.get_loop().call_soon_threadsafe(settle)
+        waiting.answer.get_loop().call_soon_threadsafe(settle)
 
 
-async def _watch(job: Job, receive: Receive) -> None:
-    """Wait for the client to go away, and give the job up then."""
+async def _watch(waiting: Waiting, receive: Receive) -> None:
+    """Wait for the client to disconnect, and give the call up then."""
     while (await receive())["type"] != "http.disconnect":
         pass
-    if not job.answer.done():
-        job.answer.set_exception(Disconnected())
+    if not waiting.answer.done():
+        waiting.answer.set_exception(Disconnected())

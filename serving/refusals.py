@@ -1,12 +1,14 @@
-"""Refusals: an error that was raised becomes an answer, one sentence of plain text."""
+"""Refusals: middleware that turns errors into answers."""
 
 import asyncio
+from collections.abc import Callable
 from http import HTTPStatus
 from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from forecastle.contract.errors import (
     INTERNAL_STATUS,
@@ -18,23 +20,34 @@ from forecastle.contract.errors import (
     Stopping,
     forget_frames,
 )
-from forecastle.serving.asgi import App, Message, RawHeaders, Receive, Scope, Send, respond
-from forecastle.serving.exchange import Disconnected, Exchange
+from forecastle.serving.exchange import Disconnected, RawHeaders, exchange_of, respond
 from forecastle.serving.log import encodable, in_short, traceback_of, write_line
 
-REFUSAL = "refusal"  # where a request's scope has the error that its connection ran into
-STOPPING = "The server is stopping, and the answer is not ready: ask again in a second."
+REFUSAL = "refusal"  # the key of a request's ASGI scope under which the connection puts its error
+STOPPING = "The server is stopping, and the answer is not ready: retry after 1 s."
 RETRY_AFTER_SECONDS = b"1"
+
+ErrorAnswer = tuple[int, RawHeaders, bytes]  # status, headers and body
+ErrorForm = Callable[[Scope, int, str], ErrorAnswer]  # of a request's scope, the error's status and its sentence
+
+
+def plain_error(scope: Scope, status: int, sentence: str) -> ErrorAnswer:  # noqa: ARG001
+    """The sentence as plain text: the form of an error unless a route has its own."""
+    return status, [(b"content-type", b"text/plain; charset=utf-8")], sentence.encode("utf-8")
 
 
 class Refusals:
-    """The application that answers for those within when they raise, and when the connection refuses the request."""
+    """Middleware that answers errors: those raised further in, and those that the connection ran into.
 
-    def __init__(self, app: App) -> None:
+    It is around the whole application, and once more around each route whose errors have a form of their own.
+    """
+
+    def __init__(self, app: ASGIApp, form: ErrorForm = plain_error) -> None:
         self.app = app
+        self.form = form
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        exchange: Exchange = scope["exchange"]
+        exchange = exchange_of(scope)
 
         async def receive_unless_refused() -> Message:
             message = await receive()
@@ -52,14 +65,31 @@ class Refusals:
             if exchange.status is not None:
                 await _end_of_connection(receive)
                 raise Disconnected from None
-            await _refuse(Stopping(STOPPING), exchange, send)
+            await self._refuse(Stopping(STOPPING), scope, send)
         except Exception as error:
-            if exchange.status is not None:  # the answer is under way: it can only be broken off
+            if exchange.status is not None:  # the answer has begun: it can only be broken off
                 raise
             try:
-                await _refuse(error, exchange, send)
+                await self._refuse(error, scope, send)
             finally:
                 forget_frames(error)
+
+    async def _refuse(self, error: Exception, scope: Scope, send: Send) -> None:
+        exchange = exchange_of(scope)
+        if isinstance(error, MemoryError):
+            error = OutOfSpace("The machine has no memory left for this request: send fewer records at a time.")
+        if isinstance(error, ForecastleError):
+            status, sentence = error.status, encodable(error.sentence)
+        else:
+            name = exchange.id.decode("ascii")
+            status = INTERNAL_STATUS
+            sentence = f"The server failed; see its log for request id {name}."
+            write_line("error", id=name, sentence=encodable(in_short(error)), traceback=traceback_of(error))
+        if isinstance(error, PlatformError):
+            exchange.headers.append((b"retry-after", RETRY_AFTER_SECONDS))
+        exchange.error = sentence
+        code, headers, body = self.form(scope, status, sentence)
+        await respond(send, code, headers, body)
 
 
 async def _end_of_connection(receive: Receive) -> None:
@@ -68,32 +98,11 @@ async def _end_of_connection(receive: Receive) -> None:
 
 
 async def raise_as_ours(request: Request, error: Exception) -> Response:
-    """Name what the router did not find: a path, or a method of it."""
+    """Turn the router's 404 and 405 into our own errors, which name the path or the method."""
     assert isinstance(error, HTTPException)
     path = quote(request.url.path)[:60]
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         allowed = ", ".join(sorted((error.headers or {}).get("Allow", "").split(", ")))
-        request.scope["exchange"].headers.append((b"allow", allowed.encode("ascii")))
+        exchange_of(request.scope).headers.append((b"allow", allowed.encode("ascii")))
         raise MethodNotAllowed(f"{path}: expected {allowed}, got {request.method}.") from None
-    raise NotFound(f"{path}: there is no such path; GET /docs shows those that are.") from None
-
-
-async def _refuse(error: Exception, exchange: Exchange, send: Send) -> None:
-    if isinstance(error, MemoryError):
-        error = OutOfSpace("The machine has no memory left for this request: send fewer records at a time.")
-    if isinstance(error, ForecastleError):
-        status, exchange.error = error.status, error.sentence
-    else:
-        name = exchange.id.decode("ascii")
-        status = INTERNAL_STATUS
-        exchange.error = f"The server failed at this request; its log says more of it under the id {name}."
-        write_line("error", id=name, sentence=encodable(in_short(error)), traceback=traceback_of(error))
-    if isinstance(error, PlatformError):
-        exchange.headers.append((b"retry-after", RETRY_AFTER_SECONDS))
-    exchange.error = encodable(exchange.error)
-    code, headers, body = (exchange.form or _plain)(status, exchange.error)
-    await respond(send, code, headers, body)
-
-
-def _plain(status: int, sentence: str) -> tuple[int, RawHeaders, bytes]:
-    return status, [(b"content-type", b"text/plain; charset=utf-8")], sentence.encode("utf-8")
+    raise NotFound(f"{path}: no such path; GET /docs lists the paths.") from None

@@ -1,4 +1,4 @@
-"""The server's life: bind, load, answer, drain."""
+"""The server: bind, load, answer, drain."""
 
 import contextlib
 import logging
@@ -17,39 +17,38 @@ from forecastle.contract.errors import InvalidJob
 from forecastle.contract.opt_ml import OptMl
 from forecastle.contract.settings import Settings
 from forecastle.kernels.threads import available_cores
-from forecastle.serving import heap
-from forecastle.serving.app import build_app
+from forecastle.serving.app import Application
 from forecastle.serving.drain import drain, stop_accepting
-from forecastle.serving.health import Readiness
 from forecastle.serving.lag import LagMonitor
-from forecastle.serving.loader import Loader, keep_what_is_there
+from forecastle.serving.loader import Loader, load_model
 from forecastle.serving.log import LogLines, write_line
+from forecastle.serving.memory import freeze_live_objects, share_one_heap
 from forecastle.serving.metrics import Metrics
-from forecastle.serving.models import Models, load_model
+from forecastle.serving.models import Models
 from forecastle.serving.protocol import Protocol, State
 from forecastle.serving.queue import Queue
+from forecastle.serving.readiness import Readiness
 from forecastle.serving.workers import Place, fork_workers
 
 BACKLOG = 2048
-KEEP_ALIVE_SECONDS = 75  # longer than the 60 that clients and proxies keep an idle connection for
-DRAIN_SECONDS = 28.0  # SageMaker kills what still runs 30 seconds after SIGTERM
+KEEP_ALIVE_SECONDS = 75  # longer than the 60 for which clients and proxies keep an idle connection
+DRAIN_SECONDS = 28.0  # SageMaker sends SIGKILL 30 seconds after SIGTERM
 
 
 def serve(settings: Settings, tree: OptMl) -> None:
-    """Serve the model of `tree` until SIGTERM or SIGINT; then answer what came in, and return.
+    """Serve the model of `tree` until SIGTERM or SIGINT; then answer the requests that were sent, and return.
 
-    The port is bound at once and its line stands in the log; GET /ping says 503 until the model has answered its own
-    examples. A server of several models begins with none. Raises `InvalidJob` where the port cannot be bound and
-    `InvalidData` where the model cannot be loaded.
-    With several workers, returns in each of them and then in the process that started them.
+    The port is bound and logged at once; GET /ping answers 503 until the model has been warmed up. A server of several
+    models starts with none. Raises `InvalidJob` if the port cannot be bound and `InvalidData` if the model cannot be
+    loaded. With several workers, returns in each of them and then in the process that started them.
     """
     began = perf_counter()
     if settings.multi_model and tree.model_folder is not None:
         raise InvalidJob(
-            f"--model {tree.model_folder}: a server of several models (setting SAGEMAKER_MULTI_MODEL) begins with "
+            f"--model {tree.model_folder}: a server of several models (setting SAGEMAKER_MULTI_MODEL) starts with "
             "none, and loads them by POST /models."
         )
-    signal.signal(signal.SIGTERM, _leave)  # process 1 has no such signal unless it asks for it
+    signal.signal(signal.SIGTERM, _leave)  # PID 1 ignores the signal unless it has a handler
     with _bound(settings) as listener:
         place = fork_workers(settings.workers, listener) if settings.workers > 1 else Place(0, Readiness(1))
         if place is not None:
@@ -58,7 +57,7 @@ def serve(settings: Settings, tree: OptMl) -> None:
 
 
 class Worker:
-    """One process that answers: a uvicorn server, a queue and the models."""
+    """One serving process: a uvicorn server, a queue and the models."""
 
     def __init__(self, settings: Settings, tree: OptMl, place: Place, began: float) -> None:
         self._settings = settings
@@ -71,22 +70,22 @@ class Worker:
         self._failure: BaseException | None = None
         self._queue = Queue(settings, self._metrics, self._threads)
         loader = Loader(self._models, self._queue, self._metrics, self._threads, settings)
-        app = build_app(settings, self._models, self._queue, loader, self._metrics, place.readiness)
+        app = Application(settings, self._models, self._queue, loader, self._metrics, place.readiness)
         self._lag = LagMonitor(self._metrics)
         self._server = _Server(app, self._begin, self._notice_orphanage if place.parent else None)
 
     def run(self, listener: socket.socket) -> None:
-        """Answer until told to stop. Raises what loading the model raised."""
+        """Answer until the server is stopped. Raises what loading the model raised."""
         signal.signal(signal.SIGTERM, self._server.handle_exit)
-        # Ctrl-C reaches parent and workers alike; the parent passes it on in its own time.
+        # Ctrl-C reaches both parent and workers; the workers wait for the parent to pass it on.
         signal.signal(signal.SIGINT, signal.SIG_IGN if self._place.parent else self._server.handle_exit)
         _log_in_lines()
         if self._models.several:
-            heap.have_one()
+            share_one_heap()
         self._queue.start()
         if self._models.several:
-            self._tell_ready(None)
-        elif self._place.replaces_another:  # the others answer meanwhile, so it joins them when it can
+            self._become_ready(None)
+        elif self._place.replaces_another:  # the other workers answer meanwhile
             self._load()
         else:
             threading.Thread(target=self._load, name="load", daemon=True).start()
@@ -94,7 +93,7 @@ class Worker:
         self._lag.stop()
         if self._failure is not None:
             raise self._failure
-        if self._queue.busy:  # nobody waits for it any more, and Python would, before it ends
+        if self._queue.busy:  # its client is gone, but interpreter shutdown would wait for the thread
             write_line("stop", pid=os.getpid())
             os._exit(0)
 
@@ -114,16 +113,16 @@ class Worker:
             return
         self._models.add(held)
         self._metrics.loaded.labels(held.name).set(1)
-        self._tell_ready(held.name)
+        self._become_ready(held.name)
 
-    def _tell_ready(self, model: str | None) -> None:
-        keep_what_is_there()
+    def _become_ready(self, model: str | None) -> None:
+        freeze_live_objects()
         self._place.readiness.set(self._place.number)
         write_line("ready", model=model, seconds=round(perf_counter() - self._began, 3), pid=os.getpid())
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's, but for its end: it answers what it was sent before, and its exit code is 0 after a signal."""
+    """uvicorn's server, except for shutdown: it answers pending requests, and exits with 0 after a signal."""
 
     def __init__(
         self, app: object, at_start: Callable[[], None], every_second: Callable[[], Awaitable[None]] | None
@@ -150,7 +149,7 @@ class _Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)
-        self._state.stopping = True  # answers close their connections from here on
+        self._state.stopping = True  # from now on an answer closes its connection
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await stop_accepting(self, sockets or [], self._protocol)
@@ -170,14 +169,14 @@ class _Server(uvicorn.Server):
 
 @contextlib.contextmanager
 def _bound(settings: Settings) -> Iterator[socket.socket]:
-    """A socket that takes connections already; its address stands in the log's first line."""
+    """A listening socket; its address is the first line of the log."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
         listener = socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
     except OSError as error:
-        number = error.errno or 0  # what a name that cannot be resolved gives is negative, and no errno
+        number = error.errno or 0  # a name that cannot be resolved gives a negative number, which is not an errno
         reason = os.strerror(number) if number > 0 else error.strerror
-        raise InvalidJob(f"{settings.host}:{settings.port}: the server cannot be bound there ({reason}).") from None
+        raise InvalidJob(f"{settings.host}:{settings.port}: the server cannot listen there ({reason}).") from None
     with listener:
         port = listener.getsockname()[1]
         host = f"[{settings.host}]" if family == socket.AF_INET6 else settings.host

@@ -1,4 +1,4 @@
-"""Worker processes: forked, watched, replaced."""
+"""Worker processes: forked, monitored, replaced."""
 
 import os
 import signal
@@ -8,11 +8,11 @@ import time
 from dataclasses import dataclass
 
 from forecastle.contract.errors import INTERNAL_EXIT_CODE, PlatformError
-from forecastle.serving.health import Readiness
 from forecastle.serving.log import write_line
 from forecastle.serving.metrics import forget_process, share_between_processes, stop_sharing
+from forecastle.serving.readiness import Readiness
 
-PAUSE_SECONDS = 1.0  # before a worker is replaced, so that one that cannot start does not keep the machine busy
+PAUSE_SECONDS = 1.0  # before a worker is replaced, so that one that cannot start does not keep the CPU busy
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -24,14 +24,14 @@ class Place:
     number: int
     readiness: Readiness
     replaces_another: bool = False
-    parent: int | None = None  # who watches over it and passes signals on; None for a process on its own
+    parent: int | None = None  # its supervisor's pid, which passes signals on; None without one
 
 
 def fork_workers(count: int, listener: socket.socket) -> Place | None:
-    """Fork `count` workers and keep them running; returns in each with its place, and None when all have ended.
+    """Fork `count` workers and keep them running; returns its place in each, and None when all have ended.
 
-    They share the listening socket, so that a connection is lost with none of them. SIGTERM and SIGINT are passed on
-    to all. Where a worker ends before it was ever ready, the others are stopped and the process exits as it did.
+    They share the listening socket, so that no connection is lost with one of them. SIGTERM and SIGINT are passed on
+    to all. If a worker ends before it was ever ready, the others are stopped and the process exits with its code.
     """
     return _Workers(count, listener).run()
 
@@ -53,7 +53,7 @@ class _Workers:
             if self._fork(number) == 0:
                 return Place(number, self._readiness, parent=os.getppid())
         while self._numbers:
-            pid, status = os.wait()  # of any child: process 1 is also asked to bury those of others
+            pid, status = os.wait()  # of any child: as PID 1 we also reap orphans
             if pid not in self._numbers:
                 continue
             number = self._numbers.pop(pid)
@@ -65,7 +65,7 @@ class _Workers:
                 self._exit_code = self._code_of_failed(pid, code)
                 self._stop()
                 continue
-            write_line("worker", pid=pid, sentence=f"The worker ended with exit code {code}; another takes its place.")
+            write_line("worker", pid=pid, sentence=f"The worker ended with exit code {code} and is replaced.")
             time.sleep(PAUSE_SECONDS)
             if self._fork(number) == 0:
                 return Place(number, self._readiness, replaces_another=True, parent=os.getppid())
@@ -75,7 +75,7 @@ class _Workers:
         return None
 
     def _fork(self, number: int) -> int | None:
-        """As `os.fork`, or None where all are to stop; no signal comes between a worker's birth and its entry."""
+        """As `os.fork`, or None once all are stopping; signals are blocked until the worker is registered."""
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         try:
             if self._stopping:
@@ -92,15 +92,15 @@ class _Workers:
 
     def _stop(self) -> None:
         self._stopping = True
-        self._listener.close()  # or connections would still be taken that nobody answers
+        self._listener.close()  # or connections would still be accepted and never answered
         for pid in self._numbers:
             os.kill(pid, signal.SIGTERM)
 
     @staticmethod
     def _code_of_failed(pid: int, code: int) -> int:
         if code >= 0:
-            return code or INTERNAL_EXIT_CODE  # it has told why
+            return code or INTERNAL_EXIT_CODE  # it has reported why
         name = signal.Signals(-code).name
-        sentence = f"A worker was ended by {name} before its model was loaded; {name} may mean too little memory."
+        sentence = f"A worker was ended by {name} before its model was loaded; {name} may mean that memory ran out."
         write_line("error", sentence=sentence, pid=pid)
         return PlatformError.exit_code

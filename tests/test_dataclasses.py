@@ -51,7 +51,7 @@ CARRIERS = [kind for kind in dataclasses_of_ours() if carries_payload(kind)]
 
 def test_the_carriers_are_found() -> None:
     names = {kind.__qualname__ for kind in CARRIERS}
-    assert {"Payload", "Job", "Query", "Request", "Artifact", "HeldModel"} <= names
+    assert {"Payload", "Call", "Waiting", "Query", "Request", "Artifact", "HeldModel"} <= names
 
 
 @pytest.mark.parametrize("kind", CARRIERS, ids=lambda kind: f"{kind.__module__}.{kind.__qualname__}")

@@ -1,69 +1,137 @@
-"""POST /endpoints/{name}/invocations: the same answers in the form that AWS's clients know.
+"""POST /endpoints/{name}/invocations: POST /invocations in the form that AWS's clients know.
 
 Source: "InvokeEndpoint" and "InvokeEndpointWithResponseStream", AWS's API reference of the SageMaker runtime.
 """
 
-import orjson
+from dataclasses import replace
+from typing import Annotated
 
-from forecastle.contract.errors import ENDPOINT_STATUS
-from forecastle.serving.asgi import RawHeaders, Receive, Scope, Send, respond
+from fastapi import Header, Path
+from pydantic import BaseModel, Field
+from starlette.middleware import Middleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from forecastle.contract.errors import ENDPOINT_STATUS, NotFound
 from forecastle.serving.event_stream import CONTENT_TYPE, payload_parts
-from forecastle.serving.exchange import Exchange
-from forecastle.serving.routes.invocations import Invocations
+from forecastle.serving.exchange import exchange_of
+from forecastle.serving.refusals import ErrorAnswer, Refusals
+from forecastle.serving.routes.invocations import Invocations, custom_attributes, target_model
+from forecastle.serving.routes.route import Operation, Route
 
 VARIANT = (b"x-amzn-invoked-production-variant", b"AllTraffic")
+MAX_NAME = 63  # characters of an endpoint's name: AWS's limit
 
 
-class EndpointInvocations:
-    """InvokeEndpoint, for an endpoint of any name."""
+class ModelError(BaseModel):
+    """The container refused the request, or failed."""
 
-    def __init__(self, invocations: Invocations) -> None:
-        self._invocations = invocations
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        exchange = _open(scope)
-        body, media_type = await self._invocations.answer(scope["headers"], receive, exchange)
-        await respond(send, 200, [VARIANT], body, media_type)
+    message: str = Field(alias="Message")
+    original_status_code: int = Field(alias="OriginalStatusCode")
+    original_message: str = Field(alias="OriginalMessage")
+    log_stream_arn: str = Field(alias="LogStreamArn")
 
 
-class EndpointStreams:
-    """InvokeEndpointWithResponseStream, for an endpoint of any name."""
+class Endpoint:
+    """Middleware around POST /invocations that makes it InvokeEndpoint, for an endpoint of any name."""
 
-    def __init__(self, invocations: Invocations) -> None:
-        self._invocations = invocations
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        exchange = _open(scope)
-        body, media_type = await self._invocations.answer(
-            scope["headers"], receive, exchange, accept_header=b"x-amzn-sagemaker-accept"
-        )
-        headers = [
-            (b"content-type", CONTENT_TYPE.encode("ascii")),
-            (b"x-amzn-sagemaker-content-type", media_type.encode("ascii")),
-            VARIANT,
-        ]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        for frame in payload_parts(body):
-            await send({"type": "http.response.body", "body": frame, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
+        exchange = exchange_of(scope)
+        exchange.endpoint = _name(scope)
+
+        async def send_on(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], VARIANT]
+            await send(message)
+
+        await self.app(scope, receive, send_on)
 
 
-def _open(scope: Scope) -> Exchange:
-    exchange: Exchange = scope["exchange"]
-    exchange.endpoint = endpoint = scope["path_params"]["name"][:63]  # AWS's limit
+class EndpointStream:
+    """Middleware around POST /invocations that makes it InvokeEndpointWithResponseStream."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange = exchange_of(scope)
+        exchange.endpoint = _name(scope)
+
+        async def send_on(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                media_type = dict(message["headers"])[b"content-type"]
+                message["headers"] = [
+                    (b"content-type", CONTENT_TYPE.encode("ascii")),
+                    (b"x-amzn-sagemaker-content-type", media_type),
+                    VARIANT,
+                ]
+                await send(message)
+                return
+            for frame in payload_parts(message["body"]):
+                await send({"type": "http.response.body", "body": frame, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+
+        # The client's Accept names the event stream; the body inside it has a header of its own.
+        headers = [header for header in scope["headers"] if header[0] != b"accept"]
+        headers += [(b"accept", value) for name, value in headers if name == b"x-amzn-sagemaker-accept"]
+        await self.app({**scope, "headers": headers}, receive, send_on)
+
+
+def model_error(scope: Scope, status: int, sentence: str) -> ErrorAnswer:
+    """AWS's ModelError, around the error of the container."""
     host = dict(scope["headers"]).get(b"host", b"localhost").decode("latin-1")
+    whose = "client" if status < 500 else "server"
+    content = ModelError(
+        Message=f'Received {whose} error ({status:d}) from primary with message "{sentence}". '
+        f"See http://{host}/docs#log for more information.",
+        OriginalStatusCode=status,
+        OriginalMessage=sentence,
+        LogStreamArn=f"arn:aws:logs:local:000000000000:log-group:/aws/sagemaker/Endpoints/{_name(scope)}",
+    )
+    headers = [(b"content-type", b"application/json"), (b"x-amzn-errortype", b"ModelError")]
+    return ENDPOINT_STATUS, headers, content.model_dump_json(by_alias=True).encode("utf-8")
 
-    def model_error(status: int, sentence: str) -> tuple[int, RawHeaders, bytes]:
-        whose = "client" if status < 500 else "server"
-        content = {
-            "Message": f'Received {whose} error ({status:d}) from primary with message "{sentence}". '
-            f"See http://{host}/docs#log for more information.",
-            "OriginalStatusCode": int(status),
-            "OriginalMessage": sentence,
-            "LogStreamArn": f"arn:aws:logs:local:000000000000:log-group:/aws/sagemaker/Endpoints/{endpoint}",
-        }
-        headers = [(b"content-type", b"application/json"), (b"x-amzn-errortype", b"ModelError")]
-        return ENDPOINT_STATUS, headers, orjson.dumps(content)
 
-    exchange.form = model_error
-    return exchange
+def _name(scope: Scope) -> str:
+    name: str = scope["path_params"]["name"]
+    return name[:MAX_NAME]
+
+
+def endpoint_name(name: Annotated[str, Path(pattern="^[^/]+$")]) -> None:
+    """Declares the parameter."""
+
+
+def inference_id(value: Annotated[str, Header(alias="X-Amzn-SageMaker-Inference-Id")] = "") -> None:
+    """Declares the parameter."""
+
+
+def stream_accept(value: Annotated[str, Header(alias="X-Amzn-SageMaker-Accept")] = "") -> None:
+    """Declares the parameter."""
+
+
+def routes(invocations: Invocations, several: bool) -> list[Route]:
+    """POST /invocations in both of its AWS forms."""
+    parameters = (endpoint_name, inference_id, custom_attributes, *((target_model,) if several else ()))
+    at_once = Operation(
+        "POST",
+        "invoke_endpoint",
+        "Predict, as InvokeEndpoint does",
+        parameters,
+        predicts=True,
+        errors=(NotFound,),
+        wrapped=(ENDPOINT_STATUS, ModelError),
+    )
+    streamed = replace(
+        at_once,
+        name="invoke_endpoint_with_response_stream",
+        summary="Predict, as InvokeEndpointWithResponseStream does",
+        parameters=(*parameters, stream_accept),
+        media_type=CONTENT_TYPE,
+    )
+    path, errors = "/endpoints/{name}/invocations", Middleware(Refusals, form=model_error)
+    return [
+        Route(path, invocations, [at_once], [errors, Middleware(Endpoint)]),
+        Route(f"{path}-response-stream", invocations, [streamed], [errors, Middleware(EndpointStream)]),
+    ]

@@ -1,69 +1,76 @@
 """POST /invocations: from bytes to bytes."""
 
-import asyncio
 import functools
 from collections.abc import Mapping
-from time import perf_counter
+from typing import Annotated
+
+from fastapi import Header
+from starlette.types import Receive, Scope, Send
 
 from forecastle.algorithms.interface import Payload
-from forecastle.contract.errors import InvalidData, UnsupportedMediaType
+from forecastle.contract.errors import (
+    DeadlineExceeded,
+    InvalidData,
+    NotAcceptable,
+    NotFound,
+    NotReady,
+    OutOfSpace,
+    Overloaded,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+)
 from forecastle.contract.media_type import KNOWN, MediaType, negotiate
 from forecastle.contract.settings import Settings
-from forecastle.serving.asgi import RawHeaders, Receive, Scope, Send, respond
 from forecastle.serving.body import read_body
-from forecastle.serving.exchange import Exchange
+from forecastle.serving.exchange import Exchange, RawHeaders, exchange_of, respond
 from forecastle.serving.models import HeldModel, Models
-from forecastle.serving.queue import Job, Queue
+from forecastle.serving.prediction import Call, predict
+from forecastle.serving.queue import Queue
+from forecastle.serving.routes.route import Operation, Route
 
-SMALL_BYTES = 4096  # a body that may be decoded in the event loop
-CHEAP_SECONDS = 0.001  # a prediction that may be made in the event loop: less than handing it to a thread may take
+SMALL_BYTES = 4096  # a body up to this size may be decoded in the event loop
+CHEAP_SECONDS = 0.001  # a prediction up to this cost is made in the event loop: a thread may take longer
 MAX_ATTRIBUTES = 1024  # AWS's limit
 TARGET_MODEL = b"x-amzn-sagemaker-target-model"
 
 
 class Invocations:
-    """Answers what is posted with a model's prediction of it."""
+    """Answers the body of a request with a model's prediction."""
 
     def __init__(self, models: Models, queue: Queue, settings: Settings) -> None:
         self._models = models
         self._queue = queue
+        self._threads = queue.threads
         self._settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body, media_type = await self.answer(scope["headers"], receive, scope["exchange"])
+        body, media_type = await self.answer(scope["headers"], receive, exchange_of(scope))
         await respond(send, 200, [], body, media_type)
 
     async def answer(
-        self,
-        headers: RawHeaders,
-        receive: Receive,
-        exchange: Exchange,
-        *,
-        accept_header: bytes = b"accept",
-        model: str | None = None,
+        self, headers: RawHeaders, receive: Receive, exchange: Exchange, model: str | None = None
     ) -> tuple[bytes, str]:
-        """The answer to a request, and its media type. Raises a `ForecastleError` where there is none.
+        """The answer to a request, and its media type. Raises a `ForecastleError` if it is refused.
 
-        On a server of several models `model`, or else the client's Target-Model, names the one that is meant.
+        On a server of several models `model`, or else the client's Target-Model, names the model.
         """
         body = await read_body(receive, headers, self._settings, exchange)
         given = dict(headers)
-        # From here to the queue nothing is waited for: a model is not unloaded in between.
+        # There is no await from here to the queue: the model cannot be unloaded in between.
         held = self._named(model, given) if self._models.several else self._models.only()
         exchange.model = held.name
         batch_types = held.algorithm.batch_types if self._settings.batch else {}
-        payload = Payload(body, _content_type(held, given, batch_types), _attributes(given))
-        accept = b",".join(value for name, value in headers if name == accept_header).decode("latin-1")
+        payload = Payload(body, _content_type(held, given, batch_types), _attributes(given), self._threads)
+        accept = b",".join(value for name, value in headers if name == b"accept").decode("latin-1")
         offered = _offered(held, batch_types.get(payload.content_type.essence))
         response_type = _negotiated(accept or self._settings.default_accept, offered)
         if (inference_id := given.get(b"x-amzn-sagemaker-inference-id")) is not None:
             exchange.inference_id = inference_id[:64].decode("latin-1")
-        job = Job(held, payload, response_type, exchange, asyncio.get_running_loop().create_future())
-        if _is_small(job):
-            content = _answer_at_once(job)
-            if content is not None:
-                return content, response_type
-        return await self._queue.answer(job, receive), response_type
+        call = Call(held, payload, response_type, exchange.times)
+        content = _answer_at_once(call)
+        if content is None:
+            content = await self._queue.answer(call, receive, exchange.started)
+        return content, response_type
 
     def _named(self, model: str | None, headers: dict[bytes, bytes]) -> HeldModel:
         if model is None and (target := headers.get(TARGET_MODEL)) is not None:
@@ -76,40 +83,26 @@ class Invocations:
         return self._models.named(model)
 
 
-def _is_small(job: Job) -> bool:
-    """Whether the body may be decoded in the event loop.
+def _answer_at_once(call: Call) -> bytes | None:
+    """The answer to a small request whose prediction is cheap, made in the event loop; None leaves it to the queue.
 
-    What such a request needs must have been needed before, or the loop could stand still while it is compiled; what
-    attributes ask for is not known here.
+    A small body is decoded here, unless something might have to be compiled for it first, which would stop the loop;
+    what attributes ask for is not known before.
     """
-    return (
-        len(job.payload.body) <= SMALL_BYTES
-        and not job.payload.attributes
-        and (job.payload.content_type.essence, job.response_type) in job.held.seen
-    )
-
-
-def _answer_at_once(job: Job) -> bytes | None:
-    """The answer to a small request, where its prediction is cheap; else it is left decoded."""
-    model, exchange, began = job.held.model, job.exchange, perf_counter()
-    job.request = model.decode(job.payload)
-    decoded = perf_counter()
-    exchange.decode = decoded - began
-    if model.cost(job.request) > CHEAP_SECONDS:
+    if len(call.payload.body) > SMALL_BYTES or call.payload.attributes or not call.is_warm:
         return None
-    (prediction,) = model.predict([job.request], 1)
-    predicted = perf_counter()
-    content = model.encode(prediction, job.response_type)
-    exchange.predict = predicted - decoded
-    exchange.encode = perf_counter() - predicted
-    return content
+    call.decode()
+    if call.cost > CHEAP_SECONDS:
+        return None
+    (prediction,) = predict([call], threads=1)
+    return call.encode(prediction)
 
 
 def _content_type(held: HeldModel, headers: dict[bytes, bytes], batch_types: Mapping[str, str]) -> MediaType:
-    """What the body is in: what the header says, or else the default.
+    """The body's media type: the header's, or else the default.
 
-    A batch transform sends what its user left out as nothing, or as a type that says nothing: there the header counts
-    only where it names a type that is known here.
+    If its user set no content type, a batch transform sends none or a meaningless one: there the header counts only if
+    it names a media type that is known.
     """
     encoding = headers.get(b"content-encoding", b"").strip().decode("latin-1")
     if encoding.lower() not in ("", "identity"):
@@ -127,7 +120,7 @@ def _content_type(held: HeldModel, headers: dict[bytes, bytes], batch_types: Map
 
 
 def _offered(held: HeldModel, preferred: str | None) -> tuple[str, ...]:
-    """The types that the answer may be in, `preferred` before the others."""
+    """The media types of the answer, `preferred` first."""
     if preferred is None:
         return held.response_types
     return (preferred, *(offer for offer in held.response_types if offer != preferred))
@@ -159,3 +152,40 @@ def _is_known(content_type: str) -> bool:
 @functools.lru_cache(maxsize=256)
 def _negotiated(accept: str | None, offered: tuple[str, ...]) -> str:
     return negotiate(accept, offered)
+
+
+def custom_attributes(
+    value: Annotated[
+        str, Header(alias="X-Amzn-SageMaker-Custom-Attributes", max_length=MAX_ATTRIBUTES, pattern="^[ -~]*$")
+    ] = "",
+) -> None:
+    """Declares the parameter."""
+
+
+def target_model(value: Annotated[str, Header(alias="X-Amzn-SageMaker-Target-Model")]) -> None:
+    """Declares the parameter of a server of several models."""
+
+
+PREDICTION_ERRORS = (
+    InvalidData,
+    NotAcceptable,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+    NotReady,
+    Overloaded,
+    DeadlineExceeded,
+    OutOfSpace,
+)
+
+
+def routes(invocations: Invocations, several: bool) -> list[Route]:
+    """POST /invocations, on a server of one model or of several."""
+    operation = Operation(
+        "POST",
+        "predict",
+        "Predict",
+        (custom_attributes, *((target_model,) if several else ())),
+        predicts=True,
+        errors=(*PREDICTION_ERRORS, *((NotFound,) if several else ())),
+    )
+    return [Route("/invocations", invocations, [operation])]

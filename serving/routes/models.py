@@ -5,16 +5,23 @@ that of its multi-model server.
 """
 
 import re
+from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Self
 from urllib.parse import parse_qs
 
 import orjson
+from fastapi import Path as PathParameter
+from fastapi import Query
+from pydantic import BaseModel, Field
+from starlette.middleware import Middleware
+from starlette.types import Receive, Scope, Send
 
 from forecastle.contract import quotation
 from forecastle.contract.errors import (
     AlreadyLoaded,
+    ForecastleError,
     InvalidData,
     NotFound,
     OutOfModelSpace,
@@ -22,17 +29,58 @@ from forecastle.contract.errors import (
     PayloadTooLarge,
 )
 from forecastle.contract.settings import Settings
-from forecastle.serving.asgi import RawHeaders, Receive, Scope, Send, respond
 from forecastle.serving.body import read_body
-from forecastle.serving.exchange import Exchange
+from forecastle.serving.exchange import exchange_of, respond
 from forecastle.serving.loader import Loader
 from forecastle.serving.models import HeldModel, Models
-from forecastle.serving.routes.invocations import Invocations
+from forecastle.serving.refusals import ErrorAnswer, Refusals, plain_error
+from forecastle.serving.routes.invocations import PREDICTION_ERRORS, Invocations, custom_attributes
+from forecastle.serving.routes.route import WHILE_READING, Operation, Route
 
 CALL_BYTES = 64 * 2**10  # of POST /models
-PAGE_MODELS = 100  # listed at once, where the client names no limit
+PAGE_MODELS = 100  # in a page, unless the client sets a limit
 _COUNT = re.compile(r"0*[1-9][0-9]{0,8}")
+Kind = type[ForecastleError]
 _TYPES = {NotFound.status: "ModelNotFoundException", AlreadyLoaded.status: "ConflictStatusException"}
+
+
+class LoadModel(BaseModel):
+    """The body of POST /models."""
+
+    model_name: str = Field(min_length=1)
+    url: str = Field(min_length=1)
+
+
+class LoadedModel(BaseModel):
+    """A model and the folder that it was loaded from."""
+
+    name: str = Field(alias="modelName")
+    url: str = Field(alias="modelUrl")
+
+    @classmethod
+    def of(cls, held: HeldModel) -> Self:
+        return cls(modelName=held.name, modelUrl=str(held.folder))
+
+
+class ModelPage(BaseModel):
+    """A page of the models, and the token of the next page, if there is one."""
+
+    models: list[LoadedModel]
+    next_page_token: str | None = Field(None, alias="nextPageToken")
+
+
+class Done(BaseModel):
+    """The outcome of a call."""
+
+    status: str
+
+
+class CallError(BaseModel):
+    """An error of the calls under /models."""
+
+    code: int
+    type: str
+    message: str
 
 
 class ModelList:
@@ -44,44 +92,42 @@ class ModelList:
         self._settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        exchange: Exchange = scope["exchange"]
-        exchange.form = _as_object
+        exchange = exchange_of(scope)
         if scope["method"] == "POST":
             body = await read_body(receive, scope["headers"], self._settings, exchange)
             exchange.model, folder = _asked(body)
             await self._loader.load(exchange.model, folder)
-            await _answer(send, {"status": "Workers scaled"})
+            await _answer(send, Done(status="Workers scaled"))
         else:
             await _answer(send, self._page(scope["query_string"]))
 
-    def _page(self, query: bytes) -> dict[str, Any]:
-        """Models in the order of their names; a page's token is the last name of the one before."""
+    def _page(self, query: bytes) -> ModelPage:
+        """Models sorted by name; a page's token is the last name of the page before."""
         given = parse_qs(query.decode("latin-1"), keep_blank_values=True)
         limit, after = given.get("limit", [str(PAGE_MODELS)])[-1], given.get("next_page_token", [""])[-1]
         if not _COUNT.fullmatch(limit):
             raise InvalidData(f"limit: expected an integer of at least 1, got {quotation.of_text(limit.encode())}.")
         following = [held for held in self._models.all() if held.name > after]
         page = following[: int(limit)]
-        token = {"nextPageToken": page[-1].name} if len(following) > len(page) else {}
-        return {"models": [_told(held) for held in page]} | token
+        token = page[-1].name if len(following) > len(page) else None
+        return ModelPage(models=list(map(LoadedModel.of, page)), nextPageToken=token)
 
 
 class OneModel:
-    """GET /models/{name} tells where a model came from, DELETE /models/{name} unloads it."""
+    """GET /models/{name} says where a model was loaded from, DELETE /models/{name} unloads it."""
 
     def __init__(self, models: Models, loader: Loader) -> None:
         self._models = models
         self._loader = loader
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
-        exchange: Exchange = scope["exchange"]
-        exchange.form = _as_object
+        exchange = exchange_of(scope)
         exchange.model = name = scope["path_params"]["name"]
         if scope["method"] == "DELETE":
             await self._loader.unload(name)
-            await _answer(send, {"status": f'Model "{name}" unregistered'})
+            await _answer(send, Done(status=f'Model "{name}" unregistered'))
         else:
-            await _answer(send, _told(self._models.named(name)))
+            await _answer(send, LoadedModel.of(self._models.named(name)))
 
 
 class ModelInvocations:
@@ -92,13 +138,11 @@ class ModelInvocations:
         self._invocations = invocations
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        exchange: Exchange = scope["exchange"]
+        exchange = exchange_of(scope)
         name = scope["path_params"]["name"]
-        exchange.form = _as_object
-        self._models.named(name)
-        exchange.form = None
+        self._models.named(name)  # before the body is read
         try:
-            body, media_type = await self._invocations.answer(scope["headers"], receive, exchange, model=name)
+            body, media_type = await self._invocations.answer(scope["headers"], receive, exchange, name)
         except (MemoryError, OutOfSpace) as error:
             sentence = (
                 error.sentence if isinstance(error, OutOfSpace) else "There is too little memory for this request."
@@ -108,8 +152,8 @@ class ModelInvocations:
 
 
 def _asked(body: bytes) -> tuple[str, Path]:
-    """Name and folder of the model that is to be loaded."""
-    if len(body) > CALL_BYTES:  # it is parsed in the event loop
+    """Name and folder of the model to load."""
+    if len(body) > CALL_BYTES:  # it is parsed in the event loop, so it is kept small
         raise PayloadTooLarge(f"Body: expected at most {CALL_BYTES} bytes, got {len(body)}.")
     try:
         request = orjson.loads(body)
@@ -125,15 +169,82 @@ def _asked(body: bytes) -> tuple[str, Path]:
     return request["model_name"], Path(request["url"])
 
 
-def _told(held: HeldModel) -> dict[str, str]:
-    return {"modelName": held.name, "modelUrl": str(held.folder)}
+async def _answer(send: Send, content: BaseModel) -> None:
+    body = content.model_dump_json(by_alias=True, exclude_none=True).encode("utf-8")
+    await respond(send, 200, [], body, "application/json")
 
 
-async def _answer(send: Send, content: dict[str, Any]) -> None:
-    await respond(send, 200, [], orjson.dumps(content), "application/json")
-
-
-def _as_object(status: int, sentence: str) -> tuple[int, RawHeaders, bytes]:
+def call_error(scope: Scope, status: int, sentence: str) -> ErrorAnswer:  # noqa: ARG001
+    """An error of the calls under /models, as a JSON object."""
     kind = _TYPES.get(HTTPStatus(status), HTTPStatus(status).phrase.replace(" ", "") + "Exception")
-    content = {"code": int(status), "type": kind, "message": sentence}
-    return status, [(b"content-type", b"application/json")], orjson.dumps(content)
+    body = CallError(code=status, type=kind, message=sentence).model_dump_json().encode("utf-8")
+    return status, [(b"content-type", b"application/json")], body
+
+
+def invocation_error(scope: Scope, status: int, sentence: str) -> ErrorAnswer:
+    """An error of POST /models/{name}/invoke: an object if there is no such model, else the model's plain sentence."""
+    return (call_error if status == NotFound.status else plain_error)(scope, status, sentence)
+
+
+def asked_model(call: LoadModel) -> None:
+    """Declares the body."""
+
+
+def page_of_models(
+    limit: Annotated[int, Query(ge=1, le=999_999_999)] = PAGE_MODELS, next_page_token: Annotated[str, Query()] = ""
+) -> None:
+    """Declares the parameters."""
+
+
+def model_name(name: Annotated[str, PathParameter()]) -> None:
+    """Declares the parameter."""
+
+
+def routes(models: Models, loader: Loader, settings: Settings, invocations: Invocations) -> list[Route]:
+    """The routes of a server of several models."""
+
+    def call(
+        method: str, name: str, summary: str, parameter: Callable[..., None], answer: type[BaseModel], *errors: Kind
+    ) -> Operation:
+        objects = (*errors, *WHILE_READING)
+        return Operation(method, name, summary, (parameter,), answer, objects=objects, object_model=CallError)
+
+    in_objects = [Middleware(Refusals, form=call_error)]
+    loading = (InvalidData, NotFound, AlreadyLoaded, PayloadTooLarge, OutOfModelSpace)
+    return [
+        Route(
+            "/models/{name:path}/invoke",
+            ModelInvocations(models, invocations),
+            [
+                Operation(
+                    "POST",
+                    "invoke_model",
+                    "Predict with the model of that name",
+                    (model_name, custom_attributes),
+                    predicts=True,
+                    errors=(*PREDICTION_ERRORS, OutOfModelSpace),
+                    objects=(NotFound,),
+                    object_model=CallError,
+                )
+            ],
+            [Middleware(Refusals, form=invocation_error)],
+        ),
+        Route(
+            "/models/{name:path}",
+            OneModel(models, loader),
+            [
+                call("GET", "describe_model", "Where a model came from", model_name, LoadedModel, NotFound),
+                call("DELETE", "unload_model", "Unload a model", model_name, Done, NotFound),
+            ],
+            in_objects,
+        ),
+        Route(
+            "/models",
+            ModelList(models, loader, settings),
+            [
+                call("POST", "load_model", "Load a model", asked_model, Done, *loading),
+                call("GET", "list_models", "List the models", page_of_models, ModelPage, InvalidData),
+            ],
+            in_objects,
+        ),
+    ]

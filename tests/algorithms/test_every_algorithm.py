@@ -24,7 +24,7 @@ from forecastle.contract.artifact import Artifact, read_artifact, write_artifact
 from forecastle.contract.errors import InvalidJob, NotAcceptable, UserError
 from forecastle.contract.media_type import MediaType
 from forecastle.contract.settings import EnvironmentSettings, Settings
-from forecastle.serving.models import load_model
+from forecastle.serving.loader import load_model
 
 PAGE = Path(__file__).parents[2] / "docs" / "add-an-algorithm.md"
 ON_THE_PAGE = "phrasebook"

@@ -1,6 +1,7 @@
 """A model's examples: they need whatever a request may need, so that no request waits until it is compiled."""
 
 import gc
+import itertools
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,7 +21,8 @@ from forecastle.algorithms.random_cut_forest import RandomCutForest
 from forecastle.contract.artifact import write_artifact
 from forecastle.contract.media_type import CSV, JSON, JSON_LINES, MediaType
 from forecastle.contract.settings import Settings
-from forecastle.serving.models import HeldModel, load_model
+from forecastle.serving.loader import load_model
+from forecastle.serving.models import HeldModel
 from tests.algorithms.deepar.networks import random_network
 
 
@@ -90,4 +92,5 @@ def test_examples_are_in_every_request_type(tmp_path: Path, name: str) -> None:
     held = load_model(folder, threads=1, settings=Settings.from_environ({}))
     algorithm = find(name)
     assert {payload.content_type.essence for payload in held.model.examples()} == set(algorithm.request_types)
-    assert held.seen == {(read, written) for read in algorithm.request_types for written in algorithm.response_types}
+    for read, written in itertools.product(algorithm.request_types, algorithm.response_types):
+        assert held.is_warm_for(read, written)

@@ -42,8 +42,8 @@ def several_models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running
 def several(several_models: RunningServer) -> Iterator[RunningServer]:
     """A server of several models, which holds none before the test nor after it."""
     yield several_models
-    for told in several_models.get("/models").json()["models"]:
-        several_models.unload(told["modelName"])
+    for model in several_models.get("/models").json()["models"]:
+        several_models.unload(model["modelName"])
 
 
 @pytest.fixture

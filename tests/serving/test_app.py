@@ -51,6 +51,10 @@ def test_openapi_describes_every_route_that_answers(server: RunningServer) -> No
     everywhere = {"400", "408", "431", "500", "503"}
     assert set(paths["/invocations"]["post"]["responses"]) == {"200", "406", "413", "415"} | everywhere
     assert set(paths["/endpoints/{name}/invocations"]["post"]["responses"]) == {"200", "404", "424"} | everywhere
+    for stream in ("", "-response-stream"):
+        responses = paths[f"/endpoints/{{name}}/invocations{stream}"]["post"]["responses"]
+        assert set(responses["424"]["content"]) == {"application/json"}
+    assert set(responses["200"]["content"]) == {"application/vnd.amazon.eventstream"}
     assert set(paths["/ping"]) == {"get", "post"}
     for operations in paths.values():  # no body is left without a word on what it looks like
         for operation in operations.values():

@@ -67,4 +67,4 @@ def test_a_client_that_goes_before_its_body_ends_is_logged_as_gone(server: Runni
         connection.sendall(HEAD + b"X-Request-Id: gone-early\r\nContent-Length: 9\r\n\r\n1,2")
     line = server.await_line("request", id="gone-early")
     assert "status" not in line
-    assert line["error"] == "The client went away before it was answered."
+    assert line["error"] == "The client disconnected before it was answered."

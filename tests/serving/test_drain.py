@@ -19,7 +19,7 @@ from tests.serving.running_server import RunningServer, read_answer, read_answer
 
 SCORED = b'{"scores": [{"score": 3.0}]}'
 REQUEST = b"POST /invocations HTTP/1.1\r\nHost: a\r\nContent-Type: text/csv\r\nContent-Length: 4\r\n\r\n1,2\n"
-STOPPING = b"The server is stopping, and the answer is not ready: ask again in a second."
+STOPPING = b"The server is stopping, and the answer is not ready: retry after 1 s."
 SLOW_HEAD = b"POST /invocations HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
 CONNECTIONS = 20
 WORKERS = pytest.mark.parametrize("workers", ["1", "2"])

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 import uvicorn
+from starlette.types import Receive, Scope, Send
 
-from forecastle.serving.asgi import Receive, Scope, Send, respond
+from forecastle.serving.exchange import respond
 from forecastle.serving.protocol import HEAD_BYTES, Protocol
 from tests.serving.running_server import PATIENCE_SECONDS, RunningServer, read_answer
 

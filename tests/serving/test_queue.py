@@ -68,7 +68,7 @@ def test_one_request_more_than_the_queue_holds_is_503_and_told_when_to_come_back
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
     assert refused.text == (
         f"The queue is full: {runner_count()} requests wait or are being answered "
-        "(setting FORECASTLE_QUEUE): ask again in a second."
+        "(setting FORECASTLE_QUEUE): retry after 1 s."
     )
     assert server.ask(sleep=0.01).status_code == 200
 
@@ -99,7 +99,7 @@ def test_a_request_whose_client_went_away_is_not_predicted(start: Start) -> None
         line = server.await_line("request", id="gone")
         assert [task.result().status_code for task in busy] == [200] * len(busy)
     assert "status" not in line
-    assert line["error"] == "The client went away before it was answered."
+    assert line["error"] == "The client disconnected before it was answered."
     assert metric(server, "forecastle_batch_requests_count") == len(busy)
 
 
@@ -111,7 +111,7 @@ def test_a_client_that_gives_up_during_its_prediction_is_let_go_by_identity(star
         connection.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
         await_metric(server, "forecastle_batch_requests_count", 1)
     # Whoever shows a request of this algorithm as text, or compares it with another, raises.
-    assert server.await_line("request", id="gone")["error"] == "The client went away before it was answered."
+    assert server.await_line("request", id="gone")["error"] == "The client disconnected before it was answered."
     await_metric(server, "forecastle_queue_requests", 0)
     assert not server.lines("error")
     assert server.ask(sleep=0.01).status_code == 200

@@ -8,7 +8,7 @@ from tests.serving.running_server import RunningServer
 def test_an_unknown_path_is_404_in_one_sentence(server: RunningServer) -> None:
     response = server.get("/nowhere")
     assert response.status_code == 404
-    assert response.text == "/nowhere: there is no such path; GET /docs shows those that are."
+    assert response.text == "/nowhere: no such path; GET /docs lists the paths."
     assert response.headers["content-type"] == "text/plain; charset=utf-8"
 
 
@@ -21,7 +21,7 @@ def test_an_unknown_path_is_404_in_one_sentence(server: RunningServer) -> None:
         ("GET", "/endpoints/any/invocations", "POST"),
     ],
 )
-def test_a_wrong_method_is_405_and_told_those_that_are_right(
+def test_a_wrong_method_is_405_and_lists_the_allowed_ones(
     server: RunningServer, method: str, path: str, allowed: str
 ) -> None:
     response = server.request(method, path)
@@ -44,20 +44,20 @@ def test_bytes_that_are_not_http_are_400(server: RunningServer) -> None:
 
 
 @pytest.mark.parametrize("step", ["decode", "predict", "encode"])
-def test_a_fault_of_ours_is_500_and_its_traceback_stands_in_the_log_alone(server: RunningServer, step: str) -> None:
+def test_a_fault_of_the_server_is_500_and_only_the_log_has_its_traceback(server: RunningServer, step: str) -> None:
     server.ask()
     for more in ({}, {"sleep": 0.01}):  # in the event loop, and in the queue
         response = server.ask(fault=step, **more)
         name = response.headers["x-request-id"]
         assert response.status_code == 500
-        assert response.text == f"The server failed at this request; its log says more of it under the id {name}."
+        assert response.text == f"The server failed; see its log for request id {name}."
         line = server.await_line("error", id=name)
         assert "ZeroDivisionError" in line["sentence"]
         assert f"a secret at {step}" in line["traceback"]
 
 
 @pytest.mark.parametrize("step", ["decode", "predict", "encode"])
-def test_a_fault_that_carries_the_request_is_told_without_it(server: RunningServer, step: str) -> None:
+def test_a_fault_that_carries_the_request_is_logged_without_it(server: RunningServer, step: str) -> None:
     server.ask()
     for more in ({}, {"sleep": 0.01}):
         response = server.ask(fault=step, carried=True, **more)

@@ -21,7 +21,7 @@ def test_ping_and_invocations_are_503_until_the_model_has_made_a_prediction(star
     ping, invocation = server.get("/ping"), server.post("/invocations")
     assert (ping.status_code, ping.text) == (503, "The model is being loaded and warmed up.")
     assert invocation.status_code == 503
-    assert invocation.text == "The model is not loaded and warmed up yet: ask again once GET /ping answers 200."
+    assert invocation.text == "The model is still being loaded: retry once GET /ping answers 200."
     assert not server.lines("ready")
     server.await_ready()
     assert (server.get("/ping").content, server.post("/invocations").status_code) == (b"", 200)
@@ -93,15 +93,13 @@ def test_a_port_that_is_taken_ends_the_server_with_one_sentence(start: Start) ->
         port = taken.getsockname()[1]
         server = start({"SAGEMAKER_BIND_TO_PORT": str(port)})
         assert server.await_end() == 1
-    assert (
-        server.stderr == f"forecastle: 127.0.0.1:{port}: the server cannot be bound there (Address already in use).\n"
-    )
+    assert server.stderr == f"forecastle: 127.0.0.1:{port}: the server cannot listen there (Address already in use).\n"
 
 
 def test_a_host_that_is_unknown_ends_the_server_with_one_sentence(start: Start) -> None:
     server = start({"FORECASTLE_HOST": "no.such.host.invalid"})
     assert server.await_end() == 1
-    assert server.stderr.startswith("forecastle: no.such.host.invalid:0: the server cannot be bound there (")
+    assert server.stderr.startswith("forecastle: no.such.host.invalid:0: the server cannot listen there (")
 
 
 def test_a_server_imports_nothing_that_only_training_needs(tmp_path: Path) -> None:

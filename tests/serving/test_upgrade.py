@@ -121,7 +121,7 @@ def test_connect_is_refused_and_nothing_after_it_is_a_request(server: RunningSer
         connection.sendall(b"CONNECT %b HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab" % target + PING)
         ping, refused = read_answers(connection)
         assert (ping[0], refused[0], refused[1]["allow"]) == (200, 405, "GET, HEAD, POST")
-        assert refused[2] == b"CONNECT: expected GET, HEAD or POST: this server is no proxy."
+        assert refused[2] == b"CONNECT: expected GET, HEAD or POST: this server is not a proxy."
 
 
 def test_curl_that_offers_http_2_is_answered(server: RunningServer, tmp_path: Path) -> None:

@@ -31,7 +31,6 @@ from forecastle.contract.errors import InvalidData
 from forecastle.contract.media_type import JSON_LINES
 from forecastle.formats import json_document
 from forecastle.formats.members import require_known
-from forecastle.kernels.threads import available_cores
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -53,19 +52,19 @@ def decode(payload: Payload, network: Network, batch: Configuration) -> Request:
     """
     payload.content_type.require_utf8()
     if payload.content_type.essence == JSON_LINES:
-        return _of_lines(payload.body, network, batch)
-    return _of_document(payload.body, network, batch)
+        return _of_lines(payload.body, network, batch, payload.threads)
+    return _of_document(payload.body, network, batch, payload.threads)
 
 
-def _of_document(body: bytes, network: Network, batch: Configuration) -> Request:
+def _of_document(body: bytes, network: Network, batch: Configuration, threads: int) -> Request:
     try:
         document = _parse(body)
     except InvalidData:
         if _begins_with_an_instance(body):
-            return _of_lines(body, network, batch)
+            return _of_lines(body, network, batch, threads)
         raise
     if _is_instance(document):
-        footprint.require(1, network, batch, available_cores())
+        footprint.require(1, network, batch, threads)
         return _request((read_instance(document, network, "instance"),), batch)
     if not isinstance(document, dict):
         raise InvalidData(f"Expected an object, got {quotation.of_json(document)}.")
@@ -79,7 +78,7 @@ def _of_document(body: bytes, network: Network, batch: Configuration) -> Request
     require_known(document, ("instances", "configuration"))
     given = document.get("configuration")
     wanted = LIVE if given is None else configuration(given, LIVE)
-    footprint.require(len(instances), network, wanted, available_cores())
+    footprint.require(len(instances), network, wanted, threads)
     series = (read_instance(instance, network, f"instances[{index}]") for index, instance in enumerate(instances))
     return _request(tuple(series), wanted)
 
@@ -97,11 +96,11 @@ def _begins_with_an_instance(body: bytes) -> bool:
         return False
 
 
-def _of_lines(body: bytes, network: Network, wanted: Configuration) -> Request:
+def _of_lines(body: bytes, network: Network, wanted: Configuration, threads: int) -> Request:
     count = sum(1 for _ in _lines(body))
     if not count:
         raise InvalidData("line 1: expected a series, got nothing.")
-    footprint.require(count, network, wanted, available_cores())
+    footprint.require(count, network, wanted, threads)
     series = (read_instance(_parse(line, number), network, f"line {number}", ": ") for number, line in _lines(body))
     return _request(tuple(series), wanted)
 

@@ -15,9 +15,11 @@ from forecastle.algorithms.deepar.inference.footprint import (
     require,
     require_readable,
 )
+from forecastle.algorithms.deepar.inference.forecast import bytes_for
 from forecastle.algorithms.deepar.model import DeepARModel
 from forecastle.algorithms.interface import Payload
 from forecastle.contract.errors import PayloadTooLarge
+from forecastle.contract.free_memory import available_memory
 from forecastle.contract.media_type import JSON, MediaType
 from tests.algorithms.deepar.networks import random_network
 
@@ -92,3 +94,17 @@ def test_a_request_takes_no_more_than_was_reckoned(series: int, steps: int, want
 
     answered(2)  # so that everything is compiled
     assert answered(series) < 0
+
+
+def test_a_request_is_judged_by_the_threads_that_predict_it() -> None:
+    model = DeepARModel(random_network(prediction_length=200, context_length=1, cells=2, layers=1, lags=(1,)))
+    samples = 10_000
+    count = available_memory() // bytes_for(model.network, samples, want_samples=False) + 1
+    document = {
+        "instances": [{"start": "2009-11-01", "target": []}] * count,
+        "configuration": {"num_samples": samples, "output_types": ["mean"]},
+    }
+    body, media_type = json.dumps(document).encode(), MediaType.parse(JSON)
+    assert len(model.decode(Payload(body, media_type, threads=1)).series) == count
+    with pytest.raises(PayloadTooLarge, match=r"^configuration.num_samples: expected no more than "):
+        model.decode(Payload(body, media_type, threads=count))

@@ -40,6 +40,7 @@ class EchoSumModel(Model[Request, Request]):
 
     def __init__(self, artifact: Artifact) -> None:
         self._artifact = artifact
+        self._weights = {name: array.copy() for name, array in artifact.arrays.items()}  # which are memory-mapped
         self._cost = float(artifact.parameters.get("cost", 0.0))
         self._circle = self if "circular" in artifact.parameters else None
 

@@ -16,11 +16,11 @@ from forecastle.algorithms.deepar.model import DeepARModel
 from forecastle.algorithms.random_cut_forest import RandomCutForest
 from forecastle.contract.artifact import write_artifact
 from forecastle.contract.settings import Settings
-from forecastle.serving.models import load_model
+from forecastle.serving.loader import load_model
 from tests.algorithms.deepar.networks import random_network
 from tests.serving.conftest import SEVERAL, Start, Write
+from tests.serving.routes.test_page import content
 from tests.serving.running_server import RunningServer, write_model
-from tests.serving.test_page import content
 from tests.serving.test_queue import await_metric
 
 ODD_NAMES = [
@@ -77,7 +77,7 @@ def test_a_name_may_have_any_characters(several: RunningServer, write: Write) ->
     url = write()
     for name in ODD_NAMES:
         assert several.load(name, url).status_code == 200, name
-    assert {told["modelName"] for told in several.get("/models").json()["models"]} == set(ODD_NAMES)
+    assert {model["modelName"] for model in several.get("/models").json()["models"]} == set(ODD_NAMES)
     for name in ODD_NAMES:
         assert several.invoke(name).json() == {"scores": [{"score": 3}]}, name
         assert several.get(f"/models/{quote(name, safe='')}").json()["modelName"] == name
@@ -116,7 +116,7 @@ def test_models_are_listed_page_by_page_while_they_come_and_go(several: RunningS
     listed, token = [], ""
     for _ in range(2):
         page = several.get("/models", params={"limit": 2, "next_page_token": token}).json()
-        listed += [told["modelName"] for told in page["models"]]
+        listed += [model["modelName"] for model in page["models"]]
         token = page.get("nextPageToken", "")
         several.unload(listed[0])
     assert (listed, token) == (["a/&", "b", "c", "d"], "")
@@ -165,7 +165,7 @@ def test_a_folder_without_a_sound_model_is_400_with_its_place(several: RunningSe
             (tmp_path / name).write_text("secret")
         response = several.load("taxi", tmp_path)
         assert response.status_code == 400
-        sentence = f"{tmp_path}: there is no manifest.json: the folder must hold a model, it and its arrays."
+        sentence = f"{tmp_path}: expected a model, got a folder without manifest.json."
         assert response.json()["message"] == sentence  # and not what is there
     broken = write_model(tmp_path, broken=True) / "model"
     response = several.load("taxi", broken)
@@ -289,7 +289,7 @@ def test_without_the_setting_there_are_no_models_to_name(server: RunningServer) 
     ):
         response = server.request(method, path)
         assert response.status_code == 404
-        assert response.text == f"{path}: there is no such path; GET /docs shows those that are."
+        assert response.text == f"{path}: no such path; GET /docs lists the paths."
 
 
 def test_the_page_shows_the_model_that_is_wanted_and_names_the_others(several: RunningServer, write: Write) -> None:
@@ -309,6 +309,8 @@ def test_openapi_describes_the_calls_that_answer(several: RunningServer, write: 
     paths = several.get("/openapi.json").json()["paths"]
     assert {"/models", "/models/{name}", "/models/{name}/invoke", "/invocations"} < set(paths)
     assert "404" in paths["/invocations"]["post"]["responses"]
+    for status in ("408", "431", "503"):  # of the connection, or while the route reads the body
+        assert set(paths["/models"]["post"]["responses"][status]["content"]) == {"text/plain", "application/json"}
     for path, operations in paths.items():
         for method in operations:
             answer = several.request(method.upper(), path.replace("{name}", "any"), content=b"1,2\n")

@@ -4,7 +4,7 @@ import pytest
 
 from forecastle.contract.settings import Settings
 from forecastle.kernels.threads import available_cores
-from forecastle.serving.health import execution_parameters
+from forecastle.serving.routes.execution_parameters import execution_parameters
 from tests.serving.conftest import Start
 from tests.serving.running_server import RunningServer
 
@@ -29,13 +29,13 @@ def test_execution_parameters_by_default(server: RunningServer) -> None:
 )
 def test_the_payload_promised_is_never_more_than_the_limit(environ: dict[str, str], promised: tuple[str, int]) -> None:
     answer = execution_parameters(Settings.from_environ(environ))
-    assert (answer["BatchStrategy"], answer["MaxPayloadInMB"]) == promised
+    assert (answer.batch_strategy, answer.max_payload_in_mb) == promised
 
 
 @pytest.mark.parametrize(("asked", "queue", "promised"), [("8", "256", 8), ("8", "3", 3), ("0", "1", 1)])
 def test_no_more_transforms_are_promised_than_the_queue_holds(asked: str, queue: str, promised: int) -> None:
     environ = {"SAGEMAKER_MAX_CONCURRENT_TRANSFORMS": asked, "FORECASTLE_QUEUE": queue}
-    assert execution_parameters(Settings.from_environ(environ))["MaxConcurrentTransforms"] == promised
+    assert execution_parameters(Settings.from_environ(environ)).max_concurrent_transforms == promised
 
 
 def test_a_limit_below_a_mebibyte_promises_nothing(start: Start) -> None:

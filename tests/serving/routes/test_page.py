@@ -10,8 +10,8 @@ from tests.serving.running_server import RunningServer
 def content(html: str) -> dict[str, object]:
     found = re.search(r'<script type="application/json" id="page">(.*?)</script>', html, re.DOTALL)
     assert found is not None
-    told: dict[str, object] = json.loads(found[1])
-    return told
+    data: dict[str, object] = json.loads(found[1])
+    return data
 
 
 def test_the_page_tells_which_model_is_served_and_how_to_ask_it(server: RunningServer) -> None:

@@ -1,0 +1,41 @@
+"""The memory of the process: the garbage collector's part of it, and the C library's heap.
+
+Source: glibc's `malloc/malloc.c`: each thread may have a heap of its own, and `malloc_trim` returns the free end of the
+first one alone. Other C libraries have neither these calls nor such heaps.
+"""
+
+import contextlib
+import ctypes
+import gc
+import time
+import weakref
+from typing import Any
+
+M_ARENA_MAX = -8
+TRIES, PAUSE_SECONDS = 50, 0.01  # for the last references to a model to go
+
+
+def freeze_live_objects() -> None:
+    """Exclude all live objects, most of them modules, from later garbage collections: visiting them takes long."""
+    gc.collect()
+    gc.freeze()
+
+
+def share_one_heap() -> None:
+    """Let all threads that are started from now on share one heap of the C library."""
+    with contextlib.suppress(AttributeError):
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
+
+
+def release(model: "weakref.ref[Any]") -> None:
+    """Wait until a model is no longer referenced, and return its memory to the machine."""
+    for _ in range(TRIES):
+        gc.collect()  # an error that a request raised may refer to it in a cycle
+        if model() is None:
+            break
+        time.sleep(PAUSE_SECONDS)
+    else:  # the cycle was frozen
+        gc.unfreeze()
+        freeze_live_objects()
+    with contextlib.suppress(AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)

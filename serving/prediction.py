@@ -1,0 +1,91 @@
+"""A prediction: decode, predict and encode, each step timed."""
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from time import perf_counter
+from typing import Any
+
+from forecastle.algorithms.interface import Payload
+from forecastle.contract.errors import NotAcceptable
+from forecastle.serving.models import HeldModel
+
+UNREAD: Any = object()  # the request of a call whose body has not been decoded
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class Times:
+    """Seconds that each step of a request took; None if it was not taken.
+
+    Attributes
+    ----------
+    decode : from the body's bytes to arrays.
+    queue : waiting for a thread.
+    predict : predicting it, together with the others of its batch.
+    encode : from arrays to the answer's bytes.
+    """
+
+    decode: float | None = None
+    queue: float | None = None
+    predict: float | None = None
+    encode: float | None = None
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class Call:
+    """One request to a model; its steps are taken in any thread, one after the other."""
+
+    held: HeldModel
+    payload: Payload
+    response_type: str
+    times: Times = field(default_factory=Times)
+    request: Any = UNREAD
+
+    @property
+    def is_warm(self) -> bool:
+        """Whether the model has answered such a call before, so that nothing is left to compile or import."""
+        return self.held.is_warm_for(self.payload.content_type.essence, self.response_type)
+
+    @property
+    def is_decoded(self) -> bool:
+        return self.request is not UNREAD
+
+    @property
+    def cost(self) -> float:
+        """Seconds of one core that predicting takes, roughly; the call must be decoded."""
+        return self.held.model.cost(self.request)
+
+    def decode(self) -> None:
+        """Read the body. Raises `UserError` with the place of the fault."""
+        began = perf_counter()
+        self.request = self.held.model.decode(self.payload)
+        self.times.decode = perf_counter() - began
+
+    def encode(self, prediction: Any) -> bytes:
+        """The answer's bytes. Raises `NotAcceptable` where the response type has no form for it."""
+        began = perf_counter()
+        content = self.held.model.encode(prediction, self.response_type)
+        self.times.encode = perf_counter() - began
+        self.held.answered(self.payload.content_type.essence, self.response_type)
+        return content
+
+
+def predict(calls: Sequence[Call], threads: int) -> list[Any]:
+    """The predictions of decoded calls to one model, made together."""
+    began = perf_counter()
+    predictions = list(calls[0].held.model.predict([call.request for call in calls], threads))
+    seconds = perf_counter() - began
+    for call in calls:
+        call.times.predict = seconds
+    return predictions
+
+
+def warm_up(held: HeldModel, threads: int) -> None:
+    """Answer the model's examples in every response type, so that no request has to wait for a compiler."""
+    for payload in held.model.examples():
+        call = Call(held, replace(payload, threads=threads), held.response_types[0])
+        call.decode()
+        (prediction,) = predict([call], threads)
+        for call.response_type in held.response_types:
+            with contextlib.suppress(NotAcceptable):  # some answers cannot be given in all types
+                call.encode(prediction)

@@ -1,0 +1,176 @@
+"""A route: the ASGI application that answers a path, and what /openapi.json says of its methods.
+
+FastAPI generates the document from routes that are declared with their parameters and their models of requests and
+answers. It does not answer them: FastAPI's own handler solves dependencies and makes an object of each part of a
+request, which takes longer than scoring a row. An application gets the bytes of a body, and makes arrays of them.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import Depends, Header
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+from starlette import routing
+from starlette.middleware import Middleware
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from forecastle.contract.errors import (
+    INTERNAL_STATUS,
+    BodyTooLate,
+    ForecastleError,
+    HeadTooLarge,
+    HeadTooLate,
+    InvalidData,
+    PlatformError,
+    Stopping,
+    TrailersTooLarge,
+)
+from forecastle.serving.exchange import exchange_of
+from forecastle.serving.routes.bodies import Bodies
+
+Description = dict[str, Any]
+
+# Errors that any path may answer, as they concern the connection.
+CONNECTION: tuple[type[ForecastleError], ...] = (
+    InvalidData,
+    HeadTooLate,
+    BodyTooLate,
+    HeadTooLarge,
+    TrailersTooLarge,
+    Stopping,
+)
+# Those of them that may be raised while a route's application runs, and then have the form of its errors.
+WHILE_READING = (InvalidData, BodyTooLate, TrailersTooLarge, Stopping)
+FAILURE = "The server failed; see its log."
+TEXT: Description = {"text/plain": {"schema": {"type": "string"}}}
+
+
+def request_id(
+    value: Annotated[
+        str,
+        Header(
+            alias="X-Request-Id",
+            description="Returned with the answer and written to the log; the server makes one if there is none.",
+        ),
+    ] = "",
+) -> None:
+    """Declares the parameter that all routes have."""
+
+
+class JsonObject(BaseModel, extra="allow"):
+    """Any JSON object."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Operation:
+    """One method of a path, as /openapi.json describes it.
+
+    Attributes
+    ----------
+    name : its operationId.
+    parameters : functions whose signatures declare parameters or the body in FastAPI's notation; they are not called.
+    answer : the model of a JSON answer.
+    media_type : of an answer that is not JSON.
+    predicts : whether the body is a request to a model, and the answer a prediction, unless it has a media type.
+    errors : refusals in a sentence of plain text, in addition to the connection's.
+    objects : refusals in a JSON object of `object_model`.
+    wrapped : the status and the model of the one object that all refusals of the route are wrapped in.
+    """
+
+    method: str
+    name: str
+    summary: str
+    parameters: Sequence[Callable[..., None]] = ()
+    answer: type[BaseModel] | None = None
+    media_type: str | None = None
+    status: int = HTTPStatus.OK
+    description: str = "The answer."
+    predicts: bool = False
+    errors: Sequence[type[ForecastleError]] = ()
+    objects: Sequence[type[ForecastleError]] = ()
+    object_model: type[BaseModel] | None = None
+    wrapped: tuple[int, type[BaseModel]] | None = None
+
+    def declared(self, path: str, bodies: Bodies) -> APIRoute:
+        """The route that FastAPI describes."""
+        responses = self._responses()
+        extra = {}
+        if self.predicts:
+            extra = {"requestBody": {"required": True, "content": bodies.requests}}
+        if self.media_type is not None:
+            responses[self.status]["content"] = {self.media_type: {"schema": {"type": "string"}}}
+        elif self.predicts:
+            responses[self.status]["content"] = bodies.answers
+        return APIRoute(
+            path,
+            _not_called,
+            methods=[self.method],
+            operation_id=self.name,
+            summary=self.summary,
+            dependencies=[Depends(declare) for declare in (*self.parameters, request_id)],
+            status_code=self.status,
+            response_model=self.answer,
+            response_class=JSONResponse if self.answer else Response,
+            responses=responses,
+            openapi_extra=extra,
+        )
+
+    def _responses(self) -> dict[int | str, Description]:
+        found: dict[int | str, Description] = {}
+
+        def add(status: int, description: str, model: type[BaseModel] | None = None) -> Description:
+            response = found.setdefault(int(status), {"description": description, "headers": dict(_HEADERS)})
+            if description not in response["description"]:
+                response["description"] += f" {description}"
+            if model is not None:
+                response["model"] = model
+            return response
+
+        add(self.status, self.description)
+        for kind in (*self.errors, *CONNECTION):
+            add(kind.status, kind.__doc__ or "").setdefault("content", {}).update(TEXT)
+        add(INTERNAL_STATUS, FAILURE).setdefault("content", {}).update(TEXT)
+        if self.objects:
+            for kind in self.objects:
+                add(kind.status, kind.__doc__ or "", self.object_model)
+            add(INTERNAL_STATUS, FAILURE, self.object_model)
+        if self.wrapped is not None:
+            status, model = self.wrapped
+            add(status, model.__doc__ or "", model)
+        found[int(PlatformError.status)]["headers"]["Retry-After"] = {
+            "schema": {"type": "integer"},
+            "description": "Seconds.",
+        }
+        return found
+
+
+_HEADERS: Description = {"X-Request-Id": {"schema": {"type": "string"}}}
+
+
+class Route(routing.Route):
+    """An ASGI application at a path, with the operations that it answers; it records its path in the exchange."""
+
+    def __init__(
+        self, path: str, app: ASGIApp, operations: Sequence[Operation], middleware: Sequence[Middleware] = ()
+    ) -> None:
+        methods = [operation.method for operation in operations]
+        super().__init__(path, app, methods=methods, middleware=middleware)
+        self.path_regex = re.compile(self.path_regex.pattern, re.DOTALL)  # a model's name may have any characters
+        self._operations = operations
+
+    def declared(self, bodies: Bodies) -> list[APIRoute]:
+        return [operation.declared(self.path_format, bodies) for operation in self._operations]
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange_of(scope).route = self.path_format
+        await super().handle(scope, receive, send)
+
+
+def _not_called() -> None:
+    # FastAPI asks for an endpoint, and would take a docstring for the operation's description.
+    pass
