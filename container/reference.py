@@ -51,7 +51,7 @@ def _default(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True, validated_data={})
     if value is None or value == "":
         return ""
-    return f"`{value if isinstance(value, str) else json.dumps(value)}`"
+    return f"`{json.dumps(value) if isinstance(value, (list, dict, bool, float)) else value}`"
 
 
 def _commands() -> str:
