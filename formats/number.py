@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecastle.kernels.compiled import inlined, kernel
-from forecastle.kernels.pointer import leading_zeros, load_word, memory, store_word, trailing_zeros
+from forecastle.kernels.pointer import memory
+from forecastle.kernels.word import leading_zeros, load_word, store_word, trailing_zeros
 
 # From here on a number is rounded to infinity when it becomes a float32.
 FLOAT32_OVERFLOW = 2.0**128 * (1 - 2.0**-25)

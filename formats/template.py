@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from forecastle.formats import number
 from forecastle.kernels.compiled import kernel
 from forecastle.kernels.joined import joined
-from forecastle.kernels.pointer import load_word, memory, store_word
+from forecastle.kernels.pointer import memory
+from forecastle.kernels.word import load_word, store_word
 
 _SLACK = bytes(16)  # texts are copied 16 bytes at once, and so may be read and written that much too far
 

@@ -10,11 +10,13 @@ import numpy.typing as npt
 
 from forecastle.algorithms.random_cut_forest.derived import Floats, Offsets
 from forecastle.kernels.compiled import kernel
+from forecastle.kernels.lanes import LANES, SIZES, absolute, load, maximum, spread, store
+from forecastle.kernels.lanes import Floats as Lanes
 from forecastle.kernels.pointer import memory
-from forecastle.kernels.simd import LANES, Float8, broadcast, load, maximum, store
 
 BLOCK = 16384  # queries that are sorted together
 _LEAST_NORMAL = np.float32(2.0**-126)
+_VECTOR = SIZES[1]
 _FEW = 64
 _DIGITS = 256
 
@@ -121,15 +123,15 @@ def _score_alike(
                 store(
                     memory(sums),
                     k,
-                    load(memory(sums), k)
-                    + _climb(load(memory(queries), k), value, memory(ranges), memory(weights), first, stop),
+                    load(memory(sums), k, _VECTOR)
+                    + _climb(load(memory(queries), k, _VECTOR), value, memory(ranges), memory(weights), first, stop),
                 )
                 k += LANES
             if k < count and not queries[k] > last:  # so that even a query that is no number is passed
                 store(
                     memory(few),
                     0,
-                    _climb(load(memory(queries), k), value, memory(ranges), memory(weights), first, stop),
+                    _climb(load(memory(queries), k, _VECTOR), value, memory(ranges), memory(weights), first, stop),
                 )
                 lane = 0
                 while k < count and not queries[k] > last:
@@ -141,16 +143,15 @@ def _score_alike(
 
 
 @kernel
-def _climb(queries: Float8, value: np.float32, ranges: Floats, weights: Floats, first: int, stop: int) -> Float8:
+def _climb(queries: Lanes, value: np.float32, ranges: Floats, weights: Floats, first: int, stop: int) -> Lanes:
     """Eight queries' sums over one spine."""
-    x, v = queries, broadcast(value)
-    gap = maximum(x - v, v - x)
-    rem = broadcast(np.float32(1.0))
-    sums: Float8 = broadcast(np.float32(0.0))
+    gap = absolute(queries - spread(value, _VECTOR))
+    rem: Lanes = spread(np.float32(1.0), _VECTOR)
+    sums: Lanes = spread(np.float32(0.0), _VECTOR)
     for node in range(first, stop):
-        box_range = broadcast(ranges[node])
-        kept = rem * (box_range / maximum(gap + box_range, broadcast(_LEAST_NORMAL)))
-        sums = sums + (rem - kept) * broadcast(weights[node])
+        box_range = spread(ranges[node], _VECTOR)
+        kept = rem * (box_range / maximum(gap + box_range, _LEAST_NORMAL))
+        sums = sums + (rem - kept) * spread(weights[node], _VECTOR)
         rem = kept
     return sums
 

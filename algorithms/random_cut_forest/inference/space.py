@@ -10,20 +10,23 @@ import numpy.typing as npt
 
 from forecastle.algorithms.random_cut_forest.derived import Floats, Integers, Offsets
 from forecastle.kernels.compiled import kernel
-from forecastle.kernels.pointer import memory
-from forecastle.kernels.simd import (
+from forecastle.kernels.lanes import (
     LANES,
-    Float8,
+    SIZES,
     absolute,
-    blend,
-    broadcast,
+    choose,
+    fma,
     load,
     maximum,
     minimum,
-    multiply_add,
+    spread,
     store,
+    within,
 )
+from forecastle.kernels.lanes import Floats as Lanes
+from forecastle.kernels.pointer import memory
 
+_VECTOR = SIZES[1]
 _LEAST_NORMAL = np.float32(2.0**-126)
 
 Marks = npt.NDArray[np.uint8]
@@ -234,46 +237,46 @@ def _measure(
 ) -> None:
     """The recursion's step at one node, with gap / range for gap: new rem = rem / (1 + gap / range)."""
     low, high = 2 * node * dimensions, (2 * node + 1) * dimensions
-    inverse = broadcast(np.float32(1.0) / max(box_range, _LEAST_NORMAL))
+    inverse = spread(np.float32(1.0) / max(box_range, _LEAST_NORMAL), _VECTOR)
     for first in range(start // LANES * LANES, stop, LANES):
         gap = _gap(tiles, first * dimensions, boxes, low, high, dimensions, inverse)
         _step(gap, start - first, stop - first, first, weight, rem, sums)
 
 
 @kernel
-def _gap(tiles: Floats, tile: int, boxes: Floats, low: int, high: int, dimensions: int, inverse: Float8) -> Float8:
+def _gap(tiles: Floats, tile: int, boxes: Floats, low: int, high: int, dimensions: int, inverse: Lanes) -> Lanes:
     """Σ distance outside the box · inverse, over dimensions; four sums hide each other's latency."""
-    a = b = c = d = broadcast(np.float32(0.0))
+    zero: Lanes = spread(np.float32(0.0), _VECTOR)
+    a, b, c, d = zero, zero, zero, zero
     whole = dimensions - dimensions % 4
     for j in range(0, whole, 4):
         x = tile + j * LANES
-        a = multiply_add(_outside(load(tiles, x), boxes[low + j], boxes[high + j]), inverse, a)
-        b = multiply_add(_outside(load(tiles, x + LANES), boxes[low + j + 1], boxes[high + j + 1]), inverse, b)
-        c = multiply_add(_outside(load(tiles, x + 2 * LANES), boxes[low + j + 2], boxes[high + j + 2]), inverse, c)
-        d = multiply_add(_outside(load(tiles, x + 3 * LANES), boxes[low + j + 3], boxes[high + j + 3]), inverse, d)
+        a = fma(_outside(tiles, x, boxes[low + j], boxes[high + j]), inverse, a)
+        b = fma(_outside(tiles, x + LANES, boxes[low + j + 1], boxes[high + j + 1]), inverse, b)
+        c = fma(_outside(tiles, x + 2 * LANES, boxes[low + j + 2], boxes[high + j + 2]), inverse, c)
+        d = fma(_outside(tiles, x + 3 * LANES, boxes[low + j + 3], boxes[high + j + 3]), inverse, d)
     for j in range(whole, dimensions):
-        a = multiply_add(_outside(load(tiles, tile + j * LANES), boxes[low + j], boxes[high + j]), inverse, a)
-    gap: Float8 = (a + b) + (c + d)
-    return gap
+        a = fma(_outside(tiles, tile + j * LANES, boxes[low + j], boxes[high + j]), inverse, a)
+    return (a + b) + (c + d)
 
 
 @kernel
-def _outside(x: Float8, least: np.float32, largest: np.float32) -> Float8:
-    """How far x lies outside [least, largest], in each lane."""
-    distance: Float8 = absolute(x - minimum(maximum(x, broadcast(least)), broadcast(largest)))
-    return distance
+def _outside(tiles: Floats, place: int, least: np.float32, largest: np.float32) -> Lanes:
+    """How far each of eight numbers, from tiles[place] on, is outside [least, largest]."""
+    x = load(tiles, place, _VECTOR)
+    return absolute(x - minimum(maximum(x, least), largest))
 
 
 @kernel
-def _step(gap: Float8, start: int, stop: int, first: int, weight: np.float32, rem: Floats, sums: Floats) -> None:
+def _step(gap: Lanes, start: int, stop: int, first: int, weight: np.float32, rem: Floats, sums: Floats) -> None:
     """S + (rem − new rem) / (D + 1) for the lanes [start, stop) of the eight points from `first` on.
 
     The other lanes belong to other nodes. `gap` is in units of the box's range.
     """
-    one, before = broadcast(np.float32(1.0)), load(rem, first)
-    kept = blend(start, stop, before / (one + gap), before)
+    before = load(rem, first, _VECTOR)
+    kept = choose(within(start, stop, _VECTOR), before / (gap + 1.0), before)
     store(rem, first, kept)
-    store(sums, first, load(sums, first) + (before - kept) * broadcast(weight))
+    store(sums, first, load(sums, first, _VECTOR) + (before - kept) * spread(weight, _VECTOR))
 
 
 @kernel

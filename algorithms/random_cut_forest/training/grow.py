@@ -6,13 +6,14 @@ import numpy.typing as npt
 from forecastle.algorithms.random_cut_forest.forest import Floats, Forest, Integers
 from forecastle.contract.errors import InvalidData
 from forecastle.kernels.compiled import kernel
+from forecastle.kernels.lanes import LANES, SIZES, load, maximum, minimum, store
 from forecastle.kernels.pointer import memory
-from forecastle.kernels.simd import LANES, load, maximum, minimum, store
 from forecastle.kernels.splitmix import next_below, next_uniform, stream
 from forecastle.kernels.threads import in_parallel
 
 Rows = npt.NDArray[np.int64]  # (trees, samples of a tree)
 
+_VECTOR = SIZES[1]
 _TREES_PER_CALL = 8
 _DRAWING = 1 << 32  # streams for drawing rows are numbered apart from those for cutting
 
@@ -180,10 +181,10 @@ def _bound(points: Floats, order: Rows, start: int, stop: int, low: Floats, high
     """Write the bounding box of points[order[start:stop]]; the sum of its sides."""
     width = points.shape[1]
     for j in range(0, width, LANES):
-        least = load(memory(points), order[start] * width + j)
+        least = load(memory(points), order[start] * width + j, _VECTOR)
         largest = least
         for i in range(start + 1, stop):
-            point = load(memory(points), order[i] * width + j)
+            point = load(memory(points), order[i] * width + j, _VECTOR)
             least, largest = minimum(least, point), maximum(largest, point)
         store(memory(low), j, least)
         store(memory(high), j, largest)
