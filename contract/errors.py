@@ -29,6 +29,8 @@ Anything else is ours: status 500 and exit 2, the traceback in the log and never
 from http import HTTPStatus
 from typing import ClassVar, Self
 
+from forecastle.contract.place import Place, Source, text_of
+
 INTERNAL_STATUS = HTTPStatus.INTERNAL_SERVER_ERROR
 INTERNAL_EXIT_CODE = 2
 INTERRUPTED_EXIT_CODE = 128 + 2  # Ctrl-C, as a shell has it
@@ -36,18 +38,39 @@ ENDPOINT_STATUS = HTTPStatus.FAILED_DEPENDENCY  # what AWS puts around every err
 
 
 class ForecastleError(Exception):
-    """Something was refused, in one sentence: where, what was expected, what came, what to do."""
+    """Something was refused, in one sentence: where, what was expected, what came, what to do.
+
+    Attributes
+    ----------
+    place : where, from the outside inwards, as far as it is known.
+    expected, got : what was expected there and what came, with a hint perhaps; empty in errors of another form, whose
+        whole sentence but for its place is `text`.
+    """
 
     status: ClassVar[HTTPStatus] = INTERNAL_STATUS
     exit_code: ClassVar[int] = INTERNAL_EXIT_CODE
 
-    def __init__(self, sentence: str) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
+    def __init__(self, text: str = "", *, place: Place = (), expected: str = "", got: str = "") -> None:
+        assert bool(text) != bool(expected)
+        super().__init__(text)
+        self.text, self.place, self.expected, self.got = text, place, expected, got
 
-    def within(self, place: str) -> Self:
-        """The same error, seen from further out: `place` is put before its sentence."""
-        return type(self)(f"{place}: {self.sentence}")
+    @property
+    def sentence(self) -> str:
+        """The error as it is logged and answered."""
+        where = text_of(self.place)
+        if not self.expected:
+            return f"{where}: {self.text}" if where else self.text
+        verb = f"{where}: expected" if where else "Expected"
+        return f"{verb} {self.expected}{f', got {self.got}' if self.got else ''}."
+
+    def __str__(self) -> str:
+        return self.sentence
+
+    def within(self, place: str | Place) -> Self:
+        """The same error, seen from further out: `place` comes before its own; a string is a source's name."""
+        outer = (Source(place),) if isinstance(place, str) else place
+        return type(self)(self.text, place=(*outer, *self.place), expected=self.expected, got=self.got)
 
 
 class UserError(ForecastleError):

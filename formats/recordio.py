@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecastle.contract.errors import InvalidData
+from forecastle.contract.place import At
 from forecastle.formats import protobuf
 from forecastle.formats.block import Block
 from forecastle.formats.sparse import densify
@@ -38,23 +39,23 @@ _DENSE_BLOCK_BYTES = 64 << 20
     _NOT_FINITE,
     _LABEL,
 ) = range(17)
-_SENTENCES = {
-    _NO_MAGIC: "expected a frame, which begins with 0xced7230a, got 0x{0:08x}",
-    _CONTINUED: "expected a frame with a whole record, got one with the continuation flag {0}",
-    _TOO_LONG: f"expected a record of at most {_LONGEST_RECORD} bytes, got one of {{0}}",
-    _TRUNCATED: "expected {0} more bytes of a frame, got the end",
-    _MALFORMED: "expected a protocol buffers message, got bytes that are none",
-    _MISSING: 'expected a tensor under features["values"], got none',
-    _REPEATED: 'expected one tensor under features["values"], got {0}',
-    _NOT_NUMBERS: 'expected a tensor of numbers under features["values"], got bytes',
-    _EMPTY: "expected at least one value, got none",
-    _SHAPE: "expected a shape of one number, that of the columns, got {0} numbers",
-    _COLUMNS: "expected a shape from 1 to 2147483647, got {0}",
-    _LENGTHS: "expected as many values as keys, or without keys as the shape says, got {0} values for {1}",
-    _KEYS: "expected keys that ascend within the shape, each once, got {0} after {1}",
-    _WIDTH: "expected {1} column(s), got {0}",
-    _NOT_FINITE: "expected numbers that float32 holds, got another in column {0}",
-    _LABEL: 'expected one finite number under label["values"], got something else',
+_EXPECTED_AND_GOT = {
+    _NO_MAGIC: ("a frame, which begins with 0xced7230a", "0x{0:08x}"),
+    _CONTINUED: ("a frame with a whole record", "one with the continuation flag {0}"),
+    _TOO_LONG: (f"a record of at most {_LONGEST_RECORD} bytes", "one of {0}"),
+    _TRUNCATED: ("{0} more bytes of a frame", "the end"),
+    _MALFORMED: ("a protocol buffers message", "bytes that are none"),
+    _MISSING: ('a tensor under features["values"]', "none"),
+    _REPEATED: ('one tensor under features["values"]', "{0}"),
+    _NOT_NUMBERS: ('a tensor of numbers under features["values"]', "bytes"),
+    _EMPTY: ("at least one value", "none"),
+    _SHAPE: ("a shape of one number, that of the columns", "{0} numbers"),
+    _COLUMNS: ("a shape from 1 to 2147483647", "{0}"),
+    _LENGTHS: ("as many values as keys, or without keys as the shape says", "{0} values for {1}"),
+    _KEYS: ("keys that ascend within the shape, each once", "{0} after {1}"),
+    _WIDTH: ("{1} column(s)", "{0}"),
+    _NOT_FINITE: ("numbers that float32 holds", "another in column {0}"),
+    _LABEL: ('one finite number under label["values"]', "something else"),
 }
 
 
@@ -67,7 +68,7 @@ def decode(body: bytes, *, width: int | None, max_bytes: int) -> Block:
     records = _decode(body, width or 0)
     records.require_complete(0, 0)
     if records.rows == 0:
-        raise InvalidData("byte 0: expected a record, got nothing.")
+        raise InvalidData(place=(At("byte", 0),), expected="a record", got="nothing")
     return Block(records.dense(0, records.rows, max_bytes), None, records.exact)
 
 
@@ -91,7 +92,9 @@ def read(chunks: Iterable[bytes]) -> Iterator[Block]:
             if len(odd):
                 expected, got = ("a label", "none") if labelled else ("no label", "one")
                 raise InvalidData(
-                    f"record {records_before + odd[0] + 1}: expected {expected}, as in the records before, got {got}."
+                    place=(At("record", records_before + int(odd[0]) + 1),),
+                    expected=f"{expected}, as in the records before",
+                    got=got,
                 )
             step = max(1, _DENSE_BLOCK_BYTES // (4 * width))
             for first in range(0, records.rows, step):
@@ -102,7 +105,7 @@ def read(chunks: Iterable[bytes]) -> Iterator[Block]:
         bytes_before += records.position
         rest = data[records.position :]
     if records_before == 0:
-        raise InvalidData("byte 0: expected a record, got nothing.")
+        raise InvalidData(place=(At("byte", 0),), expected="a record", got="nothing")
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -124,8 +127,9 @@ class _Records:
     def require_complete(self, records_before: int, bytes_before: int) -> None:
         """Raise `InvalidData` where a fault was found."""
         if self.fault != _COMPLETE:
-            place = f"record {records_before + self.rows + 1}, byte {bytes_before + self.fault_position}"
-            raise InvalidData(f"{place}: {_SENTENCES[self.fault].format(*self.details)}.")
+            place = (At("record", records_before + self.rows + 1), At("byte", bytes_before + self.fault_position))
+            expected, got = (text.format(*self.details) for text in _EXPECTED_AND_GOT[self.fault])
+            raise InvalidData(place=place, expected=expected, got=got)
 
     def dense(self, first: int, last: int, max_bytes: int) -> NDArray[np.float32]:
         """The rows from `first` up to `last`."""

@@ -7,6 +7,7 @@ from typing import BinaryIO
 from forecastle.contract import media_type
 from forecastle.contract.errors import InvalidData, UnsupportedMediaType
 from forecastle.contract.media_type import MediaType
+from forecastle.contract.place import At, Source
 from forecastle.formats import csv, json, json_lines, recordio
 from forecastle.formats.block import Block
 
@@ -14,6 +15,8 @@ REQUEST_TYPES = (media_type.CSV, media_type.JSON, media_type.JSON_LINES, media_t
 FILE_TYPES = (media_type.CSV, media_type.RECORDIO)
 _BLOCK_BYTES = 1 << 20
 _DENSE_BYTES = 256 << 20
+_START = (At("byte", 0),)
+_HEADER = (Source("Content-Type"),)
 _GZIP = b"\x1f\x8b"
 _FOREIGN = {
     _GZIP: "gzip data",
@@ -32,20 +35,20 @@ def decode_rows(body: bytes, content_type: MediaType, *, width: int | None, max_
     `PayloadTooLarge`, and `UnsupportedMediaType` for what is none of `REQUEST_TYPES` in UTF-8.
     """
     if body.startswith(_GZIP):
-        raise InvalidData(f"byte 0: expected {content_type.essence}, got gzip data; send it uncompressed.")
+        raise InvalidData(place=_START, expected=content_type.essence, got="gzip data; send it uncompressed")
     if content_type.essence == media_type.RECORDIO:
         return recordio.decode(body, width=width, max_bytes=max_bytes)
     content_type.require_utf8()
     if content_type.essence == media_type.CSV:
         if label_size(content_type, 0) != 0:
-            raise InvalidData("Content-Type: expected label_size=0, as a request has no labels, got label_size=1.")
+            raise InvalidData(place=_HEADER, expected="label_size=0, as a request has no labels", got="label_size=1")
         _require_text(body)
         return csv.decode(body, width=width)
     if content_type.essence == media_type.JSON:
         return json.decode(body, width=width, max_bytes=max_bytes)
     if content_type.essence == media_type.JSON_LINES:
         return json_lines.decode(body, width=width, max_bytes=max_bytes)
-    raise UnsupportedMediaType(f"Content-Type: expected one of {', '.join(REQUEST_TYPES)}, got {content_type.essence}.")
+    raise UnsupportedMediaType(place=_HEADER, expected=f"one of {', '.join(REQUEST_TYPES)}", got=content_type.essence)
 
 
 def read_rows(
@@ -65,7 +68,7 @@ def read_rows(
     chunks = chain([first], iter(lambda: stream.read(block_bytes), b""))
     for magic, name in _FOREIGN.items():
         if first.startswith(magic):
-            raise InvalidData(f"byte 0: expected {' or '.join(FILE_TYPES)}, got {name}.")
+            raise InvalidData(place=_START, expected=" or ".join(FILE_TYPES), got=name)
     if content_type is None:
         essence = media_type.RECORDIO if first.startswith(recordio.MAGIC) else media_type.CSV
     else:
@@ -78,17 +81,18 @@ def read_rows(
             default_label_size = label_size(content_type, default_label_size)
             _require_text(first)
         return csv.read(chunks, label_size=default_label_size)
-    raise UnsupportedMediaType(f"ContentType: expected one of {', '.join(FILE_TYPES)}, got {essence}.")
+    place = (Source("ContentType"),)
+    raise UnsupportedMediaType(place=place, expected=f"one of {', '.join(FILE_TYPES)}", got=essence)
 
 
 def _require_text(data: bytes) -> None:
     if data.startswith(recordio.MAGIC):
-        raise InvalidData(f"byte 0: expected {media_type.CSV}, got {media_type.RECORDIO}.")
+        raise InvalidData(place=_START, expected=media_type.CSV, got=media_type.RECORDIO)
 
 
 def label_size(content_type: MediaType, default: int) -> int:
     """How many of the first columns of a CSV are labels: 0 or 1."""
     text = content_type.parameters.get("label_size", str(default))
     if text not in ("0", "1"):
-        raise InvalidData(f"Content-Type: expected label_size=0 or label_size=1, got label_size={text[:40]}.")
+        raise InvalidData(place=_HEADER, expected="label_size=0 or label_size=1", got=f"label_size={text[:40]}")
     return int(text)

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from forecastle.algorithms.random_cut_forest import derived as layout
 from forecastle.contract.errors import InvalidData
+from forecastle.contract.place import At, Source
 
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int32]
@@ -139,21 +140,27 @@ class Forest:
         )
 
 
+_ARRAYS = (Source("The forest's arrays"),)
+
+
 def _check_shapes(arrays: dict[str, npt.NDArray[Any]]) -> None:
     for name in arrays.keys() - STORED.keys():
-        raise InvalidData(f"The forest's arrays: expected {', '.join(STORED)}, got also {name[:40]!r}.")
+        raise InvalidData(place=_ARRAYS, expected=", ".join(STORED), got=f"also {name[:40]!r}")
     for name, (dtype, axes) in STORED.items():
         if name not in arrays:
-            raise InvalidData(f"The forest's arrays: expected {name}, which is missing.")
+            raise InvalidData(f"{name} is missing.", place=_ARRAYS)
         if arrays[name].dtype != dtype or arrays[name].ndim != axes:
             raise InvalidData(
-                f"{name}: expected {dtype} with {axes} axes, got {arrays[name].dtype} with {arrays[name].ndim}."
+                place=(name,),
+                expected=f"{dtype} with {axes} axes",
+                got=f"{arrays[name].dtype} with {arrays[name].ndim}",
             )
     offsets, points = arrays["leaf_offsets"], arrays["leaf_points"]
     if len(offsets) < 2 or points.shape[1] < 1:
         raise InvalidData(
-            f"The forest's arrays: expected at least one tree and one dimension, got {max(len(offsets) - 1, 0)} and "
-            f"{points.shape[1]}."
+            place=_ARRAYS,
+            expected="at least one tree and one dimension",
+            got=f"{max(len(offsets) - 1, 0)} and {points.shape[1]}",
         )
     leaves, cuts = len(points), len(points) - (len(offsets) - 1)
     expected: dict[str, tuple[int, ...]] = {
@@ -165,8 +172,9 @@ def _check_shapes(arrays: dict[str, npt.NDArray[Any]]) -> None:
     for name, shape in expected.items():
         if arrays[name].shape != shape:
             raise InvalidData(
-                f"{name}: expected the shape {shape} for {len(offsets) - 1} trees with {leaves} leaves, got "
-                f"{arrays[name].shape}."
+                place=(name,),
+                expected=f"the shape {shape} for {len(offsets) - 1} trees with {leaves} leaves",
+                got=str(arrays[name].shape),
             )
 
 
@@ -174,26 +182,27 @@ def _check_values(stored: dict[str, npt.NDArray[Any]]) -> None:
     offsets, dimensions = stored["leaf_offsets"], stored["leaf_points"].shape[1]
     if offsets[0] != 0 or offsets[-1] != len(stored["leaf_points"]) or np.any(offsets[1:] <= offsets[:-1]):
         raise InvalidData(
-            f"leaf_offsets: expected a rise from 0 to the number of leaves, {len(stored['leaf_points'])}, with at "
-            f"least one leaf a tree."
+            place=("leaf_offsets",),
+            expected=f"a rise from 0 to the number of leaves, {len(stored['leaf_points'])}, at least one a tree",
         )
     for name in ("cut_values", "leaf_points"):
         wrong = np.flatnonzero(~np.isfinite(stored[name]))
         if len(wrong):
-            raise InvalidData(f"{name}[{wrong[0]}]: expected a finite number, got {stored[name].flat[wrong[0]]}.")
+            place, got = (name, int(wrong[0])), str(stored[name].flat[wrong[0]])
+            raise InvalidData(place=place, expected="a finite number", got=got)
     for name, low, high in (("cut_dimensions", 0, dimensions - 1), ("leaf_masses", 1, np.iinfo(np.int32).max)):
         wrong = np.flatnonzero((stored[name] < low) | (stored[name] > high))
         if len(wrong):
-            raise InvalidData(
-                f"{name}[{wrong[0]}]: expected an integer in [{low}, {high}], got {stored[name][wrong[0]]}."
-            )
+            place, got = (name, int(wrong[0])), str(stored[name][wrong[0]])
+            raise InvalidData(place=place, expected=f"an integer in [{low}, {high}]", got=got)
 
 
 def _refuse(fault: tuple[int, int, int], offsets: Offsets) -> None:
     kind, tree, node = fault
     if kind == layout.SOUND:
         return
-    place = f"children[{node + offsets[tree] - tree}], tree {tree}"
+    place = ("children", int(node + offsets[tree] - tree), At("tree", tree))
     if kind == layout.NOT_DEPTH_FIRST:
-        raise InvalidData(f"{place}: expected the nodes of a binary tree, numbered depth first, got another order.")
-    raise InvalidData(f"{place}: expected every leaf on its side of the cut, got one on the other side.")
+        expected = "the nodes of a binary tree, numbered depth first"
+        raise InvalidData(place=place, expected=expected, got="another order")
+    raise InvalidData(place=place, expected="every leaf on its side of the cut", got="one on the other side")

@@ -46,7 +46,7 @@ def of_artifact(artifact: Artifact, forest: Forest) -> float:
         if name in artifact.parameters:
             value = artifact.parameters[name]
             if type(value) not in (int, float) or not np.isfinite(value):
-                raise InvalidData(f"parameters.{name}: expected a finite number, got {value!r:.42}.")
+                raise InvalidData(place=("parameters", name), expected="a finite number", got=f"{value!r:.42}")
             return sign * float(value)
     return of_leaves(forest)
 

@@ -27,6 +27,7 @@ from forecastle.algorithms.random_cut_forest.inference.line import BLOCK as LINE
 from forecastle.algorithms.random_cut_forest.inference.line import score_line
 from forecastle.algorithms.random_cut_forest.inference.space import block_of, score_space
 from forecastle.contract.errors import InvalidData
+from forecastle.contract.place import Source
 from forecastle.kernels.threads import available_cores, in_parallel
 
 Flags = npt.NDArray[np.bool_]
@@ -86,7 +87,11 @@ def attribute(
 def _points_for(forest: Forest, points: Floats) -> Floats:
     """The points as kernels take them: writable too, for another kind of array would be compiled for anew."""
     if points.ndim != 2 or points.shape[1] != forest.dimensions:
-        raise InvalidData(f"The points: expected rows of {forest.dimensions} numbers, got the shape {points.shape}.")
+        raise InvalidData(
+            place=(Source("The points"),),
+            expected=f"rows of {forest.dimensions} numbers",
+            got=f"the shape {points.shape}",
+        )
     return np.require(points, np.float32, ["C", "W"])
 
 

@@ -5,6 +5,7 @@ import numpy.typing as npt
 
 from forecastle.algorithms.random_cut_forest.forest import Floats, Forest, Integers
 from forecastle.contract.errors import InvalidData
+from forecastle.contract.place import At, Source
 from forecastle.kernels.compiled import kernel
 from forecastle.kernels.lanes import LANES, SIZES, load, maximum, minimum, store
 from forecastle.kernels.pointer import memory
@@ -27,7 +28,9 @@ def contiguous_rows(num_rows: int, num_trees: int) -> Rows:
     """
     if num_rows < num_trees:
         raise InvalidData(
-            f"The training data: expected at least one row for each of {num_trees} trees, got {num_rows}."
+            place=(Source("The training data"),),
+            expected=f"at least one row for each of {num_trees} trees",
+            got=str(num_rows),
         )
     size = num_rows // num_trees
     return np.arange(num_trees * size, dtype=np.int64).reshape(num_trees, size)
@@ -74,7 +77,8 @@ def grow(samples: Floats, rows: Rows, *, seed: int, threads: int | None = None) 
     in_parallel(work, trees, block=_TREES_PER_CALL, threads=threads)
     if not leaves.all():
         row, column = np.argwhere(~np.isfinite(samples))[0]
-        raise InvalidData(f"row {row}, column {column}: expected a finite number, got {samples[row, column]}.")
+        place = (At("row", int(row)), At("column", int(column)))
+        raise InvalidData(place=place, expected="a finite number", got=str(samples[row, column]))
     grown_leaf = np.arange(size) < leaves[:, None]
     grown_cut = grown_leaf[:, 1:]
     return Forest.from_arrays(

@@ -17,6 +17,7 @@ from forecastle.algorithms.random_cut_forest.training.reservoir import Reservoir
 from forecastle.contract.channel import Channel
 from forecastle.contract.errors import InvalidData, InvalidJob, Stopped, UnsupportedMediaType
 from forecastle.contract.free_memory import available_memory
+from forecastle.contract.place import Source
 from forecastle.formats.block import Block
 from forecastle.formats.rows import read_rows
 
@@ -121,7 +122,7 @@ def read_blocks(
 def _require_width(name: str, block: Block, width: int, *, labels: bool) -> None:
     columns = block.features.shape[1] + (block.labels is not None)
     if labels and columns == width:
-        raise InvalidData(f"expected a label, 0 or 1, before the {width} columns, got no label.")
+        raise InvalidData(expected=f"a label, 0 or 1, before the {width} columns", got="no label")
     if block.features.shape[1] != width:
         beside = " beside the label" if block.labels is not None else ""
         hint = "" if labels or columns != width + 1 else " (with label_size=1 in its ContentType the first is a label)"
@@ -139,7 +140,7 @@ def first_width(channel: Channel) -> int:
                 return int(block.features.shape[1])
         except InvalidData as error:
             raise error.within(name) from None
-    raise InvalidData(f"Channel {channel.name}: expected rows, got none.")
+    raise InvalidData(place=(Source(f"Channel {channel.name}"),), expected="rows", got="none")
 
 
 def _announced(
