@@ -7,15 +7,29 @@ its parent's, one loop upwards meets parents before children, and one downwards 
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from forecastle.kernels.arrays import Floats, Integers, Offsets
 from forecastle.kernels.compiled import kernel
 
-Floats = npt.NDArray[np.float32]
-Integers = npt.NDArray[np.int32]
-Offsets = npt.NDArray[np.int64]
-
 SOUND, NOT_DEPTH_FIRST, WRONG_SIDE = 0, 1, 2
+
+
+class Trees(NamedTuple):
+    """A forest as the kernels take it that walk from the root; see `Forest` for what each array has.
+
+    T trees of d dimensions with K leaves; coordinates of `boxes` and `box_ranges` are multiplied by `scale`.
+    """
+
+    scale: np.float32
+    offsets: Offsets  # (T + 1,), `Forest.leaf_offsets`
+    cut_dimensions: Integers  # (K − T,)
+    cut_values: Floats  # (K − T,)
+    children: Integers  # (K − T, 2)
+    leaf_points: Floats  # (K, d)
+    boxes: Floats  # (K − T, 2, d)
+    box_ranges: Floats  # (K − T,)
+    norms: Floats  # (T,)
+    hit_scores: Floats  # (K,)
 
 
 class Spines(NamedTuple):

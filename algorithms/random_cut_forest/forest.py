@@ -6,13 +6,10 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from forecastle.algorithms.random_cut_forest import derived as layout
+from forecastle.algorithms.random_cut_forest import derived
 from forecastle.contract.errors import InvalidData
 from forecastle.contract.place import At, Source
-
-Floats = npt.NDArray[np.float32]
-Integers = npt.NDArray[np.int32]
-Offsets = npt.NDArray[np.int64]
+from forecastle.kernels.arrays import Floats, Integers, Offsets
 
 # What is stored: name → dtype, number of axes. `arrays` and `from_arrays` speak of exactly these.
 STORED = {
@@ -41,7 +38,7 @@ class Forest:
     leaf_points : (K, d), all distinct in a tree.
     leaf_masses : (K,), how many sampled points were equal to it.
 
-    Computed by `from_arrays`; coordinates in it are multiplied by `scale`, see `layout.scale_of`:
+    Computed by `from_arrays`; coordinates in it are multiplied by `scale`, see `derived.scale_of`:
 
     boxes : (K − T, 2, d), least and largest corner of the bounding box of a cut's leaves.
     box_ranges : (K − T,), the sum of a box's sides.
@@ -64,7 +61,7 @@ class Forest:
     norms: Floats
     hit_scores: Floats
     depths: Integers
-    spines: layout.Spines
+    spines: derived.Spines
 
     @property
     def num_trees(self) -> int:
@@ -83,6 +80,22 @@ class Forest:
     def num_samples(self) -> int:
         """Points in all trees, duplicates counted."""
         return int(self.leaf_masses.sum(dtype=np.int64))
+
+    @property
+    def trees(self) -> derived.Trees:
+        """The arrays for kernels that walk from the root."""
+        return derived.Trees(
+            scale=self.scale,
+            offsets=self.leaf_offsets,
+            cut_dimensions=self.cut_dimensions,
+            cut_values=self.cut_values,
+            children=self.children,
+            leaf_points=self.leaf_points,
+            boxes=self.boxes,
+            box_ranges=self.box_ranges,
+            norms=self.norms,
+            hit_scores=self.hit_scores,
+        )
 
     def bounding_boxes(self) -> Floats:
         """(K − T, 2, d), least and largest corner of every cut's box, in the unit of the data."""
@@ -105,19 +118,19 @@ class Forest:
         stored = {name: np.require(arrays[name], requirements=["C", "W"]) for name in STORED}
         _check_values(stored)
         offsets, children = stored["leaf_offsets"], stored["children"]
-        _refuse(layout.check_links(offsets, children), offsets)
-        scale = layout.scale_of(stored["leaf_points"].shape[1])
-        boxes = layout.bounding_boxes(offsets, children, stored["leaf_points"])
+        _refuse(derived.check_links(offsets, children), offsets)
+        scale = derived.scale_of(stored["leaf_points"].shape[1])
+        boxes = derived.bounding_boxes(offsets, children, stored["leaf_points"])
         _refuse(
-            layout.check_cuts(
+            derived.check_cuts(
                 offsets, children, stored["cut_dimensions"], stored["cut_values"], stored["leaf_points"], boxes
             ),
             offsets,
         )
         boxes *= scale
-        depths, node_depths, leaf_depths = layout.depths(offsets, children)
-        norms, hit_scores = layout.hit_scores(offsets, stored["leaf_masses"], leaf_depths)
-        spines = layout.spines(
+        depths, node_depths, leaf_depths = derived.depths(offsets, children)
+        norms, hit_scores = derived.hit_scores(offsets, stored["leaf_masses"], leaf_depths)
+        spines = derived.spines(
             offsets,
             children,
             stored["cut_values"] * scale,
@@ -132,7 +145,7 @@ class Forest:
             **stored,
             scale=scale,
             boxes=boxes,
-            box_ranges=layout.box_ranges(boxes),
+            box_ranges=derived.box_ranges(boxes),
             norms=norms,
             hit_scores=hit_scores,
             depths=depths,
@@ -199,10 +212,10 @@ def _check_values(stored: dict[str, npt.NDArray[Any]]) -> None:
 
 def _refuse(fault: tuple[int, int, int], offsets: Offsets) -> None:
     kind, tree, node = fault
-    if kind == layout.SOUND:
+    if kind == derived.SOUND:
         return
     place = ("children", int(node + offsets[tree] - tree), At("tree", tree))
-    if kind == layout.NOT_DEPTH_FIRST:
+    if kind == derived.NOT_DEPTH_FIRST:
         expected = "the nodes of a binary tree, numbered depth first"
         raise InvalidData(place=place, expected=expected, got="another order")
     raise InvalidData(place=place, expected="every leaf on its side of the cut", got="one on the other side")

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import orjson
-from numpy.typing import NDArray
 
 from forecastle.algorithms.interface import Model, Payload
 from forecastle.algorithms.random_cut_forest.forest import Forest
@@ -19,8 +18,7 @@ from forecastle.contract.media_type import CSV, JSON, JSON_LINES, RECORDIO, Medi
 from forecastle.formats.recordio_writer import write_dense, write_scores, write_sparse
 from forecastle.formats.rows import decode_rows
 from forecastle.formats.template import fill
-
-FloatArray = NDArray[np.float32]
+from forecastle.kernels.arrays import Flags, Floats
 
 EXAMPLE_ROWS, EXAMPLE_NUMBERS = 5, 1_000  # at the most
 ATTRIBUTED_NUMBERS = 2_000_000  # answered with twice as many, some 50 MB
@@ -39,18 +37,18 @@ class Query:
     `exact`, (rows,): whether float32 holds a row as it came; None where it holds all. See `score.score`.
     """
 
-    points: FloatArray
+    points: Floats
     attribution: bool
-    exact: NDArray[np.bool_] | None = None
+    exact: Flags | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Scores:
     """The scores, (rows,), and, where they were asked for, each column's shares in them, (rows, columns)."""
 
-    scores: FloatArray
-    high: FloatArray | None = None  # shares of values above what the forest knows
-    low: FloatArray | None = None  # shares of values below it
+    scores: Floats
+    high: Floats | None = None  # shares of values above what the forest knows
+    low: Floats | None = None  # shares of values below it
 
 
 class RandomCutForestModel(Model[Query, Scores]):
@@ -133,7 +131,7 @@ class RandomCutForestModel(Model[Query, Scores]):
             for request, end in zip(requests, ends, strict=True)
         ]
 
-    def _shares(self, request: Query, threads: int) -> tuple[FloatArray, FloatArray] | tuple[None, None]:
+    def _shares(self, request: Query, threads: int) -> tuple[Floats, Floats] | tuple[None, None]:
         if not request.attribution:
             return None, None
         return attribute(self.forest, request.points, threads=threads, exact=request.exact)
@@ -151,7 +149,7 @@ class RandomCutForestModel(Model[Query, Scores]):
         return fill([b'{"score":', b"}"], table, separator=b",", before=b'{"scores":[', after=b"]}")
 
 
-def _exact(requests: Sequence[Query]) -> NDArray[np.bool_] | None:
+def _exact(requests: Sequence[Query]) -> Flags | None:
     """`exact` of all requests' rows, one after the other."""
     if all(request.exact is None for request in requests):
         return None
@@ -160,7 +158,7 @@ def _exact(requests: Sequence[Query]) -> NDArray[np.bool_] | None:
     )
 
 
-def _encode_attribution(scores: FloatArray, high: FloatArray, low: FloatArray, media_type: str) -> bytes:
+def _encode_attribution(scores: Floats, high: Floats, low: Floats, media_type: str) -> bytes:
     if media_type not in (JSON, JSON_LINES):
         raise NotAcceptable(f"Accept: expected {JSON} or {JSON_LINES} with attribution=true, got {media_type}.")
     table = np.concatenate([scores[:, np.newaxis], high, low], axis=1)  # (rows, 1 + 2·columns)

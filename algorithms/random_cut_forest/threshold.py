@@ -6,12 +6,12 @@ of them all plus three of their standard deviations (Cantelli's inequality).
 """
 
 import numpy as np
-import numpy.typing as npt
 
-from forecastle.algorithms.random_cut_forest.forest import Floats, Forest
-from forecastle.algorithms.random_cut_forest.inference.score import Flags, score
+from forecastle.algorithms.random_cut_forest.forest import Forest
+from forecastle.algorithms.random_cut_forest.inference.score import score
 from forecastle.contract.artifact import Artifact
 from forecastle.contract.errors import InvalidData
+from forecastle.kernels.arrays import Flags, Floats, Integers
 
 SIGMAS = 3.0
 LEAVES = 1_000  # that are scored, at least, where there are so many
@@ -51,7 +51,7 @@ def of_artifact(artifact: Artifact, forest: Forest) -> float:
     return of_leaves(forest)
 
 
-def _above(scores: Floats, weights: npt.NDArray[np.int32]) -> float:
+def _above(scores: Floats, weights: Integers) -> float:
     wide = scores.astype(np.float64)
     mean = np.average(wide, weights=weights)
     return float(mean + SIGMAS * np.sqrt(np.average((wide - mean) ** 2, weights=weights)))

@@ -1,14 +1,14 @@
 """Scores where a point has several numbers: a block of points sent through one tree after the other.
 
 A block is first routed to the leaves and brought into their order, so that the points of every node are neighbours.
-Then the nodes on the way measure their points, eight at a time: points stand in tiles, (d, 8), whose lanes are points,
-and a distance summed over dimensions needs no sum over lanes.
+Then the nodes on the way measure their points, eight at a time: points are in tiles, (d, 8), whose lanes are points, so
+that a distance summed over dimensions needs no sum over lanes.
 """
 
 import numpy as np
-import numpy.typing as npt
 
-from forecastle.algorithms.random_cut_forest.derived import Floats, Integers, Offsets
+from forecastle.algorithms.random_cut_forest.derived import Trees
+from forecastle.kernels.arrays import LEAST_NORMAL, Floats, Integers, Marks, Offsets
 from forecastle.kernels.compiled import kernel
 from forecastle.kernels.lanes import (
     LANES,
@@ -27,41 +27,22 @@ from forecastle.kernels.lanes import Floats as Lanes
 from forecastle.kernels.pointer import memory
 
 _VECTOR = SIZES[1]
-_LEAST_NORMAL = np.float32(2.0**-126)
-
-Marks = npt.NDArray[np.uint8]
-Places = npt.NDArray[np.int64]
-Slices = npt.NDArray[
-    np.int64
-]  # four integers for each of some nodes: the node, its depth, and its points' start and stop in the leaves' order
+Places = Offsets
+Slices = Offsets  # four integers for each of some nodes: the node, its depth, its points' start and stop in the order
 
 
 def block_of(dimensions: int) -> int:
-    """So many points at a time that nodes get many, and their tiles still fit a core's second cache."""
+    """How many points to score at a time: many to a node, but few enough for their tiles to fit the L2 cache."""
     return max(256, min(4096, 102_400 // dimensions))
 
 
 @kernel
-def score_space(
-    points: Floats,
-    exact: Marks,
-    levels: int,
-    scores: Floats,
-    scale: np.float32,
-    offsets: Offsets,
-    cut_dimensions: Integers,
-    cut_values: Floats,
-    children: Integers,
-    leaf_points: Floats,
-    boxes: Floats,
-    box_ranges: Floats,
-    norms: Floats,
-    hit_scores: Floats,
-) -> None:
-    """Write the score of each of the points, (n, d), to `scores`; `exact`, (n,), is 0 or 1. See `score.score`.
+def score_space(points: Floats, exact: Marks, levels: int, trees: Trees, scores: Floats) -> None:
+    """Write the score of each of the points, (n, d), to `scores`, (n,); `exact`, (n,): see `score.score`.
 
-    `levels`: of the deepest tree.
+    `levels` is that of the deepest tree.
     """
+    offsets, norms = trees.offsets, trees.norms
     count, dimensions = points.shape
     padded = (count + LANES - 1) // LANES * LANES
     tiles = np.zeros(padded * dimensions, np.float32)
@@ -73,30 +54,30 @@ def score_space(
     pending = np.empty(4 * (levels + 1), np.int64)
     inner, outer = np.empty(4 * most_leaves, np.int64), np.empty(4 * most_leaves, np.int64)
     scores[:] = 0.0
-    for tree in range(len(norms)):  # whose end the arrays outlive, as `memory` demands
+    for tree in range(len(norms)):  # the arrays outlive it, as `memory` requires
         cut, leaf = offsets[tree] - tree, offsets[tree]
         num_inner, num_outer = _route(
             memory(points),
             count,
             dimensions,
             offsets[tree + 1] - leaf,
-            memory(cut_dimensions[cut:]),
-            memory(cut_values[cut:]),
-            memory(children[cut:]),
+            memory(trees.cut_dimensions[cut:]),
+            memory(trees.cut_values[cut:]),
+            memory(trees.children[cut:]),
             memory(order),
             memory(pending),
             memory(inner),
             memory(outer),
         )
-        _tile(memory(points), count, dimensions, scale, memory(order), memory(tiles))
+        _tile(memory(points), count, dimensions, trees.scale, memory(order), memory(tiles))
         _measure_all(
             memory(tiles),
             padded,
             dimensions,
             num_inner,
             memory(inner),
-            memory(boxes[cut:]),
-            memory(box_ranges[cut:]),
+            memory(trees.boxes[cut:]),
+            memory(trees.box_ranges[cut:]),
             memory(rem),
             memory(sums),
         )
@@ -109,8 +90,8 @@ def score_space(
             memory(order),
             memory(rem),
             memory(sums),
-            memory(leaf_points[leaf:]),
-            memory(hit_scores[leaf:]),
+            memory(trees.leaf_points[leaf:]),
+            memory(trees.hit_scores[leaf:]),
             norms[tree],
             memory(scores),
         )
@@ -237,7 +218,7 @@ def _measure(
 ) -> None:
     """The recursion's step at one node, with gap / range for gap: new rem = rem / (1 + gap / range)."""
     low, high = 2 * node * dimensions, (2 * node + 1) * dimensions
-    inverse = spread(np.float32(1.0) / max(box_range, _LEAST_NORMAL), _VECTOR)
+    inverse = spread(np.float32(1.0) / max(box_range, LEAST_NORMAL), _VECTOR)
     for first in range(start // LANES * LANES, stop, LANES):
         gap = _gap(tiles, first * dimensions, boxes, low, high, dimensions, inverse)
         _step(gap, start - first, stop - first, first, weight, rem, sums)

@@ -3,9 +3,10 @@
 import numpy as np
 import numpy.typing as npt
 
-from forecastle.algorithms.random_cut_forest.forest import Floats, Forest, Integers
+from forecastle.algorithms.random_cut_forest.forest import Forest
 from forecastle.contract.errors import InvalidData
 from forecastle.contract.place import At, Source
+from forecastle.kernels.arrays import Floats, Integers
 from forecastle.kernels.compiled import kernel
 from forecastle.kernels.lanes import LANES, SIZES, load, maximum, minimum, store
 from forecastle.kernels.pointer import memory
