@@ -2,15 +2,19 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
 from forecastle.contract import quotation
 from forecastle.contract.errors import InvalidData
-from forecastle.contract.place import At
+from forecastle.contract.media_type import CSV, RECORDIO, MediaType
+from forecastle.contract.place import At, Source
 from forecastle.formats import number
 from forecastle.formats.block import Block
+from forecastle.formats.format import Format
+from forecastle.formats.recordio import MAGIC as RECORDIO_MAGIC
 from forecastle.kernels.compiled import kernel
 from forecastle.kernels.pointer import memory
 
@@ -201,3 +205,38 @@ def _columns(body: bytes, begin: int) -> int:
 def _field(body: bytes, position: int) -> bytes:
     match = re.compile(rb"[^,\n]*").match(body, position)
     return match[0].strip() if match else b""
+
+
+def _decode_request(body: bytes, content_type: MediaType, *, width: int | None, max_bytes: int) -> Block:  # noqa: ARG001
+    if _label_size(content_type, 0) != 0:
+        place = (Source("Content-Type"),)
+        raise InvalidData(place=place, expected="label_size=0, as a request has no labels", got="label_size=1")
+    _require_text(body)
+    return decode(body, width=width)
+
+
+def _read_file(chunks: Iterable[bytes], content_type: MediaType | None, *, label_size: int) -> Iterator[Block]:
+    if content_type is None:
+        return read(chunks, label_size=label_size)
+    label_size = _label_size(content_type, label_size)
+    chunks = iter(chunks)
+    first = next(chunks, b"")
+    _require_text(first)
+    return read(chain([first], chunks), label_size=label_size)
+
+
+def _label_size(content_type: MediaType, default: int) -> int:
+    """How many of the first columns are labels: 0 or 1."""
+    text = content_type.parameters.get("label_size", str(default))
+    if text not in ("0", "1"):
+        place = (Source("Content-Type"),)
+        raise InvalidData(place=place, expected="label_size=0 or label_size=1", got=f"label_size={text[:40]}")
+    return int(text)
+
+
+def _require_text(data: bytes) -> None:
+    if data.startswith(RECORDIO_MAGIC):
+        raise InvalidData(place=(At("byte", 0),), expected=CSV, got=RECORDIO)
+
+
+FORMAT = Format(CSV, _decode_request, _read_file)

@@ -13,8 +13,10 @@ instance, and knows what is wrong and where.
 import numpy as np
 from numpy.typing import NDArray
 
+from forecastle.contract.media_type import JSON, MediaType
 from forecastle.formats import json_document, number
 from forecastle.formats.block import Block
+from forecastle.formats.format import Format
 from forecastle.formats.sparse import densify
 from forecastle.kernels.compiled import kernel
 
@@ -282,3 +284,10 @@ def _line_end(text: NDArray[np.uint8], i: int, stop: int) -> int:
     while i < stop and text[i] != _NEWLINE:
         i += 1
     return i
+
+
+def _decode_request(body: bytes, content_type: MediaType, *, width: int | None, max_bytes: int) -> Block:  # noqa: ARG001
+    return decode(body, width=width, max_bytes=max_bytes)
+
+
+FORMAT = Format(JSON, _decode_request)

@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecastle.contract.errors import InvalidData
+from forecastle.contract.media_type import RECORDIO, MediaType
 from forecastle.contract.place import At
 from forecastle.formats import protobuf
 from forecastle.formats.block import Block
+from forecastle.formats.format import Format
 from forecastle.formats.sparse import densify
 from forecastle.kernels.compiled import kernel
 
@@ -304,3 +306,14 @@ def _columns(
             return _KEYS, keys[i], before, 0
         before = keys[i]
     return _COMPLETE, 0, 0, shape
+
+
+def _decode_request(body: bytes, content_type: MediaType, *, width: int | None, max_bytes: int) -> Block:  # noqa: ARG001
+    return decode(body, width=width, max_bytes=max_bytes)
+
+
+def _read_file(chunks: Iterable[bytes], content_type: MediaType | None, *, label_size: int) -> Iterator[Block]:  # noqa: ARG001
+    return read(chunks)
+
+
+FORMAT = Format(RECORDIO, _decode_request, _read_file, magic=MAGIC, text=False)
