@@ -99,8 +99,6 @@ def train(
 @click.pass_context
 def serve(context: click.Context, model: Path | None, host: str | None, port: int | None) -> None:
     """Serve a model over HTTP, until SIGTERM or Ctrl-C."""
-    from dataclasses import replace
-
     from forecastle.contract.opt_ml import OptMl
     from forecastle.contract.settings import Settings
     from forecastle.serving.server import serve
@@ -108,7 +106,7 @@ def serve(context: click.Context, model: Path | None, host: str | None, port: in
     _tell_of_compilation(context)
     asked = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = Settings.from_environ(os.environ).model_copy(update=asked)
-    serve(settings, replace(OptMl.from_environ(os.environ), model_folder=model))
+    serve(settings, OptMl(Path(settings.base_dir), model_folder=model))
 
 
 @cli.command()

@@ -1,5 +1,6 @@
 """Media types: what a Content-Type says, and which of the types on offer an Accept asks for."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from email.message import Message
@@ -40,6 +41,10 @@ class MediaType:
     essence: str
     parameters: dict[str, str]
 
+    def __str__(self) -> str:
+        """As a Content-Type header has it; `parse` reads it back."""
+        return "; ".join([self.essence, *(f"{name}={_quoted(value)}" for name, value in self.parameters.items())])
+
     @classmethod
     def parse(cls, text: str) -> "MediaType":
         """Read a Content-Type header. Raises `InvalidData` where it is none."""
@@ -64,6 +69,13 @@ class MediaType:
         charset = self.parameters.get("charset", "utf-8")
         if charset.lower() not in ("utf-8", "utf8", "us-ascii", "ascii"):
             raise UnsupportedMediaType(f"Content-Type: expected charset=utf-8, got charset={charset:.40}.")
+
+
+def _quoted(value: str) -> str:
+    if re.fullmatch(r"[\w!#$%&'*+.^`|~-]+", value):
+        return value
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def negotiate(accept: str | None, offered: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TextIO
 
-from forecastle.contract.bar import Bar
+from forecastle.training.bar import Bar
 
 
 @dataclass(frozen=True, slots=True)
