@@ -80,7 +80,7 @@ def train(
     """
     from forecastle.training.job import train, train_files
 
-    _tell_of_compilation(context)
+    _report_compilation(context)
     if algorithm is None:
         if any(context.get_parameter_source(name) is not _BY_DEFAULT for name in context.params):
             raise click.UsageError("Options need an algorithm's name before them: forecastle train ALGORITHM --data …")
@@ -103,7 +103,7 @@ def serve(context: click.Context, model: Path | None, host: str | None, port: in
     from forecastle.contract.settings import Settings
     from forecastle.serving.server import serve
 
-    _tell_of_compilation(context)
+    _report_compilation(context)
     asked = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = Settings.from_environ(os.environ).model_copy(update=asked)
     serve(settings, OptMl(Path(settings.base_dir), model_folder=model))
@@ -146,7 +146,7 @@ def check(context: click.Context, model: Path) -> None:
     from forecastle.contract.settings import Settings
     from forecastle.serving.models import load_model
 
-    _tell_of_compilation(context)
+    _report_compilation(context)
     held = load_model(model, threads=1, settings=Settings.from_environ(os.environ))
     click.echo(f"{model}: a {held.name} model, complete; it answers.")
 
@@ -162,18 +162,18 @@ def compile_(context: click.Context) -> None:
     from forecastle.container.compile import compile_all
 
     if sys.stderr.isatty():
-        _tell_of_compilation(context)
+        _report_compilation(context)
     compile_all(click.echo)
 
 
 _BY_DEFAULT = click.core.ParameterSource.DEFAULT
 
 
-def _tell_of_compilation(context: click.Context) -> None:
+def _report_compilation(context: click.Context) -> None:
     """Until the verb is done."""
-    from forecastle.container.compile_bar import compilation_told
+    from forecastle.container.compile_bar import compilation_reported
 
-    context.with_resource(compilation_told(sys.stderr))
+    context.with_resource(compilation_reported(sys.stderr))
 
 
 def _pair(text: str) -> tuple[str, str]:

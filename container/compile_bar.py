@@ -13,7 +13,7 @@ LINE = f"forecastle: {NOTE}: this takes a minute or less; `forecastle compile` d
 
 
 @contextmanager
-def compilation_told(stream: TextIO) -> Iterator[None]:
+def compilation_reported(stream: TextIO) -> Iterator[None]:
     """Tell whoever reads `stream` when kernels are compiled: with a bar on a terminal, else with one line."""
     bar, told = Bar(stream), False
     terminal = stream.isatty() and os.environ.get("TERM") != "dumb"

@@ -25,7 +25,7 @@ class Read(Protocol):
     ) -> Iterator[Block]: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Format:
     """A wire format for rows of numbers.
 

@@ -205,7 +205,7 @@ def test_of_several_algorithms_feature_dim_means_this_one(
 @pytest.mark.parametrize(
     ("changed", "data", "sentence"),
     [
-        ({}, {}, r"Channel train is required: \S+/input/data/train must hold rows of numbers: .*\."),
+        ({}, {}, r"Channel train is required: \S+/input/data/train must contain rows of numbers: .*\."),
         ({}, {"train/_SUCCESS": ""}, r"Channel train: there is no data file in \S+\."),
         ({}, {"train/a": ""}, r"train/a: .*"),
         ({}, {"train/a": "\n\n"}, r"train/a: .*"),
