@@ -1,4 +1,4 @@
-"""The door: the verbs of the command and of the image."""
+"""The command line: `forecastle train`, `serve`, `demo` and the others."""
 
 import os
 import signal
@@ -24,11 +24,11 @@ PORT = click.IntRange(0, 65535)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb and give its exit code; whatever goes wrong is told on stderr in one sentence."""
+    """Run one command and return its exit code; an error is one sentence on stderr."""
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed by whoever started the process
+        if getattr(sys, name) is None:  # closed by the parent process
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - as long as the process
-    # Until a verb listens itself: the kernel spares process 1, as in a container, the signals it has no handler for.
+    # Until a command has its own handler: process 1, as in a container, ignores signals it has no handler for.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(Stopped.exit_code))
     try:
         outcome = cli.main(arguments, prog_name="forecastle", standalone_mode=False)
@@ -58,9 +58,9 @@ def cli() -> None:
 
 @cli.command()
 @click.argument("algorithm", required=False)
-@click.option("--data", type=FILE, help="A file or folder to learn from.")
-@click.option("--test", type=FILE, help="A file or folder to score the model with.")
-@click.option("--content-type", metavar="TYPE", help="What --data is in; by default found out from it.")
+@click.option("--data", type=FILE, help="A file or folder with training data.")
+@click.option("--test", type=FILE, help="A file or folder with test data.")
+@click.option("--content-type", metavar="TYPE", help="Media type of --data; detected from the data if omitted.")
 @click.option("--set", "given", metavar="NAME=VALUE", multiple=True, help="A hyperparameter; as often as needed.")
 @click.option("--out", type=FOLDER, default=Path("model"), show_default=True, help="The folder for the model.")
 @click.pass_context
@@ -76,7 +76,7 @@ def train(
     """Train a model.
 
     Without arguments: the job that /opt/ml describes, as SageMaker starts it. With the name of an ALGORITHM: from
-    files, with the hyperparameters that are --set; what the data tell, such as their width, need not be.
+    files, with the hyperparameters given by --set; those the data determines, such as feature_dim, may be left out.
     """
     from forecastle.training.job import train, train_files
 
@@ -113,7 +113,7 @@ def serve(context: click.Context, model: Path | None, host: str | None, port: in
 @click.argument("algorithm", default="random_cut_forest")
 @click.option("--port", type=PORT, default=8080, show_default=True, help="The port to serve on; a free one if taken.")
 def demo(algorithm: str, port: int) -> None:
-    """Train, serve and ask an ALGORITHM on its own example, in the folder demo/.
+    """Train and serve an ALGORITHM on its own example, in the folder demo/, and send it a request.
 
     The ALGORITHM is random_cut_forest by default. On a terminal, the model is served until Ctrl-C.
     """
@@ -142,7 +142,7 @@ def algorithms() -> None:
 @click.argument("model", type=FOLDER)
 @click.pass_context
 def check(context: click.Context, model: Path) -> None:
-    """Load the model in the folder MODEL and let it answer the request on its own page."""
+    """Load the model in the folder MODEL and run its example request."""
     from forecastle.contract.settings import Settings
     from forecastle.serving.models import load_model
 
@@ -154,10 +154,10 @@ def check(context: click.Context, model: Path) -> None:
 @cli.command(name="compile")
 @click.pass_context
 def compile_(context: click.Context) -> None:
-    """Compile all kernels ahead of their first use, which would otherwise do it.
+    """Compile all kernels now rather than at their first use.
 
-    The code is kept in the folder that NUMBA_CACHE_DIR names, else beside the sources, else in your cache folder. What
-    is compiled already stays, and so does what a wheel brought along.
+    Machine code is written to the folder NUMBA_CACHE_DIR, else next to the sources, else to your cache folder. Kernels
+    that are compiled already, also by a wheel, are left as they are.
     """
     from forecastle.container.compile import compile_all
 
@@ -170,7 +170,7 @@ _BY_DEFAULT = click.core.ParameterSource.DEFAULT
 
 
 def _report_compilation(context: click.Context) -> None:
-    """Until the verb is done."""
+    """Until the command is done."""
     from forecastle.container.compile_bar import compilation_reported
 
     context.with_resource(compilation_reported(sys.stderr))

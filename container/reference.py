@@ -1,6 +1,6 @@
 """The README's reference, generated: `python -m forecastle.container.reference README.md` writes its blocks anew.
 
-A block stands between `<!-- generated: settings -->`, or `<!-- generated: commands -->`, and `<!-- end -->`.
+A block is between `<!-- generated: settings -->`, or `<!-- generated: commands -->`, and `<!-- end -->`.
 """
 
 import re
@@ -24,7 +24,7 @@ def blocks() -> dict[str, str]:
 
 
 def refreshed(text: str) -> str:
-    """`text` with its blocks as they should be."""
+    """`text` with its blocks generated anew."""
     current = blocks()
     return BLOCK.sub(lambda block: block[1] + current[block["name"]] + block[3], text)
 

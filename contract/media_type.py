@@ -42,7 +42,7 @@ class MediaType:
     parameters: dict[str, str]
 
     def __str__(self) -> str:
-        """As a Content-Type header has it; `parse` reads it back."""
+        """The text of a Content-Type header; `parse` reads it back."""
         return "; ".join([self.essence, *(f"{name}={_quoted(value)}" for name, value in self.parameters.items())])
 
     @classmethod
@@ -60,7 +60,7 @@ class MediaType:
             raise InvalidData(f"Content-Type: expected a media type such as {CSV}, got {text!r:.42}.")
         return cls(
             essence,
-            # collapse_rfc2231_value: of charset*=utf-8''x, as RFC 2231 has it, only the value is left
+            # collapse_rfc2231_value: only the value is left of charset*=utf-8''x (RFC 2231)
             {key.lower(): collapse_rfc2231_value(value) for key, value in pairs[1:] if key},
         )
 
@@ -81,8 +81,8 @@ def _quoted(value: str) -> str:
 def negotiate(accept: str | None, offered: Sequence[str]) -> str:
     """The type among `offered` that `accept` likes best; of equals the one offered first.
 
-    Quality values, `type/*` and `*/*` count as RFC 9110, section 12.5.1, has it: the most specific range that
-    matches a type gives its quality. Raises `NotAcceptable` where every offered type has quality 0.
+    Quality values, `type/*` and `*/*` work as in RFC 9110, section 12.5.1: the most specific range that matches a type
+    gives its quality. Raises `NotAcceptable` if every offered type has quality 0.
     """
     if accept is None or not accept.strip():
         return offered[0]

@@ -30,7 +30,7 @@ def decode(body: bytes, *, width: int | None = None) -> Block:
     """The rows of a CSV body, with `width` columns where it is given.
 
     Lines end in LF or CRLF, the last one need not; empty lines at the end, a byte order mark, blanks around a field
-    and double quotes around a number do no harm. Raises `InvalidData` with row and column.
+    and double quotes around a number are ignored. Raises `InvalidData` with row and column.
     """
     rows, exact, _ = _decode(body, width or 0, 0)
     if len(rows) == 0:
@@ -86,7 +86,7 @@ def _decode(body: bytes, width: int, rows_before: int) -> tuple[NDArray[np.float
     exact = np.empty(len(values), np.bool_)
     doubtful = np.empty((0, 2), np.int64)
     rows, column, position, fault, doubts = _scan(text, begin, width, values, exact, doubtful)
-    if doubts:  # rare: once more, and this time note where they stand
+    if doubts:  # rare: once more, and this time record their positions
         doubtful = np.empty((doubts, 2), np.int64)
         rows, column, position, fault, doubts = _scan(text, begin, width, values, exact, doubtful)
         too_large, rounded = number.settle(body, values, doubtful)

@@ -17,7 +17,7 @@ class Decode(Protocol):
 class Read(Protocol):
     """A training file that comes in chunks to its rows, block by block; the first `label_size` columns are labels.
 
-    `content_type` is None where nobody named one; its parameters come before `label_size`. Raises `InvalidData`.
+    `content_type` is None if none was given; its parameters take precedence over `label_size`. Raises `InvalidData`.
     """
 
     def __call__(

@@ -1,4 +1,4 @@
-"""Any JSON document with instances, read without haste, to ignore what may be ignored and to say what is wrong."""
+"""Any JSON document with instances, read slowly: it ignores unknown members and finds errors and their places."""
 
 import json
 from collections.abc import Sequence
@@ -55,7 +55,7 @@ def decode_lines(body: bytes, *, width: int | None, max_bytes: int) -> Block:
 
 
 def _is_instance(document: Any) -> bool:
-    """Whether a document is an instance itself, with nothing around it."""
+    """Whether a document is a bare instance."""
     return isinstance(document, dict) and bool({"features", "data"} & document.keys()) and "instances" not in document
 
 

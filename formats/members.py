@@ -1,4 +1,4 @@
-"""The members of a JSON object that a request is: what is not known there is refused, as it would be lost otherwise."""
+"""Members of a request's JSON object: unknown ones are refused, as they would be ignored otherwise."""
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches

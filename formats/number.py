@@ -13,7 +13,7 @@ from forecastle.kernels.word import load_word, trailing_zeros
 FLOAT32_OVERFLOW = 2.0**128 * (1 - 2.0**-25)
 
 _SPLITTER = 2.0**27 + 1.0  # cuts a float64 in two halves of 26 bits
-_TINY = 1e-60  # stands for what float32 rounds to 0 and float64 does not
+_TINY = 1e-60  # in place of what float32 rounds to 0 and float64 does not
 _MINUS, _PLUS, _POINT, _ZERO, _NINE, _CAPITAL_E, _SMALL_E = b"-+.09Ee"
 _POWERS_OF_TEN = np.array([float(f"1e{exponent}") for exponent in range(70)])
 _REST_OF_POWERS = np.array([float(10**exponent - int(float(10**exponent))) for exponent in range(70)])
@@ -23,7 +23,7 @@ _NUMBER = re.compile(rb"[+-]?[0-9]*\.?[0-9]*(?:[eE][+-]?[0-9]+)?")
 
 @kernel
 def parse(text: NDArray[np.uint8], i: int, stop: int, strict: bool) -> tuple[float, int]:
-    """The number that begins at `text[i]`, and the index behind it; -1 where there is no number.
+    """The number that begins at `text[i]`, and the index after it; -1 if there is no number.
 
     The value rounds to `np.float32(float(token))`, and is a float32 itself where `float(token)` is one. It is NaN where
     either cannot be decided with float64 arithmetic: too close to the middle of two float32, or too large; `settle`
@@ -64,7 +64,7 @@ def parse(text: NDArray[np.uint8], i: int, stop: int, strict: bool) -> tuple[flo
 
 @kernel
 def parse_short(text: NDArray[np.uint8], i: int, stop: int) -> tuple[float, int]:
-    """The digits from `text[i]` on, eight at the most, as a number, and the index behind them, which is below `stop`.
+    """The digits from `text[i]` on, eight at the most, as a number, and the index after them, which is below `stop`.
 
     What most numbers are takes a fraction of `parse`'s time so. The index is `i` where there are no digits, and near
     the end, where `parse` has to look.
@@ -77,10 +77,10 @@ def parse_short(text: NDArray[np.uint8], i: int, stop: int) -> tuple[float, int]
 
 @kernel
 def parse_decimal(text: NDArray[np.uint8], begin: int, stop: int) -> tuple[float, int]:
-    """Up to eight digits from `text[begin]` on, perhaps behind a minus, a point and digits, 19 in all at the most.
+    """Up to eight digits from `text[begin]` on, perhaps after a minus, a point and digits, 19 in all at the most.
 
-    The index behind them is below `stop`, or `begin` where there is no such number, and near the end, where `parse`
-    has to look. The value is as `parse` has it.
+    The index after them is below `stop`, or `begin` if there is no such number, and near the end, where `parse`
+    has to look. The value is that of `parse`.
     """
     if begin + 19 > stop:
         return 0.0, begin
@@ -107,7 +107,7 @@ def parse_decimal(text: NDArray[np.uint8], begin: int, stop: int) -> tuple[float
 
 @kernel
 def _run(text: NDArray[np.uint8], i: int, stop: int, mantissa: np.uint64) -> tuple[np.uint64, int]:
-    """`mantissa` with the digits from `text[i]` on behind it, and the index behind them."""
+    """`mantissa` with the digits from `text[i]` on appended, and the index after them."""
     while i + 8 <= stop:
         value, digits = _eight_digits_at(text, i)
         mantissa = mantissa * _WHOLE_POWERS_OF_TEN[digits] + value
@@ -130,7 +130,7 @@ def _eight_digits_at(text: NDArray[np.uint8], i: int) -> tuple[np.uint64, int]:
     # In a byte that is no digit one of the high bits is set, or will be by adding 6.
     others = (word | (word + np.uint64(0x0606_0606_0606_0606))) & np.uint64(0xF0F0_F0F0_F0F0_F0F0)
     digits = trailing_zeros(others) >> 3
-    half = np.uint64(32 - 4 * digits)  # of the way to the end of the word, where zeros stand before them
+    half = np.uint64(32 - 4 * digits)  # of the way to the end of the word, with zeros before them
     word = word << half << half
     word = (word * np.uint64(10) + (word >> np.uint64(8))) & np.uint64(0x00FF_00FF_00FF_00FF)
     word = (word * np.uint64(100) + (word >> np.uint64(16))) & np.uint64(0x0000_FFFF_0000_FFFF)
@@ -182,7 +182,7 @@ def _scaled(mantissa: np.uint64, digits: int, exponent: int) -> float:
         value = float(mantissa) / _POWERS_OF_TEN[-exponent]
     if mantissa <= np.uint64(1 << 53) and -22 <= exponent <= 22:
         return float(value)  # both operands are exact, so the quotient is the nearest float64 (Clinger 1990)
-    # Otherwise up to four roundings lie behind it, each of 2^-53: does float32 see a difference within twice that?
+    # Otherwise it was rounded up to four times, by 2^-53 each: does float32 see a difference within twice that?
     margin = value * 2.0**-50
     low, high = np.float32(value - margin), np.float32(value + margin)
     if low != high or value >= 3.4e38:

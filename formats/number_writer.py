@@ -17,7 +17,7 @@ _MINUS, _POINT, _ZERO = b"-.0"
 
 @inlined
 def write(value: float, out: NDArray[np.uint8], at: int) -> int:
-    """Write `value`, of less than `WRITE_LIMIT`, to `out[at:]`; the index behind it.
+    """Write `value`, of less than `WRITE_LIMIT`, to `out[at:]`; the index after it.
 
     Correctly rounded to ten decimals, without trailing zeros but for one: what `repr(round(value, 10))` says for
     0 and from 1e-4 to 5e5. Beyond, it has no exponent and perhaps more digits, but reads back as the same float64.
@@ -47,7 +47,7 @@ def write(value: float, out: NDArray[np.uint8], at: int) -> int:
         return at + (2 if first == tens * 10 else 3)
     digits = _eight_digits(np.uint64(others))
     store_word(text, at + 3, digits + np.uint64(0x3030_3030_3030_3030))
-    zeros: int = leading_zeros(digits) >> 3  # behind the last digit that is none
+    zeros: int = leading_zeros(digits) >> 3  # after the last digit that is not 0
     return at + 11 - zeros
 
 

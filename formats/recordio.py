@@ -121,7 +121,7 @@ class _Records:
     ends: NDArray[np.int64]
     labels: NDArray[np.float32]  # NaN where a record has none
     exact: NDArray[np.bool_]  # whether float32 holds all numbers of a record's features as they came
-    position: int  # behind the last whole record
+    position: int  # after the last whole record
     fault: int
     fault_position: int
     details: tuple[int, int]
@@ -175,7 +175,7 @@ def _scan(
     labels: NDArray[np.float32],
     exact: NDArray[np.bool_],
 ) -> tuple[int, int, bool, int, int, int, int, int]:
-    """→ rows, columns, whether any is sparse, position behind the last; of the fault kind, position, two details."""
+    """→ rows, columns, whether any is sparse, position after the last; of the fault kind, position, two details."""
     stop = len(data)
     rows, count, sparse, position = 0, 0, False, 0
     while position < stop:
@@ -283,7 +283,7 @@ def _columns(
 ) -> tuple[int, int, int, int]:
     """Read the keys of a tensor. → fault and two details, how many columns keys and shape give it."""
     behind, bad = protobuf.integers(data, first, last, protobuf.KEYS, keys, count)
-    end, bad_too = protobuf.integers(data, first, last, protobuf.SHAPE, keys, behind)  # for the moment, behind the keys
+    end, bad_too = protobuf.integers(data, first, last, protobuf.SHAPE, keys, behind)  # for the moment, after the keys
     if bad >= 0 or bad_too >= 0:
         return _MALFORMED, 0, 0, 0
     n_keys, n_shape, shape = behind - count, end - behind, keys[behind]

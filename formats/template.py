@@ -33,10 +33,10 @@ def fill(
     """
     rows, columns = table.shape
     if len(texts) != columns + 1:
-        raise ValueError(f"A row of {columns} numbers stands between {columns + 1} texts. Got {len(texts)}.")
+        raise ValueError(f"A row of {columns} numbers is between {columns + 1} texts. Got {len(texts)}.")
     if table.size == 0:
         return before + after
-    # The text before the first number is written once; behind each row comes what stands between it and the next.
+    # The text before the first number is written once; after each row comes the text up to the next.
     between = texts[-1] + separator + texts[0]
     pieces = [*texts[1:-1], between]
     text = np.frombuffer(b"".join([*pieces, _SLACK]), np.uint8)

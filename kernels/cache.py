@@ -35,7 +35,7 @@ class Target:
 
     @classmethod
     def read(cls, folder: Path) -> "Target | None":
-        """The target of the machine code in `folder`; None where there is none."""
+        """The target of the machine code in `folder`; None if there is none."""
         try:
             return cls(**json.loads((folder / TARGET).read_bytes()))
         except FileNotFoundError:
@@ -124,7 +124,7 @@ class Cache(caching.FunctionCache):  # type: ignore[misc]
         try:
             super().save_overload(sig, data)
         except OSError as error:
-            caching._cache_log("[cache] not saved: %s", error)  # as numba tells it under NUMBA_DEBUG_CACHE
+            caching._cache_log("[cache] not saved: %s", error)  # as numba logs it under NUMBA_DEBUG_CACHE
 
 
 class _ShippedCache(caching.FunctionCache):  # type: ignore[misc]

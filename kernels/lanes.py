@@ -42,7 +42,7 @@ _LINE = 64
 
 
 def aligned(*shape: int) -> npt.NDArray[np.float32]:
-    """An array, not filled, that begins with a line of the cache: no vector in it then lies across two of them."""
+    """An uninitialized array that begins at a cache line, so that no vector in it crosses two lines."""
     spare = _LINE // _BYTES
     memory = np.empty(math.prod(shape) + spare, np.float32)
     first = -(memory.ctypes.data // _BYTES) % spare
@@ -103,7 +103,7 @@ def fetch(_: Any, memory: Any, index: Any, to_write: Any) -> Any:  # noqa: ARG00
 def turn(_: Any, source: Any, index: Any, step: Any, target: Any, place: Any, stride: Any) -> Any:  # noqa: ARG001
     """`turn(source, index, step, target, place, stride)`: eight rows of eight floats become eight columns.
 
-    Row i lies at source[index + i·step]; what was its column j goes to target[place + j·stride + i].
+    Row i is at source[index + i·step]; what was its column j goes to target[place + j·stride + i].
     """
 
     def build(context: Any, builder: Any, ___: Any, arguments: Any) -> Any:
@@ -155,7 +155,7 @@ def count_up(_: Any, first: Any, size: Any) -> Any:  # noqa: ARG001
 
 @_gives_floats
 def fma(_: Any, a: Any, b: Any, c: Any) -> Any:
-    """`fma(a, b, c) -> Floats`: a·b + c. Numbers may stand for groups, but not for all three."""
+    """`fma(a, b, c) -> Floats`: a·b + c. Up to two of the groups may be numbers."""
     group = common_group([operand for operand in (a, b, c) if isinstance(operand, Group)])
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:

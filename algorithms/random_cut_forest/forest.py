@@ -26,8 +26,8 @@ STORED = {
 class Forest:
     """T trees over points of d dimensions: K leaves in all and, trees being binary, K − T nodes with a cut.
 
-    Nodes and leaves are numbered tree by tree and depth first, left before right, so the leaves of one tree lie from
-    left to right and the left child of a cut is its next neighbour.
+    Nodes and leaves are numbered tree by tree and depth first, left before right: the leaves of one tree are in order
+    from left to right, and the left child of a cut is its next neighbour.
 
     Stored, and the same whatever scores it:
 

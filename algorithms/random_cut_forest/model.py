@@ -24,7 +24,7 @@ EXAMPLE_ROWS, EXAMPLE_NUMBERS = 5, 1_000  # at the most
 ATTRIBUTED_NUMBERS = 2_000_000  # answered with twice as many, some 50 MB
 DENSE_BYTES = 2**29  # what a sparse request may grow to
 
-# What a row costs, as benchmarks/random_cut_forest.py has it on a slow core.
+# The cost of a row, measured by benchmarks/random_cut_forest.py on a slow core.
 SECONDS_PER_TREE = 10e-9
 SECONDS_PER_TREE_AND_COLUMN = 2e-9
 ATTRIBUTION_FACTOR = 10
@@ -52,7 +52,7 @@ class Scores:
 
 
 class RandomCutForestModel(Model[Query, Scores]):
-    """A forest, and what stands between it and the wire.
+    """A forest with its decoding of requests and encoding of answers.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class RandomCutForestModel(Model[Query, Scores]):
         self, forest: Forest, parameters: Mapping[str, Any] | None = None, threshold: float | None = None
     ) -> None:
         self.forest = forest
-        self.parameters = dict(parameters or {})  # how it came about, for whoever wants to repeat it
+        self.parameters = dict(parameters or {})  # how it was made, to reproduce it
         self.threshold = of_leaves(forest) if threshold is None else threshold
 
     @classmethod
@@ -170,7 +170,7 @@ def _encode_attribution(scores: Floats, high: Floats, low: Floats, media_type: s
 
 
 def _asks_for_attribution(attributes: str) -> bool:
-    """Whether the client's custom attributes hold `attribution=true`, alone or beside others."""
+    """Whether the client's custom attributes contain `attribution=true`, alone or among others."""
     return bool(attributes) and any(
         part.replace(" ", "").lower() == "attribution=true" for part in attributes.replace(";", ",").split(",")
     )

@@ -1,8 +1,8 @@
 """The threshold: the anomaly score above which a row counts as an anomaly.
 
 It is the mean of the scores of training points plus three standard deviations, the rule of SageMaker's notebook. Scores
-of the rows that are to be judged have no part in it: of these, however far they are, not a tenth can lie above the mean
-of them all plus three of their standard deviations (Cantelli's inequality).
+of the rows to be classified are not used: at most a tenth of these can be above the mean of them all plus three of
+their standard deviations, however far they are (Cantelli's inequality).
 """
 
 import numpy as np

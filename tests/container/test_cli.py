@@ -216,5 +216,5 @@ def test_a_server_without_a_model_ends_with_its_sentence(tmp_path: Path) -> None
     done = forecastle("serve", "--model", str(tmp_path), "--port", "0")
     assert done.returncode == InvalidData.exit_code
     assert done.stderr == (
-        f"forecastle: {tmp_path}: the folder is empty: it must hold a model, manifest.json and its arrays.\n"
+        f"forecastle: {tmp_path}: the folder is empty: it must contain a model, manifest.json and its arrays.\n"
     )

@@ -67,7 +67,7 @@ def test_a_log_gets_one_line_however_many_kernels_there_are() -> None:
     assert stream.getvalue() == LINE + "\n"
 
 
-def test_nobody_is_told_of_what_is_compiled_later() -> None:
+def test_what_is_compiled_later_is_not_reported() -> None:
     stream = io.StringIO()
     with compilation_reported(stream):
         pass

@@ -240,7 +240,7 @@ def test_of_several_algorithms_feature_dim_means_this_one(
         ({"eval_metrics": '["auc"]'}, {"train/a": CSV}, r"Hyperparameter eval_metrics must be a list, each one of .*"),
     ],
 )
-def test_a_fault_of_the_users_is_told_with_its_place_and_leaves_nothing(
+def test_a_user_error_is_reported_with_its_place_and_leaves_no_model(
     tmp_path: Path, changed: dict[str, str], data: dict[str, str | bytes], sentence: str
 ) -> None:
     tree = write_job(tmp_path, GIVEN | changed, data)

@@ -1,7 +1,7 @@
 """Attribution of scores to columns: the recursion of `score` with p split by dimension and side.
 
-A point that equals a leaf lies in every box on its path: nothing of it is too high or too low. What its score is made
-of shows in the tree without that leaf, whose boxes are those of the siblings on the path: the shares that the
+A point that equals a leaf is in every box on its path: nothing of it is too high or too low. Its score is attributed
+in the tree without that leaf, whose boxes are those of the siblings on the path: the shares that the
 recursion gives there are scaled to the score.
 """
 

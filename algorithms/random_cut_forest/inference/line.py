@@ -1,6 +1,6 @@
 """Scores where a point is one number: queries in ascending order against the intervals between leaves.
 
-On a path through a tree of one dimension a query lies outside of those boxes only whose end is the leaf next to it
+On a path through a tree of one dimension a query is outside of only those boxes whose end is the leaf next to it
 (`derived.Spines`), all of them by the same gap. Sorted queries meet the intervals in order, so eight neighbours in one
 interval are scored together, and boxes that hold the query are not visited at all.
 """

@@ -116,8 +116,8 @@ def _route(
     """Bring the points into the order of their leaves: order[:count], as numbers of rows.
 
     `inner` and `outer` become the slices of the cuts and of the leaves that any point reaches, parents first; returned
-    is how many they are. The points of a node at depth D stand in the first half of `order` or in its second, as D is
-    even or odd; the node writes them to the other half, on their side of the cut.
+    is how many they are. The points of a node at depth D are in the first half of `order` if D is
+    even, else in the second; the node writes them to the other half, on their side of the cut.
     """
     for i in range(count):
         order[i] = i

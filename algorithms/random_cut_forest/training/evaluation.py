@@ -1,4 +1,4 @@
-"""The test channel: how well the scores tell labelled anomalies from ordinary rows."""
+"""Evaluation on the test channel: how well scores separate labelled anomalies from normal rows."""
 
 from collections import Counter
 from typing import Any
@@ -16,9 +16,9 @@ from forecastle.contract.place import At, Source
 
 
 def evaluate(model: Model[Any, Any], job: Job[RandomCutForestHyperparameters]) -> dict[str, float]:
-    """Score the test channel; anomalous is what lies above the model's threshold.
+    """Score the test channel; rows above the model's threshold count as anomalies.
 
-    Raises `InvalidData` where there are no labels, or others than 0 and 1.
+    Raises `InvalidData` if there are no labels, or labels other than 0 and 1.
     """
     assert isinstance(model, RandomCutForestModel)
     log, wanted = job.log, job.hyperparameters.eval_metrics

@@ -119,7 +119,7 @@ def _draw(num_rows: int, num_trees: int, size: int, seed: np.uint64) -> Rows:
 
 @kernel
 def _slot_of(table: Rows, row: int) -> int:
-    """Where `row` stands in the table, or the free slot that it would take."""
+    """The slot of `row` in the table, or the free slot that it would take."""
     last = len(table) - 1
     slot = (row * 0x9E3779B1 >> 7) & last
     while table[slot] >= 0 and table[slot] != row:
@@ -201,7 +201,7 @@ def _bound(points: Floats, order: Rows, start: int, stop: int, low: Floats, high
 
 @kernel
 def _choose_dimension(target: np.float64, low: Floats, high: Floats) -> int:
-    """The dimension whose side holds `target` where the sides lie one after the other; never one without a side."""
+    """The dimension whose side contains `target` if all sides are laid end to end; never one of side 0."""
     chosen = 0
     for j in range(len(low)):
         side = np.float64(high[j]) - np.float64(low[j])

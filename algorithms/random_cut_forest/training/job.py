@@ -26,7 +26,7 @@ SAMPLE_BYTES_PER_VALUE = 8
 
 
 def fit(job: Job[RandomCutForestHyperparameters]) -> RandomCutForestModel:
-    """Sample the train channel in one pass and grow a forest, telling the job's log line by line as SageMaker does.
+    """Sample the train channel in one pass and grow a forest, logging the lines that SageMaker logs.
 
     Raises `InvalidJob` where the hyperparameters do not fit the data or the memory, `InvalidData` on a fault in the
     data, `Stopped` on SIGTERM: a sample of half the data would be a forest of half the data.
@@ -75,7 +75,7 @@ def fit(job: Job[RandomCutForestHyperparameters]) -> RandomCutForestModel:
 
 
 def forest_info(forest: Forest) -> str:
-    """The forest in a line, as SageMaker's log has it: averages are cut to integers, depths count levels."""
+    """The forest in one line of SageMaker's log: averages are truncated to integers, depths count levels."""
     nodes, depths = forest.num_nodes, forest.depths
     facts = {
         "num_trees": forest.num_trees,
@@ -104,9 +104,9 @@ def size_in_bytes(forest: Forest) -> int:
 def read_blocks(
     channel: Channel, width: int, stopping: Callable[[], bool], *, labels: bool
 ) -> Iterator[tuple[str, Block]]:
-    """A channel's rows, block by block, with the name of the file they stand in; `width` columns each.
+    """A channel's rows, block by block, with the name of their file; `width` columns each.
 
-    Without a ContentType that says so, a CSV file has a label column where `labels` are wanted.
+    Unless its ContentType says otherwise, a CSV file has a label column if `labels`.
     """
     for name, stream in channel.streams():
         try:
