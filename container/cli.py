@@ -1,4 +1,4 @@
-"""The door: the verbs of the command and of the image."""
+"""The command line: `forecastle train`, `serve`, `demo` and the others."""
 
 import os
 import signal
@@ -25,11 +25,11 @@ PORT = click.IntRange(0, 65535)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb and give its exit code; whatever goes wrong is told on stderr in one sentence."""
+    """Run one command and return its exit code; an error is one sentence on stderr."""
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed by whoever started the process
+        if getattr(sys, name) is None:  # closed by the parent process
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - as long as the process
-    # Until a verb listens itself: the kernel spares process 1, as in a container, the signals it has no handler for.
+    # Until a command has its own handler: process 1, as in a container, ignores signals it has no handler for.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(Stopped.exit_code))
     try:
         outcome = cli.main(arguments, prog_name="forecastle", standalone_mode=False)
@@ -81,7 +81,7 @@ def train(
     """
     from forecastle.training.job import train, train_files
 
-    _tell_of_compilation(context)
+    _report_compilation(context)
     if algorithm is None:
         if any(context.get_parameter_source(name) is not _BY_DEFAULT for name in context.params):
             raise click.UsageError("Options need an algorithm's name before them: forecastle train ALGORITHM --data …")
@@ -100,16 +100,15 @@ def train(
 @click.pass_context
 def serve(context: click.Context, model: Path | None, host: str | None, port: int | None) -> None:
     """Serve a model over HTTP until SIGTERM or Ctrl-C."""
-    from dataclasses import replace
 
     from forecastle.contract.opt_ml import OptMl
     from forecastle.contract.settings import Settings
     from forecastle.serving.server import serve
 
-    _tell_of_compilation(context)
+    _report_compilation(context)
     asked = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = Settings.from_environ(os.environ).model_copy(update=asked)
-    serve(settings, replace(OptMl.from_environ(os.environ), model_folder=model))
+    serve(settings, OptMl(Path(settings.base_dir), model_folder=model))
 
 
 @cli.command()
@@ -156,7 +155,7 @@ def check(context: click.Context, model: Path) -> None:
     from forecastle.contract.settings import Settings
     from forecastle.serving.loader import load_model
 
-    _tell_of_compilation(context)
+    _report_compilation(context)
     held = load_model(model, threads=1, settings=Settings.from_environ(os.environ))
     click.echo(f"{model}: a {held.name} model, complete; it answers.")
 
@@ -172,7 +171,7 @@ def compile_(context: click.Context) -> None:
     from forecastle.container.compile import compile_all
 
     if sys.stderr.isatty():
-        _tell_of_compilation(context)
+        _report_compilation(context)
     compile_all(click.echo)
 
 
@@ -181,11 +180,11 @@ cli.add_command(region)
 _BY_DEFAULT = click.core.ParameterSource.DEFAULT
 
 
-def _tell_of_compilation(context: click.Context) -> None:
-    """Until the verb is done."""
-    from forecastle.container.compile_bar import compilation_told
+def _report_compilation(context: click.Context) -> None:
+    """Until the command is done."""
+    from forecastle.container.compile_bar import compilation_reported
 
-    context.with_resource(compilation_told(sys.stderr))
+    context.with_resource(compilation_reported(sys.stderr))
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -16,15 +16,15 @@ from forecastle.algorithms import available, find
 from forecastle.kernels.compiling import COMPILATION
 
 
-def compile_all(tell: Callable[[str], None]) -> None:
-    """Compile every kernel that has no code yet; `tell` gets a line for each algorithm."""
+def compile_all(report: Callable[[str], None]) -> None:
+    """Compile every kernel that has no code yet; `report` gets a line for each algorithm."""
     # One after the other: numba mixes up what two processes add to the same kernel's code at once.
     for name in available():
         before, started = len(COMPILATION.compiled), time.monotonic()
         find(name).compile()
         count = len(COMPILATION.compiled) - before
         seconds = time.monotonic() - started
-        tell(f"{name}: {f'compiled in {seconds:.0f} s' if count else 'is compiled already'}")
+        report(f"{name}: {f'compiled in {seconds:.0f} s' if count else 'is compiled already'}")
 
 
 def collect(cache: Path, folder: Path) -> None:

@@ -1,32 +1,32 @@
-"""Says that kernels are being compiled: the first use of an installation takes a while, and only the first."""
+"""Reports that kernels are being compiled: only the first use of an installation takes that long."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TextIO
 
-from forecastle.contract.bar import Bar
 from forecastle.kernels.compiling import COMPILATION
+from forecastle.training.bar import Bar
 
 NOTE = "compiling kernels, once"
 LINE = f"forecastle: {NOTE}: this takes a minute or less; `forecastle compile` does it ahead of the first use."
 
 
 @contextmanager
-def compilation_told(stream: TextIO) -> Iterator[None]:
-    """Tell whoever reads `stream` when kernels are compiled: with a bar on a terminal, else with one line."""
-    bar, told = Bar(stream), False
+def compilation_reported(stream: TextIO) -> Iterator[None]:
+    """Report on `stream` when kernels are compiled: with a bar on a terminal, else with one line."""
+    bar, reported = Bar(stream), False
     terminal = stream.isatty() and os.environ.get("TERM") != "dumb"
 
-    def tell(running: bool) -> None:
-        nonlocal told
-        with suppress(OSError, ValueError):  # whoever read it is gone, or it is closed: no reason to end the work
+    def report(running: bool) -> None:
+        nonlocal reported
+        with suppress(OSError, ValueError):  # its reader is gone, or it is closed: go on without
             if terminal:
                 bar.draw(COMPILATION.share if running else 1.0, NOTE, steady=False)
-            elif not told:
+            elif not reported:
                 stream.write(LINE + "\n")
                 stream.flush()
-            told = True
+            reported = True
 
-    with COMPILATION.watched(tell):
+    with COMPILATION.watched(report):
         yield

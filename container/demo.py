@@ -1,4 +1,4 @@
-"""The demo: train on an algorithm's example, serve the model, ask it, and show what it said."""
+"""The demo: train on an algorithm's example, serve the model, send it a request, and show the answer."""
 
 import http.client
 import importlib.util
@@ -33,7 +33,7 @@ PASTED_BYTES = 2_000  # longer requests are sent from a file
 def demo(algorithm: str, folder: Path, port: int, stay: bool) -> None:
     """Run the demo of `algorithm` in a folder of that name below `folder`; with `stay`, serve on until Ctrl-C.
 
-    What lies there then is /opt/ml's tree, trained and served by the same commands as in the image. Raises
+    The folder is then /opt/ml's tree, trained and served by the same commands as in the image. Raises
     `ForecastleError` where a step fails.
     """
     example = find(algorithm)

@@ -1,6 +1,6 @@
-"""Says whether a container of the image is well: `python -m forecastle.container.healthcheck`, which exits 0 or 1.
+"""Checks whether a container of the image is healthy: `python -m forecastle.container.healthcheck`, which exits 0 or 1.
 
-A server is when it is ready, a training job as long as it runs.
+A server is healthy when it is ready, a training job as long as it runs.
 """
 
 import http.client
@@ -9,19 +9,20 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from forecastle.contract.environment import PORT
 from forecastle.contract.text_value import whole
 
 SECONDS = 2  # as SageMaker waits for a ping
 
 
 def well(first_process: Path, environ: Mapping[str, str]) -> bool:
-    """Whether process 1 trains, or is a server that is ready; `first_process` is where the kernel tells its command."""
+    """Whether process 1 trains, or is a server that is ready; `first_process` is the file with its command line."""
     return b"train" in first_process.read_bytes().split(b"\0") or ready(environ)
 
 
 def ready(environ: Mapping[str, str]) -> bool:
     """Whether the server on this machine's port answers `/ping` with 200."""
-    port = whole(environ.get("SAGEMAKER_BIND_TO_PORT") or 8080)
+    port = whole(PORT.read(environ))
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS)
     try:
         connection.request("GET", "/ping")

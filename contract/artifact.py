@@ -4,7 +4,7 @@
     content-0123456789ab/cuts.npy   an array; the folder is named after the digest of all that is in it
     content-0123456789ab/vocab.json a named file
 
-Format 1 had the arrays in one file, arrays-….npz; it is still read.
+Format 1 had the arrays in one file, arrays-….npz; it can still be read.
 """
 
 import fcntl
@@ -127,7 +127,7 @@ def _npy(name: str, array: NDArray[Any]) -> bytes:
 
 
 def _digest(manifest: Mapping[str, Any]) -> str:
-    """The SHA-256 of what the manifest says, the digest itself left out: blanks and line ends do not count."""
+    """The SHA-256 of the manifest's content without the digest itself: white space does not matter."""
     said = {name: value for name, value in manifest.items() if name != DIGEST}
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
@@ -235,7 +235,7 @@ def _absence(folder: Path) -> str:
         return f"{folder}: there is no such folder: mount the model there, or train one."
     content = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
     if not content:
-        return f"{folder}: the folder is empty: it must hold a model, {MANIFEST} and its arrays."
+        return f"{folder}: the folder is empty: it must contain a model, {MANIFEST} and its arrays."
     return (
         f"{folder}: there is no {MANIFEST} (there are: {', '.join(content[:5])}): the model is incomplete or another's."
     )
@@ -243,7 +243,7 @@ def _absence(folder: Path) -> str:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """One writer at a time: each removes arrays that are not its own, and they could be those of another, half done."""
+    """One writer at a time: each removes arrays that are not its own, which could be another's, half written."""
     with suppress(OSError):  # what cannot be written says so when it is
         folder.mkdir(parents=True, exist_ok=True)
     try:

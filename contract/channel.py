@@ -1,4 +1,4 @@
-"""A channel: one named input of a training job, as a series of byte streams.
+"""A channel: one named input of a training job, and its files as byte streams.
 
 Source: "Accessing Training Data" and "Input modes", AWS's developer guide.
 """
@@ -11,7 +11,7 @@ import stat
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -24,22 +24,20 @@ _ASK_EVERY = 500  # milliseconds
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """Where a channel's bytes are: a folder, a single file or, in Pipe mode, the FIFO of its first epoch."""
+    """A channel's name, form and place: a folder, a single file or, in Pipe mode, the FIFO of its first epoch."""
 
     name: str
     path: Path
     content_type: MediaType | None = None
     pipe: bool = False
-    sharded: bool = False  # whether each host of the job has a part of it only
-    told: Callable[[float], None] | None = field(default=None, compare=False)  # hears the share read, but of a FIFO
-    stopping: Callable[[], bool] | None = field(default=None, compare=False)  # whether to wait for a FIFO no longer
+    sharded: bool = False  # whether each host of the job has only a part of it
 
     def streams(self) -> Iterator[tuple[str, BinaryIO]]:
         """Each file's name and its bytes, unzipped; in the order of their names, which start with the channel's.
 
-        Files lie at any depth; names that start with a dot, `_SUCCESS` and `*.manifest` are no data. A FIFO is read
-        once. Raises `InvalidJob` where there is no readable file, or something else among them, `InvalidData` on a
-        broken gzip file, and `Stopped` where `stopping` says so while a FIFO is read.
+        Files may be at any depth; names that start with a dot, `_SUCCESS` and `*.manifest` are not data. A FIFO is read
+        once. Raises `InvalidJob` if there is no readable file, or something other than a file, and `InvalidData` for a
+        broken gzip file.
         """
         files = self._files()
         before, total = 0, sum(map(_size, files))
@@ -51,19 +49,24 @@ class Channel:
             before += _size(path)
 
     def require(self) -> None:
-        """Raises `InvalidJob` where there is nothing that could be read, before any of it is."""
+        """Raises `InvalidJob` if nothing can be read, before any of it is."""
         self._files()
 
     def _opened(self, path: Path, name: str, before: int, total: int) -> io.BufferedReader:
         try:
             if self.pipe:
-                return io.BufferedReader(_Awaited(path, name, self.stopping), 1 << 20)
+                return io.BufferedReader(_Fifo(path, name, self._stopped), 1 << 20)
             raw = open(path, "rb")  # noqa: SIM115 - streams() closes it, after the caller has read it
         except OSError as error:
             raise InvalidJob(f"{name}: cannot be read ({os.strerror(error.errno or 0)}).") from None
-        if self.told is None:
-            return raw
-        return io.BufferedReader(_Told(raw.detach(), self.told, before, total), 1 << 20)
+        return self._observed(raw, before, total)
+
+    def _stopped(self) -> bool:
+        return False
+
+    def _observed(self, raw: io.BufferedReader, before: int, total: int) -> io.BufferedReader:
+        del before, total
+        return raw
 
     def _name(self, path: Path) -> str:
         if self.pipe:
@@ -89,7 +92,7 @@ class Channel:
         return sorted(found)
 
     def _require_file(self, path: Path) -> None:
-        """Opening a FIFO would wait for its writer, perhaps for ever."""
+        """Raises `InvalidJob` for a device, and for a FIFO: opening that would wait for its writer."""
         try:
             mode = path.stat().st_mode
         except OSError as error:
@@ -98,6 +101,31 @@ class Channel:
             kind = "a FIFO, which TrainingInputMode Pipe reads" if stat.S_ISFIFO(mode) else "a device or socket"
             name = path if path == self.path else self._name(path)
             raise InvalidJob(f"{name}: expected an ordinary file, got {kind}.")
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedChannel(Channel):
+    """A channel whose reader reports to a job, and stops with it.
+
+    Attributes
+    ----------
+    progress : called with the share of all bytes that was read, in [0, 1]; not for a FIFO, whose end is unknown.
+    stopping : whether to stop waiting for a FIFO's writer: `streams` then raises `Stopped`.
+    """
+
+    progress: Callable[[float], None] = field(kw_only=True, compare=False)
+    stopping: Callable[[], bool] = field(kw_only=True, compare=False)
+
+    @classmethod
+    def of(cls, channel: Channel, progress: Callable[[float], None], stopping: Callable[[], bool]) -> "ObservedChannel":
+        own = {each.name: getattr(channel, each.name) for each in fields(Channel)}
+        return cls(**own, progress=progress, stopping=stopping)
+
+    def _stopped(self) -> bool:
+        return self.stopping()
+
+    def _observed(self, raw: io.BufferedReader, before: int, total: int) -> io.BufferedReader:
+        return io.BufferedReader(_Progress(raw.detach(), self.progress, before, total), 1 << 20)
 
 
 def _walked(top: Path, place: str) -> Iterator[Path]:
@@ -112,7 +140,7 @@ def _walked(top: Path, place: str) -> Iterator[Path]:
         status = folder.stat()
         identity, way = (status.st_dev, status.st_ino), ways.get(folder.parent, frozenset())
         if identity in way and folder.is_symlink():
-            raise InvalidJob(f"{place}: {folder} is a link to a folder that it lies in: its files have no end.")
+            raise InvalidJob(f"{place}: {folder} is a link to a folder that contains it: its files have no end.")
         ways[folder] = way | {identity}
         subfolders[:] = [name for name in subfolders if not name.startswith(".")]
         yield from (folder / name for name in files)
@@ -126,14 +154,14 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-class _Awaited(io.RawIOBase):
-    """A FIFO: its writer may come late and pause for long, so whether to wait on is asked all the time."""
+class _Fifo(io.RawIOBase):
+    """A FIFO: its writer may come late and pause for long, so `stopping` is asked again and again."""
 
-    def __init__(self, path: Path, name: str, stopping: Callable[[], bool] | None) -> None:
-        # Opened like this, it does not wait for a writer; poll() below does, and tells "not yet" from "no more".
+    def __init__(self, path: Path, name: str, stopping: Callable[[], bool]) -> None:
+        # Opened like this, it does not wait for a writer; poll() below does, and distinguishes "not yet" from the end.
         self._raw = open(path, "rb", buffering=0, opener=_without_waiting)  # noqa: SIM115 - close() closes it
         self._name = name
-        self._stopping = stopping or (lambda: False)
+        self._stopping = stopping
         self._ready = select.poll()
         self._ready.register(self._raw, select.POLLIN)
 
@@ -157,12 +185,12 @@ def _without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK)
 
 
-class _Told(io.RawIOBase):
-    """A file that tells how much of all files was read."""
+class _Progress(io.RawIOBase):
+    """A file that reports how much of all files was read."""
 
-    def __init__(self, raw: io.RawIOBase, told: Callable[[float], None], before: int, total: int) -> None:
+    def __init__(self, raw: io.RawIOBase, progress: Callable[[float], None], before: int, total: int) -> None:
         self._raw = raw
-        self._told = told
+        self._progress = progress
         self._read = before
         self._total = total
 
@@ -172,7 +200,7 @@ class _Told(io.RawIOBase):
     def readinto(self, buffer: bytearray | memoryview) -> int | None:  # type: ignore[override]
         count = self._raw.readinto(buffer)
         self._read += count or 0
-        self._told(min(self._read / self._total, 1.0) if self._total else 1.0)
+        self._progress(min(self._read / self._total, 1.0) if self._total else 1.0)
         return count
 
     def close(self) -> None:
@@ -181,7 +209,7 @@ class _Told(io.RawIOBase):
 
 
 class _Unzipped(io.RawIOBase):
-    """What a gzip stream holds; a stream that is broken raises the user's error."""
+    """The content of a gzip stream. Raises `InvalidData` if it is broken."""
 
     def __init__(self, raw: BinaryIO) -> None:
         self._file = gzip.GzipFile(fileobj=raw)

@@ -1,4 +1,4 @@
-"""Errors, by whose they are; statuses and exit codes stand here and nowhere else.
+"""Errors, by who can mend them; statuses and exit codes are defined here alone.
 
     ForecastleError
     ├── UserError                 the user's: status 4xx, exit 1, one sentence and no traceback
@@ -23,31 +23,54 @@
         │   └── OutOfModelSpace   status 507: the platform unloads a model and asks again
         └── Stopped               by SIGTERM, before there was anything to keep: exit 143
 
-Anything else is ours: status 500 and exit 2, the traceback in the log and never in the answer.
+Any other exception is a bug: status 500 and exit 2, with the traceback in the log and never in the answer.
 """
 
 from http import HTTPStatus
 from typing import ClassVar, Self
 
+from forecastle.contract.place import Place, Source, text_of
+
 INTERNAL_STATUS = HTTPStatus.INTERNAL_SERVER_ERROR
 INTERNAL_EXIT_CODE = 2
-INTERRUPTED_EXIT_CODE = 128 + 2  # Ctrl-C, as a shell has it
+INTERRUPTED_EXIT_CODE = 128 + 2  # Ctrl-C, as in a shell
 ENDPOINT_STATUS = HTTPStatus.FAILED_DEPENDENCY  # what AWS puts around every error of a container
 
 
 class ForecastleError(Exception):
-    """Something was refused, in one sentence: where, what was expected, what came, what to do."""
+    """Something was refused, in one sentence: where, what was expected, what came, what to do.
+
+    Attributes
+    ----------
+    place : where, from the outside inwards, as far as it is known.
+    expected, got : what was expected there and what came, with a hint perhaps; empty in errors of another form, whose
+        whole sentence but for its place is `text`.
+    """
 
     status: ClassVar[HTTPStatus] = INTERNAL_STATUS
     exit_code: ClassVar[int] = INTERNAL_EXIT_CODE
 
-    def __init__(self, sentence: str) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
+    def __init__(self, text: str = "", *, place: Place = (), expected: str = "", got: str = "") -> None:
+        assert bool(text) != bool(expected)
+        super().__init__(text)
+        self.text, self.place, self.expected, self.got = text, place, expected, got
 
-    def within(self, place: str) -> Self:
-        """The same error, seen from further out: `place` is put before its sentence."""
-        return type(self)(f"{place}: {self.sentence}")
+    @property
+    def sentence(self) -> str:
+        """The error as it is logged and answered."""
+        where = text_of(self.place)
+        if not self.expected:
+            return f"{where}: {self.text}" if where else self.text
+        verb = f"{where}: expected" if where else "Expected"
+        return f"{verb} {self.expected}{f', got {self.got}' if self.got else ''}."
+
+    def __str__(self) -> str:
+        return self.sentence
+
+    def within(self, place: str | Place) -> Self:
+        """The same error, seen from further out: `place` comes before its own; a string is a source's name."""
+        outer = (Source(place),) if isinstance(place, str) else place
+        return type(self)(self.text, place=(*outer, *self.place), expected=self.expected, got=self.got)
 
 
 class UserError(ForecastleError):
@@ -114,7 +137,7 @@ class BodyTooLate(UserError):
 
 
 class TrailersTooLarge(UserError):
-    """What a request had beside its head and its body was larger than the limit."""
+    """The trailers after a request's body were larger than the limit."""
 
     status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
 
@@ -153,19 +176,19 @@ class OutOfSpace(PlatformError):
 
 
 class OutOfModelSpace(OutOfSpace):
-    """There was no memory for a model, or for what it was asked, beside the other models."""
+    """There was no memory for a model, or for a request to it, in addition to the other models."""
 
     status = HTTPStatus.INSUFFICIENT_STORAGE
 
 
 class Stopped(PlatformError):
-    """The job was told to stop before there was a model."""
+    """The job was stopped before there was a model."""
 
     exit_code = 128 + 15
 
 
 def forget_frames(error: BaseException | None) -> None:
-    """Cut an error, and those that led to it, off from the frames that they passed, once nobody asks for a traceback.
+    """Detach an error and its causes from their stack frames, once no traceback is needed.
 
     A frame holds a request with all that was read of it, and often what holds the error: such a circle is freed by the
     garbage collector alone, which runs by the number of objects and not by their size.

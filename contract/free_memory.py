@@ -29,7 +29,7 @@ def _machine(root: Path) -> int:
 
 
 def _counted(path: Path, name: str, separator: str) -> int:
-    """The number behind `name` in a file of such lines; 0 where there is none."""
+    """The number after `name` in a file of such lines; 0 if there is none."""
     try:
         for line in path.read_text().splitlines():
             if line.startswith(name + separator):

@@ -11,7 +11,7 @@ class Hyperparameters(TypedText):
 
     noun = "Hyperparameter"
     without_effect: ClassVar[frozenset[str]] = frozenset()
-    """Names that SageMaker's clients send too: accepted, and read by nobody."""
+    """Names that SageMaker's clients send, too: accepted and ignored."""
 
     @classmethod
     def parse(cls, given: Mapping[str, object]) -> Self:

@@ -1,11 +1,11 @@
-"""The files in /opt/ml/input/config that say what a job is to do.
+"""The files in /opt/ml/input/config that describe a job, read and written.
 
 Source: "How Amazon SageMaker Provides Training Information", AWS's developer guide. Members that are not named there,
-and files beside these three, belong to newer platforms and are left alone.
+and files other than these three, belong to newer platforms and are ignored.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from forecastle.contract.errors import InvalidData, InvalidJob
 from forecastle.contract.media_type import MediaType
 from forecastle.contract.opt_ml import OptMl
 from forecastle.contract.quotation import as_json, of_json
+from forecastle.contract.whole_file import write_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Hosts:
 
 
 def read_hyperparameters(tree: OptMl) -> dict[str, object]:
-    """The map of hyperparameters.json, values as they stand there; empty where the file is missing."""
+    """The map of hyperparameters.json, values unchanged; empty if the file is missing."""
     return _read_object(hyperparameters_file(tree))
 
 
@@ -38,8 +39,14 @@ def hyperparameters_file(tree: OptMl) -> Path:
     return tree.config / "hyperparameters.json"
 
 
+def write_hyperparameters(tree: OptMl, values: Mapping[str, object]) -> None:
+    """Write hyperparameters.json as SageMaker does: values are strings, and JSON in a string if they are none."""
+    strings = {name: value if isinstance(value, str) else json.dumps(value) for name, value in values.items()}
+    _write_object(hyperparameters_file(tree), strings)
+
+
 def read_hosts(tree: OptMl) -> Hosts:
-    """The hosts of resourceconfig.json; one called algo-1 where the file is missing."""
+    """The hosts of resourceconfig.json; one called algo-1 if the file is missing."""
     path = tree.config / "resourceconfig.json"
     content = _read_object(path)
     if not content:
@@ -54,6 +61,12 @@ def read_hosts(tree: OptMl) -> Hosts:
     return Hosts(current, tuple(hosts))
 
 
+def write_hosts(tree: OptMl, hosts: Hosts) -> None:
+    """Write resourceconfig.json."""
+    content = {"current_host": hosts.current, "hosts": list(hosts.all), "network_interface_name": "eth0"}
+    _write_object(tree.config / "resourceconfig.json", content)
+
+
 def read_channels(tree: OptMl) -> dict[str, Channel]:
     """The channels by name: those of inputdataconfig.json and every folder of the data directory."""
     path = tree.config / "inputdataconfig.json"
@@ -63,6 +76,19 @@ def read_channels(tree: OptMl) -> dict[str, Channel]:
             if entry.is_dir() and not entry.name.startswith("."):
                 channels.setdefault(entry.name, Channel(entry.name, entry))
     return channels
+
+
+def write_channels(tree: OptMl, channels: Iterable[Channel]) -> None:
+    """Write inputdataconfig.json; a channel's data is where `read_channels` expects it, whatever its `path` says."""
+    content = {}
+    for channel in channels:
+        entry = {
+            "TrainingInputMode": "Pipe" if channel.pipe else "File",
+            "S3DistributionType": "ShardedByS3Key" if channel.sharded else "FullyReplicated",
+            "RecordWrapperType": "None",
+        }
+        content[channel.name] = entry | ({"ContentType": str(channel.content_type)} if channel.content_type else {})
+    _write_object(tree.config / "inputdataconfig.json", content)
 
 
 def _channel(name: str, entry: object, tree: OptMl, file: Path) -> Channel:
@@ -110,3 +136,8 @@ def _read_object(path: Path) -> dict[str, object]:
     if not isinstance(content, dict):
         raise InvalidJob(f"{path}: expected a JSON object, got {of_json(content)}.")
     return content
+
+
+def _write_object(path: Path, content: Mapping[str, object]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, json.dumps(content, indent=2).encode() + b"\n")

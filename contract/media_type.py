@@ -1,5 +1,6 @@
 """Media types: what a Content-Type says, and which of the types on offer an Accept asks for."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from email.message import Message
@@ -40,6 +41,10 @@ class MediaType:
     essence: str
     parameters: dict[str, str]
 
+    def __str__(self) -> str:
+        """The text of a Content-Type header; `parse` reads it back."""
+        return "; ".join([self.essence, *(f"{name}={_quoted(value)}" for name, value in self.parameters.items())])
+
     @classmethod
     def parse(cls, text: str) -> "MediaType":
         """Read a Content-Type header. Raises `InvalidData` where it is none."""
@@ -55,7 +60,7 @@ class MediaType:
             raise InvalidData(f"Content-Type: expected a media type such as {CSV}, got {text!r:.42}.")
         return cls(
             essence,
-            # collapse_rfc2231_value: of charset*=utf-8''x, as RFC 2231 has it, only the value is left
+            # collapse_rfc2231_value: only the value is left of charset*=utf-8''x (RFC 2231)
             {key.lower(): collapse_rfc2231_value(value) for key, value in pairs[1:] if key},
         )
 
@@ -66,11 +71,18 @@ class MediaType:
             raise UnsupportedMediaType(f"Content-Type: expected charset=utf-8, got charset={charset:.40}.")
 
 
+def _quoted(value: str) -> str:
+    if re.fullmatch(r"[\w!#$%&'*+.^`|~-]+", value):
+        return value
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
 def negotiate(accept: str | None, offered: Sequence[str]) -> str:
     """The type among `offered` that `accept` likes best; of equals the one offered first.
 
-    Quality values, `type/*` and `*/*` count as RFC 9110, section 12.5.1, has it: the most specific range that
-    matches a type gives its quality. Raises `NotAcceptable` where every offered type has quality 0.
+    Quality values, `type/*` and `*/*` work as in RFC 9110, section 12.5.1: the most specific range that matches a type
+    gives its quality. Raises `NotAcceptable` if every offered type has quality 0.
     """
     if accept is None or not accept.strip():
         return offered[0]

@@ -8,18 +8,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from forecastle.contract.environment import BASE_DIR
+
 
 @dataclass(frozen=True, slots=True)
 class OptMl:
-    """Where a job finds what it is given and leaves what it makes, below `base`."""
+    """Where a job reads its input and writes its output, below `base`."""
 
-    base: Path = Path("/opt/ml")
+    base: Path = Path(BASE_DIR.default)
     model_folder: Path | None = None  # where the model is, if not below `base`
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "OptMl":
         """The tree below `SAGEMAKER_BASE_DIR`, or below /opt/ml."""
-        return cls(Path(environ.get("SAGEMAKER_BASE_DIR") or "/opt/ml"))
+        return cls(Path(BASE_DIR.read(environ)))
 
     @property
     def config(self) -> Path:

@@ -1,4 +1,4 @@
-"""What came instead, quoted in an error: one scalar, cut to 40 characters."""
+"""Values quoted in errors: one scalar, truncated to 40 characters."""
 
 import json
 
@@ -13,7 +13,7 @@ def of_text(token: bytes) -> str:
 class Written(float):
     """A number that is quoted as it was written."""
 
-    __slots__ = ("token",)  # a body may be full of them
+    __slots__ = ("token",)  # a body may contain many of them
 
     token: str
 
@@ -36,7 +36,7 @@ def of_json(value: object) -> str:
 
 
 def as_json(value: object) -> str:
-    """The same, but of a list or an object what is in it, too."""
+    """The same, with the content of a list or an object."""
     if isinstance(value, str):
         value = value[:LONGEST]  # in quotation marks that is more than is shown
     text = json.dumps(value, ensure_ascii=False, default=str)

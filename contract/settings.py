@@ -6,12 +6,13 @@ from typing import ClassVar, Literal, Self, TypeVar
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
+from forecastle.contract.environment import BASE_DIR, PORT
 from forecastle.contract.typed_text import TypedText
 
 REALTIME_BYTES = 25 * 2**20
 BATCH_BYTES = 100 * 2**20
 
-ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#@\s]+")  # scheme, host and perhaps a port, and nothing behind them
+ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#@\s]+")  # scheme, host and perhaps a port, and nothing after them
 
 
 class EnvironmentSettings(TypedText):
@@ -33,7 +34,11 @@ class Settings(EnvironmentSettings):
 
     _environ: Mapping[str, str] = PrivateAttr(default_factory=dict)
 
-    base_dir: str = Field("/opt/ml", alias="SAGEMAKER_BASE_DIR", description="Root of the /opt/ml tree.")
+    base_dir: str = Field(  # type: ignore[literal-required]
+        BASE_DIR.default,
+        alias=BASE_DIR.name,
+        description="Root of the /opt/ml tree.",
+    )
     algorithm: str | None = Field(
         None,
         alias="FORECASTLE_ALGORITHM",
@@ -48,8 +53,12 @@ class Settings(EnvironmentSettings):
         None, alias="FORECASTLE_ALGORITHMS", description="Folders with additional algorithms, separated by colons."
     )
     host: str = Field("127.0.0.1", alias="FORECASTLE_HOST", description="The address to bind; the image sets 0.0.0.0.")
-    port: int = Field(
-        8080, alias="SAGEMAKER_BIND_TO_PORT", ge=0, le=65535, description="The port to bind; 0 picks a free one."
+    port: int = Field(  # type: ignore[literal-required]
+        int(PORT.default),
+        alias=PORT.name,
+        ge=0,
+        le=65535,
+        description="The port to bind; 0 picks a free one.",
     )
     workers: int = Field(
         1,
@@ -151,6 +160,12 @@ class Settings(EnvironmentSettings):
             settings = settings.model_copy(update=unset)
         settings._environ = dict(environ)
         return settings
+
+    def __eq__(self, other: object) -> bool:
+        """Whether all settings are the same, whatever else is in the environment that they came from."""
+        return isinstance(other, Settings) and self.model_dump() == other.model_dump()
+
+    __hash__ = EnvironmentSettings.__hash__
 
     def of(self, table: type[Table]) -> Table:
         """An algorithm's own settings, from the same environment. Raises `InvalidJob`."""

@@ -1,4 +1,4 @@
-"""A value from the text that a client wrote it as: whole numbers in any notation, lists as JSON or Python has them."""
+"""Values from text: whole numbers in any notation, lists in JSON's or Python's."""
 
 import json
 import re
@@ -18,8 +18,8 @@ def read(value: object, kind: Any) -> object:
     """`value` as `kind`, the annotation of a field, asks for it, as far as numbers, lists and their unions go.
 
     Whole numbers may be written as `10`, `10.0` or `1e1`, and lists as `[0.1]`, `["0.1"]` or `['0.1']`. In an optional
-    field an empty text, `null` and `None` are None. What else there is to check is left to pydantic. Raises
-    `ValueError` where `value` is of no such kind.
+    field an empty text, `null` and `None` are None. pydantic checks the rest. Raises `ValueError` if
+    `value` is not of that kind.
     """
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Annotated:
@@ -66,7 +66,7 @@ def _items(value: object) -> Sequence[object]:
 
 
 def whole(value: object) -> int:
-    """The whole number that `value` is, or is the text of. Raises `ValueError` where it is none."""
+    """The whole number that `value` is, or is the text of. Raises `ValueError` if it is neither."""
     if isinstance(value, str):
         text = value.strip()
         if len(text) <= _LONGEST and _DECIMAL.fullmatch(text):

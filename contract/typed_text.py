@@ -1,4 +1,4 @@
-"""Typed values from strings: what hyperparameters and settings have in common."""
+"""Typed values from strings: the base of hyperparameters and settings."""
 
 import json
 import types
@@ -18,8 +18,8 @@ from forecastle.contract.errors import InvalidJob
 class TypedText(BaseModel):
     """A frozen record whose values arrive as strings, read and checked once.
 
-    A field's alias, where it has one, is the name its string goes by. Every fault is one sentence in one grammar:
-    who, must be what, got what.
+    A field's alias, where it has one, is the name its string goes by. Every error is one sentence of the same form:
+    name, must be what, got what.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -108,13 +108,13 @@ def _bounds(metadata: Iterable[object]) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """The end of a sentence on an unknown name: the one that is perhaps meant, or all that are known."""
+    """The end of a sentence on an unknown name: the closest known one, else all."""
     near = get_close_matches(name, list(known), n=1)
     return f": did you mean {near[0]}?" if near else f"; known are {', '.join(known)}."
 
 
 def _shortened(value: object) -> str:
-    """A text as it came; what is none as JSON, whose words the user wrote it in."""
+    """A text unchanged, anything else as the JSON that the user wrote."""
     if not isinstance(value, str):
         return quotation.as_json(value)
     text = repr(value)

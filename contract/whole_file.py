@@ -16,7 +16,7 @@ from forecastle.contract.errors import InvalidJob, OutOfSpace
 
 
 def write_whole(path: Path, content: bytes | Callable[[BinaryIO], object]) -> None:
-    """Write `content`, or what it writes when called with a file, beside `path`; then rename it to `path`.
+    """Write `content`, or what it writes when called with a file, next to `path`; then rename it to `path`.
 
     Whatever goes wrong, `path` is as it was before and nothing is left beside it, but where the process is killed: the
     next writer of `path` removes what is left then. Folders on the way are made. Raises `OutOfSpace` on a full disk
@@ -63,7 +63,7 @@ def remove_abandoned(folder: Path, name: str) -> None:
                     _remove_unlocked(path)
 
 
-_TEMPORARY = re.compile(r"\.(.+)\.[a-z0-9_]{8}", re.DOTALL)  # as mkstemp has it
+_TEMPORARY = re.compile(r"\.(.+)\.[a-z0-9_]{8}", re.DOTALL)  # as mkstemp names it
 
 
 def _remove_unlocked(path: Path) -> None:
@@ -78,7 +78,7 @@ def _remove_unlocked(path: Path) -> None:
 
 @contextmanager
 def _temporary(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
-    """A file beside `path`, locked while it is open, and where it is; it is removed if an error comes."""
+    """A file next to `path`, locked while it is open, and its path; it is removed after an error."""
     file, place = _create_locked(path)
     with file:
         try:

@@ -2,14 +2,19 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
 from forecastle.contract import quotation
 from forecastle.contract.errors import InvalidData
+from forecastle.contract.media_type import CSV, RECORDIO, MediaType
+from forecastle.contract.place import At, Source
 from forecastle.formats import number
 from forecastle.formats.block import Block
+from forecastle.formats.format import Format
+from forecastle.formats.recordio import MAGIC as RECORDIO_MAGIC
 from forecastle.kernels.compiled import kernel
 from forecastle.kernels.pointer import memory
 
@@ -25,11 +30,11 @@ def decode(body: bytes, *, width: int | None = None) -> Block:
     """The rows of a CSV body, with `width` columns where it is given.
 
     Lines end in LF or CRLF, the last one need not; empty lines at the end, a byte order mark, blanks around a field
-    and double quotes around a number do no harm. Raises `InvalidData` with row and column.
+    and double quotes around a number are ignored. Raises `InvalidData` with row and column.
     """
     rows, exact, _ = _decode(body, width or 0, 0)
     if len(rows) == 0:
-        raise InvalidData("row 1: expected numbers, got nothing.")
+        raise InvalidData(place=(At("row", 1),), expected="numbers", got="nothing")
     return Block(rows, None, exact)
 
 
@@ -41,20 +46,22 @@ def read(chunks: Iterable[bytes], *, label_size: int) -> Iterator[Block]:
     width, rows_before, at_end = 0, 0, False
     for lines in _whole_lines(chunks):
         if at_end and not lines.isspace():
-            raise InvalidData(f"row {rows_before + 1}: expected numbers, got an empty line.")
+            raise InvalidData(place=(At("row", rows_before + 1),), expected="numbers", got="an empty line")
         table, exact, at_end = _decode(lines, width, rows_before)
         if len(table) == 0:
             continue
         width = table.shape[1]
         if width <= label_size:
-            raise InvalidData(f"row 1: expected a label and at least one more column, got {width} column.")
+            raise InvalidData(
+                place=(At("row", 1),), expected="a label and at least one more column", got=f"{width} column"
+            )
         rows_before += len(table)
         if label_size:
             yield Block(np.ascontiguousarray(table[:, 1:]), np.ascontiguousarray(table[:, 0]), exact)
         else:
             yield Block(table, None, exact)
     if rows_before == 0:
-        raise InvalidData("row 1: expected numbers, got nothing.")
+        raise InvalidData(place=(At("row", 1),), expected="numbers", got="nothing")
 
 
 def _whole_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -66,7 +73,7 @@ def _whole_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
             rest = []
         rest.append(chunk[cut:])
         if sum(map(len, rest)) > _LONGEST_ROW:
-            raise InvalidData(f"Expected rows of at most {_LONGEST_ROW} bytes, got a longer line.")
+            raise InvalidData(expected=f"rows of at most {_LONGEST_ROW} bytes", got="a longer line")
     if any(rest):
         yield b"".join(rest)
 
@@ -79,18 +86,18 @@ def _decode(body: bytes, width: int, rows_before: int) -> tuple[NDArray[np.float
     exact = np.empty(len(values), np.bool_)
     doubtful = np.empty((0, 2), np.int64)
     rows, column, position, fault, doubts = _scan(text, begin, width, values, exact, doubtful)
-    if doubts:  # rare: once more, and this time note where they stand
+    if doubts:  # rare: once more, and this time record their positions
         doubtful = np.empty((doubts, 2), np.int64)
         rows, column, position, fault, doubts = _scan(text, begin, width, values, exact, doubtful)
         too_large, rounded = number.settle(body, values, doubtful)
         columns = width or _columns(body, begin)
         exact[[index // columns for index in rounded]] = False
         if too_large is not None:
-            place = f"row {rows_before + too_large // columns + 1}, column {too_large % columns + 1}"
+            place = (At("row", rows_before + too_large // columns + 1), At("column", too_large % columns + 1))
             token = _field(body, int(doubtful[doubtful[:, 0] == too_large][0, 1]))
-            raise InvalidData(f"{place}: expected a number that float32 holds, got {quotation.of_text(token)}.")
+            raise InvalidData(place=place, expected="a number that float32 holds", got=quotation.of_text(token))
     if fault != _COMPLETE:
-        raise InvalidData(_sentence(body, begin, rows_before + rows + 1, column + 1, position, fault, width))
+        raise _error(body, begin, rows_before + rows + 1, column + 1, position, fault, width)
     columns = width or (_columns(body, begin) if rows else 0)
     return values[: rows * columns].reshape(rows, columns), exact[:rows], position < len(body)
 
@@ -168,25 +175,26 @@ def _only_blanks(text: NDArray[np.uint8], i: int, stop: int) -> bool:
     return i == stop
 
 
-def _sentence(body: bytes, begin: int, row: int, column: int, position: int, fault: int, width: int) -> str:
+def _error(body: bytes, begin: int, row: int, column: int, position: int, fault: int, width: int) -> InvalidData:
+    of_row, of_field = (At("row", row),), (At("row", row), At("column", column))
     if body[:2] in _UTF16 or b"\0" in body[: position + 2]:
-        return f"row {row}, column {column}: expected text in UTF-8, got another encoding, such as UTF-16."
+        return InvalidData(place=of_field, expected="text in UTF-8", got="another encoding, such as UTF-16")
     if fault == _EMPTY_LINE:
-        return f"row {row}: expected numbers, got an empty line."
+        return InvalidData(place=of_row, expected="numbers", got="an empty line")
     if fault == _RAGGED:
         expected = width or _columns(body, begin)
         line = body.rfind(b"\n", 0, position) + 1
         got = _columns(body, line)
         # Only a width that the caller gave can differ from that of row 1.
         hint = "; leave the label out" if row == 1 and got == expected + 1 else ""
-        return f"row {row}: expected {expected} column{'s' if expected > 1 else ''}, got {got}{hint}."
+        return InvalidData(place=of_row, expected=f"{expected} column{'s' if expected > 1 else ''}", got=f"{got}{hint}")
     field = _field(body, position)
     if not field:
-        return f"row {row}, column {column}: expected a number, got an empty field."
+        return InvalidData(place=of_field, expected="a number", got="an empty field")
     if re.fullmatch(rb'"?[+-]?(nan|inf|infinity)"?', field, re.IGNORECASE):
-        return f"row {row}, column {column}: expected a finite number, got {quotation.of_text(field)}."
+        return InvalidData(place=of_field, expected="a finite number", got=quotation.of_text(field))
     header = "; a header row is not expected" if row == 1 and re.match(rb'"?[^\W\d]', field) else ""
-    return f"row {row}, column {column}: expected a number, got {quotation.of_text(field)}{header}."
+    return InvalidData(place=of_field, expected="a number", got=quotation.of_text(field) + header)
 
 
 def _columns(body: bytes, begin: int) -> int:
@@ -197,3 +205,38 @@ def _columns(body: bytes, begin: int) -> int:
 def _field(body: bytes, position: int) -> bytes:
     match = re.compile(rb"[^,\n]*").match(body, position)
     return match[0].strip() if match else b""
+
+
+def _decode_request(body: bytes, content_type: MediaType, *, width: int | None, max_bytes: int) -> Block:  # noqa: ARG001
+    if _label_size(content_type, 0) != 0:
+        place = (Source("Content-Type"),)
+        raise InvalidData(place=place, expected="label_size=0, as a request has no labels", got="label_size=1")
+    _require_text(body)
+    return decode(body, width=width)
+
+
+def _read_file(chunks: Iterable[bytes], content_type: MediaType | None, *, label_size: int) -> Iterator[Block]:
+    if content_type is None:
+        return read(chunks, label_size=label_size)
+    label_size = _label_size(content_type, label_size)
+    chunks = iter(chunks)
+    first = next(chunks, b"")
+    _require_text(first)
+    return read(chain([first], chunks), label_size=label_size)
+
+
+def _label_size(content_type: MediaType, default: int) -> int:
+    """How many of the first columns are labels: 0 or 1."""
+    text = content_type.parameters.get("label_size", str(default))
+    if text not in ("0", "1"):
+        place = (Source("Content-Type"),)
+        raise InvalidData(place=place, expected="label_size=0 or label_size=1", got=f"label_size={text[:40]}")
+    return int(text)
+
+
+def _require_text(data: bytes) -> None:
+    if data.startswith(RECORDIO_MAGIC):
+        raise InvalidData(place=(At("byte", 0),), expected=CSV, got=RECORDIO)
+
+
+FORMAT = Format(CSV, _decode_request, _read_file)

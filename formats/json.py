@@ -4,17 +4,19 @@
     {"instances": [{"data": {"features": {"values": [1.5, 16.0]}}}, …]}
     {"instances": [{"data": {"features": {"keys": [26, 182], "shape": [2000], "values": [1, 1]}}}, …]}
 
-Instances with nothing around them, one or one a line, are read as JSON Lines are.
+Bare instances, one or one a line, are read like JSON Lines.
 
-A kernel reads bodies that look just so. Whatever else comes, `json_document` reads: it ignores further members of an
-instance, and knows what is wrong and where.
+A kernel reads bodies of exactly these forms. `json_document` reads all others: it ignores further members of an
+instance, and finds errors and their places.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
+from forecastle.contract.media_type import JSON, MediaType
 from forecastle.formats import json_document, number
 from forecastle.formats.block import Block
+from forecastle.formats.format import Format
 from forecastle.formats.sparse import densify
 from forecastle.kernels.compiled import kernel
 
@@ -39,7 +41,7 @@ def decode(body: bytes, *, width: int | None, max_bytes: int) -> Block:
 
 
 def scan(body: bytes, *, lines: bool, width: int | None, max_bytes: int) -> Block | None:
-    """The rows of a plain body, None where it is anything else; with `lines`, an instance a line and nothing around."""
+    """The rows of a plain body, None if it is anything else; with `lines`, a bare instance a line."""
     text = np.frombuffer(body, np.uint8)
     values = np.empty(len(body) // 2 + 1, np.float32)  # a number and what follows it take two bytes at least
     keys = np.empty(len(body) // 2 + 1, np.int64)
@@ -47,7 +49,7 @@ def scan(body: bytes, *, lines: bool, width: int | None, max_bytes: int) -> Bloc
     exact = np.empty(len(ends), np.bool_)
     doubtful = np.empty((0, 2), np.int64)
     rows, columns, count, sparse, doubts = _scan(text, lines, width or 0, values, keys, ends, exact, doubtful)
-    if doubts:  # rare: once more, and this time note where they stand
+    if doubts:  # rare: once more, and this time record their positions
         doubtful = np.empty((doubts, 2), np.int64)
         _scan(text, lines, width or 0, values, keys, ends, exact, doubtful)
         too_large, rounded = number.settle(body, values, doubtful)
@@ -130,7 +132,7 @@ def _instance(
     doubtful: NDArray[np.int64],
     doubts: int,
 ) -> tuple[int, int, int, bool, int]:
-    """→ index behind the instance, -1 where it is not plain; numbers; the shape, 0 for a dense one; whether float32
+    """→ index after the instance, -1 where it is not plain; numbers; the shape, 0 for a dense one; whether float32
     holds the numbers as they came; doubts so far.
     """
     i = _punctuation(text, i, stop, _OPEN_OBJECT)
@@ -186,7 +188,7 @@ def _numbers(
     doubtful: NDArray[np.int64],
     doubts: int,
 ) -> tuple[int, int, bool, int]:
-    """→ index behind the list, -1 where it is not plain; how many numbers it has; whether float32 holds them as they
+    """→ index after the list, -1 where it is not plain; how many numbers it has; whether float32 holds them as they
     came; doubts so far.
     """
     begin, rounded = count, False
@@ -218,7 +220,7 @@ def _numbers(
 
 @kernel
 def _ascending(text: NDArray[np.uint8], i: int, stop: int, keys: NDArray[np.int64], count: int) -> tuple[int, int]:
-    """→ index behind the list of keys, -1 where it is not plain or they do not ascend; how many it has."""
+    """→ index after the list of keys, -1 where it is not plain or they do not ascend; how many it has."""
     begin, before = count, -1
     i = _blanks(text, _punctuation(text, i, stop, _OPEN_LIST), stop)
     if 0 <= i < stop and text[i] == _CLOSE_LIST:
@@ -239,7 +241,7 @@ def _ascending(text: NDArray[np.uint8], i: int, stop: int, keys: NDArray[np.int6
 
 @kernel
 def _index(text: NDArray[np.uint8], i: int, stop: int) -> tuple[int, int]:
-    """A whole number of at most nine digits, and the index behind it; -1 where there is none."""
+    """A whole number of at most nine digits, and the index after it; -1 where there is none."""
     if i < 0:
         return 0, -1
     begin, value = i, 0
@@ -260,14 +262,14 @@ def _blanks(text: NDArray[np.uint8], i: int, stop: int) -> int:
 
 @kernel
 def _punctuation(text: NDArray[np.uint8], i: int, stop: int, character: int) -> int:
-    """The index behind white space and `character`, -1 where it is not there."""
+    """The index after white space and `character`, -1 where it is not there."""
     i = _blanks(text, i, stop)
     return i + 1 if 0 <= i < stop and text[i] == character else -1
 
 
 @kernel
 def _word(text: NDArray[np.uint8], i: int, stop: int, word: NDArray[np.uint8]) -> int:
-    """The index behind white space and `word`, -1 where it is not there."""
+    """The index after white space and `word`, -1 where it is not there."""
     i = _blanks(text, i, stop)
     if i < 0 or i + len(word) > stop:
         return -1
@@ -282,3 +284,10 @@ def _line_end(text: NDArray[np.uint8], i: int, stop: int) -> int:
     while i < stop and text[i] != _NEWLINE:
         i += 1
     return i
+
+
+def _decode_request(body: bytes, content_type: MediaType, *, width: int | None, max_bytes: int) -> Block:  # noqa: ARG001
+    return decode(body, width=width, max_bytes=max_bytes)
+
+
+FORMAT = Format(JSON, _decode_request)

@@ -1,4 +1,4 @@
-"""Any JSON document with instances, read without haste, to ignore what may be ignored and to say what is wrong."""
+"""Any JSON document with instances, read slowly: it ignores unknown members and finds errors and their places."""
 
 import json
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ import numpy as np
 
 from forecastle.contract import quotation
 from forecastle.contract.errors import InvalidData
+from forecastle.contract.place import At, Place
 from forecastle.formats import number
 from forecastle.formats.block import Block
 from forecastle.formats.members import require_known
@@ -26,18 +27,18 @@ def decode(body: bytes, *, width: int | None, max_bytes: int) -> Block:
         raise
     if _is_instance(document):
         rows = Rows(width)
-        rows.append(document, "instance")
+        rows.append(document, ("instance",))
         return rows.dense(max_bytes)
-    document = _object(document, "")
-    instances = _member(document, "instances", "")
+    document = _object(document, ())
+    instances = _member(document, "instances", ())
     if not isinstance(instances, list):
-        raise InvalidData(f"instances: expected a list, got {quotation.of_json(instances)}.")
+        raise InvalidData(place=("instances",), expected="a list", got=quotation.of_json(instances))
     if not instances:
-        raise InvalidData("instances: expected at least one instance, got none.")
+        raise InvalidData(place=("instances",), expected="at least one instance", got="none")
     require_known(document, ("instances",))
     rows = Rows(width)
     for index, instance in enumerate(instances):
-        rows.append(instance, f"instances[{index}]")
+        rows.append(instance, ("instances", index))
     return rows.dense(max_bytes)
 
 
@@ -46,15 +47,15 @@ def decode_lines(body: bytes, *, width: int | None, max_bytes: int) -> Block:
     rows, empty = Rows(width), True
     for number_of_line, line in enumerate(decode_text(body).split("\n"), 1):
         if line.strip():
-            rows.append(parse(line, number_of_line, quotable=True), f"line {number_of_line}: instance")
+            rows.append(parse(line, number_of_line, quotable=True), (At("line", number_of_line), "instance"))
             empty = False
     if empty:
-        raise InvalidData("line 1: expected an instance, got nothing.")
+        raise InvalidData(place=(At("line", 1),), expected="an instance", got="nothing")
     return rows.dense(max_bytes)
 
 
 def _is_instance(document: Any) -> bool:
-    """Whether a document is an instance itself, with nothing around it."""
+    """Whether a document is a bare instance."""
     return isinstance(document, dict) and bool({"features", "data"} & document.keys()) and "instances" not in document
 
 
@@ -71,7 +72,8 @@ def decode_text(body: bytes) -> str:
     try:
         return body.decode().removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        raise InvalidData(f"byte {error.start}: expected text in UTF-8, got another encoding.") from None
+        place = (At("byte", error.start),)
+        raise InvalidData(place=place, expected="text in UTF-8", got="another encoding") from None
 
 
 def parse(text: str, first_line: int = 1, *, quotable: bool = False) -> Any:
@@ -89,12 +91,13 @@ def parse(text: str, first_line: int = 1, *, quotable: bool = False) -> Any:
             parse_float=real,
         )
     except json.JSONDecodeError as error:
-        place = f"line {first_line + error.lineno - 1}, column {error.colno}"
+        place = (At("line", first_line + error.lineno - 1), At("column", error.colno))
         got = quotation.of_text(text[error.pos].encode()) if error.pos < len(text) else "nothing"
         detail = error.msg[0].lower() + error.msg[1:]
-        raise InvalidData(f"{place}: expected valid JSON, got {got} ({detail}).") from None
+        raise InvalidData(place=place, expected="valid JSON", got=f"{got} ({detail})") from None
     except RecursionError:
-        raise InvalidData(f"line {first_line}: expected JSON of a few levels, got hundreds of them.") from None
+        begin = (At("line", first_line),)
+        raise InvalidData(place=begin, expected="JSON of a few levels", got="hundreds of them") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,24 +130,24 @@ class Rows:
         self._keys: list[int] = []
         self._ends: list[int] = []
 
-    def append(self, instance: Any, place: str) -> None:
-        """Add an instance, dense or sparse. Raises `InvalidData`; `place` says where it stands."""
+    def append(self, instance: Any, place: Place) -> None:
+        """Add an instance, dense or sparse, that is at `place`. Raises `InvalidData`."""
         instance = _object(instance, place)
         keys: Sequence[int]
         if "features" in instance:
-            place += ".features"
+            place = (*place, "features")
             keys, values, columns = _dense(instance["features"], place)
         elif "data" in instance:
-            data = _object(instance["data"], f"{place}.data")
-            features = _member(data, "features", f"{place}.data")
-            place += ".data.features"
+            place = (*place, "data")
+            features = _member(_object(instance["data"], place), "features", place)
+            place = (*place, "features")
             keys, values, columns = _tensor(_object(features, place), place)
         else:
-            raise InvalidData(f'{place}: expected "features" or "data", got neither.')
+            raise InvalidData(place=place, expected='"features" or "data"', got="neither")
         self._width = self._width or columns
         if columns != self._width:
-            plural = "s" if self._width > 1 else ""
-            raise InvalidData(f"{place}: expected {self._width} column{plural}, got {columns}.")
+            expected = f"{self._width} column{'s' if self._width > 1 else ''}"
+            raise InvalidData(place=place, expected=expected, got=str(columns))
         self._values += values
         self._keys += keys
         self._ends.append(len(self._values))
@@ -159,68 +162,70 @@ class Rows:
         return Block(densify(held, keys, ends, self._width or 0, max_bytes=max_bytes), None, exact)
 
 
-def _dense(features: Any, place: str) -> tuple[Sequence[int], list[float], int]:
+def _dense(features: Any, place: Place) -> tuple[Sequence[int], list[float], int]:
     values = _numbers(features, place)
     if not values:
-        raise InvalidData(f"{place}: expected at least one number, got none.")
+        raise InvalidData(place=place, expected="at least one number", got="none")
     return range(len(values)), values, len(values)
 
 
-def _tensor(tensor: dict[str, Any], place: str) -> tuple[Sequence[int], list[float], int]:
+def _tensor(tensor: dict[str, Any], place: Place) -> tuple[Sequence[int], list[float], int]:
     values = _member(tensor, "values", place)
     if "keys" not in tensor and "shape" not in tensor:
-        return _dense(values, f"{place}.values")
-    values = _numbers(values, f"{place}.values")
-    keys = _whole_numbers(_member(tensor, "keys", place), f"{place}.keys")
-    shape = _whole_numbers(_member(tensor, "shape", place), f"{place}.shape")
+        return _dense(values, (*place, "values"))
+    values = _numbers(values, (*place, "values"))
+    keys = _whole_numbers(_member(tensor, "keys", place), (*place, "keys"))
+    shape = _whole_numbers(_member(tensor, "shape", place), (*place, "shape"))
     if len(shape) != 1 or not 1 <= shape[0] < 2**31:
         got = shape[0] if len(shape) == 1 else f"{len(shape)} numbers"
-        raise InvalidData(f"{place}.shape: expected one number, that of the columns, got {got}.")
+        raise InvalidData(place=(*place, "shape"), expected="one number, that of the columns", got=str(got))
     if len(keys) != len(values):
-        raise InvalidData(f"{place}: expected as many keys as values, got {len(keys)} and {len(values)}.")
+        got = f"{len(keys)} and {len(values)}"
+        raise InvalidData(place=place, expected="as many keys as values", got=got)
     before = -1
     for index, key in enumerate(keys):
         if not before < key < shape[0]:
             raise InvalidData(
-                f"{place}.keys[{index}]: expected keys that ascend from 0 to {shape[0] - 1}, each once, "
-                f"got {quotation.of_json(key)}" + (f" after {before}." if index else ".")
+                place=(*place, "keys", index),
+                expected=f"keys that ascend from 0 to {shape[0] - 1}, each once",
+                got=quotation.of_json(key) + (f" after {before}" if index else ""),
             )
         before = key
     return keys, values, shape[0]
 
 
-def _object(value: Any, place: str) -> dict[str, Any]:
+def _object(value: Any, place: Place) -> dict[str, Any]:
     if isinstance(value, dict):
         return value
     got = (
         f"one with {quotation.of_json(value.name)} twice" if isinstance(value, _Ambiguous) else quotation.of_json(value)
     )
-    raise InvalidData(f"{place}: expected an object, got {got}." if place else f"Expected an object, got {got}.")
+    raise InvalidData(place=place, expected="an object", got=got)
 
 
-def _member(members: dict[str, Any], name: str, place: str) -> Any:
+def _member(members: dict[str, Any], name: str, place: Place) -> Any:
     if name not in members:
-        raise InvalidData((f"{place}: e" if place else "E") + f'xpected "{name}", which is missing.')
+        raise InvalidData(place=place, expected=f'"{name}", which is missing')
     return members[name]
 
 
-def _numbers(values: Any, place: str) -> list[float]:
+def _numbers(values: Any, place: Place) -> list[float]:
     if not isinstance(values, list):
-        raise InvalidData(f"{place}: expected a list of numbers, got {quotation.of_json(values)}.")
+        raise InvalidData(place=place, expected="a list of numbers", got=quotation.of_json(values))
     for index, value in enumerate(values):
         if type(value) not in (int, float, quotation.Written):
-            raise InvalidData(f"{place}[{index}]: expected a number, got {quotation.of_json(value)}.")
+            raise InvalidData(place=(*place, index), expected="a number", got=quotation.of_json(value))
         if not abs(value) < number.FLOAT32_OVERFLOW:
             raise InvalidData(
-                f"{place}[{index}]: expected a number that float32 holds, got {quotation.of_json(value)}."
+                place=(*place, index), expected="a number that float32 holds", got=quotation.of_json(value)
             )
     return values
 
 
-def _whole_numbers(values: Any, place: str) -> list[int]:
+def _whole_numbers(values: Any, place: Place) -> list[int]:
     if not isinstance(values, list):
-        raise InvalidData(f"{place}: expected a list of whole numbers, got {quotation.of_json(values)}.")
+        raise InvalidData(place=place, expected="a list of whole numbers", got=quotation.of_json(values))
     for index, value in enumerate(values):
         if type(value) is not int:
-            raise InvalidData(f"{place}[{index}]: expected a whole number, got {quotation.of_json(value)}.")
+            raise InvalidData(place=(*place, index), expected="a whole number", got=quotation.of_json(value))
     return values

@@ -1,7 +1,9 @@
-"""JSON Lines: an instance a line, as `contract.formats.json` has it."""
+"""JSON Lines: an instance a line, as `json` reads them."""
 
+from forecastle.contract.media_type import JSON_LINES, MediaType
 from forecastle.formats import json, json_document
 from forecastle.formats.block import Block
+from forecastle.formats.format import Format
 
 
 def decode(body: bytes, *, width: int | None, max_bytes: int) -> Block:
@@ -11,3 +13,10 @@ def decode(body: bytes, *, width: int | None, max_bytes: int) -> Block:
     """
     rows = json.scan(body, lines=True, width=width, max_bytes=max_bytes)
     return json_document.decode_lines(body, width=width, max_bytes=max_bytes) if rows is None else rows
+
+
+def _decode_request(body: bytes, content_type: MediaType, *, width: int | None, max_bytes: int) -> Block:  # noqa: ARG001
+    return decode(body, width=width, max_bytes=max_bytes)
+
+
+FORMAT = Format(JSON_LINES, _decode_request)

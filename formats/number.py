@@ -1,23 +1,19 @@
-"""Decimal numbers in text: read into float32 exactly, written with ten decimals at the most."""
+"""Decimal numbers in text, read into float32 exactly."""
 
-import math
 import re
 
 import numpy as np
 from numpy.typing import NDArray
 
-from forecastle.kernels.compiled import inlined, kernel
-from forecastle.kernels.pointer import leading_zeros, load_word, memory, store_word, trailing_zeros
+from forecastle.kernels.compiled import kernel
+from forecastle.kernels.pointer import memory
+from forecastle.kernels.word import load_word, trailing_zeros
 
 # From here on a number is rounded to infinity when it becomes a float32.
 FLOAT32_OVERFLOW = 2.0**128 * (1 - 2.0**-25)
-# A written number takes no more bytes than this: sign, 19 digits, point, 10 digits.
-LONGEST = 31
-# Numbers that `write` writes are smaller than this.
-WRITE_LIMIT = 2.0**63
 
 _SPLITTER = 2.0**27 + 1.0  # cuts a float64 in two halves of 26 bits
-_TINY = 1e-60  # stands for what float32 rounds to 0 and float64 does not
+_TINY = 1e-60  # in place of what float32 rounds to 0 and float64 does not
 _MINUS, _PLUS, _POINT, _ZERO, _NINE, _CAPITAL_E, _SMALL_E = b"-+.09Ee"
 _POWERS_OF_TEN = np.array([float(f"1e{exponent}") for exponent in range(70)])
 _REST_OF_POWERS = np.array([float(10**exponent - int(float(10**exponent))) for exponent in range(70)])
@@ -27,7 +23,7 @@ _NUMBER = re.compile(rb"[+-]?[0-9]*\.?[0-9]*(?:[eE][+-]?[0-9]+)?")
 
 @kernel
 def parse(text: NDArray[np.uint8], i: int, stop: int, strict: bool) -> tuple[float, int]:
-    """The number that begins at `text[i]`, and the index behind it; -1 where there is no number.
+    """The number that begins at `text[i]`, and the index after it; -1 if there is no number.
 
     The value rounds to `np.float32(float(token))`, and is a float32 itself where `float(token)` is one. It is NaN where
     either cannot be decided with float64 arithmetic: too close to the middle of two float32, or too large; `settle`
@@ -68,7 +64,7 @@ def parse(text: NDArray[np.uint8], i: int, stop: int, strict: bool) -> tuple[flo
 
 @kernel
 def parse_short(text: NDArray[np.uint8], i: int, stop: int) -> tuple[float, int]:
-    """The digits from `text[i]` on, eight at the most, as a number, and the index behind them, which is below `stop`.
+    """The digits from `text[i]` on, eight at the most, as a number, and the index after them, which is below `stop`.
 
     What most numbers are takes a fraction of `parse`'s time so. The index is `i` where there are no digits, and near
     the end, where `parse` has to look.
@@ -81,10 +77,10 @@ def parse_short(text: NDArray[np.uint8], i: int, stop: int) -> tuple[float, int]
 
 @kernel
 def parse_decimal(text: NDArray[np.uint8], begin: int, stop: int) -> tuple[float, int]:
-    """Up to eight digits from `text[begin]` on, perhaps behind a minus, a point and digits, 19 in all at the most.
+    """Up to eight digits from `text[begin]` on, perhaps after a minus, a point and digits, 19 in all at the most.
 
-    The index behind them is below `stop`, or `begin` where there is no such number, and near the end, where `parse`
-    has to look. The value is as `parse` has it.
+    The index after them is below `stop`, or `begin` if there is no such number, and near the end, where `parse`
+    has to look. The value is that of `parse`.
     """
     if begin + 19 > stop:
         return 0.0, begin
@@ -111,7 +107,7 @@ def parse_decimal(text: NDArray[np.uint8], begin: int, stop: int) -> tuple[float
 
 @kernel
 def _run(text: NDArray[np.uint8], i: int, stop: int, mantissa: np.uint64) -> tuple[np.uint64, int]:
-    """`mantissa` with the digits from `text[i]` on behind it, and the index behind them."""
+    """`mantissa` with the digits from `text[i]` on appended, and the index after them."""
     while i + 8 <= stop:
         value, digits = _eight_digits_at(text, i)
         mantissa = mantissa * _WHOLE_POWERS_OF_TEN[digits] + value
@@ -134,7 +130,7 @@ def _eight_digits_at(text: NDArray[np.uint8], i: int) -> tuple[np.uint64, int]:
     # In a byte that is no digit one of the high bits is set, or will be by adding 6.
     others = (word | (word + np.uint64(0x0606_0606_0606_0606))) & np.uint64(0xF0F0_F0F0_F0F0_F0F0)
     digits = trailing_zeros(others) >> 3
-    half = np.uint64(32 - 4 * digits)  # of the way to the end of the word, where zeros stand before them
+    half = np.uint64(32 - 4 * digits)  # of the way to the end of the word, with zeros before them
     word = word << half << half
     word = (word * np.uint64(10) + (word >> np.uint64(8))) & np.uint64(0x00FF_00FF_00FF_00FF)
     word = (word * np.uint64(100) + (word >> np.uint64(16))) & np.uint64(0x0000_FFFF_0000_FFFF)
@@ -186,7 +182,7 @@ def _scaled(mantissa: np.uint64, digits: int, exponent: int) -> float:
         value = float(mantissa) / _POWERS_OF_TEN[-exponent]
     if mantissa <= np.uint64(1 << 53) and -22 <= exponent <= 22:
         return float(value)  # both operands are exact, so the quotient is the nearest float64 (Clinger 1990)
-    # Otherwise up to four roundings lie behind it, each of 2^-53: does float32 see a difference within twice that?
+    # Otherwise it was rounded up to four times, by 2^-53 each: does float32 see a difference within twice that?
     margin = value * 2.0**-50
     low, high = np.float32(value - margin), np.float32(value + margin)
     if low != high or value >= 3.4e38:
@@ -256,83 +252,3 @@ def settle(text: bytes, values: NDArray[np.float32], doubtful: NDArray[np.int64]
         if float(values[index]) != value:
             rounded.append(int(index))
     return None, rounded
-
-
-@inlined
-def write(value: float, out: NDArray[np.uint8], at: int) -> int:
-    """Write `value`, of less than `WRITE_LIMIT`, to `out[at:]`; the index behind it.
-
-    Correctly rounded to ten decimals, without trailing zeros but for one: what `repr(round(value, 10))` says for
-    0 and from 1e-4 to 5e5. Beyond, it has no exponent and perhaps more digits, but reads back as the same float64.
-    """
-    text = memory(out)
-    if np.signbit(value):
-        text[at] = _MINUS
-        at += 1
-        value = -value
-    whole = int(value)
-    decimals = _ten_decimals(value - float(whole))
-    if decimals == 10_000_000_000:
-        whole, decimals = whole + 1, 0
-    if whole < 10:
-        text[at] = np.uint8(_ZERO + whole)
-        at += 1
-    else:
-        at = _write_whole(whole, text, at)
-    # Divisions as multiplications: what LLVM makes of them branches by size, which cannot be foreseen.
-    first = (decimals >> 8) * 90071993 >> 45  # decimals // 10^8; the factor is 2^45 / 5^8, rounded up
-    others = decimals - first * 100_000_000
-    tens = first * 103 >> 10
-    text[at] = _POINT
-    text[at + 1] = np.uint8(_ZERO + tens)
-    text[at + 2] = np.uint8(_ZERO + first - tens * 10)
-    if others == 0:
-        return at + (2 if first == tens * 10 else 3)
-    digits = _eight_digits(np.uint64(others))
-    store_word(text, at + 3, digits + np.uint64(0x3030_3030_3030_3030))
-    zeros: int = leading_zeros(digits) >> 3  # behind the last digit that is none
-    return at + 11 - zeros
-
-
-@inlined
-def _ten_decimals(fraction: float) -> int:
-    """fraction · 10^10, rounded half to even as if computed without error, for fraction in [0, 1)."""
-    scaled = fraction * 1e10
-    nearest = np.rint(scaled)
-    if abs(scaled - nearest) == 0.5:  # of the product itself, rounded: decided by what was rounded off
-        high = float(np.float32(fraction))  # 1e10 has 24 significant bits, so the products of both halves are exact
-        error = (high * 1e10 - scaled) + (fraction - high) * 1e10
-        if error != 0:
-            nearest = scaled + math.copysign(0.5, error)
-    return int(nearest)
-
-
-@kernel
-def _write_whole(number: int, out: NDArray[np.uint8], at: int) -> int:
-    end, rest = at + 1, number
-    while rest > 9:
-        rest, _ = _split(rest, np.uint64(10))
-        end += 1
-    for place in range(end - 1, at - 1, -1):
-        number, digit = _split(number, np.uint64(10))
-        out[place] = np.uint8(_ZERO + digit)
-    return end
-
-
-@inlined
-def _eight_digits(number: np.uint64) -> np.uint64:
-    """The eight digits of `number`, one a byte, the first one lowest: split in halves, both in pairs, all in digits."""
-    high = number * np.uint64(109951163) >> np.uint64(40)  # number // 10,000
-    halves = high | (number - high * np.uint64(10_000)) << np.uint64(32)
-    # n · 5243 >> 19 is n // 100 up to 9,999, and n · 103 >> 10 is n // 10 up to 99.
-    high = (halves * np.uint64(5243) >> np.uint64(19)) & np.uint64(0x0000_007F_0000_007F)
-    pairs = high | (halves - high * np.uint64(100)) << np.uint64(16)
-    high = (pairs * np.uint64(103) >> np.uint64(10)) & np.uint64(0x000F_000F_000F_000F)
-    return high | (pairs - high * np.uint64(10)) << np.uint64(8)
-
-
-@kernel
-def _split(number: int, unit: np.uint64) -> tuple[int, int]:
-    """divmod, unsigned: that takes a third of the time."""
-    quotient = int(np.int64(np.uint64(number) // unit))
-    return quotient, number - quotient * int(np.int64(unit))

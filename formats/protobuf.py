@@ -17,7 +17,7 @@ VALUES, KEYS, SHAPE = 1 * 8, 2 * 8, 3 * 8  # of a tensor: + 2 where packed, + th
 
 @kernel
 def varint(data: NDArray[np.uint8], i: int, stop: int) -> tuple[int, int]:
-    """→ the lowest 64 bits as int64, the position behind."""
+    """→ the lowest 64 bits as int64, the position after it."""
     value, shift = np.uint64(0), 0
     while i < stop and shift < 70:
         byte = data[i]
@@ -58,7 +58,7 @@ def floats(
 ) -> tuple[int, int, bool]:
     """Read a tensor's values into `values[count:]`.
 
-    → the count behind them; the position of a fault or -1; whether float32 rounds one of them.
+    → the count after them; the position of a fault or -1; whether float32 rounds one of them.
     """
     i, rounded = first, False
     while i < last:
@@ -104,7 +104,7 @@ def word(data: NDArray[np.uint8], at: int) -> int:
 def integers(
     data: NDArray[np.uint8], first: int, last: int, wanted: int, out: NDArray[np.int64], count: int
 ) -> tuple[int, int]:
-    """Read a tensor's keys or its shape into `out[count:]`. → the count behind them, the position of a fault or -1."""
+    """Read a tensor's keys or its shape into `out[count:]`. → the count after them, the position of a fault or -1."""
     i = first
     while i < last:
         here = i

@@ -8,8 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecastle.contract.errors import InvalidData
+from forecastle.contract.media_type import RECORDIO, MediaType
+from forecastle.contract.place import At
 from forecastle.formats import protobuf
 from forecastle.formats.block import Block
+from forecastle.formats.format import Format
 from forecastle.formats.sparse import densify
 from forecastle.kernels.compiled import kernel
 
@@ -38,23 +41,23 @@ _DENSE_BLOCK_BYTES = 64 << 20
     _NOT_FINITE,
     _LABEL,
 ) = range(17)
-_SENTENCES = {
-    _NO_MAGIC: "expected a frame, which begins with 0xced7230a, got 0x{0:08x}",
-    _CONTINUED: "expected a frame with a whole record, got one with the continuation flag {0}",
-    _TOO_LONG: f"expected a record of at most {_LONGEST_RECORD} bytes, got one of {{0}}",
-    _TRUNCATED: "expected {0} more bytes of a frame, got the end",
-    _MALFORMED: "expected a protocol buffers message, got bytes that are none",
-    _MISSING: 'expected a tensor under features["values"], got none',
-    _REPEATED: 'expected one tensor under features["values"], got {0}',
-    _NOT_NUMBERS: 'expected a tensor of numbers under features["values"], got bytes',
-    _EMPTY: "expected at least one value, got none",
-    _SHAPE: "expected a shape of one number, that of the columns, got {0} numbers",
-    _COLUMNS: "expected a shape from 1 to 2147483647, got {0}",
-    _LENGTHS: "expected as many values as keys, or without keys as the shape says, got {0} values for {1}",
-    _KEYS: "expected keys that ascend within the shape, each once, got {0} after {1}",
-    _WIDTH: "expected {1} column(s), got {0}",
-    _NOT_FINITE: "expected numbers that float32 holds, got another in column {0}",
-    _LABEL: 'expected one finite number under label["values"], got something else',
+_EXPECTED_AND_GOT = {
+    _NO_MAGIC: ("a frame, which begins with 0xced7230a", "0x{0:08x}"),
+    _CONTINUED: ("a frame with a whole record", "one with the continuation flag {0}"),
+    _TOO_LONG: (f"a record of at most {_LONGEST_RECORD} bytes", "one of {0}"),
+    _TRUNCATED: ("{0} more bytes of a frame", "the end"),
+    _MALFORMED: ("a protocol buffers message", "bytes that are none"),
+    _MISSING: ('a tensor under features["values"]', "none"),
+    _REPEATED: ('one tensor under features["values"]', "{0}"),
+    _NOT_NUMBERS: ('a tensor of numbers under features["values"]', "bytes"),
+    _EMPTY: ("at least one value", "none"),
+    _SHAPE: ("a shape of one number, that of the columns", "{0} numbers"),
+    _COLUMNS: ("a shape from 1 to 2147483647", "{0}"),
+    _LENGTHS: ("as many values as keys, or without keys as the shape says", "{0} values for {1}"),
+    _KEYS: ("keys that ascend within the shape, each once", "{0} after {1}"),
+    _WIDTH: ("{1} column(s)", "{0}"),
+    _NOT_FINITE: ("numbers that float32 holds", "another in column {0}"),
+    _LABEL: ('one finite number under label["values"]', "something else"),
 }
 
 
@@ -67,7 +70,7 @@ def decode(body: bytes, *, width: int | None, max_bytes: int) -> Block:
     records = _decode(body, width or 0)
     records.require_complete(0, 0)
     if records.rows == 0:
-        raise InvalidData("byte 0: expected a record, got nothing.")
+        raise InvalidData(place=(At("byte", 0),), expected="a record", got="nothing")
     return Block(records.dense(0, records.rows, max_bytes), None, records.exact)
 
 
@@ -91,7 +94,9 @@ def read(chunks: Iterable[bytes]) -> Iterator[Block]:
             if len(odd):
                 expected, got = ("a label", "none") if labelled else ("no label", "one")
                 raise InvalidData(
-                    f"record {records_before + odd[0] + 1}: expected {expected}, as in the records before, got {got}."
+                    place=(At("record", records_before + int(odd[0]) + 1),),
+                    expected=f"{expected}, as in the records before",
+                    got=got,
                 )
             step = max(1, _DENSE_BLOCK_BYTES // (4 * width))
             for first in range(0, records.rows, step):
@@ -102,7 +107,7 @@ def read(chunks: Iterable[bytes]) -> Iterator[Block]:
         bytes_before += records.position
         rest = data[records.position :]
     if records_before == 0:
-        raise InvalidData("byte 0: expected a record, got nothing.")
+        raise InvalidData(place=(At("byte", 0),), expected="a record", got="nothing")
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -116,7 +121,7 @@ class _Records:
     ends: NDArray[np.int64]
     labels: NDArray[np.float32]  # NaN where a record has none
     exact: NDArray[np.bool_]  # whether float32 holds all numbers of a record's features as they came
-    position: int  # behind the last whole record
+    position: int  # after the last whole record
     fault: int
     fault_position: int
     details: tuple[int, int]
@@ -124,8 +129,9 @@ class _Records:
     def require_complete(self, records_before: int, bytes_before: int) -> None:
         """Raise `InvalidData` where a fault was found."""
         if self.fault != _COMPLETE:
-            place = f"record {records_before + self.rows + 1}, byte {bytes_before + self.fault_position}"
-            raise InvalidData(f"{place}: {_SENTENCES[self.fault].format(*self.details)}.")
+            place = (At("record", records_before + self.rows + 1), At("byte", bytes_before + self.fault_position))
+            expected, got = (text.format(*self.details) for text in _EXPECTED_AND_GOT[self.fault])
+            raise InvalidData(place=place, expected=expected, got=got)
 
     def dense(self, first: int, last: int, max_bytes: int) -> NDArray[np.float32]:
         """The rows from `first` up to `last`."""
@@ -169,7 +175,7 @@ def _scan(
     labels: NDArray[np.float32],
     exact: NDArray[np.bool_],
 ) -> tuple[int, int, bool, int, int, int, int, int]:
-    """→ rows, columns, whether any is sparse, position behind the last; of the fault kind, position, two details."""
+    """→ rows, columns, whether any is sparse, position after the last; of the fault kind, position, two details."""
     stop = len(data)
     rows, count, sparse, position = 0, 0, False, 0
     while position < stop:
@@ -277,7 +283,7 @@ def _columns(
 ) -> tuple[int, int, int, int]:
     """Read the keys of a tensor. → fault and two details, how many columns keys and shape give it."""
     behind, bad = protobuf.integers(data, first, last, protobuf.KEYS, keys, count)
-    end, bad_too = protobuf.integers(data, first, last, protobuf.SHAPE, keys, behind)  # for the moment, behind the keys
+    end, bad_too = protobuf.integers(data, first, last, protobuf.SHAPE, keys, behind)  # for the moment, after the keys
     if bad >= 0 or bad_too >= 0:
         return _MALFORMED, 0, 0, 0
     n_keys, n_shape, shape = behind - count, end - behind, keys[behind]
@@ -300,3 +306,14 @@ def _columns(
             return _KEYS, keys[i], before, 0
         before = keys[i]
     return _COMPLETE, 0, 0, shape
+
+
+def _decode_request(body: bytes, content_type: MediaType, *, width: int | None, max_bytes: int) -> Block:  # noqa: ARG001
+    return decode(body, width=width, max_bytes=max_bytes)
+
+
+def _read_file(chunks: Iterable[bytes], content_type: MediaType | None, *, label_size: int) -> Iterator[Block]:  # noqa: ARG001
+    return read(chunks)
+
+
+FORMAT = Format(RECORDIO, _decode_request, _read_file, magic=MAGIC, text=False)

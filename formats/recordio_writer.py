@@ -46,7 +46,7 @@ def write_scores(scores: NDArray[np.floating[Any]]) -> bytes:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class _Pieces:
-    """Pieces of bytes, a row each, one behind the other."""
+    """Pieces of bytes, a row each, one after the other."""
 
     data: NDArray[np.uint8]
     ends: NDArray[np.int64]

@@ -1,19 +1,32 @@
-"""Rows of numbers, out of a request's body or a training file of any content type."""
+"""Rows of numbers, from a request's body or a training file of any content type."""
 
+import pkgutil
 from collections.abc import Iterator
+from importlib import import_module
 from itertools import chain
 from typing import BinaryIO
 
-from forecastle.contract import media_type
+from forecastle import formats
 from forecastle.contract.errors import InvalidData, UnsupportedMediaType
-from forecastle.contract.media_type import MediaType
-from forecastle.formats import csv, json, json_lines, recordio
+from forecastle.contract.media_type import CSV, MediaType
+from forecastle.contract.place import At, Source
 from forecastle.formats.block import Block
+from forecastle.formats.format import Format
 
-REQUEST_TYPES = (media_type.CSV, media_type.JSON, media_type.JSON_LINES, media_type.RECORDIO)
-FILE_TYPES = (media_type.CSV, media_type.RECORDIO)
+
+def _found() -> dict[str, Format]:
+    """The formats of this package by media type, in the order of their modules' names."""
+    names = sorted(module.name for module in pkgutil.iter_modules(formats.__path__))
+    modules = [import_module(f"{formats.__name__}.{name}") for name in names]
+    return {module.FORMAT.media_type: module.FORMAT for module in modules if hasattr(module, "FORMAT")}
+
+
+FORMATS = _found()
+REQUEST_TYPES = tuple(FORMATS)
+FILE_TYPES = tuple(name for name, each in FORMATS.items() if each.read is not None)
 _BLOCK_BYTES = 1 << 20
 _DENSE_BYTES = 256 << 20
+_START = (At("byte", 0),)
 _GZIP = b"\x1f\x8b"
 _FOREIGN = {
     _GZIP: "gzip data",
@@ -32,20 +45,14 @@ def decode_rows(body: bytes, content_type: MediaType, *, width: int | None, max_
     `PayloadTooLarge`, and `UnsupportedMediaType` for what is none of `REQUEST_TYPES` in UTF-8.
     """
     if body.startswith(_GZIP):
-        raise InvalidData(f"byte 0: expected {content_type.essence}, got gzip data; send it uncompressed.")
-    if content_type.essence == media_type.RECORDIO:
-        return recordio.decode(body, width=width, max_bytes=max_bytes)
-    content_type.require_utf8()
-    if content_type.essence == media_type.CSV:
-        if label_size(content_type, 0) != 0:
-            raise InvalidData("Content-Type: expected label_size=0, as a request has no labels, got label_size=1.")
-        _require_text(body)
-        return csv.decode(body, width=width)
-    if content_type.essence == media_type.JSON:
-        return json.decode(body, width=width, max_bytes=max_bytes)
-    if content_type.essence == media_type.JSON_LINES:
-        return json_lines.decode(body, width=width, max_bytes=max_bytes)
-    raise UnsupportedMediaType(f"Content-Type: expected one of {', '.join(REQUEST_TYPES)}, got {content_type.essence}.")
+        raise InvalidData(place=_START, expected=content_type.essence, got="gzip data; send it uncompressed")
+    found = FORMATS.get(content_type.essence)
+    if found is None or found.text:
+        content_type.require_utf8()
+    if found is None:
+        place = (Source("Content-Type"),)
+        raise UnsupportedMediaType(place=place, expected=f"one of {', '.join(REQUEST_TYPES)}", got=content_type.essence)
+    return found.decode(body, content_type, width=width, max_bytes=max_bytes)
 
 
 def read_rows(
@@ -55,40 +62,27 @@ def read_rows(
     default_label_size: int = 0,
     block_bytes: int = _BLOCK_BYTES,
 ) -> Iterator[Block]:
-    """The rows of a training file, block by block, in memory that hangs on `block_bytes` and not on the file.
+    """The rows of a training file, block by block, in memory that depends on `block_bytes` and not on the file.
 
-    Without a content type the first bytes tell RecordIO from CSV. In CSV, `default_label_size` counts where the
-    content type has no `label_size`: with 1 the first column is the label. Raises `InvalidData` with the place of the
-    fault, `UnsupportedMediaType` for what is none of `FILE_TYPES`.
+    Without a content type, a file is in the format whose magic bytes it begins with, else CSV. `default_label_size`
+    applies to CSV whose content type has no `label_size`: with 1 the first column is the label. Raises `InvalidData`
+    with the place of the fault, `UnsupportedMediaType` for what is none of `FILE_TYPES`.
     """
     first = stream.read(block_bytes)
     chunks = chain([first], iter(lambda: stream.read(block_bytes), b""))
     for magic, name in _FOREIGN.items():
         if first.startswith(magic):
-            raise InvalidData(f"byte 0: expected {' or '.join(FILE_TYPES)}, got {name}.")
-    if content_type is None:
-        essence = media_type.RECORDIO if first.startswith(recordio.MAGIC) else media_type.CSV
-    else:
-        essence = content_type.essence
-    if essence == media_type.RECORDIO:
-        return recordio.read(chunks)
-    if essence == media_type.CSV:
-        if content_type is not None:
-            content_type.require_utf8()
-            default_label_size = label_size(content_type, default_label_size)
-            _require_text(first)
-        return csv.read(chunks, label_size=default_label_size)
-    raise UnsupportedMediaType(f"ContentType: expected one of {', '.join(FILE_TYPES)}, got {essence}.")
+            raise InvalidData(place=_START, expected=" or ".join(FILE_TYPES), got=name)
+    essence = content_type.essence if content_type is not None else _recognized(first)
+    found = FORMATS.get(essence)
+    if found is None or found.read is None:
+        place = (Source("ContentType"),)
+        raise UnsupportedMediaType(place=place, expected=f"one of {', '.join(FILE_TYPES)}", got=essence)
+    if content_type is not None and found.text:
+        content_type.require_utf8()
+    return found.read(chunks, content_type, label_size=default_label_size)
 
 
-def _require_text(data: bytes) -> None:
-    if data.startswith(recordio.MAGIC):
-        raise InvalidData(f"byte 0: expected {media_type.CSV}, got {media_type.RECORDIO}.")
-
-
-def label_size(content_type: MediaType, default: int) -> int:
-    """How many of the first columns of a CSV are labels: 0 or 1."""
-    text = content_type.parameters.get("label_size", str(default))
-    if text not in ("0", "1"):
-        raise InvalidData(f"Content-Type: expected label_size=0 or label_size=1, got label_size={text[:40]}.")
-    return int(text)
+def _recognized(first: bytes) -> str:
+    """The media type of a file that begins so."""
+    return next((each.media_type for each in FORMATS.values() if each.magic and first.startswith(each.magic)), CSV)

@@ -24,8 +24,8 @@ def densify(
     size = len(ends) * width * 4
     if size > max_bytes:
         raise PayloadTooLarge(
-            f"Expected at most {max_bytes} bytes when sparse rows are made dense, "
-            f"got {len(ends)} rows of {width} columns, which take {size}."
+            expected=f"at most {max_bytes} bytes when sparse rows are made dense",
+            got=f"{len(ends)} rows of {width} columns, which take {size}",
         )
     dense = np.zeros((len(ends), width), np.float32)
     _scatter(values, keys, ends, begin, dense)

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from forecastle.formats import number
+from forecastle.formats import number_writer
 from forecastle.kernels.compiled import kernel
 from forecastle.kernels.joined import joined
-from forecastle.kernels.pointer import load_word, memory, store_word
+from forecastle.kernels.pointer import memory
+from forecastle.kernels.word import load_word, store_word
 
 _SLACK = bytes(16)  # texts are copied 16 bytes at once, and so may be read and written that much too far
 
@@ -27,19 +28,20 @@ def fill(
     `before` and `after` around all.
 
     `fill([b'{"score":', b"}"], scores[:, None], separator=b",")` is `{"score":0.9},{"score":1.25}`. Numbers are
-    written as `number.write` has it. Raises `ValueError` where one is not finite or not below `number.WRITE_LIMIT`.
+    written by `number_writer.write`. Raises `ValueError` where one is not finite or not below
+    `number_writer.WRITE_LIMIT`.
     """
     rows, columns = table.shape
     if len(texts) != columns + 1:
-        raise ValueError(f"A row of {columns} numbers stands between {columns + 1} texts. Got {len(texts)}.")
+        raise ValueError(f"A row of {columns} numbers is between {columns + 1} texts. Got {len(texts)}.")
     if table.size == 0:
         return before + after
-    # The text before the first number is written once; behind each row comes what stands between it and the next.
+    # The text before the first number is written once; after each row comes the text up to the next.
     between = texts[-1] + separator + texts[0]
     pieces = [*texts[1:-1], between]
     text = np.frombuffer(b"".join([*pieces, _SLACK]), np.uint8)
     ends = np.array(list(accumulate(map(len, pieces))), np.int64)
-    out = np.empty(rows * (int(ends[-1]) + columns * number.LONGEST) + len(_SLACK), np.uint8)
+    out = np.empty(rows * (int(ends[-1]) + columns * number_writer.LONGEST) + len(_SLACK), np.uint8)
     end = _fill(text, ends, np.ascontiguousarray(table, np.float64), out)
     if end < 0:
         raise ValueError("Only finite numbers of ordinary size can be written.")
@@ -54,9 +56,9 @@ def _fill(text: NDArray[np.uint8], ends: NDArray[np.int64], table: NDArray[np.fl
         begin = 0
         for column in range(table.shape[1]):
             value = table[row, column]
-            if not abs(value) < number.WRITE_LIMIT:
+            if not abs(value) < number_writer.WRITE_LIMIT:
                 return -1
-            at = number.write(value, target, at)
+            at = number_writer.write(value, target, at)
             end = ends[column]
             store_word(target, at, load_word(source, begin))
             store_word(target, at + 8, load_word(source, begin + 8))

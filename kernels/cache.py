@@ -7,6 +7,7 @@ import functools
 import hashlib
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ class Target:
 
     @classmethod
     def read(cls, folder: Path) -> "Target | None":
-        """The target of the machine code in `folder`; None where there is none."""
+        """The target of the machine code in `folder`; None if there is none."""
         try:
             return cls(**json.loads((folder / TARGET).read_bytes()))
         except FileNotFoundError:
@@ -120,11 +121,21 @@ class Cache(caching.FunctionCache):  # type: ignore[misc]
 
     _impl_class = _Compiled
 
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """None, and a new index, if the index cannot be read: it may name types of an earlier version."""
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception as error:
+            caching._cache_log("[cache] index not read: %s", error)
+            with suppress(OSError):
+                self.flush()
+            return None
+
     def save_overload(self, sig: Any, data: Any) -> None:
         try:
             super().save_overload(sig, data)
         except OSError as error:
-            caching._cache_log("[cache] not saved: %s", error)  # as numba tells it under NUMBA_DEBUG_CACHE
+            caching._cache_log("[cache] not saved: %s", error)  # as numba logs it under NUMBA_DEBUG_CACHE
 
 
 class _ShippedCache(caching.FunctionCache):  # type: ignore[misc]

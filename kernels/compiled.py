@@ -14,7 +14,7 @@ from numba.core.dispatcher import Dispatcher
 from forecastle.kernels.compiling import COMPILATION
 
 F = TypeVar("F", bound=Callable[..., Any])
-_OPTIONS = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}  # nobody calls kernels from C
+_OPTIONS = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}  # kernels are not called from C
 
 try:
     from forecastle.kernels.cache import cache_of
@@ -67,15 +67,15 @@ event.register("numba:compile", _Reporter())
 def kernel(function: F) -> F:
     """Compile `function` at its first call; keep the machine code on disk wherever a disk may be written.
 
-    `NUMBA_CACHE_DIR` says where; else the code lies beside the source, else in the user's cache folder. What lies in
-    the named folder is used where nothing can be written, too, as in a read-only container; so is what a wheel brings
-    along. What lies nowhere is compiled anew in every process.
+    `NUMBA_CACHE_DIR` says where; else the code is next to the source, else in the user's cache folder. Code in the
+    named folder, or in a wheel, is also used where nothing can be written, as in a read-only container. Code that is
+    nowhere is compiled anew in every process.
     """
     return cast(F, _kept(numba.njit(**_OPTIONS)(function)))
 
 
 def part(function: F) -> F:
-    """Compile `function` for the kernels that call it, and for nobody else: that takes less time."""
+    """Compile `function` only for the kernels that call it, which takes less time."""
     return cast(F, _from_kernels_only(_kept(numba.njit(no_cpython_wrapper=True, **_OPTIONS)(function))))
 
 

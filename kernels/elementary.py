@@ -1,6 +1,6 @@
 """Elementary functions of groups of lanes, for compiled kernels.
 
-The polynomials are Chebyshev interpolations on the reduced range; errors are relative, beside float64.
+The polynomials are Chebyshev interpolations on the reduced range; errors are relative to float64.
 """
 
 from forecastle.kernels.compiled import inlined

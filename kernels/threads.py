@@ -21,7 +21,7 @@ def in_parallel(
     """Call `work(start, stop)` for consecutive blocks of `range(count)`, on up to `threads` threads.
 
     `work` must release the GIL to gain from it, and write only what belongs to its own block, so that the outcome
-    hangs neither on the number of threads nor on their order. The first exception of a block is raised.
+    depends neither on the number of threads nor on their order. The first exception of a block is raised.
 
     Parameters
     ----------

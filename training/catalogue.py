@@ -1,4 +1,4 @@
-"""Which algorithm a job means, judged by its hyperparameters and channels unless it is named."""
+"""The algorithm of a job: the one named, else the one that its hyperparameters and channels fit."""
 
 import traceback
 from collections.abc import Collection, Iterable
@@ -21,7 +21,7 @@ class Catalogue:
 
 
 def catalogue() -> Catalogue:
-    """Import every algorithm's own module. One that cannot be imported does not stand in the way of the others."""
+    """Import every algorithm's own module. One that cannot be imported does not affect the others."""
     usable, broken = {}, {}
     for name in available():
         try:

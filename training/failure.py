@@ -1,7 +1,7 @@
 """The failure file: why a job failed, for SageMaker's FailureReason.
 
-Its first 1,024 characters are what the user sees there, so the cause is its first line; a traceback follows where the
-fault is ours. Source: "How Amazon SageMaker Processes Training Output", AWS's developer guide.
+The user sees its first 1,024 characters there, so the cause is its first line; a traceback follows if the fault is
+ours. Source: "How Amazon SageMaker Processes Training Output", AWS's developer guide.
 """
 
 import errno
@@ -18,10 +18,10 @@ SHOWN = 1024
 
 
 @contextmanager
-def failure_told(path: Path | None) -> Iterator[None]:
-    """What is raised inside is written to `path`, where there is one, and raised again, blamed on whose it is.
+def failure_reported(path: Path | None) -> Iterator[None]:
+    """Write what is raised inside to `path`, if there is one, and raise it again as the user's or the machine's error.
 
-    A file that an earlier run left there is removed first: a warm pool starts the same container again.
+    The file of an earlier run is removed first: a warm pool starts the same container again.
     """
     if path is not None:
         remove_abandoned(path.parent, path.name)
@@ -39,7 +39,7 @@ def failure_told(path: Path | None) -> Iterator[None]:
 
 
 def blame(error: Exception) -> Exception:
-    """The error itself where its type says whose it is; the machine's or the user's where that can be told."""
+    """The error itself if its type says whose it is, else the machine's or the user's error that it amounts to."""
     if isinstance(error, MemoryError):
         detail = f" ({error})" if str(error) else ""
         return OutOfSpace(f"The machine's memory is too small for this job{detail}: take a larger one, or fewer data.")
@@ -52,7 +52,7 @@ def blame(error: Exception) -> Exception:
 
 
 def cause(error: Exception) -> str:
-    """One line that says what went wrong; for a fault of ours, where in the sources too."""
+    """One line that says what went wrong; for a bug, where in the sources, too."""
     if isinstance(error, ForecastleError):
         line = " ".join(error.sentence.split())
     else:
@@ -69,12 +69,12 @@ def _write(path: Path, error: Exception) -> None:
         text += "\n" + "".join(traceback.format_exception(error))
     try:
         write_whole(path, text.encode("utf-8", "backslashreplace"))
-    except (ForecastleError, OSError) as hindrance:  # the cause itself is on stderr all the same
+    except (ForecastleError, OSError) as hindrance:  # the cause itself is on stderr anyway
         if not _same_trouble(hindrance, error):
             print(f"forecastle: the failure file was not written: {hindrance}", file=sys.stderr)
 
 
 def _same_trouble(one: Exception, other: Exception) -> bool:
-    """Whether both come of the same fault of a disk, as of one that is full: it need not be told twice."""
+    """Whether both have the same cause, such as a full disk, which is reported only once."""
     numbers = [each.__cause__.errno if isinstance(each.__cause__, OSError) else None for each in (one, other)]
     return numbers[0] is not None and numbers[0] == numbers[1]

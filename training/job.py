@@ -12,7 +12,7 @@ from typing import Any, TextIO
 
 from forecastle.algorithms.interface import Algorithm, Job, Model
 from forecastle.contract.artifact import remove_abandoned_parts, write_artifact
-from forecastle.contract.channel import Channel
+from forecastle.contract.channel import Channel, ObservedChannel
 from forecastle.contract.errors import ForecastleError, InvalidJob, Stopped
 from forecastle.contract.hyperparameters import Hyperparameters
 from forecastle.contract.job_files import Hosts, read_hosts
@@ -22,9 +22,9 @@ from forecastle.contract.whole_file import remove_abandoned, write_whole
 from forecastle.kernels.compiling import COMPILATION
 from forecastle.kernels.threads import available_cores
 from forecastle.training.catalogue import catalogue, fitting, named
-from forecastle.training.failure import failure_told
+from forecastle.training.failure import failure_reported
 from forecastle.training.job_log import StreamLog
-from forecastle.training.job_spec import Assignment, from_files, from_tree
+from forecastle.training.job_spec import JobSpec, from_files, from_tree
 from forecastle.training.stopping import sigterm_noted
 
 METRICS = "metrics.json"
@@ -32,21 +32,21 @@ PROBE_BYTES = 4096  # a full disk takes an empty file
 
 
 def train(environ: Mapping[str, str], stream: TextIO) -> None:
-    """Run the job that SageMaker's tree describes, and tell it on `stream`; a failure is told in the tree too.
+    """Run the job that SageMaker's tree describes, with its log on `stream`; a failure is written to the tree, too.
 
-    Of several hosts the leading one trains; the others say so and are done. A job that SIGTERM stops ends well if
-    there is a model by then. Raises `ForecastleError`; anything else is a fault of ours.
+    Of several hosts the leading one trains; the others log that they do not. A job that SIGTERM stops succeeds if
+    there is a model by then. Raises `ForecastleError`; any other exception is a bug.
     """
     started = time.time()
     tree = OptMl.from_environ(environ)
-    with failure_told(tree.failure), sigterm_noted() as stopping:
+    with failure_reported(tree.failure), sigterm_noted() as stopping:
         settings = Settings.from_environ(environ)
         hosts = read_hosts(tree)
         log = StreamLog(stream, hosts.current)
         if hosts.leads:
-            assignment = from_tree(tree, settings.algorithm)
-            _warn_of_shards(assignment.channels, hosts, log)
-            _run(assignment, log, stopping, settings, started)
+            spec = from_tree(tree, settings.algorithm)
+            _warn_of_shards(spec.channels, hosts, log)
+            _run(spec, log, stopping, settings, started)
         else:
             log.line(f"{hosts.current} has nothing to do: {min(hosts.all)} trains and writes the model.")
 
@@ -61,50 +61,48 @@ def train_files(
     test: Path | None = None,
     content_type: str | None = None,
 ) -> None:
-    """Run a job without SageMaker's tree: learn from `data`, score with `test`, and leave the model in `out`.
+    """Run a job without SageMaker's tree: train on `data`, evaluate on `test`, and write the model to `out`.
 
-    Hyperparameters that the data tell need not be given. Raises `ForecastleError`; anything else is a fault of ours.
+    Hyperparameters that the data determines may be left out. Raises `ForecastleError`; any other exception is a bug.
     """
     started = time.time()
-    with failure_told(None), sigterm_noted() as stopping:
-        assignment = from_files(named(algorithm), data, test, content_type, given, out)
-        _run(assignment, StreamLog(stream, Hosts().current), stopping, Settings.from_environ(environ), started)
+    with failure_reported(None), sigterm_noted() as stopping:
+        spec = from_files(named(algorithm), data, test, content_type, given, out)
+        _run(spec, StreamLog(stream, Hosts().current), stopping, Settings.from_environ(environ), started)
 
 
-def _run(
-    assignment: Assignment, log: StreamLog, stopping: Callable[[], bool], settings: Settings, started: float
-) -> None:
-    remove_abandoned_parts(assignment.model)
-    if assignment.metrics is not None:
-        remove_abandoned(assignment.metrics, METRICS)
+def _run(spec: JobSpec, log: StreamLog, stopping: Callable[[], bool], settings: Settings, started: float) -> None:
+    remove_abandoned_parts(spec.model)
+    if spec.metrics is not None:
+        remove_abandoned(spec.metrics, METRICS)
     compiling = COMPILATION.seconds
-    algorithm = _algorithm(assignment, settings, log)
-    log = replace(log, algorithm=algorithm.log_name)
+    algorithm = _algorithm(spec, settings, log)
+    log.algorithm = algorithm.log_name
     job = Job(
-        hyperparameters=_hyperparameters(algorithm, assignment, log),
-        channels=_channels(algorithm, assignment, log, stopping),
+        hyperparameters=_hyperparameters(algorithm, spec, log),
+        channels=_channels(algorithm, spec, log, stopping),
         log=log,
         settings=settings.of(algorithm.settings),
         stopping=stopping,
         threads=settings.threads or available_cores(),
-        checkpoints=assignment.checkpoints,
+        checkpoints=spec.checkpoints,
     )
-    for folder in filter(None, (assignment.model, assignment.metrics)):
+    for folder in filter(None, (spec.model, spec.metrics)):
         _require_writable(folder)
-    if assignment.checkpoints is not None:
-        _warn_of_checkpoints(assignment.checkpoints, log)
+    if spec.checkpoints is not None:
+        _warn_of_checkpoints(spec.checkpoints, log)
     ready = time.time()
     try:
-        _learn(algorithm, job, assignment, log)
+        _learn(algorithm, job, spec, log)
     finally:
-        log.progress(1.0)  # whatever happened, no bar is left on the terminal
-    # Without what only the first job of an installation does: compiling kernels.
+        log.progress(1.0)  # in any case, remove the bar from the terminal
+    # Without the time for compiling kernels, which only the first job of an installation needs.
     total = time.time() - started - (COMPILATION.seconds - compiling)
     times = {"totaltime": [total * 1000], "setuptime": [(ready - started) * 1000]}
     log.metrics("training", started, times)
 
 
-def _learn(algorithm: Algorithm[Any], job: Job[Any], assignment: Assignment, log: StreamLog) -> None:
+def _learn(algorithm: Algorithm[Any], job: Job[Any], spec: JobSpec, log: StreamLog) -> None:
     model = algorithm.fit(job)
     artifact = model.artifact()
     artifact = replace(
@@ -113,63 +111,63 @@ def _learn(algorithm: Algorithm[Any], job: Job[Any], assignment: Assignment, log
         hyperparameters=job.hyperparameters.model_dump(mode="json", by_alias=True),
         metrics=_finite(artifact.metrics),
     )
-    # The model first: whatever happens to its evaluation, there is one to serve.
-    write_artifact(assignment.model, artifact)
+    # Before the evaluation, which may fail: there is a model to serve in any case.
+    write_artifact(spec.model, artifact)
     scores = _evaluated(algorithm, model, job, log)
     if scores:
         artifact = replace(artifact, metrics={**artifact.metrics, **scores})
-        write_artifact(assignment.model, artifact)
-    if assignment.metrics is not None:
+        write_artifact(spec.model, artifact)
+    if spec.metrics is not None:
         content = json.dumps(dict(artifact.metrics), indent=2).encode() + b"\n"
-        write_whole(assignment.metrics / METRICS, content)
+        write_whole(spec.metrics / METRICS, content)
 
 
-def _algorithm(assignment: Assignment, settings: Settings, log: StreamLog) -> Algorithm[Any]:
-    if assignment.algorithm is not None:
-        return named(assignment.algorithm)
+def _algorithm(spec: JobSpec, settings: Settings, log: StreamLog) -> Algorithm[Any]:
+    if spec.algorithm is not None:
+        return named(spec.algorithm)
     known = catalogue()
     for sentence in known.broken.values():
         log.warning(sentence)
-    with _missing_file_named(assignment):
-        return fitting(assignment.hyperparameters.keys(), assignment.channels.keys(), known, settings.default_algorithm)
+    with _missing_file_named(spec):
+        return fitting(spec.hyperparameters.keys(), spec.channels.keys(), known, settings.default_algorithm)
 
 
-def _hyperparameters(algorithm: Algorithm[Any], assignment: Assignment, log: StreamLog) -> Hyperparameters:
+def _hyperparameters(algorithm: Algorithm[Any], spec: JobSpec, log: StreamLog) -> Hyperparameters:
     kind = algorithm.hyperparameters
-    defaults, given = kind.defaults(), dict(assignment.hyperparameters)
+    defaults, given = kind.defaults(), dict(spec.hyperparameters)
     # Where they are defined, so that the line is the same on every machine.
     source = kind.__module__.removeprefix("forecastle.").replace(".", "/") + ".py"
     log.line(f"Reading default configuration from {source}: {defaults}")
-    log.line(f"Merging with provided configuration from {assignment.source}: {given}")
+    log.line(f"Merging with provided configuration from {spec.source}: {given}")
     log.line(f"Final configuration: {defaults | given}")
-    with _missing_file_named(assignment):
+    with _missing_file_named(spec):
         return kind.parse(given)
 
 
 @contextmanager
-def _missing_file_named(assignment: Assignment) -> Iterator[None]:
-    """Where hyperparameters are found wanting because their file is missing, that is the first thing to say."""
+def _missing_file_named(spec: JobSpec) -> Iterator[None]:
+    """If hyperparameters are wrong because their file is missing, say that first."""
     try:
         yield
     except InvalidJob as error:
-        if not assignment.missing:
+        if not spec.missing:
             raise
-        raise InvalidJob(f"{assignment.source}: there is no such file. {error.sentence}") from None
+        raise InvalidJob(f"{spec.source}: there is no such file. {error.sentence}") from None
 
 
 def _channels(
-    algorithm: Algorithm[Any], assignment: Assignment, log: StreamLog, stopping: Callable[[], bool]
+    algorithm: Algorithm[Any], spec: JobSpec, log: StreamLog, stopping: Callable[[], bool]
 ) -> dict[str, Channel]:
     first, purpose = next(iter(algorithm.channels.items()))
-    if first not in assignment.channels:
-        raise InvalidJob(f"Channel {first} is required: {assignment.place / first} must hold {purpose}.")
-    for name in sorted(assignment.channels.keys() - algorithm.channels.keys()):
+    if first not in spec.channels:
+        raise InvalidJob(f"Channel {first} is required: {spec.place / first} must contain {purpose}.")
+    for name in sorted(spec.channels.keys() - algorithm.channels.keys()):
         log.warning(f"Channel {name} is not read: {algorithm.name} reads {', '.join(algorithm.channels)}.")
-    read = {name: channel for name, channel in assignment.channels.items() if name in algorithm.channels}
+    read = {name: channel for name, channel in spec.channels.items() if name in algorithm.channels}
     for channel in read.values():
-        channel.require()  # that of the test, too, before hours of training
+        channel.require()  # the test channel, too, before hours of training
     return {
-        name: replace(channel, told=partial(log.progress, note=f"reading {name}"), stopping=stopping)
+        name: ObservedChannel.of(channel, partial(log.progress, note=f"reading {name}"), stopping)
         for name, channel in read.items()
     }
 
@@ -179,19 +177,19 @@ def _warn_of_shards(channels: Mapping[str, Channel], hosts: Hosts, log: StreamLo
         if channel.sharded and len(hosts.all) > 1:
             log.warning(
                 f"Channel {channel.name} is ShardedByS3Key over {len(hosts.all)} hosts, and {hosts.current} alone "
-                "trains: it sees its own part only. Use FullyReplicated, or one host."
+                "trains: it reads only its own part. Use FullyReplicated, or one host."
             )
 
 
 def _require_writable(folder: Path) -> None:
-    """Hours of training are too long a way to find it out."""
+    """Fail now, not after hours of training."""
     probe = folder / ".writable"
     write_whole(probe, bytes(PROBE_BYTES))
-    probe.unlink(missing_ok=True)  # another job on the same folder may have been quicker
+    probe.unlink(missing_ok=True)  # another job on the same folder may have removed it
 
 
 def _warn_of_checkpoints(folder: Path, log: StreamLog) -> None:
-    """A checkpoint that was left there by an earlier run can be read all the same."""
+    """Only warn: an earlier run's checkpoint can still be read."""
     try:
         _require_writable(folder)
     except (ForecastleError, OSError) as error:
@@ -201,7 +199,7 @@ def _warn_of_checkpoints(folder: Path, log: StreamLog) -> None:
 def _evaluated(algorithm: Algorithm[Any], model: Model[Any, Any], job: Job[Any], log: StreamLog) -> dict[str, float]:
     try:
         if job.stopping():
-            raise Stopped("The job was told to stop.")
+            raise Stopped("The job was asked to stop.")
         return _finite(algorithm.evaluate(model, job))
     except Stopped:
         log.warning("Stopped by SIGTERM: the model is written, and was not evaluated.")

@@ -1,6 +1,6 @@
-"""A job's log on a stream, in the form that SageMaker's built-in algorithms give theirs.
+"""A job's log on a stream, in the format of SageMaker's built-in algorithms.
 
-Parsers of those logs read ours: the prefix, the keys of a `#metrics` line and their order are the same.
+Parsers of their logs read ours: the prefix, the keys of a `#metrics` line and their order are the same.
 """
 
 import json
@@ -9,42 +9,44 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from typing import TextIO
 
-from forecastle.contract.bar import Bar
+from forecastle.training.bar import Bar
 
 
-@dataclass(frozen=True, slots=True)
 class StreamLog:
-    """The `JobLog` of a job: each line goes out as it comes, and on a terminal a bar stands below them.
+    """The `JobLog` of a job: lines are written at once, and on a terminal a progress bar is below them.
 
-    Whoever reads it may go (`| head`), or its disk fill up: what is left to say is then said to nobody.
+    If the stream's reader goes away (`| head`) or its disk is full, the rest of the log is dropped.
+
+    Attributes
+    ----------
+    algorithm : its name in `#metrics` lines; set once it is known.
     """
 
-    stream: TextIO
-    host: str
-    algorithm: str = ""  # its name in #metrics lines
-    now: Callable[[], float] = time.time  # Unix time
-    bar: Bar = field(init=False)
-    _lock: threading.RLock = field(default_factory=threading.RLock, init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "bar", Bar(self.stream))
+    def __init__(
+        self, stream: TextIO, host: str, algorithm: str = "", now: Callable[[], float] = time.time
+    ) -> None:  # `now`: Unix time
+        self.stream = stream
+        self.host = host
+        self.algorithm = algorithm
+        self._now = now
+        self._bar = Bar(stream)
+        self._lock = threading.RLock()
 
     def line(self, text: str) -> None:
         """`[11/21/2026 22:46:22 INFO 139655243061056] text`"""
         self._write(self._prefix("INFO") + text)
 
     def warning(self, text: str) -> None:
-        """A line that somebody should look at."""
+        """A line that needs attention."""
         self._write(self._prefix("WARNING") + text)
 
     def metrics(self, operation: str, since: float, values: Mapping[str, Sequence[float]]) -> None:
-        """`#metrics {"StartTime": …}`, without a prefix; sums are floats, extremes as they were measured."""
+        """`#metrics {"StartTime": …}`, without a prefix; sums are floats, extremes have the type of the values."""
         record = {
             "StartTime": since,
-            "EndTime": self.now(),
+            "EndTime": self._now(),
             "Dimensions": {"Algorithm": self.algorithm, "Host": self.host, "Operation": operation},
             "Metrics": {
                 name: {"sum": float(sum(measured)), "count": len(measured), "min": min(measured), "max": max(measured)}
@@ -54,31 +56,31 @@ class StreamLog:
         self._write("#metrics " + json.dumps(record))
 
     def progress(self, share: float, note: str = "") -> None:
-        """Draw the bar, where there is a terminal."""
+        """Draw the bar, if there is a terminal."""
         with self._writing():
-            self.bar.draw(share, note)
+            self._bar.draw(share, note)
 
     def _prefix(self, level: str) -> str:
-        clock = time.strftime("%m/%d/%Y %H:%M:%S", time.localtime(self.now()))
+        clock = time.strftime("%m/%d/%Y %H:%M:%S", time.localtime(self._now()))
         return f"[{clock} {level} {threading.get_ident()}] "
 
     def _write(self, line: str) -> None:
         with self._writing():
-            self.bar.erase()
+            self._bar.erase()
             self.stream.write(line + "\n")
             self.stream.flush()
-            self.bar.redraw()
+            self._bar.redraw()
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
         with self._lock:
             try:
                 yield
-            except OSError:  # no reason to lose the job
+            except OSError:  # the job goes on without its log
                 _silence(self.stream)
 
 
 def _silence(stream: TextIO) -> None:
-    """Let the null device take what the stream could not write, and whatever else comes."""
+    """Redirect the stream, and what it could not write, to the null device."""
     with suppress(OSError), open(os.devnull, "wb") as null:
         os.dup2(null.fileno(), stream.fileno())

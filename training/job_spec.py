@@ -1,4 +1,4 @@
-"""What one job is given, and where it leaves what it makes: in SageMaker's tree, or as a command's options say."""
+"""The specification of a job: its input and where its output goes, from SageMaker's tree or a command's options."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,17 +13,17 @@ from forecastle.contract.opt_ml import OptMl
 
 
 @dataclass(frozen=True, slots=True)
-class Assignment:
+class JobSpec:
     """One job.
 
     Attributes
     ----------
-    hyperparameters, source : strings by name, and where they stand.
-    channels : what to learn from, by name.
+    hyperparameters, source : strings by name, and where they were given.
+    channels : training and test data, by name.
     place : where a channel that is missing should have been.
-    model, metrics, checkpoints : folders for the model, for metrics.json and for checkpoints, where there are any.
-    algorithm : the one that is meant, where it was named.
-    missing : whether the source is a file that is not there.
+    model, metrics, checkpoints : folders for the model, for metrics.json and for checkpoints, if any.
+    algorithm : its name, if it was given.
+    missing : whether the source is a file that does not exist.
     """
 
     hyperparameters: Mapping[str, object]
@@ -37,9 +37,9 @@ class Assignment:
     missing: bool = False
 
 
-def from_tree(tree: OptMl, algorithm: str | None) -> Assignment:
+def from_tree(tree: OptMl, algorithm: str | None) -> JobSpec:
     """The job that the tree's files describe. Raises `UserError`."""
-    return Assignment(
+    return JobSpec(
         hyperparameters=read_hyperparameters(tree),
         source=str(hyperparameters_file(tree)),
         missing=not hyperparameters_file(tree).exists(),
@@ -59,17 +59,17 @@ def from_files(
     content_type: str | None,
     given: Mapping[str, str],
     out: Path,
-) -> Assignment:
-    """A job without a tree: its data are files or folders; what `given` lacks and the data tell is inferred.
+) -> JobSpec:
+    """A job without a tree: its data are files or folders; hyperparameters that the data determines are inferred.
 
-    Its metrics are in the model's manifest alone. Raises `UserError`.
+    Its metrics are only in the model's manifest. Raises `UserError`.
     """
     first = next(iter(algorithm.channels))
     media_type = MediaType.parse(content_type) if content_type else None
     channels = {first: Channel(first, data, media_type)}
     if test is not None:
         channels["test"] = Channel("test", test)
-    return Assignment(
+    return JobSpec(
         hyperparameters={**given, **algorithm.infer(given, channels)},
         source="the command line",
         channels=channels,

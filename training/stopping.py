@@ -1,4 +1,4 @@
-"""SIGTERM, as a job hears it."""
+"""SIGTERM in a training job."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ from forecastle.contract.errors import Stopped
 
 @contextmanager
 def sigterm_noted() -> Iterator[Callable[[], bool]]:
-    """While it lasts, a SIGTERM only makes the function that it gives return true; the second ends the process at once.
+    """Inside, a first SIGTERM only makes the function that is given return true; a second ends the process at once.
 
     Source: "How Amazon SageMaker Stops a Training Job", AWS's developer guide: SIGKILL follows 120 seconds later.
     """

@@ -71,7 +71,7 @@ def forecast(
         "output_types": ["mean", "quantiles"] if len(quantiles) else ["mean"],
         "seed": _plain(seed),
     }
-    wanted = configuration(asked, LIVE, place="")
+    wanted = configuration(asked, LIVE, place=())
     series = []
     for item in collection.items:
         record = item.record(len(item.target) + model.network.prediction_length)
@@ -79,7 +79,7 @@ def forecast(
             record.pop("cat", None)
         if _off(given.num_dynamic_feat):
             record.pop("dynamic_feat", None)
-        series.append(read_instance(record, model.network, item.place))
+        series.append(read_instance(record, model.network, (item.place,)))
     request = Request(tuple(series), wanted, secrets.randbelow(SEEDS) if wanted.seed is None else wanted.seed)
     (prediction,) = model.predict([request], threads or available_cores())
     return prediction.forecasts, list(wanted.quantiles) if len(quantiles) else []

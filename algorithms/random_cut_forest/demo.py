@@ -18,7 +18,7 @@ EPISODES_SHOWN = 5
 
 
 def demonstrate(example: Path, ask: Ask, picture: Path) -> Iterable[str]:
-    """Score the example's rides on a server, draw the notebook's chart to `picture`, tell which stand out."""
+    """Score the example's rides on a server, draw the notebook's chart to `picture`, list the highest."""
     body = (example / "input" / "data" / "train" / "taxi.csv").read_bytes()
     rides = np.array(body.split(), dtype=np.float64)  # (rows,)
     answer = json.loads(ask(body, CSV, JSON))

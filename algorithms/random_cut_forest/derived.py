@@ -7,22 +7,36 @@ its parent's, one loop upwards meets parents before children, and one downwards 
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from forecastle.kernels.arrays import Floats, Integers, Offsets
 from forecastle.kernels.compiled import kernel
 
-Floats = npt.NDArray[np.float32]
-Integers = npt.NDArray[np.int32]
-Offsets = npt.NDArray[np.int64]
-
 SOUND, NOT_DEPTH_FIRST, WRONG_SIDE = 0, 1, 2
+
+
+class Trees(NamedTuple):
+    """A forest as the kernels take it that walk from the root; see `Forest` for what each array has.
+
+    T trees of d dimensions with K leaves; coordinates of `boxes` and `box_ranges` are multiplied by `scale`.
+    """
+
+    scale: np.float32
+    offsets: Offsets  # (T + 1,), `Forest.leaf_offsets`
+    cut_dimensions: Integers  # (K − T,)
+    cut_values: Floats  # (K − T,)
+    children: Integers  # (K − T, 2)
+    leaf_points: Floats  # (K, d)
+    boxes: Floats  # (K − T, 2, d)
+    box_ranges: Floats  # (K − T,)
+    norms: Floats  # (T,)
+    hit_scores: Floats  # (K,)
 
 
 class Spines(NamedTuple):
     """A forest of one dimension as piecewise functions of the query.
 
     K leaves v₀ < v₁ < … split the line of a tree into 2K open intervals: number 2k ends at v_k, number 2k + 1 begins
-    there and ends at the cut that parts leaf k from leaf k + 1. A query inside an interval lies outside of exactly
+    there and ends at the cut that parts leaf k from leaf k + 1. A query inside an interval is outside of exactly
     those boxes on its path that have v_k as their maximum (minimum): a spine of the tree, which ends in the leaf.
 
     leaf_values : (K,), scaled.
@@ -153,7 +167,7 @@ def hit_scores(offsets: Offsets, leaf_masses: Integers, leaf_depths: Integers) -
     at depth D.
 
     Such a point lies in every box on its path, so nothing is added before the leaf: norm · 1 / D for m = 1, as
-    SageMaker has it. For m > 1 our own: norm · (1 − (m − 1) / 2n) / (D + log2 m), which falls as m grows and is
+    in SageMaker. For m > 1 our own: norm · (1 − (m − 1) / 2n) / (D + log2 m), which falls as m grows and is
     finite at a root that is a leaf, with 1 as the least denominator for a tree of one point.
     """
     norms, scores = np.empty(len(offsets) - 1, np.float32), np.empty(offsets[-1], np.float32)

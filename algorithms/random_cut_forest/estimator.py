@@ -28,13 +28,13 @@ NAME = "random_cut_forest"
 class RandomCutForest(OutlierMixin, BaseEstimator):  # type: ignore[misc]
     """Anomaly detection by how much of a random tree a point would displace.
 
-    Each tree holds a sample of the data and cuts it at random until every distinct point stands alone: at each node a
+    Each tree holds a sample of the data and cuts it at random until every distinct point is alone: at each node a
     dimension is chosen with probability proportional to the side of the node's bounding box, then a cut uniformly in
     that side. A point's anomaly score is what it would change in the trees, averaged over them; it grows with the
     point's distance from all that the trees know, in the scale of the data, so the columns' units matter.
 
     It is SageMaker's built-in algorithm, with its scores, and not an isolation forest: a tree is cut where the data
-    are, and a point outside a tree's boxes is told from one inside at every level.
+    are, and a point outside a tree's boxes is distinguished from one inside at every level.
 
     Signs are scikit-learn's: `score_samples` is the anomaly score's negative, `predict` is -1 for outliers. Points
     and scores are float32.

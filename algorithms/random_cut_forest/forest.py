@@ -6,12 +6,10 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from forecastle.algorithms.random_cut_forest import derived as layout
+from forecastle.algorithms.random_cut_forest import derived
 from forecastle.contract.errors import InvalidData
-
-Floats = npt.NDArray[np.float32]
-Integers = npt.NDArray[np.int32]
-Offsets = npt.NDArray[np.int64]
+from forecastle.contract.place import At, Source
+from forecastle.kernels.arrays import Floats, Integers, Offsets
 
 # What is stored: name → dtype, number of axes. `arrays` and `from_arrays` speak of exactly these.
 STORED = {
@@ -28,8 +26,8 @@ STORED = {
 class Forest:
     """T trees over points of d dimensions: K leaves in all and, trees being binary, K − T nodes with a cut.
 
-    Nodes and leaves are numbered tree by tree and depth first, left before right, so the leaves of one tree lie from
-    left to right and the left child of a cut is its next neighbour.
+    Nodes and leaves are numbered tree by tree and depth first, left before right: the leaves of one tree are in order
+    from left to right, and the left child of a cut is its next neighbour.
 
     Stored, and the same whatever scores it:
 
@@ -40,7 +38,7 @@ class Forest:
     leaf_points : (K, d), all distinct in a tree.
     leaf_masses : (K,), how many sampled points were equal to it.
 
-    Computed by `from_arrays`; coordinates in it are multiplied by `scale`, see `layout.scale_of`:
+    Computed by `from_arrays`; coordinates in it are multiplied by `scale`, see `derived.scale_of`:
 
     boxes : (K − T, 2, d), least and largest corner of the bounding box of a cut's leaves.
     box_ranges : (K − T,), the sum of a box's sides.
@@ -63,7 +61,7 @@ class Forest:
     norms: Floats
     hit_scores: Floats
     depths: Integers
-    spines: layout.Spines
+    spines: derived.Spines
 
     @property
     def num_trees(self) -> int:
@@ -82,6 +80,22 @@ class Forest:
     def num_samples(self) -> int:
         """Points in all trees, duplicates counted."""
         return int(self.leaf_masses.sum(dtype=np.int64))
+
+    @property
+    def trees(self) -> derived.Trees:
+        """The arrays for kernels that walk from the root."""
+        return derived.Trees(
+            scale=self.scale,
+            offsets=self.leaf_offsets,
+            cut_dimensions=self.cut_dimensions,
+            cut_values=self.cut_values,
+            children=self.children,
+            leaf_points=self.leaf_points,
+            boxes=self.boxes,
+            box_ranges=self.box_ranges,
+            norms=self.norms,
+            hit_scores=self.hit_scores,
+        )
 
     def bounding_boxes(self) -> Floats:
         """(K − T, 2, d), least and largest corner of every cut's box, in the unit of the data."""
@@ -104,19 +118,19 @@ class Forest:
         stored = {name: np.require(arrays[name], requirements=["C", "W"]) for name in STORED}
         _check_values(stored)
         offsets, children = stored["leaf_offsets"], stored["children"]
-        _refuse(layout.check_links(offsets, children), offsets)
-        scale = layout.scale_of(stored["leaf_points"].shape[1])
-        boxes = layout.bounding_boxes(offsets, children, stored["leaf_points"])
+        _refuse(derived.check_links(offsets, children), offsets)
+        scale = derived.scale_of(stored["leaf_points"].shape[1])
+        boxes = derived.bounding_boxes(offsets, children, stored["leaf_points"])
         _refuse(
-            layout.check_cuts(
+            derived.check_cuts(
                 offsets, children, stored["cut_dimensions"], stored["cut_values"], stored["leaf_points"], boxes
             ),
             offsets,
         )
         boxes *= scale
-        depths, node_depths, leaf_depths = layout.depths(offsets, children)
-        norms, hit_scores = layout.hit_scores(offsets, stored["leaf_masses"], leaf_depths)
-        spines = layout.spines(
+        depths, node_depths, leaf_depths = derived.depths(offsets, children)
+        norms, hit_scores = derived.hit_scores(offsets, stored["leaf_masses"], leaf_depths)
+        spines = derived.spines(
             offsets,
             children,
             stored["cut_values"] * scale,
@@ -131,7 +145,7 @@ class Forest:
             **stored,
             scale=scale,
             boxes=boxes,
-            box_ranges=layout.box_ranges(boxes),
+            box_ranges=derived.box_ranges(boxes),
             norms=norms,
             hit_scores=hit_scores,
             depths=depths,
@@ -139,21 +153,27 @@ class Forest:
         )
 
 
+_ARRAYS = (Source("The forest's arrays"),)
+
+
 def _check_shapes(arrays: dict[str, npt.NDArray[Any]]) -> None:
     for name in arrays.keys() - STORED.keys():
-        raise InvalidData(f"The forest's arrays: expected {', '.join(STORED)}, got also {name[:40]!r}.")
+        raise InvalidData(place=_ARRAYS, expected=", ".join(STORED), got=f"also {name[:40]!r}")
     for name, (dtype, axes) in STORED.items():
         if name not in arrays:
-            raise InvalidData(f"The forest's arrays: expected {name}, which is missing.")
+            raise InvalidData(f"{name} is missing.", place=_ARRAYS)
         if arrays[name].dtype != dtype or arrays[name].ndim != axes:
             raise InvalidData(
-                f"{name}: expected {dtype} with {axes} axes, got {arrays[name].dtype} with {arrays[name].ndim}."
+                place=(name,),
+                expected=f"{dtype} with {axes} axes",
+                got=f"{arrays[name].dtype} with {arrays[name].ndim}",
             )
     offsets, points = arrays["leaf_offsets"], arrays["leaf_points"]
     if len(offsets) < 2 or points.shape[1] < 1:
         raise InvalidData(
-            f"The forest's arrays: expected at least one tree and one dimension, got {max(len(offsets) - 1, 0)} and "
-            f"{points.shape[1]}."
+            place=_ARRAYS,
+            expected="at least one tree and one dimension",
+            got=f"{max(len(offsets) - 1, 0)} and {points.shape[1]}",
         )
     leaves, cuts = len(points), len(points) - (len(offsets) - 1)
     expected: dict[str, tuple[int, ...]] = {
@@ -165,8 +185,9 @@ def _check_shapes(arrays: dict[str, npt.NDArray[Any]]) -> None:
     for name, shape in expected.items():
         if arrays[name].shape != shape:
             raise InvalidData(
-                f"{name}: expected the shape {shape} for {len(offsets) - 1} trees with {leaves} leaves, got "
-                f"{arrays[name].shape}."
+                place=(name,),
+                expected=f"the shape {shape} for {len(offsets) - 1} trees with {leaves} leaves",
+                got=str(arrays[name].shape),
             )
 
 
@@ -174,26 +195,27 @@ def _check_values(stored: dict[str, npt.NDArray[Any]]) -> None:
     offsets, dimensions = stored["leaf_offsets"], stored["leaf_points"].shape[1]
     if offsets[0] != 0 or offsets[-1] != len(stored["leaf_points"]) or np.any(offsets[1:] <= offsets[:-1]):
         raise InvalidData(
-            f"leaf_offsets: expected a rise from 0 to the number of leaves, {len(stored['leaf_points'])}, with at "
-            f"least one leaf a tree."
+            place=("leaf_offsets",),
+            expected=f"a rise from 0 to the number of leaves, {len(stored['leaf_points'])}, at least one a tree",
         )
     for name in ("cut_values", "leaf_points"):
         wrong = np.flatnonzero(~np.isfinite(stored[name]))
         if len(wrong):
-            raise InvalidData(f"{name}[{wrong[0]}]: expected a finite number, got {stored[name].flat[wrong[0]]}.")
+            place, got = (name, int(wrong[0])), str(stored[name].flat[wrong[0]])
+            raise InvalidData(place=place, expected="a finite number", got=got)
     for name, low, high in (("cut_dimensions", 0, dimensions - 1), ("leaf_masses", 1, np.iinfo(np.int32).max)):
         wrong = np.flatnonzero((stored[name] < low) | (stored[name] > high))
         if len(wrong):
-            raise InvalidData(
-                f"{name}[{wrong[0]}]: expected an integer in [{low}, {high}], got {stored[name][wrong[0]]}."
-            )
+            place, got = (name, int(wrong[0])), str(stored[name][wrong[0]])
+            raise InvalidData(place=place, expected=f"an integer in [{low}, {high}]", got=got)
 
 
 def _refuse(fault: tuple[int, int, int], offsets: Offsets) -> None:
     kind, tree, node = fault
-    if kind == layout.SOUND:
+    if kind == derived.SOUND:
         return
-    place = f"children[{node + offsets[tree] - tree}], tree {tree}"
-    if kind == layout.NOT_DEPTH_FIRST:
-        raise InvalidData(f"{place}: expected the nodes of a binary tree, numbered depth first, got another order.")
-    raise InvalidData(f"{place}: expected every leaf on its side of the cut, got one on the other side.")
+    place = ("children", int(node + offsets[tree] - tree), At("tree", tree))
+    if kind == derived.NOT_DEPTH_FIRST:
+        expected = "the nodes of a binary tree, numbered depth first"
+        raise InvalidData(place=place, expected=expected, got="another order")
+    raise InvalidData(place=place, expected="every leaf on its side of the cut", got="one on the other side")

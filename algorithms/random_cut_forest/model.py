@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import orjson
-from numpy.typing import NDArray
 
 from forecastle.algorithms.interface import Model, Payload
 from forecastle.algorithms.random_cut_forest.forest import Forest
@@ -19,14 +18,13 @@ from forecastle.contract.media_type import CSV, JSON, JSON_LINES, RECORDIO, Medi
 from forecastle.formats.recordio_writer import write_dense, write_scores, write_sparse
 from forecastle.formats.rows import decode_rows
 from forecastle.formats.template import fill
-
-FloatArray = NDArray[np.float32]
+from forecastle.kernels.arrays import Flags, Floats
 
 EXAMPLE_ROWS, EXAMPLE_NUMBERS = 5, 1_000  # at the most
 ATTRIBUTED_NUMBERS = 2_000_000  # answered with twice as many, some 50 MB
 DENSE_BYTES = 2**29  # what a sparse request may grow to
 
-# What a row costs, as benchmarks/random_cut_forest.py has it on a slow core.
+# The cost of a row, measured by benchmarks/random_cut_forest.py on a slow core.
 SECONDS_PER_TREE = 10e-9
 SECONDS_PER_TREE_AND_COLUMN = 2e-9
 ATTRIBUTION_FACTOR = 10
@@ -39,22 +37,22 @@ class Query:
     `exact`, (rows,): whether float32 holds a row as it came; None where it holds all. See `score.score`.
     """
 
-    points: FloatArray
+    points: Floats
     attribution: bool
-    exact: NDArray[np.bool_] | None = None
+    exact: Flags | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Scores:
     """The scores, (rows,), and, where they were asked for, each column's shares in them, (rows, columns)."""
 
-    scores: FloatArray
-    high: FloatArray | None = None  # shares of values above what the forest knows
-    low: FloatArray | None = None  # shares of values below it
+    scores: Floats
+    high: Floats | None = None  # shares of values above what the forest knows
+    low: Floats | None = None  # shares of values below it
 
 
 class RandomCutForestModel(Model[Query, Scores]):
-    """A forest, and what stands between it and the wire.
+    """A forest with its decoding of requests and encoding of answers.
 
     Attributes
     ----------
@@ -65,7 +63,7 @@ class RandomCutForestModel(Model[Query, Scores]):
         self, forest: Forest, parameters: Mapping[str, Any] | None = None, threshold: float | None = None
     ) -> None:
         self.forest = forest
-        self.parameters = dict(parameters or {})  # how it came about, for whoever wants to repeat it
+        self.parameters = dict(parameters or {})  # how it was made, to reproduce it
         self.threshold = of_leaves(forest) if threshold is None else threshold
 
     @classmethod
@@ -133,7 +131,7 @@ class RandomCutForestModel(Model[Query, Scores]):
             for request, end in zip(requests, ends, strict=True)
         ]
 
-    def _shares(self, request: Query, threads: int) -> tuple[FloatArray, FloatArray] | tuple[None, None]:
+    def _shares(self, request: Query, threads: int) -> tuple[Floats, Floats] | tuple[None, None]:
         if not request.attribution:
             return None, None
         return attribute(self.forest, request.points, threads=threads, exact=request.exact)
@@ -151,7 +149,7 @@ class RandomCutForestModel(Model[Query, Scores]):
         return fill([b'{"score":', b"}"], table, separator=b",", before=b'{"scores":[', after=b"]}")
 
 
-def _exact(requests: Sequence[Query]) -> NDArray[np.bool_] | None:
+def _exact(requests: Sequence[Query]) -> Flags | None:
     """`exact` of all requests' rows, one after the other."""
     if all(request.exact is None for request in requests):
         return None
@@ -160,7 +158,7 @@ def _exact(requests: Sequence[Query]) -> NDArray[np.bool_] | None:
     )
 
 
-def _encode_attribution(scores: FloatArray, high: FloatArray, low: FloatArray, media_type: str) -> bytes:
+def _encode_attribution(scores: Floats, high: Floats, low: Floats, media_type: str) -> bytes:
     if media_type not in (JSON, JSON_LINES):
         raise NotAcceptable(f"Accept: expected {JSON} or {JSON_LINES} with attribution=true, got {media_type}.")
     table = np.concatenate([scores[:, np.newaxis], high, low], axis=1)  # (rows, 1 + 2·columns)
@@ -172,7 +170,7 @@ def _encode_attribution(scores: FloatArray, high: FloatArray, low: FloatArray, m
 
 
 def _asks_for_attribution(attributes: str) -> bool:
-    """Whether the client's custom attributes hold `attribution=true`, alone or beside others."""
+    """Whether the client's custom attributes contain `attribution=true`, alone or among others."""
     return bool(attributes) and any(
         part.replace(" ", "").lower() == "attribution=true" for part in attributes.replace(";", ",").split(",")
     )

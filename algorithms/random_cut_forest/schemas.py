@@ -1,4 +1,4 @@
-"""What requests and answers of a Random Cut Forest look like, as JSON Schema: for machines that read /openapi.json."""
+"""JSON Schemas of the requests and answers of a Random Cut Forest, for /openapi.json."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,17 +1,17 @@
 """The threshold: the anomaly score above which a row counts as an anomaly.
 
 It is the mean of the scores of training points plus three standard deviations, the rule of SageMaker's notebook. Scores
-of the rows that are to be judged have no part in it: of these, however far they are, not a tenth can lie above the mean
-of them all plus three of their standard deviations (Cantelli's inequality).
+of the rows to be classified are not used: at most a tenth of these can be above the mean of them all plus three of
+their standard deviations, however far they are (Cantelli's inequality).
 """
 
 import numpy as np
-import numpy.typing as npt
 
-from forecastle.algorithms.random_cut_forest.forest import Floats, Forest
-from forecastle.algorithms.random_cut_forest.inference.score import Flags, score
+from forecastle.algorithms.random_cut_forest.forest import Forest
+from forecastle.algorithms.random_cut_forest.inference.score import score
 from forecastle.contract.artifact import Artifact
 from forecastle.contract.errors import InvalidData
+from forecastle.kernels.arrays import Flags, Floats, Integers
 
 SIGMAS = 3.0
 LEAVES = 1_000  # that are scored, at least, where there are so many
@@ -46,12 +46,12 @@ def of_artifact(artifact: Artifact, forest: Forest) -> float:
         if name in artifact.parameters:
             value = artifact.parameters[name]
             if type(value) not in (int, float) or not np.isfinite(value):
-                raise InvalidData(f"parameters.{name}: expected a finite number, got {value!r:.42}.")
+                raise InvalidData(place=("parameters", name), expected="a finite number", got=f"{value!r:.42}")
             return sign * float(value)
     return of_leaves(forest)
 
 
-def _above(scores: Floats, weights: npt.NDArray[np.int32]) -> float:
+def _above(scores: Floats, weights: Integers) -> float:
     wide = scores.astype(np.float64)
     mean = np.average(wide, weights=weights)
     return float(mean + SIGMAS * np.sqrt(np.average((wide - mean) ** 2, weights=weights)))

@@ -16,7 +16,7 @@ from forecastle.formats.rows import read_rows
 
 
 def compile_kernels(algorithm: Algorithm[RandomCutForestHyperparameters]) -> None:
-    """Train and ask a forest of one column and one of two, with all that a client may send and be answered in."""
+    """Train forests of one and of two columns, and predict with every request and response type."""
     for columns in (1, 2):
         rows = np.arange(40.0 * columns, dtype=np.float32).reshape(40, columns)
         requests = {

@@ -210,7 +210,7 @@ def test_training_needs_no_stdout(tmp_path: Path) -> None:
 def test_a_model_that_is_no_forest_is_named_by_its_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_artifact(tmp_path, Artifact({}, algorithm="random_cut_forest"))
     assert main(["check", str(tmp_path)]) == InvalidData.exit_code
-    assert capsys.readouterr().err.startswith(f"forecastle: {tmp_path}: The forest's arrays: expected ")
+    assert capsys.readouterr().err.startswith(f"forecastle: {tmp_path}: The forest's arrays: leaf_offsets is missing")
 
 
 def test_a_folder_without_a_model_does_not_pass_the_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -222,5 +222,5 @@ def test_a_server_without_a_model_ends_with_its_sentence(tmp_path: Path) -> None
     done = forecastle("serve", "--model", str(tmp_path), "--port", "0")
     assert done.returncode == InvalidData.exit_code
     assert done.stderr == (
-        f"forecastle: {tmp_path}: the folder is empty: it must hold a model, manifest.json and its arrays.\n"
+        f"forecastle: {tmp_path}: the folder is empty: it must contain a model, manifest.json and its arrays.\n"
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 import numba
 import pytest
 
-from forecastle.container.compile_bar import LINE, NOTE, compilation_told
+from forecastle.container.compile_bar import LINE, NOTE, compilation_reported
 from forecastle.contract.opt_ml import OptMl
 from forecastle.kernels import compiled  # noqa: F401  # reports to COMPILATION
 from tests.training.tree import REPOSITORY, TINY, environ_of, write_job
@@ -53,7 +53,7 @@ def compile_something() -> None:
 def test_a_terminal_gets_a_bar_that_goes_when_all_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     stream = Terminal()
-    with compilation_told(stream):
+    with compilation_reported(stream):
         compile_something()
     drawn = stream.getvalue().split("\r\x1b[K")
     assert any(re.search(rf"[━╌]{{30}} +\d+%.*{NOTE}", text) for text in drawn)
@@ -62,15 +62,15 @@ def test_a_terminal_gets_a_bar_that_goes_when_all_is_compiled(monkeypatch: pytes
 
 def test_a_log_gets_one_line_however_many_kernels_there_are() -> None:
     stream = io.StringIO()
-    with compilation_told(stream):
+    with compilation_reported(stream):
         compile_something()
         compile_something()
     assert stream.getvalue() == LINE + "\n"
 
 
-def test_nobody_is_told_of_what_is_compiled_later() -> None:
+def test_what_is_compiled_later_is_not_reported() -> None:
     stream = io.StringIO()
-    with compilation_told(stream):
+    with compilation_reported(stream):
         pass
     compile_something()
     assert stream.getvalue() == ""
@@ -78,7 +78,7 @@ def test_nobody_is_told_of_what_is_compiled_later() -> None:
 
 def test_a_stream_that_is_closed_is_no_reason_to_fail() -> None:
     stream = io.StringIO()
-    with compilation_told(stream):
+    with compilation_reported(stream):
         stream.close()
         compile_something()
 

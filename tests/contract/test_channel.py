@@ -4,13 +4,14 @@ import gzip
 import os
 import socket
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forecastle.contract.channel import Channel
+from forecastle.contract.channel import Channel, ObservedChannel
 from forecastle.contract.errors import InvalidData, InvalidJob, Stopped
 
 
@@ -18,7 +19,13 @@ def content_of(channel: Channel) -> dict[str, bytes]:
     return {name: stream.read() for name, stream in channel.streams()}
 
 
-def test_files_lie_at_any_depth_and_come_in_order(tmp_path: Path) -> None:
+def observed(
+    channel: Channel, progress: Callable[[float], None] = lambda _: None, stopping: Callable[[], bool] = lambda: False
+) -> Channel:
+    return ObservedChannel.of(channel, progress, stopping)
+
+
+def test_files_are_at_any_depth_and_come_in_order(tmp_path: Path) -> None:
     (tmp_path / "year=2015" / "month=1").mkdir(parents=True)
     (tmp_path / "year=2015" / "month=1" / "b.csv").write_bytes(b"2")
     (tmp_path / "z.csv").write_bytes(b"3")
@@ -70,11 +77,11 @@ def test_a_gzip_file_that_was_altered_is_the_users_error(tmp_path: Path) -> None
         content_of(Channel("train", tmp_path))
 
 
-def test_the_share_that_was_read_is_told_over_all_files(tmp_path: Path) -> None:
+def test_the_share_that_was_read_is_reported_over_all_files(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"1" * 300)
     (tmp_path / "b").write_bytes(gzip.compress(os.urandom(700)))
     shares: list[float] = []
-    content = content_of(Channel("train", tmp_path, told=shares.append))
+    content = content_of(observed(Channel("train", tmp_path), progress=shares.append))
     assert [len(each) for each in content.values()] == [300, 700]
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
@@ -84,7 +91,7 @@ def test_the_share_that_was_read_is_told_over_all_files(tmp_path: Path) -> None:
 def test_of_empty_files_all_was_read_at_once(tmp_path: Path) -> None:
     (tmp_path / "a").touch()
     shares: list[float] = []
-    assert content_of(Channel("train", tmp_path, told=shares.append)) == {"train/a": b""}
+    assert content_of(observed(Channel("train", tmp_path), progress=shares.append)) == {"train/a": b""}
     assert set(shares) == {1.0}
 
 
@@ -117,16 +124,16 @@ def test_a_fifo_whose_writer_comes_late_and_pauses_is_read_to_its_end(tmp_path: 
 
     writer = threading.Thread(target=write)
     writer.start()
-    content = content_of(Channel("train", fifo, pipe=True, stopping=stopping))
+    content = content_of(observed(Channel("train", fifo, pipe=True), stopping=stopping))
     writer.join()
     assert content == {"train": b"1\n2\n"}
 
 
-def test_a_fifo_that_has_no_writer_is_waited_for_until_told_to_stop(tmp_path: Path) -> None:
+def test_a_fifo_that_has_no_writer_is_waited_for_until_asked_to_stop(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "train_0")
-    told = iter([False, True])
+    answers = iter([False, True])
     with pytest.raises(Stopped) as caught:
-        content_of(Channel("train", tmp_path / "train_0", pipe=True, stopping=lambda: next(told)))
+        content_of(observed(Channel("train", tmp_path / "train_0", pipe=True), stopping=lambda: next(answers)))
     assert caught.value.sentence == "train: stopped by SIGTERM before all of it was read."
 
 
@@ -171,7 +178,7 @@ def test_links_in_a_loop_are_refused_by_name(tmp_path: Path, link: str, target: 
     with pytest.raises(InvalidJob) as caught:
         content_of(Channel("train", inner))
     assert caught.value.sentence == (
-        f"Channel train: {inner}/{place} is a link to a folder that it lies in: its files have no end."
+        f"Channel train: {inner}/{place} is a link to a folder that contains it: its files have no end."
     )
 
 

@@ -6,8 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from forecastle.contract.channel import Channel
 from forecastle.contract.errors import InvalidJob, UserError
-from forecastle.contract.job_files import Hosts, read_channels, read_hosts, read_hyperparameters
+from forecastle.contract.job_files import (
+    Hosts,
+    read_channels,
+    read_hosts,
+    read_hyperparameters,
+    write_channels,
+    write_hosts,
+    write_hyperparameters,
+)
 from forecastle.contract.media_type import CSV, MediaType
 from forecastle.contract.opt_ml import OptMl
 
@@ -160,3 +169,42 @@ def test_a_channel_that_makes_no_sense_is_refused(tree: OptMl, entry: object, fa
     with pytest.raises(UserError) as caught:
         read_channels(tree)
     assert caught.value.sentence == f"{tree.config / 'inputdataconfig.json'}: {fault}"
+
+
+def test_hyperparameters_are_written_as_strings(tmp_path: Path) -> None:
+    tree = OptMl(tmp_path)
+    write_hyperparameters(tree, {"feature_dim": "2", "num_trees": 50, "eval_metrics": ["accuracy", "f1"]})
+
+    assert read_hyperparameters(tree) == {
+        "feature_dim": "2",
+        "num_trees": "50",
+        "eval_metrics": '["accuracy", "f1"]',
+    }
+
+
+def test_channels_that_are_written_are_read_back(tmp_path: Path) -> None:
+    tree = OptMl(tmp_path)
+    channels = {
+        "train": Channel("train", tree.data / "train", MediaType.parse("text/csv;label_size=0"), sharded=True),
+        "test": Channel("test", tree.data / "test"),
+        "more": Channel("more", tree.data / "more_0", MediaType.parse("application/x-parquet"), pipe=True),
+    }
+    write_channels(tree, channels.values())
+
+    assert read_channels(tree) == channels
+
+
+def test_hosts_that_are_written_are_read_back(tmp_path: Path) -> None:
+    hosts = Hosts("algo-2", ("algo-1", "algo-2"))
+    write_hosts(OptMl(tmp_path), hosts)
+
+    assert read_hosts(OptMl(tmp_path)) == hosts
+
+
+def test_a_job_that_is_written_twice_is_the_second_one(tmp_path: Path) -> None:
+    tree = OptMl(tmp_path)
+    write_hyperparameters(tree, {"a": "1", "b": "2"})
+    write_hyperparameters(tree, {"a": "3"})
+
+    assert read_hyperparameters(tree) == {"a": "3"}
+    assert [path.name for path in tree.config.iterdir()] == ["hyperparameters.json"]

@@ -94,3 +94,11 @@ def test_any_accept_gives_an_offered_type_or_the_users_error(accept: str) -> Non
 
 def test_a_synonym_leads_to_a_name_that_is_none() -> None:
     assert not set(SYNONYMS.values()) & set(SYNONYMS)
+
+
+@pytest.mark.parametrize("text", ["text/csv", "text/csv; label_size=0", 'application/json; charset="utf-8; x"'])
+def test_a_media_type_is_written_as_it_is_read(text: str) -> None:
+    media_type = MediaType.parse(text)
+
+    assert MediaType.parse(str(media_type)) == media_type
+    assert str(MediaType.parse("text/csv;label_size=0")) == "text/csv; label_size=0"

@@ -1,7 +1,10 @@
 import gzip
 import io
+import subprocess
+import sys
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -189,3 +192,25 @@ def _require_finite_or_a_sentence(decode: Callable[[], Any]) -> None:
     else:
         assert sentence.endswith(".")
         assert "\n" not in sentence
+
+
+def test_a_module_with_a_format_is_all_that_a_content_type_takes(tmp_path: Path) -> None:
+    (tmp_path / "semicolons.py").write_text(
+        "from forecastle.formats import csv\n"
+        "from forecastle.formats.format import Format\n"
+        "def decode(body, content_type, *, width, max_bytes):\n"
+        "    return csv.decode(body.replace(b';', b','), width=width)\n"
+        "FORMAT = Format('text/x-semicolons', decode)\n"
+    )
+    program = (
+        "import sys, forecastle.formats\n"
+        "forecastle.formats.__path__.append(sys.argv[1])\n"
+        "from forecastle.contract.media_type import MediaType\n"
+        "from forecastle.formats import rows\n"
+        "block = rows.decode_rows(b'1;2\\n3;4\\n', MediaType.parse('text/x-semicolons'), width=2)\n"
+        "print(block.features.tolist(), rows.REQUEST_TYPES[-1], len(rows.FILE_TYPES))\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "[[1.0, 2.0], [3.0, 4.0]] text/x-semicolons 2\n"

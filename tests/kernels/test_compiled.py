@@ -155,6 +155,27 @@ def test_code_stays_when_a_source_was_changed_that_the_kernel_does_not_import(tm
     assert "data saved" in run_kernel(tmp_path, **environ)  # it works in kernels that do not import it
 
 
+NAMED = """
+from typing import NamedTuple
+from forecastle.kernels.compiled import kernel
+class {name}(NamedTuple):
+    value: float
+@kernel
+def value(of):
+    return of.value
+print(value({name}(2.5)))
+"""
+
+
+def test_an_index_with_types_of_an_earlier_version_is_replaced(tmp_path: Path) -> None:
+    cache = {"NUMBA_CACHE_DIR": "", "PYTHONDONTWRITEBYTECODE": "1"}
+    for name in ("Before", "After", "After"):
+        (tmp_path / "module.py").write_text("import kernels_of_ours\n")
+        (tmp_path / "kernels_of_ours.py").write_text(NAMED.format(name=name))
+        assert run_kernel(tmp_path, **cache) == "2.5\n"
+    assert "data loaded" in run_kernel(tmp_path, NUMBA_DEBUG_CACHE="1", **cache)
+
+
 def test_a_kernel_that_cannot_be_kept_is_compiled_all_the_same(tmp_path: Path) -> None:
     (tmp_path / "module.py").write_text(MODULE)
     cache = {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}

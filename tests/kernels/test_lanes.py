@@ -11,6 +11,7 @@ from forecastle.kernels.compiled import inlined
 from forecastle.kernels.lanes import (
     SIZES,
     Size,
+    absolute,
     aligned,
     bits_of,
     choose,
@@ -28,6 +29,7 @@ from forecastle.kernels.lanes import (
     store,
     to_floats,
     turn,
+    within,
 )
 from forecastle.kernels.pointer import memory
 
@@ -37,7 +39,7 @@ WORDS = generator.integers(0, 2**32, 48, np.uint32)
 
 
 def lanewise(function: Callable[..., Any], *arrays: Any) -> Any:
-    """What the function gives for 16 lanes and for 24 at a time, the same for both."""
+    """What the function gives for 8, 16 and 24 lanes at a time, the same bytes for all."""
     inner = inlined(function)
 
     @numba.njit(error_model="numpy")  # type: ignore[untyped-decorator]
@@ -50,7 +52,8 @@ def lanewise(function: Callable[..., Any], *arrays: Any) -> Any:
         out = np.empty(48, np.float32)
         run(arrays[0], arrays[1], out, size)
         results.append(out)
-    np.testing.assert_array_equal(results[0].view(np.uint32), results[1].view(np.uint32))
+    for other in results[1:]:
+        np.testing.assert_array_equal(results[0].view(np.uint32), other.view(np.uint32))
     return results[0]
 
 
@@ -81,6 +84,24 @@ def test_a_fused_product_is_as_exact_as_its_parts() -> None:
 
 def test_square_roots() -> None:
     np.testing.assert_array_equal(lanewise(lambda a, b: square_root(a * a) + b, A, B), np.abs(A) + B)
+
+
+def test_absolute_values() -> None:
+    np.testing.assert_array_equal(lanewise(lambda a, b: absolute(a - b), A, B), np.abs(A - B))
+
+
+@pytest.mark.parametrize("size", SIZES.values())
+@pytest.mark.parametrize(("first", "stop"), [(0, 8), (2, 5), (-3, 4), (7, 40), (5, 5), (12, 15)])
+def test_lanes_of_a_range_are_chosen(size: Size, first: int, stop: int) -> None:
+    @numba.njit  # type: ignore[untyped-decorator]
+    def run(out: Any, first: int, stop: int, size: Size) -> None:
+        store(memory(out), 0, choose(within(first, stop, size), 1.0, load(memory(out), 0, size)))
+
+    out = np.zeros(8 * len(size), np.float32)
+    run(out, first, stop, size)
+
+    lanes = np.arange(len(out))
+    np.testing.assert_array_equal(out, (first <= lanes) & (lanes < stop))
 
 
 def test_words_wrap_around_and_are_shifted() -> None:

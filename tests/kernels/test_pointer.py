@@ -1,24 +1,17 @@
+"""Pointers to an array's elements."""
+
+from typing import Any
+
+import numba
 import numpy as np
 import pytest
+from llvmlite import ir
+from numba import extending
+from numba.core import types
 from numpy.typing import NDArray
 
 from forecastle.kernels.compiled import kernel
-from forecastle.kernels.pointer import leading_zeros, load_word, memory, store_word, trailing_zeros
-
-
-@kernel
-def _word(text: NDArray[np.uint8], index: int) -> np.uint64:
-    return np.uint64(load_word(memory(memory(text)), index))
-
-
-@kernel
-def _with_word(text: NDArray[np.uint8], index: int, word: np.uint64) -> None:
-    store_word(memory(text), index, word)
-
-
-@kernel
-def _zeros(word: np.uint64) -> tuple[int, int]:
-    return leading_zeros(word), trailing_zeros(word)
+from forecastle.kernels.pointer import address, memory
 
 
 @kernel
@@ -26,24 +19,27 @@ def _third(values: NDArray[np.float32]) -> float:
     return float(memory(values)[2])
 
 
-def test_a_word_is_eight_bytes_wherever_it_begins() -> None:
-    text = np.arange(17, dtype=np.uint8)
-    for index in range(10):
-        assert int(_word(text, index)) == int.from_bytes(text[index : index + 8].tobytes(), "little")
-
-
-def test_storing_a_word_writes_eight_bytes_and_no_others() -> None:
-    for index in range(10):
-        text = np.zeros(17, np.uint8)
-        _with_word(text, index, np.uint64(0x3837363534333231))
-        assert text.tobytes() == bytes(index) + b"12345678" + bytes(9 - index)
-
-
-@pytest.mark.parametrize("word", [0, 1, 2, 0x0900_0000_0000_0000, 0x0F00, 2**63, 2**64 - 1])
-def test_zeros_are_counted_from_both_ends(word: int) -> None:
-    trailing = (word & -word).bit_length() - 1 if word else 64
-    assert _zeros(np.uint64(word)) == (64 - word.bit_length(), trailing)
-
-
 def test_memory_is_indexed_by_element() -> None:
     assert _third(np.array([1.5, 2.5, 3.5], np.float32)) == 3.5
+
+
+@pytest.mark.parametrize("opaque", [False, True])
+def test_an_address_is_found_by_an_opaque_pointer_as_by_a_typed_one(opaque: bool) -> None:
+    @extending.intrinsic  # type: ignore[untyped-decorator]
+    def bits_at(_: Any, pointer: Any, index: Any) -> Any:  # noqa: ARG001
+        def build(context: Any, builder: Any, ___: Any, arguments: Any) -> Any:
+            start = arguments[0]
+            if opaque:
+                word = ir.IntType(64)
+                start = builder.inttoptr(builder.ptrtoint(start, word), ir.PointerType())
+            place = address(context, builder, pointer, start, arguments[1], ir.IntType(32))
+            return builder.load(place, typ=ir.IntType(32))
+
+        return types.uint32(pointer, types.intp), build
+
+    @numba.njit  # type: ignore[untyped-decorator]
+    def run(values: Any, index: int) -> Any:
+        return bits_at(memory(values), index)
+
+    values = np.array([1.5, 2.5, 3.5], np.float32)
+    assert run(values, 2) == values.view(np.uint32)[2]

@@ -7,7 +7,7 @@ import pytest
 
 from forecastle.contract.errors import InvalidData, InvalidJob, OutOfSpace
 from forecastle.contract.whole_file import write_whole
-from forecastle.training.failure import SHOWN, blame, cause, failure_told
+from forecastle.training.failure import SHOWN, blame, cause, failure_reported
 
 
 def test_a_sentence_is_one_line_even_if_what_it_quotes_is_not() -> None:
@@ -33,7 +33,7 @@ def test_any_other_error_is_left_as_it_is() -> None:
 
 
 def test_text_that_no_file_can_hold_does_not_hide_the_cause(tmp_path: Path) -> None:
-    with pytest.raises(InvalidData), failure_told(tmp_path / "failure"):
+    with pytest.raises(InvalidData), failure_reported(tmp_path / "failure"):
         raise InvalidData("file \udcff: expected rows.")
     assert (tmp_path / "failure").read_text() == "file \\udcff: expected rows.\n"
 
@@ -41,7 +41,7 @@ def test_text_that_no_file_can_hold_does_not_hide_the_cause(tmp_path: Path) -> N
 def test_a_failure_file_that_cannot_be_written_is_told_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "output").write_text("no folder")
     path = tmp_path / "output" / "job" / "failure"
-    with pytest.raises(InvalidData), failure_told(path):
+    with pytest.raises(InvalidData), failure_reported(path):
         raise InvalidData("row 1.")
     assert capsys.readouterr().err == (
         f"forecastle: the failure file was not written: {path}: cannot be written (Not a directory).\n"
@@ -50,12 +50,12 @@ def test_a_failure_file_that_cannot_be_written_is_told_of(tmp_path: Path, capsys
 
 def test_but_not_where_that_is_the_failure_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "output").write_text("no folder")
-    with pytest.raises(InvalidJob), failure_told(tmp_path / "output" / "job" / "failure"):
+    with pytest.raises(InvalidJob), failure_reported(tmp_path / "output" / "job" / "failure"):
         write_whole(tmp_path / "output" / "data" / "metrics.json", b"{}")
     assert capsys.readouterr().err == ""
 
 
 def test_ctrl_c_is_no_failure(tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt), failure_told(tmp_path / "failure"):
+    with pytest.raises(KeyboardInterrupt), failure_reported(tmp_path / "failure"):
         raise KeyboardInterrupt
     assert not list(tmp_path.iterdir())

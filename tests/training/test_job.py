@@ -79,10 +79,10 @@ def test_the_log_goes_out_line_by_line(tmp_path: Path) -> None:
         process.terminate()
 
 
-def test_a_missing_train_channel_is_named_with_what_it_must_hold(tmp_path: Path) -> None:
+def test_a_missing_train_channel_is_named_with_what_it_must_contain(tmp_path: Path) -> None:
     tree = write_job(tmp_path, {"shrinkage": "0"}, {})
     assert failure_of(tree, InvalidJob) == (
-        f"Channel train is required: {tmp_path}/input/data/train must hold a number on each line."
+        f"Channel train is required: {tmp_path}/input/data/train must contain a number on each line."
     )
 
 

@@ -205,7 +205,7 @@ def test_of_several_algorithms_feature_dim_means_this_one(
 @pytest.mark.parametrize(
     ("changed", "data", "sentence"),
     [
-        ({}, {}, r"Channel train is required: \S+/input/data/train must hold rows of numbers: .*\."),
+        ({}, {}, r"Channel train is required: \S+/input/data/train must contain rows of numbers: .*\."),
         ({}, {"train/_SUCCESS": ""}, r"Channel train: there is no data file in \S+\."),
         ({}, {"train/a": ""}, r"train/a: .*"),
         ({}, {"train/a": "\n\n"}, r"train/a: .*"),
@@ -240,7 +240,7 @@ def test_of_several_algorithms_feature_dim_means_this_one(
         ({"eval_metrics": '["auc"]'}, {"train/a": CSV}, r"Hyperparameter eval_metrics must be a list, each one of .*"),
     ],
 )
-def test_a_fault_of_the_users_is_told_with_its_place_and_leaves_nothing(
+def test_a_user_error_is_reported_with_its_place_and_leaves_no_model(
     tmp_path: Path, changed: dict[str, str], data: dict[str, str | bytes], sentence: str
 ) -> None:
     tree = write_job(tmp_path, GIVEN | changed, data)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from forecastle.algorithms.deepar.inference.configuration import OUTPUT_TYPES, Configuration
 from forecastle.algorithms.deepar.inference.forecast import Forecast
 from forecastle.contract.media_type import JSON_LINES
-from forecastle.formats import number
+from forecastle.formats import number_writer
 from forecastle.formats.template import fill
 
 Table = NDArray[np.floating[Any]]
@@ -57,7 +57,7 @@ def _samples(forecasts: Sequence[Forecast], configuration: Configuration) -> lis
 
 def _rows(texts: Sequence[bytes], table: Table) -> list[bytes]:
     """For each row of `table`, (rows, columns), its numbers between the columns + 1 `texts`."""
-    if np.abs(table).max() < number.WRITE_LIMIT:  # false also if one is NaN
+    if np.abs(table).max() < number_writer.WRITE_LIMIT:  # false also if one is NaN
         return fill(texts, table, separator=b"\n").split(b"\n")
     return [_slowly(texts, row) for row in table.tolist()]
 

@@ -11,6 +11,7 @@ import orjson
 
 from forecastle.contract import quotation
 from forecastle.contract.errors import InvalidData, InvalidJob
+from forecastle.contract.place import Place
 from forecastle.formats.members import require_known
 
 SETTING = "DEEPAR_INFERENCE_CONFIG"  # the configuration of JSON Lines, as JSON
@@ -50,32 +51,32 @@ def from_setting(text: str) -> Configuration:
     if not text.strip():
         return BATCH
     try:
-        return configuration(orjson.loads(text), BATCH, place="")
+        return configuration(orjson.loads(text), BATCH, place=())
     except orjson.JSONDecodeError as error:
         raise InvalidJob(f"Setting {SETTING}: expected JSON ({error}).") from None
     except InvalidData as error:
         raise InvalidJob(error.sentence).within(f"Setting {SETTING}") from None
 
 
-def configuration(document: Any, default: Configuration, place: str = "configuration.") -> Configuration:
+def configuration(document: Any, default: Configuration, place: Place = ("configuration",)) -> Configuration:
     """Read a `configuration`; members that are missing or null are as in `default`.
 
-    If it has quantiles and no output types, quantiles are added to those. Raises `InvalidData`; `place` precedes the
-    places in its sentence.
+    If it has quantiles and no output types, quantiles are added to those. Raises `InvalidData`; the document is at
+    `place`.
     """
     if not isinstance(document, dict):
-        where = f"{place.rstrip('.')}: e" if place else "E"
-        raise InvalidData(f"{where}xpected an object, got {quotation.of_json(document)}.")
+        raise InvalidData(place=place, expected="an object", got=quotation.of_json(document))
     require_known(document, MEMBERS, place)
     given = {name: value for name, value in document.items() if value is not None}
     types, levels = default.output_types, default.quantiles
     if "quantiles" in given:
-        levels = _quantiles(given["quantiles"], f"{place}quantiles")
+        levels = _quantiles(given["quantiles"], (*place, "quantiles"))
         types = types | {"quantiles"} if levels else types
     if "output_types" in given:
-        types = _output_types(given["output_types"], f"{place}output_types")
+        types = _output_types(given["output_types"], (*place, "output_types"))
     if "quantiles" in types and not levels:
-        raise InvalidData(f"{place}quantiles: expected at least one, as output_types asks for them, got none.")
+        expected = "at least one, as output_types asks for them"
+        raise InvalidData(place=(*place, "quantiles"), expected=expected, got="none")
     return Configuration(
         num_samples=_whole(given, "num_samples", default.num_samples, 1, MAX_SAMPLES, place),
         output_types=types,
@@ -84,39 +85,39 @@ def configuration(document: Any, default: Configuration, place: str = "configura
     )
 
 
-def _whole(given: Mapping[str, Any], name: str, default: Any, low: int, high: int, place: str) -> Any:
+def _whole(given: Mapping[str, Any], name: str, default: Any, low: int, high: int, place: Place) -> Any:
     if name not in given:
         return default
     value = given[name]
     if type(value) is not int or not low <= value <= high:
-        got = quotation.of_json(value)
-        raise InvalidData(f"{place}{name}: expected a whole number from {low} to {high}, got {got}.")
+        expected = f"a whole number from {low} to {high}"
+        raise InvalidData(place=(*place, name), expected=expected, got=quotation.of_json(value))
     return value
 
 
-def _output_types(value: Any, place: str) -> frozenset[str]:
+def _output_types(value: Any, place: Place) -> frozenset[str]:
     if not isinstance(value, list):
-        raise InvalidData(f"{place}: expected a list, got {quotation.of_json(value)}.")
+        raise InvalidData(place=place, expected="a list", got=quotation.of_json(value))
     names = ", ".join(f'"{name}"' for name in sorted(OUTPUT_TYPES))
     if not value:
-        raise InvalidData(f"{place}: expected at least one of {names}, got none.")
+        raise InvalidData(place=place, expected=f"at least one of {names}", got="none")
     for index, name in enumerate(value):
         if not (isinstance(name, str) and name in OUTPUT_TYPES):
-            raise InvalidData(f"{place}[{index}]: expected one of {names}, got {quotation.of_json(name)}.")
+            raise InvalidData(place=(*place, index), expected=f"one of {names}", got=quotation.of_json(name))
     return frozenset(value)
 
 
-def _quantiles(value: Any, place: str) -> dict[str, float]:
+def _quantiles(value: Any, place: Place) -> dict[str, float]:
     if not isinstance(value, list):
-        raise InvalidData(f"{place}: expected a list, got {quotation.of_json(value)}.")
+        raise InvalidData(place=place, expected="a list", got=quotation.of_json(value))
     levels: dict[str, float] = {}
     for index, given in enumerate(value):
         level = _level(given)
         if not 0 < level < 1:
-            raise InvalidData(f"{place}[{index}]: expected a number between 0 and 1, got {quotation.of_json(given)}.")
+            raise InvalidData(place=(*place, index), expected="a number between 0 and 1", got=quotation.of_json(given))
         key = given if isinstance(given, str) else str(given)
         if key in levels:
-            raise InvalidData(f"{place}[{index}]: expected each once, got {quotation.of_json(given)} again.")
+            raise InvalidData(place=(*place, index), expected="each once", got=f"{quotation.of_json(given)} again")
         levels[key] = level
     return levels
 

@@ -29,6 +29,7 @@ from forecastle.algorithms.interface import Payload
 from forecastle.contract import quotation
 from forecastle.contract.errors import InvalidData
 from forecastle.contract.media_type import JSON_LINES
+from forecastle.contract.place import At
 from forecastle.formats import json_document
 from forecastle.formats.members import require_known
 
@@ -65,7 +66,7 @@ def _of_document(body: bytes, network: Network, batch: Configuration, threads: i
         raise
     if _is_instance(document):
         footprint.require(1, network, batch, threads)
-        return _request((read_instance(document, network, "instance"),), batch)
+        return _request((read_instance(document, network, ("instance",)),), batch)
     if not isinstance(document, dict):
         raise InvalidData(f"Expected an object, got {quotation.of_json(document)}.")
     if "instances" not in document:
@@ -79,7 +80,7 @@ def _of_document(body: bytes, network: Network, batch: Configuration, threads: i
     given = document.get("configuration")
     wanted = LIVE if given is None else configuration(given, LIVE)
     footprint.require(len(instances), network, wanted, threads)
-    series = (read_instance(instance, network, f"instances[{index}]") for index, instance in enumerate(instances))
+    series = (read_instance(instance, network, ("instances", index)) for index, instance in enumerate(instances))
     return _request(tuple(series), wanted)
 
 
@@ -101,7 +102,7 @@ def _of_lines(body: bytes, network: Network, wanted: Configuration, threads: int
     if not count:
         raise InvalidData("line 1: expected a series, got nothing.")
     footprint.require(count, network, wanted, threads)
-    series = (read_instance(_parse(line, number), network, f"line {number}", ": ") for number, line in _lines(body))
+    series = (read_instance(_parse(line, number), network, (At("line", number),)) for number, line in _lines(body))
     return _request(tuple(series), wanted)
 
 

@@ -11,6 +11,7 @@ from forecastle.contract import quotation
 from forecastle.contract.channel import Channel
 from forecastle.contract.errors import InvalidData, UnsupportedMediaType
 from forecastle.contract.media_type import JSON, JSON_LINES, MediaType
+from forecastle.contract.place import At, Place, Source
 from forecastle.formats import json_document
 
 PARQUET = frozenset({"application/x-parquet", "application/parquet", "application/vnd.apache.parquet"})
@@ -32,8 +33,8 @@ def read_records(channel: Channel, budget: int) -> Iterator[tuple[str, Any]]:
             else:
                 yield from _lines(name, stream, budget)
         except InvalidData as error:
-            # What the stream itself said, of a broken gzip file, has no place yet.
-            raise error if error.sentence.startswith(name) else error.within(name) from None
+            # That a gzip file is broken is said by the stream, which does not know the file's name.
+            raise error if error.place[:1] == (Source(name),) else error.within(name) from None
 
 
 def _is_parquet(name: str, channel: Channel) -> bool:
@@ -66,8 +67,9 @@ def _lines(name: str, stream: BinaryIO, budget: int) -> Iterator[tuple[str, Any]
         number += 1
         if len(line) == longest:
             raise InvalidData(
-                f"{name}, line {number}: expected at most {longest} bytes, a fraction of the memory, got more: take a "
-                "machine with more memory, or fewer values."
+                place=(Source(name), At("line", number)),
+                expected=f"at most {longest} bytes, a fraction of the memory",
+                got="more: take a machine with more memory, or fewer values",
             )
         if number == 1:
             line = line.removeprefix(b"\xef\xbb\xbf")
@@ -84,22 +86,23 @@ def _parsed(line: bytes, name: str, number: int) -> Any:
         text = json_document.decode_text(line.rstrip())
         return json_document.parse(text, number, quotable=True)
     except InvalidData as error:
-        place = "" if error.sentence.startswith("line ") else f"line {number}, "
-        sentence = _no_json_line(line, f"{name}, line {number}") or f"{name}, {place}{error.sentence}"
-        raise InvalidData(sentence) from None
+        place = (Source(name), At("line", number))
+        inner = error.place[1:] if error.place[:1] == place[1:] else error.place
+        known = InvalidData(place=(*place, *inner), expected=error.expected, got=error.got)
+        raise _not_one_record(line, place) or known from None
 
 
-def _no_json_line(line: bytes, place: str) -> str | None:
-    """The fault if a record takes several lines, or a line has several records; None if it is neither."""
-    wanted = "expected one record a line (JSON Lines)"
+def _not_one_record(line: bytes, place: Place) -> InvalidData | None:
+    """The error if a record takes several lines, or a line has several records; None if neither."""
+    expected = "one record a line (JSON Lines)"
     try:
         json.loads(line.rstrip())
     except json.JSONDecodeError as error:
         if error.pos >= len(error.doc):
-            return f"{place}: {wanted}, got a line that ends within one."
+            return InvalidData(place=place, expected=expected, got="a line that ends within one")
         if error.msg == "Extra data":
-            got = quotation.of_text(error.doc[error.pos].encode())
-            return f"{place}, column {error.colno}: {wanted}, got {got} after it."
+            got = f"{quotation.of_text(error.doc[error.pos].encode())} after it"
+            return InvalidData(place=(*place, At("column", error.colno)), expected=expected, got=got)
     except (RecursionError, UnicodeDecodeError):
         pass
     return None
@@ -110,10 +113,16 @@ def _parquet(name: str, stream: BinaryIO, budget: int) -> Iterator[tuple[str, Ma
         import pyarrow
         from pyarrow import parquet
     except ImportError as error:
-        raise InvalidData(f"{name}: Parquet needs the package pyarrow ({error!s:.80}): write JSON Lines.") from None
+        raise InvalidData(
+            f"Parquet needs the package pyarrow ({error!s:.80}): write JSON Lines.", place=(Source(name),)
+        ) from None
     content = stream.read(budget + 1)  # Parquet is read from its end
     if len(content) > budget:
-        raise InvalidData(f"{name}: expected at most {budget} bytes, half of what is free, got more: split the file.")
+        raise InvalidData(
+            place=(Source(name),),
+            expected=f"at most {budget} bytes, half of what is free",
+            got="more: split the file",
+        )
     try:
         file = parquet.ParquetFile(pyarrow.BufferReader(content))
         columns = [each for each in ("start", "target", "cat", "dynamic_feat") if each in file.schema_arrow.names]
@@ -125,7 +134,7 @@ def _parquet(name: str, stream: BinaryIO, budget: int) -> Iterator[tuple[str, Ma
                 yield f"{name}, row {row}", record
     except (pyarrow.ArrowException, OSError) as error:
         text = " ".join(str(error).split()).rstrip(".")
-        raise InvalidData(f"{name}: expected Parquet ({text:.120}).") from None
+        raise InvalidData(place=(Source(name),), expected=f"Parquet ({text:.120})") from None
 
 
 def _value(scalar: Any, pyarrow: Any) -> Any:

@@ -1,55 +1,39 @@
 """Attribution of scores to columns: the recursion of `score` with p split by dimension and side.
 
-A point that equals a leaf lies in every box on its path: nothing of it is too high or too low. What its score is made
-of shows in the tree without that leaf, whose boxes are those of the siblings on the path: the shares that the
+A point that equals a leaf is in every box on its path: nothing of it is too high or too low. Its score is attributed
+in the tree without that leaf, whose boxes are those of the siblings on the path: the shares that the
 recursion gives there are scaled to the score.
 """
 
 import numpy as np
-import numpy.typing as npt
 
-from forecastle.algorithms.random_cut_forest.derived import Floats, Integers, Offsets
+from forecastle.algorithms.random_cut_forest.derived import Trees
+from forecastle.kernels.arrays import LEAST_NORMAL, Floats, Marks, Offsets
 from forecastle.kernels.compiled import kernel
 
-Marks = npt.NDArray[np.uint8]
-
 BLOCK = 64  # points
-_LEAST_NORMAL = np.float32(2.0**-126)
 
 
 @kernel
-def attribute_block(
-    points: Floats,
-    exact: Marks,
-    high: Floats,
-    low: Floats,
-    scale: np.float32,
-    offsets: Offsets,
-    cut_dimensions: Integers,
-    cut_values: Floats,
-    children: Integers,
-    leaf_points: Floats,
-    boxes: Floats,
-    box_ranges: Floats,
-    norms: Floats,
-    hit_scores: Floats,
-) -> None:
+def attribute_block(points: Floats, exact: Marks, trees: Trees, high: Floats, low: Floats) -> None:
     """Add what each column adds to the points' scores to `high` and `low`, (n, d), which begin as zeros.
 
-    `exact`, (n,), is 0 or 1, see `score.score`.
+    points : (n, d). exact : (n,), see `score.score`.
     """
+    scale, offsets, children, leaf_points = trees.scale, trees.offsets, trees.children, trees.leaf_points
+    boxes, box_ranges, norms = trees.boxes, trees.box_ranges, trees.norms
     count, dimensions = points.shape
-    trees = len(norms)
+    num_trees = len(norms)
     row, leaf_row = np.empty(dimensions, np.float32), np.empty(dimensions, np.float32)
     box, shares = np.empty((2, dimensions), np.float32), np.empty((2, dimensions), np.float32)
     most_leaves = 0
-    for tree in range(trees):
+    for tree in range(num_trees):
         most_leaves = max(most_leaves, offsets[tree + 1] - offsets[tree])
     siblings = np.empty(most_leaves, np.int64)  # links, from the root's children on
     for i in range(count):
         for j in range(dimensions):
             row[j] = points[i, j] * scale
-        for tree in range(trees):
+        for tree in range(num_trees):
             link, depth, rem = 0, 0, np.float32(1.0)
             if offsets[tree + 1] - offsets[tree] == 1:
                 link = ~0
@@ -57,49 +41,47 @@ def attribute_block(
                 node = offsets[tree] - tree + link
                 gap = _gap(row, boxes[node, 0], boxes[node, 1])
                 if gap > 0.0:
-                    inverse = np.float32(1.0) / max(gap + box_ranges[node], _LEAST_NORMAL)
+                    inverse = np.float32(1.0) / max(gap + box_ranges[node], LEAST_NORMAL)
                     factor = rem * norms[tree] / np.float32(depth + 1)
                     _split(row, boxes[node, 0], boxes[node, 1], inverse, factor, high[i], low[i])
                     rem *= box_ranges[node] * inverse
-                left = points[i, cut_dimensions[node]] <= cut_values[node]
+                left = points[i, trees.cut_dimensions[node]] <= trees.cut_values[node]
                 link, siblings[depth] = children[node, 0 if left else 1], children[node, 1 if left else 0]
                 depth += 1
             leaf = offsets[tree] + ~link
             if _equal(points, i, leaf_points, leaf):
-                _share_without_leaf(
-                    row, siblings[:depth], offsets[tree] - tree, offsets[tree], leaf_points, boxes, scale, box, shares
-                )
-                total = hit_scores[leaf] if exact[i] else norms[tree] / np.float32(depth + 1)
+                _share_without_leaf(row, siblings[:depth], trees, tree, box, shares)
+                total = trees.hit_scores[leaf] if exact[i] else norms[tree] / np.float32(depth + 1)
                 for j in range(dimensions):
                     high[i, j] += shares[0, j] * total
                     low[i, j] += shares[1, j] * total
             else:
                 for j in range(dimensions):
                     leaf_row[j] = leaf_points[leaf, j] * scale
-                inverse = np.float32(1.0) / max(_gap(row, leaf_row, leaf_row), _LEAST_NORMAL)
+                inverse = np.float32(1.0) / max(_gap(row, leaf_row, leaf_row), LEAST_NORMAL)
                 factor = rem * norms[tree] / np.float32(depth + 1)
                 _split(row, leaf_row, leaf_row, inverse, factor, high[i], low[i])
         for j in range(dimensions):
-            high[i, j] /= np.float32(trees)
-            low[i, j] /= np.float32(trees)
+            high[i, j] /= np.float32(num_trees)
+            low[i, j] /= np.float32(num_trees)
 
 
 @kernel
 def _share_without_leaf(
     row: Floats,
     siblings: Offsets,
-    first_cut: int,
-    first_leaf: int,
-    leaf_points: Floats,
-    boxes: Floats,
-    scale: np.float32,
+    trees: Trees,
+    tree: int,
     box: Floats,
     shares: Floats,
 ) -> None:
     """Write to `shares`, (high and low, d), which parts of 1 are due to which column in the tree without `row`'s leaf.
 
+    row : (d,), scaled. siblings : (depth,), links. box : (2, d), memory to work in.
     From the leaf upwards, D the depth of a box and p = gap / (gap + range): shares = p / (D + 1) + (1 − p) · shares.
     """
+    first_leaf = trees.offsets[tree]
+    first_cut = first_leaf - tree
     dimensions = len(row)
     shares[:] = 0.0
     box[0, :], box[1, :] = np.inf, -np.inf
@@ -107,14 +89,14 @@ def _share_without_leaf(
         sibling = siblings[depth]
         for j in range(dimensions):
             if sibling < 0:
-                least = largest = leaf_points[first_leaf + ~sibling, j] * scale
+                least = largest = trees.leaf_points[first_leaf + ~sibling, j] * trees.scale
             else:
-                least, largest = boxes[first_cut + sibling, 0, j], boxes[first_cut + sibling, 1, j]
+                least, largest = trees.boxes[first_cut + sibling, 0, j], trees.boxes[first_cut + sibling, 1, j]
             box[0, j], box[1, j] = min(box[0, j], least), max(box[1, j], largest)
         gap, box_range = _gap(row, box[0], box[1]), np.float32(0.0)
         for j in range(dimensions):
             box_range += box[1, j] - box[0, j]
-        inverse = np.float32(1.0) / max(gap + box_range, _LEAST_NORMAL)
+        inverse = np.float32(1.0) / max(gap + box_range, LEAST_NORMAL)
         for j in range(dimensions):
             shares[0, j] *= box_range * inverse
             shares[1, j] *= box_range * inverse
@@ -124,7 +106,7 @@ def _share_without_leaf(
         total += shares[0, j] + shares[1, j]
     for side in range(2):
         for j in range(dimensions):
-            # Of a tree that has no other leaf, or none that can be told apart, nothing is known.
+            # A tree without another leaf, or whose other leaves cannot be distinguished, says nothing.
             even = np.float32(0.5) / np.float32(dimensions)
             shares[side, j] = shares[side, j] / total if total > 0.0 else even
 
@@ -155,7 +137,7 @@ def _split(
     high: Floats,
     low: Floats,
 ) -> None:
-    """Add each column's p · factor, p being its distance outside the box · inverse."""
+    """Add each column's p · factor to `high` or `low`, (d,): p is its distance outside the box, (d,), · inverse."""
     for j in range(len(row)):
         high[j] += max(row[j] - largest[j], np.float32(0.0)) * inverse * factor
         low[j] += max(least[j] - row[j], np.float32(0.0)) * inverse * factor

@@ -1,25 +1,26 @@
 """Scores where a point is one number: queries in ascending order against the intervals between leaves.
 
-On a path through a tree of one dimension a query lies outside of those boxes only whose end is the leaf next to it
-(`layout.Spines`), all of them by the same gap. Sorted queries meet the intervals in order, so eight neighbours in one
+On a path through a tree of one dimension a query is outside of only those boxes whose end is the leaf next to it
+(`derived.Spines`), all of them by the same gap. Sorted queries meet the intervals in order, so eight neighbours in one
 interval are scored together, and boxes that hold the query are not visited at all.
 """
 
 import numpy as np
 import numpy.typing as npt
 
-from forecastle.algorithms.random_cut_forest.derived import Floats, Offsets
+from forecastle.algorithms.random_cut_forest.derived import Spines
+from forecastle.kernels.arrays import LEAST_NORMAL, Floats, Marks, Offsets
 from forecastle.kernels.compiled import kernel
+from forecastle.kernels.lanes import LANES, SIZES, absolute, load, maximum, spread, store
+from forecastle.kernels.lanes import Floats as Lanes
 from forecastle.kernels.pointer import memory
-from forecastle.kernels.simd import LANES, Float8, broadcast, load, maximum, store
 
 BLOCK = 16384  # queries that are sorted together
-_LEAST_NORMAL = np.float32(2.0**-126)
+_VECTOR = SIZES[1]
 _FEW = 64
 _DIGITS = 256
 
 Keys = npt.NDArray[np.uint32]
-Marks = npt.NDArray[np.uint8]
 
 
 @kernel
@@ -28,49 +29,24 @@ def score_line(
     exact: Marks,
     scale: np.float32,
     offsets: Offsets,
-    leaf_values: Floats,
-    last_values: Floats,
-    spine_offsets: Offsets,
-    ranges: Floats,
-    weights: Floats,
+    spines: Spines,
     hit_scores: Floats,
     scores: Floats,
 ) -> None:
-    """Write the score of each of the points, (n,), to `scores`; `exact`, (n,), is 0 or 1. See `score.score`."""
+    """Write the score of each of the points, (n,), to `scores`, (n,); `exact`, (n,): see `score.score`.
+
+    offsets : (T + 1,), see `Forest.leaf_offsets`. hit_scores : (K,).
+    """
     known = 0
     for k in range(len(exact)):
         known += exact[k]
     if known in (0, len(exact)):
-        _score_alike(
-            points,
-            known > 0,
-            scale,
-            offsets,
-            leaf_values,
-            last_values,
-            spine_offsets,
-            ranges,
-            weights,
-            hit_scores,
-            scores,
-        )
+        _score_alike(points, known > 0, scale, offsets, spines, hit_scores, scores)
         return
     for mark in range(2):
         rows = np.flatnonzero(exact == mark)
         part_scores = np.empty(len(rows), np.float32)
-        _score_alike(
-            points[rows],
-            mark == 1,
-            scale,
-            offsets,
-            leaf_values,
-            last_values,
-            spine_offsets,
-            ranges,
-            weights,
-            hit_scores,
-            part_scores,
-        )
+        _score_alike(points[rows], mark == 1, scale, offsets, spines, hit_scores, part_scores)
         scores[rows] = part_scores
 
 
@@ -80,15 +56,13 @@ def _score_alike(
     exact: bool,
     scale: np.float32,
     offsets: Offsets,
-    leaf_values: Floats,
-    last_values: Floats,
-    spine_offsets: Offsets,
-    ranges: Floats,
-    weights: Floats,
+    spines: Spines,
     hit_scores: Floats,
     scores: Floats,
 ) -> None:
     """`score_line` of points that are exact, or of points that are not."""
+    leaf_values, last_values, spine_offsets = spines.leaf_values, spines.last_values, spines.offsets
+    ranges, weights = spines.ranges, spines.weights
     count = len(points)
     order = _ascending(points)
     queries = np.full(count + LANES, np.inf, np.float32)  # a vector may be loaded from any place
@@ -121,15 +95,15 @@ def _score_alike(
                 store(
                     memory(sums),
                     k,
-                    load(memory(sums), k)
-                    + _climb(load(memory(queries), k), value, memory(ranges), memory(weights), first, stop),
+                    load(memory(sums), k, _VECTOR)
+                    + _climb(load(memory(queries), k, _VECTOR), value, memory(ranges), memory(weights), first, stop),
                 )
                 k += LANES
             if k < count and not queries[k] > last:  # so that even a query that is no number is passed
                 store(
                     memory(few),
                     0,
-                    _climb(load(memory(queries), k), value, memory(ranges), memory(weights), first, stop),
+                    _climb(load(memory(queries), k, _VECTOR), value, memory(ranges), memory(weights), first, stop),
                 )
                 lane = 0
                 while k < count and not queries[k] > last:
@@ -141,16 +115,15 @@ def _score_alike(
 
 
 @kernel
-def _climb(queries: Float8, value: np.float32, ranges: Floats, weights: Floats, first: int, stop: int) -> Float8:
+def _climb(queries: Lanes, value: np.float32, ranges: Floats, weights: Floats, first: int, stop: int) -> Lanes:
     """Eight queries' sums over one spine."""
-    x, v = queries, broadcast(value)
-    gap = maximum(x - v, v - x)
-    rem = broadcast(np.float32(1.0))
-    sums: Float8 = broadcast(np.float32(0.0))
+    gap = absolute(queries - spread(value, _VECTOR))
+    rem: Lanes = spread(np.float32(1.0), _VECTOR)
+    sums: Lanes = spread(np.float32(0.0), _VECTOR)
     for node in range(first, stop):
-        box_range = broadcast(ranges[node])
-        kept = rem * (box_range / maximum(gap + box_range, broadcast(_LEAST_NORMAL)))
-        sums = sums + (rem - kept) * broadcast(weights[node])
+        box_range = spread(ranges[node], _VECTOR)
+        kept = rem * (box_range / maximum(gap + box_range, LEAST_NORMAL))
+        sums = sums + (rem - kept) * spread(weights[node], _VECTOR)
         rem = kept
     return sums
 

@@ -5,7 +5,7 @@ A point goes from the root, depth D = 0, to a leaf. At each node
     p = gap / (gap + range),  S += rem · p / (D + 1),  rem *= 1 − p
 
 where gap is the sum over dimensions of the point's distance outside the node's box, range the sum of the box's sides,
-and rem begins as 1. A leaf that the point misses has range 0; one that it equals ends with `layout.hit_scores`. A
+and rem begins as 1. A leaf that the point misses has range 0; one that it equals ends with `derived.hit_scores`. A
 tree's score is S · log2(n), n the points of the tree; the forest's is the mean. Its scale is 0 to log2(n).
 Reference: Guha et al., ICML 2016, and the scores of SageMaker's jobs.
 
@@ -15,22 +15,18 @@ nearest float32, but equals no leaf, as in SageMaker, which compares text with w
 A row's score is the same bytes whatever the rows that come with it and whatever the number of threads.
 """
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
-from forecastle.algorithms.random_cut_forest.forest import Floats, Forest
+from forecastle.algorithms.random_cut_forest.forest import Forest
 from forecastle.algorithms.random_cut_forest.inference.attribution import BLOCK as ATTRIBUTION_BLOCK
 from forecastle.algorithms.random_cut_forest.inference.attribution import attribute_block
 from forecastle.algorithms.random_cut_forest.inference.line import BLOCK as LINE_BLOCK
 from forecastle.algorithms.random_cut_forest.inference.line import score_line
 from forecastle.algorithms.random_cut_forest.inference.space import block_of, score_space
 from forecastle.contract.errors import InvalidData
+from forecastle.contract.place import Source
+from forecastle.kernels.arrays import Flags, Floats, Marks
 from forecastle.kernels.threads import available_cores, in_parallel
-
-Flags = npt.NDArray[np.bool_]
-Marks = npt.NDArray[np.uint8]
 
 _LEAST_BLOCK = 64  # points: less is not worth another thread
 
@@ -46,16 +42,17 @@ def score(forest: Forest, points: Floats, threads: int | None = None, exact: Fla
     marks = _marks(exact, len(points))
     scores = np.empty(len(points), np.float32)
     if forest.dimensions == 1:
-        line = (forest.scale, forest.leaf_offsets, *forest.spines, forest.hit_scores)
+        scale, offsets, spines, hit_scores = forest.scale, forest.leaf_offsets, forest.spines, forest.hit_scores
 
         def work(start: int, stop: int) -> None:
-            score_line(points[start:stop, 0], marks[start:stop], *line, scores[start:stop])
+            here = slice(start, stop)
+            score_line(points[here, 0], marks[here], scale, offsets, spines, hit_scores, scores[here])
 
     else:
-        trees, levels = _trees(forest), int(forest.depths.max())
+        trees, levels = forest.trees, int(forest.depths.max())
 
         def work(start: int, stop: int) -> None:
-            score_space(points[start:stop], marks[start:stop], levels, scores[start:stop], *trees)
+            score_space(points[start:stop], marks[start:stop], levels, trees, scores[start:stop])
 
     largest = LINE_BLOCK if forest.dimensions == 1 else block_of(forest.dimensions)
     in_parallel(work, len(points), block=_block(len(points), largest, threads), threads=threads)
@@ -74,10 +71,10 @@ def attribute(
     points = _points_for(forest, points)
     marks = _marks(exact, len(points))
     high, low = np.zeros_like(points), np.zeros_like(points)
-    trees = _trees(forest)
+    trees = forest.trees
 
     def work(start: int, stop: int) -> None:
-        attribute_block(points[start:stop], marks[start:stop], high[start:stop], low[start:stop], *trees)
+        attribute_block(points[start:stop], marks[start:stop], trees, high[start:stop], low[start:stop])
 
     in_parallel(work, len(points), block=_block(len(points), ATTRIBUTION_BLOCK, threads), threads=threads)
     return high, low
@@ -86,7 +83,11 @@ def attribute(
 def _points_for(forest: Forest, points: Floats) -> Floats:
     """The points as kernels take them: writable too, for another kind of array would be compiled for anew."""
     if points.ndim != 2 or points.shape[1] != forest.dimensions:
-        raise InvalidData(f"The points: expected rows of {forest.dimensions} numbers, got the shape {points.shape}.")
+        raise InvalidData(
+            place=(Source("The points"),),
+            expected=f"rows of {forest.dimensions} numbers",
+            got=f"the shape {points.shape}",
+        )
     return np.require(points, np.float32, ["C", "W"])
 
 
@@ -95,22 +96,6 @@ def _marks(exact: Flags | None, count: int) -> Marks:
     if exact is None:
         return np.ones(count, np.uint8)
     return np.require(exact, np.bool_, ["C", "W"]).view(np.uint8)
-
-
-def _trees(forest: Forest) -> Any:
-    """What the kernels that walk from the root take of a forest, in their order."""
-    return (
-        forest.scale,
-        forest.leaf_offsets,
-        forest.cut_dimensions,
-        forest.cut_values,
-        forest.children,
-        forest.leaf_points,
-        forest.boxes,
-        forest.box_ranges,
-        forest.norms,
-        forest.hit_scores,
-    )
 
 
 def _block(count: int, largest: int, threads: int | None) -> int:

@@ -1,64 +1,48 @@
 """Scores where a point has several numbers: a block of points sent through one tree after the other.
 
 A block is first routed to the leaves and brought into their order, so that the points of every node are neighbours.
-Then the nodes on the way measure their points, eight at a time: points stand in tiles, (d, 8), whose lanes are points,
-and a distance summed over dimensions needs no sum over lanes.
+Then the nodes on the way measure their points, eight at a time: points are in tiles, (d, 8), whose lanes are points, so
+that a distance summed over dimensions needs no sum over lanes.
 """
 
 import numpy as np
-import numpy.typing as npt
 
-from forecastle.algorithms.random_cut_forest.derived import Floats, Integers, Offsets
+from forecastle.algorithms.random_cut_forest.derived import Trees
+from forecastle.kernels.arrays import LEAST_NORMAL, Floats, Integers, Marks, Offsets
 from forecastle.kernels.compiled import kernel
-from forecastle.kernels.pointer import memory
-from forecastle.kernels.simd import (
+from forecastle.kernels.lanes import (
     LANES,
-    Float8,
+    SIZES,
     absolute,
-    blend,
-    broadcast,
+    choose,
+    fma,
     load,
     maximum,
     minimum,
-    multiply_add,
+    spread,
     store,
+    within,
 )
+from forecastle.kernels.lanes import Floats as Lanes
+from forecastle.kernels.pointer import memory
 
-_LEAST_NORMAL = np.float32(2.0**-126)
-
-Marks = npt.NDArray[np.uint8]
-Places = npt.NDArray[np.int64]
-Slices = npt.NDArray[
-    np.int64
-]  # four integers for each of some nodes: the node, its depth, and its points' start and stop in the leaves' order
+_VECTOR = SIZES[1]
+Places = Offsets
+Slices = Offsets  # four integers for each of some nodes: the node, its depth, its points' start and stop in the order
 
 
 def block_of(dimensions: int) -> int:
-    """So many points at a time that nodes get many, and their tiles still fit a core's second cache."""
+    """How many points to score at a time: many to a node, but few enough for their tiles to fit the L2 cache."""
     return max(256, min(4096, 102_400 // dimensions))
 
 
 @kernel
-def score_space(
-    points: Floats,
-    exact: Marks,
-    levels: int,
-    scores: Floats,
-    scale: np.float32,
-    offsets: Offsets,
-    cut_dimensions: Integers,
-    cut_values: Floats,
-    children: Integers,
-    leaf_points: Floats,
-    boxes: Floats,
-    box_ranges: Floats,
-    norms: Floats,
-    hit_scores: Floats,
-) -> None:
-    """Write the score of each of the points, (n, d), to `scores`; `exact`, (n,), is 0 or 1. See `score.score`.
+def score_space(points: Floats, exact: Marks, levels: int, trees: Trees, scores: Floats) -> None:
+    """Write the score of each of the points, (n, d), to `scores`, (n,); `exact`, (n,): see `score.score`.
 
-    `levels`: of the deepest tree.
+    `levels` is that of the deepest tree.
     """
+    offsets, norms = trees.offsets, trees.norms
     count, dimensions = points.shape
     padded = (count + LANES - 1) // LANES * LANES
     tiles = np.zeros(padded * dimensions, np.float32)
@@ -70,30 +54,30 @@ def score_space(
     pending = np.empty(4 * (levels + 1), np.int64)
     inner, outer = np.empty(4 * most_leaves, np.int64), np.empty(4 * most_leaves, np.int64)
     scores[:] = 0.0
-    for tree in range(len(norms)):  # whose end the arrays outlive, as `memory` demands
+    for tree in range(len(norms)):  # the arrays outlive it, as `memory` requires
         cut, leaf = offsets[tree] - tree, offsets[tree]
         num_inner, num_outer = _route(
             memory(points),
             count,
             dimensions,
             offsets[tree + 1] - leaf,
-            memory(cut_dimensions[cut:]),
-            memory(cut_values[cut:]),
-            memory(children[cut:]),
+            memory(trees.cut_dimensions[cut:]),
+            memory(trees.cut_values[cut:]),
+            memory(trees.children[cut:]),
             memory(order),
             memory(pending),
             memory(inner),
             memory(outer),
         )
-        _tile(memory(points), count, dimensions, scale, memory(order), memory(tiles))
+        _tile(memory(points), count, dimensions, trees.scale, memory(order), memory(tiles))
         _measure_all(
             memory(tiles),
             padded,
             dimensions,
             num_inner,
             memory(inner),
-            memory(boxes[cut:]),
-            memory(box_ranges[cut:]),
+            memory(trees.boxes[cut:]),
+            memory(trees.box_ranges[cut:]),
             memory(rem),
             memory(sums),
         )
@@ -106,8 +90,8 @@ def score_space(
             memory(order),
             memory(rem),
             memory(sums),
-            memory(leaf_points[leaf:]),
-            memory(hit_scores[leaf:]),
+            memory(trees.leaf_points[leaf:]),
+            memory(trees.hit_scores[leaf:]),
             norms[tree],
             memory(scores),
         )
@@ -132,8 +116,8 @@ def _route(
     """Bring the points into the order of their leaves: order[:count], as numbers of rows.
 
     `inner` and `outer` become the slices of the cuts and of the leaves that any point reaches, parents first; returned
-    is how many they are. The points of a node at depth D stand in the first half of `order` or in its second, as D is
-    even or odd; the node writes them to the other half, on their side of the cut.
+    is how many they are. The points of a node at depth D are in the first half of `order` if D is
+    even, else in the second; the node writes them to the other half, on their side of the cut.
     """
     for i in range(count):
         order[i] = i
@@ -234,46 +218,46 @@ def _measure(
 ) -> None:
     """The recursion's step at one node, with gap / range for gap: new rem = rem / (1 + gap / range)."""
     low, high = 2 * node * dimensions, (2 * node + 1) * dimensions
-    inverse = broadcast(np.float32(1.0) / max(box_range, _LEAST_NORMAL))
+    inverse = spread(np.float32(1.0) / max(box_range, LEAST_NORMAL), _VECTOR)
     for first in range(start // LANES * LANES, stop, LANES):
         gap = _gap(tiles, first * dimensions, boxes, low, high, dimensions, inverse)
         _step(gap, start - first, stop - first, first, weight, rem, sums)
 
 
 @kernel
-def _gap(tiles: Floats, tile: int, boxes: Floats, low: int, high: int, dimensions: int, inverse: Float8) -> Float8:
+def _gap(tiles: Floats, tile: int, boxes: Floats, low: int, high: int, dimensions: int, inverse: Lanes) -> Lanes:
     """Σ distance outside the box · inverse, over dimensions; four sums hide each other's latency."""
-    a = b = c = d = broadcast(np.float32(0.0))
+    zero: Lanes = spread(np.float32(0.0), _VECTOR)
+    a, b, c, d = zero, zero, zero, zero
     whole = dimensions - dimensions % 4
     for j in range(0, whole, 4):
         x = tile + j * LANES
-        a = multiply_add(_outside(load(tiles, x), boxes[low + j], boxes[high + j]), inverse, a)
-        b = multiply_add(_outside(load(tiles, x + LANES), boxes[low + j + 1], boxes[high + j + 1]), inverse, b)
-        c = multiply_add(_outside(load(tiles, x + 2 * LANES), boxes[low + j + 2], boxes[high + j + 2]), inverse, c)
-        d = multiply_add(_outside(load(tiles, x + 3 * LANES), boxes[low + j + 3], boxes[high + j + 3]), inverse, d)
+        a = fma(_outside(tiles, x, boxes[low + j], boxes[high + j]), inverse, a)
+        b = fma(_outside(tiles, x + LANES, boxes[low + j + 1], boxes[high + j + 1]), inverse, b)
+        c = fma(_outside(tiles, x + 2 * LANES, boxes[low + j + 2], boxes[high + j + 2]), inverse, c)
+        d = fma(_outside(tiles, x + 3 * LANES, boxes[low + j + 3], boxes[high + j + 3]), inverse, d)
     for j in range(whole, dimensions):
-        a = multiply_add(_outside(load(tiles, tile + j * LANES), boxes[low + j], boxes[high + j]), inverse, a)
-    gap: Float8 = (a + b) + (c + d)
-    return gap
+        a = fma(_outside(tiles, tile + j * LANES, boxes[low + j], boxes[high + j]), inverse, a)
+    return (a + b) + (c + d)
 
 
 @kernel
-def _outside(x: Float8, least: np.float32, largest: np.float32) -> Float8:
-    """How far x lies outside [least, largest], in each lane."""
-    distance: Float8 = absolute(x - minimum(maximum(x, broadcast(least)), broadcast(largest)))
-    return distance
+def _outside(tiles: Floats, place: int, least: np.float32, largest: np.float32) -> Lanes:
+    """How far each of eight numbers, from tiles[place] on, is outside [least, largest]."""
+    x = load(tiles, place, _VECTOR)
+    return absolute(x - minimum(maximum(x, least), largest))
 
 
 @kernel
-def _step(gap: Float8, start: int, stop: int, first: int, weight: np.float32, rem: Floats, sums: Floats) -> None:
+def _step(gap: Lanes, start: int, stop: int, first: int, weight: np.float32, rem: Floats, sums: Floats) -> None:
     """S + (rem − new rem) / (D + 1) for the lanes [start, stop) of the eight points from `first` on.
 
     The other lanes belong to other nodes. `gap` is in units of the box's range.
     """
-    one, before = broadcast(np.float32(1.0)), load(rem, first)
-    kept = blend(start, stop, before / (one + gap), before)
+    before = load(rem, first, _VECTOR)
+    kept = choose(within(start, stop, _VECTOR), before / (gap + 1.0), before)
     store(rem, first, kept)
-    store(sums, first, load(sums, first) + (before - kept) * broadcast(weight))
+    store(sums, first, load(sums, first, _VECTOR) + (before - kept) * spread(weight, _VECTOR))
 
 
 @kernel

@@ -1,4 +1,4 @@
-"""The test channel: how well the scores tell labelled anomalies from ordinary rows."""
+"""Evaluation on the test channel: how well scores separate labelled anomalies from normal rows."""
 
 from collections import Counter
 from typing import Any
@@ -12,12 +12,13 @@ from forecastle.algorithms.random_cut_forest.inference.score import score
 from forecastle.algorithms.random_cut_forest.model import RandomCutForestModel
 from forecastle.algorithms.random_cut_forest.training.job import read_blocks
 from forecastle.contract.errors import InvalidData
+from forecastle.contract.place import At, Source
 
 
 def evaluate(model: Model[Any, Any], job: Job[RandomCutForestHyperparameters]) -> dict[str, float]:
-    """Score the test channel; anomalous is what lies above the model's threshold.
+    """Score the test channel; rows above the model's threshold count as anomalies.
 
-    Raises `InvalidData` where there are no labels, or others than 0 and 1.
+    Raises `InvalidData` if there are no labels, or labels other than 0 and 1.
     """
     assert isinstance(model, RandomCutForestModel)
     log, wanted = job.log, job.hyperparameters.eval_metrics
@@ -53,8 +54,8 @@ def _scored(
         assert block.labels is not None
         odd = np.flatnonzero((block.labels != 0) & (block.labels != 1))
         if len(odd):
-            row = rows[name] + int(odd[0]) + 1
-            raise InvalidData(f"{name}: row {row}: expected a label of 0 or 1, got {block.labels[odd[0]]:g}.")
+            place = (Source(name), At("row", rows[name] + int(odd[0]) + 1))
+            raise InvalidData(place=place, expected="a label of 0 or 1", got=f"{block.labels[odd[0]]:g}")
         rows[name] += len(block.labels)
         scores.append(score(model.forest, block.features, threads=job.threads, exact=block.exact))
         labels.append(block.labels == 1)

@@ -3,16 +3,19 @@
 import numpy as np
 import numpy.typing as npt
 
-from forecastle.algorithms.random_cut_forest.forest import Floats, Forest, Integers
+from forecastle.algorithms.random_cut_forest.forest import Forest
 from forecastle.contract.errors import InvalidData
+from forecastle.contract.place import At, Source
+from forecastle.kernels.arrays import Floats, Integers
 from forecastle.kernels.compiled import kernel
+from forecastle.kernels.lanes import LANES, SIZES, load, maximum, minimum, store
 from forecastle.kernels.pointer import memory
-from forecastle.kernels.simd import LANES, load, maximum, minimum, store
 from forecastle.kernels.splitmix import next_below, next_uniform, stream
 from forecastle.kernels.threads import in_parallel
 
 Rows = npt.NDArray[np.int64]  # (trees, samples of a tree)
 
+_VECTOR = SIZES[1]
 _TREES_PER_CALL = 8
 _DRAWING = 1 << 32  # streams for drawing rows are numbered apart from those for cutting
 
@@ -26,7 +29,9 @@ def contiguous_rows(num_rows: int, num_trees: int) -> Rows:
     """
     if num_rows < num_trees:
         raise InvalidData(
-            f"The training data: expected at least one row for each of {num_trees} trees, got {num_rows}."
+            place=(Source("The training data"),),
+            expected=f"at least one row for each of {num_trees} trees",
+            got=str(num_rows),
         )
     size = num_rows // num_trees
     return np.arange(num_trees * size, dtype=np.int64).reshape(num_trees, size)
@@ -73,7 +78,8 @@ def grow(samples: Floats, rows: Rows, *, seed: int, threads: int | None = None) 
     in_parallel(work, trees, block=_TREES_PER_CALL, threads=threads)
     if not leaves.all():
         row, column = np.argwhere(~np.isfinite(samples))[0]
-        raise InvalidData(f"row {row}, column {column}: expected a finite number, got {samples[row, column]}.")
+        place = (At("row", int(row)), At("column", int(column)))
+        raise InvalidData(place=place, expected="a finite number", got=str(samples[row, column]))
     grown_leaf = np.arange(size) < leaves[:, None]
     grown_cut = grown_leaf[:, 1:]
     return Forest.from_arrays(
@@ -113,7 +119,7 @@ def _draw(num_rows: int, num_trees: int, size: int, seed: np.uint64) -> Rows:
 
 @kernel
 def _slot_of(table: Rows, row: int) -> int:
-    """Where `row` stands in the table, or the free slot that it would take."""
+    """The slot of `row` in the table, or the free slot that it would take."""
     last = len(table) - 1
     slot = (row * 0x9E3779B1 >> 7) & last
     while table[slot] >= 0 and table[slot] != row:
@@ -180,10 +186,10 @@ def _bound(points: Floats, order: Rows, start: int, stop: int, low: Floats, high
     """Write the bounding box of points[order[start:stop]]; the sum of its sides."""
     width = points.shape[1]
     for j in range(0, width, LANES):
-        least = load(memory(points), order[start] * width + j)
+        least = load(memory(points), order[start] * width + j, _VECTOR)
         largest = least
         for i in range(start + 1, stop):
-            point = load(memory(points), order[i] * width + j)
+            point = load(memory(points), order[i] * width + j, _VECTOR)
             least, largest = minimum(least, point), maximum(largest, point)
         store(memory(low), j, least)
         store(memory(high), j, largest)
@@ -195,7 +201,7 @@ def _bound(points: Floats, order: Rows, start: int, stop: int, low: Floats, high
 
 @kernel
 def _choose_dimension(target: np.float64, low: Floats, high: Floats) -> int:
-    """The dimension whose side holds `target` where the sides lie one after the other; never one without a side."""
+    """The dimension whose side contains `target` if all sides are laid end to end; never one of side 0."""
     chosen = 0
     for j in range(len(low)):
         side = np.float64(high[j]) - np.float64(low[j])

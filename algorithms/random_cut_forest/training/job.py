@@ -17,6 +17,7 @@ from forecastle.algorithms.random_cut_forest.training.reservoir import Reservoir
 from forecastle.contract.channel import Channel
 from forecastle.contract.errors import InvalidData, InvalidJob, Stopped, UnsupportedMediaType
 from forecastle.contract.free_memory import available_memory
+from forecastle.contract.place import Source
 from forecastle.formats.block import Block
 from forecastle.formats.rows import read_rows
 
@@ -25,7 +26,7 @@ SAMPLE_BYTES_PER_VALUE = 8
 
 
 def fit(job: Job[RandomCutForestHyperparameters]) -> RandomCutForestModel:
-    """Sample the train channel in one pass and grow a forest, telling the job's log line by line as SageMaker does.
+    """Sample the train channel in one pass and grow a forest, logging the lines that SageMaker logs.
 
     Raises `InvalidJob` where the hyperparameters do not fit the data or the memory, `InvalidData` on a fault in the
     data, `Stopped` on SIGTERM: a sample of half the data would be a forest of half the data.
@@ -74,7 +75,7 @@ def fit(job: Job[RandomCutForestHyperparameters]) -> RandomCutForestModel:
 
 
 def forest_info(forest: Forest) -> str:
-    """The forest in a line, as SageMaker's log has it: averages are cut to integers, depths count levels."""
+    """The forest in one line of SageMaker's log: averages are truncated to integers, depths count levels."""
     nodes, depths = forest.num_nodes, forest.depths
     facts = {
         "num_trees": forest.num_trees,
@@ -103,9 +104,9 @@ def size_in_bytes(forest: Forest) -> int:
 def read_blocks(
     channel: Channel, width: int, stopping: Callable[[], bool], *, labels: bool
 ) -> Iterator[tuple[str, Block]]:
-    """A channel's rows, block by block, with the name of the file they stand in; `width` columns each.
+    """A channel's rows, block by block, with the name of their file; `width` columns each.
 
-    Without a ContentType that says so, a CSV file has a label column where `labels` are wanted.
+    Unless its ContentType says otherwise, a CSV file has a label column if `labels`.
     """
     for name, stream in channel.streams():
         try:
@@ -121,7 +122,7 @@ def read_blocks(
 def _require_width(name: str, block: Block, width: int, *, labels: bool) -> None:
     columns = block.features.shape[1] + (block.labels is not None)
     if labels and columns == width:
-        raise InvalidData(f"expected a label, 0 or 1, before the {width} columns, got no label.")
+        raise InvalidData(expected=f"a label, 0 or 1, before the {width} columns", got="no label")
     if block.features.shape[1] != width:
         beside = " beside the label" if block.labels is not None else ""
         hint = "" if labels or columns != width + 1 else " (with label_size=1 in its ContentType the first is a label)"
@@ -139,7 +140,7 @@ def first_width(channel: Channel) -> int:
                 return int(block.features.shape[1])
         except InvalidData as error:
             raise error.within(name) from None
-    raise InvalidData(f"Channel {channel.name}: expected rows, got none.")
+    raise InvalidData(place=(Source(f"Channel {channel.name}"),), expected="rows", got="none")
 
 
 def _announced(

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from forecastle.algorithms.random_cut_forest.forest import Floats
+from forecastle.kernels.arrays import Floats
 from forecastle.kernels.compiled import kernel
 from forecastle.kernels.splitmix import Stream, next_below, next_uniform, stream
 

@@ -95,7 +95,7 @@ def test_arrays_of_another_kind_are_refused() -> None:
     for name in stored():
         missing = stored()
         del missing[name]
-        with pytest.raises(InvalidData, match=f"expected {name}, which is missing"):
+        with pytest.raises(InvalidData, match=f"arrays: {name} is missing"):
             Forest.from_arrays(missing)
         other = stored()
         other[name] = other[name].astype(np.float64)

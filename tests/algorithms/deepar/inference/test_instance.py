@@ -12,6 +12,7 @@ from forecastle.algorithms.deepar.series import Series
 from forecastle.algorithms.deepar.training.fields import FieldCount, RecordSchema
 from forecastle.algorithms.deepar.training.record import read_record
 from forecastle.contract.errors import InvalidData
+from forecastle.contract.place import At
 from tests.algorithms.deepar.networks import random_network
 
 PLAIN = random_network(prediction_length=84)
@@ -21,7 +22,7 @@ START = "2009-11-01 00:00:00"
 
 
 def read(network: Any = PLAIN, **members: Any) -> Series:
-    return read_instance({"start": START, "target": [1.0, 2.0], **members}, network, "instances[3]")
+    return read_instance({"start": START, "target": [1.0, 2.0], **members}, network, ("instances", 3))
 
 
 def fault(network: Any = PLAIN, **members: Any) -> str:
@@ -143,11 +144,11 @@ def test_what_the_likelihood_could_not_have_drawn_is_refused_as_in_training(
 
 def test_what_is_missing_is_named() -> None:
     with pytest.raises(InvalidData, match=r'^line 3: expected "start", which is missing\.$'):
-        read_instance({"target": []}, PLAIN, "line 3", ": ")
+        read_instance({"target": []}, PLAIN, (At("line", 3),))
     with pytest.raises(InvalidData, match=r'^instances\[0\]: expected "target", which is missing\.$'):
-        read_instance({"start": START}, PLAIN, "instances[0]")
+        read_instance({"start": START}, PLAIN, ("instances", 0))
     with pytest.raises(InvalidData, match=r"^instances\[0\]: expected an object, got a list\.$"):
-        read_instance([], PLAIN, "instances[0]")
+        read_instance([], PLAIN, ("instances", 0))
 
 
 def test_members_that_nobody_knows_are_ignored() -> None:

@@ -1,4 +1,4 @@
-"""A bar on a terminal: how much of a job is done, and how long the rest will take."""
+"""A progress bar on a terminal: how much of a job is done, and how long the rest will take."""
 
 import os
 import shutil
@@ -7,26 +7,26 @@ from collections.abc import Callable
 from typing import TextIO
 
 WIDTH = 30
-EVERY = 0.1  # seconds: more often than eyes can follow only slows the job down
+EVERY = 0.1  # seconds: drawing more often would only slow the job down
 ERASED = "\r\x1b[K"
 
 
 class Bar:
-    """The last line of a terminal; it does nothing where the stream is none."""
+    """The last line of a terminal; on another stream it does nothing."""
 
     def __init__(self, stream: TextIO, now: Callable[[], float] = time.monotonic) -> None:
         self._stream = stream
         self._now = now
         self._terminal = stream.isatty() and os.environ.get("TERM") != "dumb"
         self._started = self._drawn = 0.0
-        self._begun = 0.0  # the share that was done then: a job may go on where another one ended
-        self._share = 0.0  # as it was drawn last
+        self._begun = 0.0  # the share done at the start: a job may resume an earlier one
+        self._share = 0.0  # when last drawn
         self._text = ""
 
     def draw(self, share: float, note: str = "", *, steady: bool = True) -> None:
-        """Show that `share` is done, in [0, 1]; at 1 the bar goes. One that falls back is a new one's.
+        """Show that `share` is done, in [0, 1]; at 1 the bar is removed. A smaller share than before starts a new bar.
 
-        What does not grow in a `steady` way, or may end before 1, says nothing of the time that is left.
+        If the share does not grow in a `steady` way, or may end before 1, no remaining time is shown.
         """
         if not self._terminal:
             return

@@ -1,0 +1,47 @@
+"""Where in its input an error is: a path from the outside inwards, kept as data and rendered here alone."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What the input came from: a file, a channel, a header, a setting."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """A counted position: `At("line", 3)`."""
+
+    noun: str
+    number: int
+
+
+Part = str | int | Source | At  # a string is a member of an object, an integer an index into a list
+Place = tuple[Part, ...]
+
+
+def text_of(place: Place) -> str:
+    """A place as it is written: `a.csv: row 3, column 2`, `a.json, line 7: target[0]`, `instances[2].cat`."""
+    text, before = "", None
+    for part in place:
+        text += _separator(before, part)
+        if isinstance(part, At):
+            text += f"{part.noun} {part.number}"
+        elif isinstance(part, Source):
+            text += part.name
+        else:
+            text += f"[{part}]" if isinstance(part, int) else part
+        before = part
+    return text
+
+
+def _separator(before: Part | None, part: Part) -> str:
+    if before is None or isinstance(part, int):
+        return ""
+    if isinstance(before, At):
+        return ", " if isinstance(part, At) else ": "
+    if isinstance(before, Source):
+        return ", " if isinstance(part, At) and part.noun == "line" else ": "
+    return "." if isinstance(part, str) else ", "
