@@ -23,7 +23,7 @@ NEEDED = ("botocore", "httpx")
 @click.group("region", invoke_without_command=True)
 @click.pass_context
 def region(context: click.Context) -> None:
-    """SageMaker, S3 and what else notebooks call, on this machine: `forecastle region up`."""
+    """Run a local AWS region, which notebooks use as they are."""
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         raise InvalidJob(f"A region needs {' and '.join(missing)}: pip install 'forecastle[region]'.")

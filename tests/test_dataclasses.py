@@ -42,7 +42,11 @@ def carries_payload(hint: object) -> bool:
     if isinstance(origin, type) and issubclass(origin, PAYLOADS):
         return True
     if isinstance(origin, type) and dataclasses.is_dataclass(origin):
-        return any(map(carries_payload, typing.get_type_hints(origin).values()))
+        try:
+            hints = typing.get_type_hints(origin)
+        except NameError:  # a type that only type checkers import: services of a region, none of them a payload
+            hints = {}
+        return any(map(carries_payload, hints.values()))
     return any(map(carries_payload, typing.get_args(hint)))
 
 

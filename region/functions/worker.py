@@ -25,7 +25,7 @@ LOG_SECONDS = 2.0
 TAIL_BYTES = 4096
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Outcome:
     """What an invocation came to."""
 

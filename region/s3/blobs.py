@@ -19,7 +19,7 @@ STEP = 1 << 18  # bytes that are read, hashed or sent at once: what a transfer t
 SMALL = 32 << 10  # bytes that are kept in the database, whose commit is one wait for the disk instead of three
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Blob:
     """Bytes that are all there, with their digests: `md5` in hex, `checksum` in base64.
 

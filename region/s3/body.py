@@ -22,7 +22,7 @@ class Disconnected(Exception):
     """The client went away before its body had come."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Integrity:
     """What the client says of its body.
 

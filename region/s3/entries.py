@@ -58,7 +58,7 @@ class Object:
     checksum: Checksum
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Piece:
     """Bytes of an object: `size` bytes of the file `blob`, from `start`, or few in `data`; `number` is the part's."""
 
@@ -84,7 +84,7 @@ class Upload:
     checksum_asked: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Part:
     """A part of an upload; `etag` is the MD5 of its bytes, `checksum` base64 by the upload's algorithm.
 

@@ -9,7 +9,7 @@ from forecastle.region.s3.entries import OBJECT_COLUMNS, Object, object_of
 PAGE = 1000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Page:
     """Objects and common prefixes, each in order; `next` is the least key of the next page, None on the last.
 

@@ -26,7 +26,7 @@ class Stream:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Response:
     """A status, headers and a body."""
 

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, unquote
 Pairs = list[tuple[str, str]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Request:
     """What a client sent; header names are in lower case, `path` is percent-decoded, `raw_path` is not."""
 
@@ -26,7 +26,7 @@ class Request:
         return parse_qsl(self.query, keep_blank_values=True)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Answer:
     """What is sent back."""
 

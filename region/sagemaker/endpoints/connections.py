@@ -12,7 +12,7 @@ class Gone(Exception):
     """The server was not there, or went away before its answer was complete."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Response:
     """What a server answered; header names are in lower case."""
 

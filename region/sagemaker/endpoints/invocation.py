@@ -28,7 +28,7 @@ FORWARDED = {
 STATUS, SERVER_FAULT = 424, 500
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Reply:
     """What the last container of a variant answered."""
 
