@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore.config import Config
 
 from forecastle.contract.errors import InvalidJob, NotReady
 from forecastle.region.account import REGION, ROLE_ARN, arn
@@ -23,7 +24,7 @@ def client(home: Home, service: str) -> Any:
     if address is None:
         raise NotReady(f"No region runs in {home.folder}: start one with `forecastle region up`.")
     keys = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
-    return boto3.client(service, endpoint_url=address, region_name=REGION, **keys)
+    return boto3.client(service, endpoint_url=address, region_name=REGION, config=Config(proxies={}), **keys)
 
 
 def create_function(

@@ -21,7 +21,8 @@ def write_files(home: Home) -> None:
 def variables(home: Home, address: str, environ: Mapping[str, str]) -> dict[str, str]:
     """What to set so that SDKs, boto3, the CLI and s3fs call the region at `address`."""
     python_path = [str(home.python), *environ.get("PYTHONPATH", "").split(os.pathsep)]
-    loopback = ["127.0.0.1", "localhost", *environ.get("NO_PROXY", "").split(",")]
+    known = f"{environ.get('NO_PROXY', '')},{environ.get('no_proxy', '')}"
+    loopback = ",".join(dict.fromkeys(filter(None, ["127.0.0.1", "localhost", *known.split(",")])))
     return {
         "AWS_ENDPOINT_URL": address,
         "AWS_REGION": REGION,
@@ -30,7 +31,8 @@ def variables(home: Home, address: str, environ: Mapping[str, str]) -> dict[str,
         "AWS_SECRET_ACCESS_KEY": "local",
         "AWS_EC2_METADATA_DISABLED": "true",
         "PYTHONPATH": os.pathsep.join(dict.fromkeys(filter(None, python_path))),
-        "NO_PROXY": ",".join(dict.fromkeys(filter(None, loopback))),
+        "NO_PROXY": loopback,
+        "no_proxy": loopback,  # which Python looks at first
         "SAGEMAKER_USER_CONFIG_OVERRIDE": str(home.sdk_configuration),
         "SAGEMAKER_SUPPRESS_V2_WARNING": "1",
     }

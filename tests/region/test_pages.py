@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from forecastle.algorithms import find
 from forecastle.region.home import Home
 from forecastle.region.variables import variables
-from tests.region.running_region import RunningRegion
+from tests.region.running_region import ROOT, RunningRegion
+from tests.region.test_commands import electricity
 from tests.sagemaker.sdk import Sdk, made
 from tests.sagemaker.snippets import page
 from tests.sagemaker.test_snippets import HURRIED
@@ -82,3 +84,19 @@ def test_sdk_2_attaches_measures_and_updates(tmp_path: Path) -> None:
         "same": True,
         "left": 0,
     }
+
+
+def test_the_notebooks_stories_run_with_sdk_3(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(HURRIED)
+    data = tmp_path / "LD2011_2014.txt"
+    assert electricity("--customers", "20", "--years", "2014", "--out", str(data)).returncode == 0
+    with RunningRegion(tmp_path / "home") as region:
+        environ = variables(Home(region.home), region.address, {"PYTHONPATH": str(tmp_path)})
+        taxi = sdk(3).run(ROOT / "examples" / "taxi_sdk_3.py", home=tmp_path, environ=environ)
+        deepar = ROOT / "examples" / "electricity_sdk_3.py"
+        forecasts = sdk(3).run(deepar, str(data), "--epochs", "20", home=tmp_path, environ=environ)
+        assert region.client("sagemaker").list_endpoints()["Endpoints"] == []
+    assert "2014-11-02" in taxi  # the marathon's night
+    shown = re.findall(r"^MT_00\d: (\d+) % within the 80 % band, off by (\d+) % of the week$", forecasts, re.MULTILINE)
+    assert len(shown) == 5
+    assert all(int(inside) > 30 and int(off) < 40 for inside, off in shown), forecasts

@@ -70,7 +70,7 @@ def test_env_speaks_each_shell(region: RunningRegion, shell: str, line: str) -> 
     address = region.address
     done = forecastle("env", "--shell", shell, home=region.home)
     assert done.stdout.splitlines()[0] == line.format(address)
-    assert len(done.stdout.splitlines()) == 10
+    assert len(done.stdout.splitlines()) == 11
 
 
 def test_env_can_be_evaluated_by_sh(region: RunningRegion) -> None:
@@ -79,6 +79,16 @@ def test_env_can_be_evaluated_by_sh(region: RunningRegion) -> None:
     script = f'{printed}\nprintf "%s\\n" "$AWS_ENDPOINT_URL" "$PYTHONPATH"'
     shown = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout.splitlines()
     assert shown == [address, f"{region.home}/python:{ROOT}:/a folder's"]
+
+
+def test_env_keeps_what_goes_past_a_proxy_already(region: RunningRegion) -> None:
+    assert region.address
+    printed = forecastle(
+        "env", "--shell", "dotenv", home=region.home, no_proxy="intranet", NO_PROXY="localhost,a"
+    ).stdout
+    assert {"NO_PROXY=127.0.0.1,localhost,a,intranet", "no_proxy=127.0.0.1,localhost,a,intranet"} <= set(
+        printed.splitlines()
+    )
 
 
 @pytest.mark.parametrize(
