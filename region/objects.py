@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
 from forecastle.region.s3.errors import S3Error
@@ -85,6 +85,14 @@ def split(uri: str) -> tuple[str, str]:
 def joined(uri: str, *parts: str) -> str:
     """`s3://bucket/prefix` and what comes below it."""
     return "/".join([uri.rstrip("/"), *parts])
+
+
+def place_below(folder: Path, uri: str, path: str) -> Path:
+    """Where `path`, the end of an object's key, is below a folder. Raises `Missing` for one that would leave it."""
+    parts = PurePosixPath(path).parts
+    if not parts or ".." in parts or path.startswith("/") or "\0" in path:
+        raise Missing(f"{uri}: such a key cannot be a file below a folder.")
+    return folder / path
 
 
 @contextmanager

@@ -71,6 +71,10 @@ class Process:
     def stop(self, grace: float) -> int:
         """Ask it to stop, kill it when `grace` seconds are over; its exit code."""
         self.terminate()
+        return self.end(grace)
+
+    def end(self, grace: float) -> int:
+        """Wait for the end of one that was asked to stop, kill it when `grace` seconds are over; its exit code."""
         code = self.wait(grace)
         if code is None:
             self.kill()

@@ -8,7 +8,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -202,6 +202,3 @@ def _say(event: str) -> None:
     """One line an event."""
     with contextlib.suppress(OSError):
         print(time.strftime("%H:%M:%S"), event, file=sys.stdout, flush=True)
-
-
-Say = Callable[[str], None]

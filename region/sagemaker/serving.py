@@ -16,7 +16,7 @@ from forecastle.region.account import REGION
 from forecastle.region.docker import PORT, published_port
 from forecastle.region.images import launcher
 from forecastle.region.local_region import LocalRegion
-from forecastle.region.objects import Missing, split
+from forecastle.region.objects import Missing, place_below, split
 from forecastle.region.processes import Process
 from forecastle.region.pump import Pump
 from forecastle.region.sagemaker.archives import unpack
@@ -116,7 +116,9 @@ class ModelServer:
             return
         bucket, prefix = split(uri)
         for key in self._region.objects.keys(bucket, prefix):
-            self._region.objects.link(bucket, key, tree / "model" / key[len(prefix) :].lstrip("/"))
+            if not key.endswith("/"):
+                path = place_below(tree / "model", f"s3://{bucket}/{key}", key[len(prefix) :].lstrip("/"))
+                self._region.objects.link(bucket, key, path)
 
     def _launch(self) -> None:
         tree = self._place.tree

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from forecastle.region.wire.exchange import Pairs, Request
+from forecastle.region.wire.exchange import Request
 from forecastle.region.wire.refusal import Refusal
 
 NUMBERS = ("integer", "long", "float", "double")
@@ -235,6 +235,3 @@ def _time(text: str) -> float:
     except ValueError:
         raise Refusal("SerializationException", f"expected a timestamp, got '{text[:100]}'.") from None
     return (stamp if stamp.tzinfo else stamp.replace(tzinfo=UTC)).timestamp()
-
-
-__all__ = ["Pairs", "matched", "parse_json", "parse_query", "parse_rest", "specificity"]

@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.region.endpoints import answer, ask, config, endpoint, model, settled, trained
+from tests.region.jobs import IMAGE, create, ended
 from tests.region.running_region import RunningRegion, awaited
 
 
@@ -241,3 +242,28 @@ def test_names_are_given_once(region: RunningRegion, served: str) -> None:
     primary = sagemaker.describe_model(ModelName=name)["PrimaryContainer"]
     with pytest.raises(ClientError, match="Cannot create already existing model "):
         sagemaker.create_model(ModelName=name, PrimaryContainer=primary)
+
+
+def test_a_model_can_be_files_instead_of_an_archive(region: RunningRegion) -> None:
+    s3 = region.client("s3")
+    content = s3.get_object(Bucket="data", Key=trained(region).removeprefix("s3://data/"))["Body"].read()
+    with tarfile.open(fileobj=io.BytesIO(content)) as tar:
+        for member in tar.getmembers():
+            file = tar.extractfile(member)
+            assert file is not None
+            s3.put_object(Bucket="data", Key=f"files/{member.name}", Body=file.read())
+    source = {"S3DataSource": {"S3Uri": "s3://data/files/", "S3DataType": "S3Prefix", "CompressionType": "None"}}
+    sagemaker, name = region.client("sagemaker"), "of-files"
+    sagemaker.create_model(ModelName=name, PrimaryContainer={"Image": IMAGE, "ModelDataSource": source})
+    served = endpoint(region, config(region, {"one": (name, 1.0)}))
+    assert answer(region, served) == b'{"mean": 2.000}'
+    sagemaker.delete_endpoint(EndpointName=served)
+
+
+def test_a_job_may_leave_its_model_as_files(region: RunningRegion) -> None:
+    output = {"S3OutputPath": "s3://data/plain", "CompressionType": "NONE"}
+    job = ended(region, create(region, OutputDataConfig=output))
+    uri = job["ModelArtifacts"]["S3ModelArtifacts"]
+    found = region.client("s3").list_objects_v2(Bucket="data", Prefix=uri.removeprefix("s3://data/"))["Contents"]
+    assert uri.endswith("/output/model/")
+    assert f"{uri}manifest.json" in [f"s3://data/{each['Key']}" for each in found]

@@ -97,6 +97,6 @@ def test_the_notebooks_stories_run_with_sdk_3(tmp_path: Path) -> None:
         forecasts = sdk(3).run(deepar, str(data), "--epochs", "20", home=tmp_path, environ=environ)
         assert region.client("sagemaker").list_endpoints()["Endpoints"] == []
     assert "2014-11-02" in taxi  # the marathon's night
-    shown = re.findall(r"^MT_00\d: (\d+) % within the 80 % band, off by (\d+) % of the week$", forecasts, re.MULTILINE)
+    shown = re.findall(r"MT_00\d: (\d+) % within the 80 % band, off by (\d+) % of the week", forecasts)
     assert len(shown) == 5
     assert all(int(inside) > 30 and int(off) < 40 for inside, off in shown), forecasts

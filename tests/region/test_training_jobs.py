@@ -107,7 +107,7 @@ def test_a_key_cannot_leave_the_channels_folder(region: RunningRegion) -> None:
     region.client("s3").put_object(Bucket="data", Key="escape/../evil", Body=b"1\n")
     job = ended(region, create(region, channel("s3://data/escape/")))
     assert job["FailureReason"] == (
-        "ClientError: s3://data/escape/../evil: such a key cannot be a file below a channel's folder."
+        "ClientError: s3://data/escape/../evil: such a key cannot be a file below a folder."
     )
 
 
@@ -159,8 +159,22 @@ def test_metrics_are_read_off_the_log(region: RunningRegion) -> None:
     assert [(each["MetricName"], each["Value"]) for each in job["FinalMetricDataList"]] == [("numbers", 3.0)]
 
 
+def test_a_job_that_is_stopped_before_there_is_a_model_has_none(region: RunningRegion) -> None:
+    name = create(region, hyperparameters={"mood": "stopped"}, StoppingCondition={"MaxRuntimeInSeconds": 2})
+    assert "ModelArtifacts" not in ended(region, name)
+    found = region.client("s3").list_objects_v2(Bucket="data", Prefix=f"out/{name}/")
+    assert "Contents" not in found
+
+
+def test_a_checkpoint_cannot_leave_its_folder(region: RunningRegion) -> None:
+    region.client("s3").put_object(Bucket="data", Key="taken/../evil", Body=b"x")
+    job = ended(region, create(region, CheckpointConfig={"S3Uri": "s3://data/taken/"}))
+    assert job["FailureReason"] == ("ClientError: s3://data/taken/../evil: such a key cannot be a file below a folder.")
+
+
 def test_checkpoints_come_and_go(region: RunningRegion) -> None:
     s3 = region.client("s3")
+    s3.put_object(Bucket="data", Key="checkpoints/", Body=b"")
     s3.put_object(Bucket="data", Key="checkpoints/one/state", Body=b"kept")
     name = create(region, CheckpointConfig={"S3Uri": "s3://data/checkpoints/"})
     assert ended(region, name)["TrainingJobStatus"] == "Completed"

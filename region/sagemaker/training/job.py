@@ -15,7 +15,7 @@ from typing import Any
 from forecastle.region.account import REGION
 from forecastle.region.images import Launcher, launcher
 from forecastle.region.local_region import LocalRegion
-from forecastle.region.objects import Missing, joined, split
+from forecastle.region.objects import Missing, joined, place_below, split
 from forecastle.region.processes import Process
 from forecastle.region.pump import Pump
 from forecastle.region.sagemaker.archives import files_below, upload_archive, upload_files
@@ -107,8 +107,8 @@ class Job:
             raise Failure(_reason(trees, codes, last))
         if not late:
             move(self.region, self.name, "Uploading")
-        artifacts = self._upload(job, trees, keep_none=stopped)
-        more |= {"ModelArtifacts": {"S3ModelArtifacts": artifacts}}
+        if not stopped or any(files_below(tree.model) for tree in trees):
+            more |= {"ModelArtifacts": {"S3ModelArtifacts": self._upload(job, trees)}}
         self._end("MaxRuntimeExceeded" if late else "Stopped" if stopped else "Completed", **more)
 
     def _prepared(
@@ -129,7 +129,9 @@ class Job:
             tree.checkpoints.mkdir()
             bucket, prefix = split(uri)
             for key in self.region.objects.keys(bucket, prefix):
-                path = tree.checkpoints / key[len(prefix) :].lstrip("/")
+                if key.endswith("/"):  # a console's folder
+                    continue
+                path = place_below(tree.checkpoints, f"s3://{bucket}/{key}", key[len(prefix) :].lstrip("/"))
                 path.parent.mkdir(parents=True, exist_ok=True)
                 with self.region.objects.open(bucket, key) as file, path.open("wb") as copy:
                     shutil.copyfileobj(file, copy)  # no link: a job writes its checkpoints anew
@@ -152,10 +154,12 @@ class Job:
             stream = f"{self.name}/{host}-{int(time.time())}"
             pumps.append(Pump(process, self.region.journal, LOG_GROUP, stream, tree.base, measures.read))
         late = not self._awaited(time.monotonic() + seconds)
-        codes = [
-            process.stop(GRACE_SECONDS) if late or self._stop.is_set() else process.wait() or 0
-            for process in self._processes
-        ]
+        if late:
+            for process in self._processes:
+                process.terminate()
+        # Those that were asked to stop are not asked again: a second SIGTERM ends a job of forecastle's at once.
+        ending = late or self._stop.is_set()
+        codes = [process.end(GRACE_SECONDS) if ending else process.wait() or 0 for process in self._processes]
         for tree in trees:
             start.clean(tree.base)
         last: list[str] = []
@@ -174,9 +178,8 @@ class Job:
                     return False
         return True
 
-    def _upload(self, job: dict[str, Any], trees: list[Tree], keep_none: bool) -> str:
-        """Put model and output into the bucket; the model's URI, `keep_none` allowing that there is none."""
-        del keep_none
+    def _upload(self, job: dict[str, Any], trees: list[Tree]) -> str:
+        """Put model and output into the bucket; the model's URI."""
         config = job["OutputDataConfig"]
         place = joined(config["S3OutputPath"], self.name, "output")
         models = [tree.model for tree in trees]

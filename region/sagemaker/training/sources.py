@@ -2,10 +2,10 @@
 
 import json
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path
 from typing import Any
 
-from forecastle.region.objects import Missing, Objects, split
+from forecastle.region.objects import Missing, Objects, place_below, split
 
 
 class NoData(Exception):
@@ -44,7 +44,10 @@ def sources(channel: dict[str, Any], role: str, objects: Objects, host: int, hos
             f'"s3:ListBucket" permissions on bucket "{bucket}".'
         )
     for each in found:
-        _require_below(each)
+        try:
+            place_below(Path(), f"s3://{each.bucket}/{each.key}", each.path)
+        except Missing as error:
+            raise NoData(str(error)) from None
     if source.get("S3DataDistributionType") == "ShardedByS3Key":
         return found[host::hosts]
     return found
@@ -71,10 +74,3 @@ def _in_manifest(uri: str, objects: Objects) -> list[Source]:
         return [Source(bucket, prefix + name, name.lstrip("/")) for name in names]
     except (ValueError, TypeError, KeyError, AttributeError):
         raise NoData(f'{uri}: expected a manifest, such as [{{"prefix": "s3://bucket/path/"}}, "name"].') from None
-
-
-def _require_below(source: Source) -> None:
-    """No key may name a file outside its channel's folder."""
-    parts = PurePosixPath(source.path).parts
-    if not parts or ".." in parts or source.path.startswith("/") or "\0" in source.path:
-        raise NoData(f"s3://{source.bucket}/{source.key}: such a key cannot be a file below a channel's folder.")
