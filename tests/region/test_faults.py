@@ -48,9 +48,10 @@ class Script:
         self.named["config"].append(configuration)
         endpoint = f"endpoint-{number}-of-many"
         region.client("sagemaker").create_endpoint(EndpointName=endpoint, EndpointConfigName=configuration)
-        self.named["endpoint"].append(endpoint)
-        region.client("sagemaker").delete_endpoint(EndpointName=endpoint)
-        self.named["endpoint"].remove(endpoint)
+        if number % 2:  # once it is asked for, a deletion may have come about without its answer
+            region.client("sagemaker").delete_endpoint(EndpointName=endpoint)
+        else:
+            self.named["endpoint"].append(endpoint)
         self.named["function"].append(function(region, "def lambda_handler(e, c):\n    return 1\n"))
 
     def _archive(self) -> str:
