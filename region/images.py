@@ -40,7 +40,9 @@ class Launcher:
         kept = {name: value for name, value in inherited.items() if not ELSEWHERE.match(name)}
         if self.container is not None:
             return kept
-        kept["PYTHONPATH"] = _without_ours(kept.get("PYTHONPATH", ""))
+        # What `forecastle region env` puts there is for the region's clients.
+        folders = kept.get("PYTHONPATH", "").split(os.pathsep)
+        kept["PYTHONPATH"] = os.pathsep.join(each for each in folders if each and each != str(self.home / "python"))
         own = {"SAGEMAKER_BASE_DIR": str(tree), "PYTHONUNBUFFERED": "1"}
         return {**kept, **given, **own, **self._algorithm()}
 
@@ -78,9 +80,3 @@ def _algorithms(forecastle: tuple[str, ...]) -> frozenset[str]:
     environ = {name: value for name, value in os.environ.items() if not ELSEWHERE.match(name)}
     done = subprocess.run([*forecastle, "algorithms"], capture_output=True, text=True, env=environ, check=False)
     return frozenset(re.findall(r"^(\w+): ", done.stdout, re.MULTILINE))
-
-
-def _without_ours(path: str) -> str:
-    """A PYTHONPATH without the folder that `forecastle region env` puts there."""
-    folders = [each for each in path.split(os.pathsep) if each and not each.endswith("/region/python")]
-    return os.pathsep.join(folders)

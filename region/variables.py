@@ -3,19 +3,20 @@
 import os
 import shlex
 from collections.abc import Callable, Mapping
-from importlib.resources import files
+from pathlib import Path
 
 from forecastle.contract.whole_file import write_whole
 from forecastle.region.account import REGION
 from forecastle.region.home import Home
 
+SITE = Path(__file__).parent / "python" / "sitecustomize.py"
 SDK = "SchemaVersion: '1.0'\nSageMaker:\n  PythonSDK:\n    Modules:\n      TelemetryOptOut: true\n"
 
 
 def write_files(home: Home) -> None:
     """Write what the variables point at."""
     write_whole(home.sdk_configuration, SDK.encode())
-    write_whole(home.python / "sitecustomize.py", (files("region") / "python" / "sitecustomize.py").read_bytes())
+    write_whole(home.python / "sitecustomize.py", SITE.read_bytes())
 
 
 def variables(home: Home, address: str, environ: Mapping[str, str]) -> dict[str, str]:
