@@ -1,4 +1,5 @@
 import json as stdlib_json
+import sys
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,12 @@ from forecastle.contract.errors import InvalidData, PayloadTooLarge
 from forecastle.formats import json, json_document
 
 MEGABYTE = 1 << 20
+
+TRAILING_COMMA = (
+    "line 2, column 16: expected valid JSON, got ',' (illegal trailing comma before end of array)."
+    if sys.version_info >= (3, 13)
+    else "line 2, column 17: expected valid JSON, got ']' (expecting value)."
+)
 
 
 def _decode(body: bytes, width: int | None = None) -> Any:
@@ -133,7 +140,7 @@ def _sparse(text: str) -> bytes:
         (b"", "line 1, column 1: expected valid JSON, got nothing (expecting value)."),
         (
             b'{"instances": [\n{"features": [1,]}]}',
-            "line 2, column 17: expected valid JSON, got ']' (expecting value).",
+            TRAILING_COMMA,
         ),
         (b'{"instances": [{"features": [1]}]} x', "line 1, column 36: expected valid JSON, got 'x' (extra data)."),
         (
