@@ -16,6 +16,7 @@ from forecastle.algorithms.deepar.collection import Collection, Reader
 from forecastle.algorithms.deepar.forecasts import as_table
 from forecastle.algorithms.deepar.frequency import Frequency, frequency_meant
 from forecastle.algorithms.deepar.hyperparameters import DeepARHyperparameters
+from forecastle.algorithms.deepar.likelihood import DEFAULT
 from forecastle.contract.artifact import read_artifact, write_artifact
 from forecastle.contract.errors import InvalidData, UserError
 
@@ -137,7 +138,7 @@ class DeepAR(BaseEstimator):  # type: ignore[misc]
         cardinality: Literal["auto", "ignore"] | Sequence[int] = "auto",
         num_dynamic_feat: Literal["auto", "ignore"] | int = "auto",
         embedding_dimension: int = 10,
-        likelihood: str = "student-T",
+        likelihood: str = DEFAULT.name,
         num_cells: int = 40,
         num_layers: int = 2,
         dropout_rate: float = 0.1,
