@@ -17,7 +17,7 @@ from forecastle.region.wire.refusal import invalid
 
 BUILT_IN = {"randomcutforest": "random_cut_forest", "forecasting-deepar": "deepar"}
 OWN = "forecastle"
-ELSEWHERE = re.compile(r"AWS_|SAGEMAKER_|FORECASTLE_|XDG_|TRAINING_JOB_")
+ELSEWHERE = re.compile(r"AWS_|SAGEMAKER_|FORECASTLE_(?!ALGORITHMS$)|XDG_|TRAINING_JOB_")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -25,17 +25,19 @@ ADDRESS = re.compile(r"region \S+ of account \d+ at (http://\S+),")
 class RunningRegion:
     """`forecastle region up` on a free port; leaving it ends it, and kills what is left of it."""
 
-    def __init__(self, home: Path, *options: str, path: str | None = None) -> None:
+    def __init__(self, home: Path, *options: str, path: str | None = None, within: Sequence[str] = ()) -> None:
+        """`within` is a command that becomes the one in its arguments, such as `unshare --mount`."""
         environ = {
             "PATH": path or os.environ["PATH"],
             "HOME": str(home.parent),
-            "PYTHONPATH": os.pathsep.join((str(TINY_ALGORITHM), str(ROOT))),
+            "PYTHONPATH": str(ROOT),
+            "FORECASTLE_ALGORITHMS": str(TINY_ALGORITHM / "algorithms"),
             "AWS_ENDPOINT_URL": "http://127.0.0.1:9",  # what was meant for another
         }
         self.home = home
         self.lines: list[str] = []
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "forecastle", "region", "up", "--home", str(home), "--port", "0", *options],
+            [*within, sys.executable, "-m", "forecastle", "region", "up", "--home", str(home), "--port", "0", *options],
             env=environ,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

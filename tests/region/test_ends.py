@@ -8,7 +8,7 @@ import pytest
 
 from tests.region.endpoints import answer, config, endpoint, model, settled, trained
 from tests.region.jobs import create, ended, lines, put_numbers
-from tests.region.running_region import ROOT, TINY_ALGORITHM, RunningRegion, awaited, processes_with
+from tests.region.running_region import ROOT, RunningRegion, awaited, processes_with
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
@@ -39,7 +39,7 @@ def test_what_was_there_is_there_again_and_nothing_is_left_running(tmp_path: Pat
 def test_what_a_job_started_and_left_is_reaped_at_the_next_start(tmp_path: Path) -> None:
     home, starter = tmp_path / "home", tmp_path / "sitecustomize.py"
     starter.write_text("import subprocess, sys\nif 'train' in sys.argv:\n    subprocess.Popen(['sleep', '1234'])\n")
-    path = os.pathsep.join(map(str, (tmp_path, TINY_ALGORITHM, ROOT)))
+    path = os.pathsep.join(map(str, (tmp_path, ROOT)))
     with RunningRegion(home, "--bucket", "data") as region:
         put_numbers(region)
         create(region, hyperparameters={"mood": "deaf"}, Environment={"PYTHONPATH": path})
@@ -56,7 +56,7 @@ def test_what_a_job_started_and_left_is_reaped_at_the_next_start(tmp_path: Path)
 def test_what_a_job_started_ends_with_it(tmp_path: Path) -> None:
     home, starter = tmp_path / "home", tmp_path / "sitecustomize.py"
     starter.write_text("import subprocess, sys\nif 'train' in sys.argv:\n    subprocess.Popen(['sleep', '1234'])\n")
-    path = os.pathsep.join(map(str, (tmp_path, TINY_ALGORITHM, ROOT)))
+    path = os.pathsep.join(map(str, (tmp_path, ROOT)))
     with RunningRegion(home, "--bucket", "data") as region:
         put_numbers(region)
         job = ended(region, create(region, Environment={"PYTHONPATH": path}))
