@@ -74,7 +74,7 @@ test-mxnet: $(MXNET)/.complete
 # On the installed Pythons but the one of `make test`.
 test-pythons: $(patsubst %,test-python-%,$(filter-out $(PYTHON:python%=%),$(INSTALLED)))
 test-python-%: .venv-%/.complete
-	.venv-$*/bin/pytest tests/kernels tests/formats tests/training tests/test_third_algorithm.py $(ARGS)
+	.venv-$*/bin/pytest tests/kernels tests/algorithms/test_every_algorithm.py tests/formats/test_rows.py tests/formats/test_json.py $(ARGS)
 
 IMAGE ?= forecastle
 VARIANT ?= full
