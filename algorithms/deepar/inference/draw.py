@@ -132,8 +132,8 @@ def draw_one_by_one(
     """
     normals, uniforms, numbers = table[:2], table[2 : 2 + _UNIFORMS], table[2 + _UNIFORMS :]
     for path in range(lanes):
-        first: float = _positive(scratch[parameters + path])
-        second = _positive(scratch[parameters + lanes + path])
+        first: float = positive(scratch[parameters + path])
+        second = positive(scratch[parameters + lanes + path])
         begin_stream(stream, lane + path, step, series)
         picked = _even_numbers(stream, normals, uniforms)
         if likelihood == _BETA:
@@ -208,5 +208,6 @@ def _counts(
 
 
 @part
-def _positive(raw: float) -> float:
+def positive(raw: float) -> float:
+    """The link of a parameter that is positive: softplus, and not quite 0."""
     return max(math.log1p(math.exp(-abs(raw))) + max(raw, 0.0), _LEAST)

@@ -3,13 +3,15 @@
 import numpy as np
 
 from forecastle.algorithms.deepar.cell import new_output, new_state, products
+from forecastle.algorithms.deepar.inference.draw import positive
 from forecastle.algorithms.deepar.inference.weights import CHUNK, Layout
-from forecastle.algorithms.deepar.network import Floats
+from forecastle.algorithms.deepar.network import Floats, number_of
 from forecastle.kernels.compiled import inlined, kernel, part
 from forecastle.kernels.lanes import SIZES, fma, load, spread, store
 from forecastle.kernels.pointer import memory
 
 _SIZE = SIZES[3]
+_BETA, _NEGATIVE_BINOMIAL = number_of("beta"), number_of("negative-binomial")
 
 
 @kernel
@@ -38,7 +40,8 @@ def encode(
     """Run one series' context and the first step behind it, and sum up what the other steps begin with.
 
     No path has begun before the first step's value is drawn. Layer by layer, so that what a layer takes from the one
-    below is one product for all steps, and its weights stay near while they are used at each.
+    below is one product for all steps, and its weights stay near while they are used at each. Where a missing value is
+    the mean of its step, later steps wait for it: then the steps up to each missing value are run so, in turn.
 
     Parameters
     ----------
@@ -53,15 +56,54 @@ def encode(
     run, steps = context + 1, len(features) - context
     gates = np.empty((_padded_to_4(run), layout.encoder_input.shape[1]), np.float32)
     past = _scaled_past(target, context + layout.lags[-1], scale, filler)
-    _multiply(_inputs(layout, past, features, 0, run), layout.encoder_input, gates)
-    _multiply(_inputs(layout, past, features, context, steps), layout.start_input, starts)
     outputs = np.ones((len(gates) // 4, layout.cells + 1, 4), np.float32)  # as `_inputs` gives the first layer's
+    padded = max(context - len(target), 0) if layout.reset_while_padded else 0
+    states[:] = 0.0
+    first, stop = 0, 0
+    while stop < run:
+        first, stop = stop, _next_mean(target, context, stop) if layout.missing_is_mean else run
+        _run(layout, _inputs(layout, past, features, first, stop - first), stop - first, padded - first, gates, states,
+             outputs)  # fmt: skip
+        if stop < run:
+            past[layout.lags[-1] + stop - 1] = _mean(layout, outputs, stop - 1 - first)
+    _multiply(_inputs(layout, past, features, context, steps), layout.start_input, starts)
+    for unit in range(layout.cells):
+        output[unit] = outputs[(context - first) // 4, unit, (context - first) % 4]
+
+
+@part
+def _next_mean(target: Floats, context: int, first: int) -> int:
+    """The end of the steps that can be run together from `first` on: the next missing value's, or that of all."""
+    for step in range(max(first, context - len(target)), context):
+        if np.isnan(target[len(target) - context + step]):
+            return step + 1
+    return context + 1
+
+
+@part
+def _run(
+    layout: Layout, inputs: Floats, steps: int, padded: int, gates: Floats, states: Floats, outputs: Floats
+) -> None:
+    """Run `steps` through all layers; before each of the first `padded` ones the states are set to 0."""
+    blocks = len(inputs)
+    _multiply(inputs, layout.encoder_input, gates)
     for layer in range(layout.layers):
         if layer > 0:
-            _multiply(outputs, layout.encoder_inputs[layer - 1], gates)
-        _unroll(gates, layout.encoder_hidden[layer], run, layer > 0, states[layer], outputs)
+            _multiply(outputs[:blocks], layout.encoder_inputs[layer - 1], gates)
+        _unroll(gates, layout.encoder_hidden[layer], steps, padded, layer > 0, states[layer], outputs)
+
+
+@part
+def _mean(layout: Layout, outputs: Floats, step: int) -> float:
+    """The mean of a step's distribution, over the scale."""
+    block, side = step // 4, step % 4
+    first, second = float(layout.projection[layout.cells, 0]), float(layout.projection[layout.cells, 1])
     for unit in range(layout.cells):
-        output[unit] = outputs[context // 4, unit, context % 4]
+        first += outputs[block, unit, side] * layout.projection[unit, 0]
+        second += outputs[block, unit, side] * layout.projection[unit, 1]
+    if layout.likelihood == _BETA:
+        return positive(first) / (positive(first) + positive(second))
+    return positive(first) if layout.likelihood == _NEGATIVE_BINOMIAL else first
 
 
 @part
@@ -118,11 +160,14 @@ def _multiply(inputs: Floats, weights: Floats, out: Floats) -> None:
 
 
 @part
-def _unroll(gates: Floats, weights: Floats, steps: int, residual: bool, states: Floats, outputs: Floats) -> None:
+def _unroll(
+    gates: Floats, weights: Floats, steps: int, padded: int, residual: bool, states: Floats, outputs: Floats
+) -> None:
     """Run a layer. Its `outputs` take the place of those of the layer below, which are added where it is `residual`."""
     sums = np.empty(gates.shape[1], np.float32)
-    states[:] = 0.0
     for step in range(steps):
+        if step < padded:
+            states[:] = 0.0
         _add_product(gates[step], states[0], weights, sums)
         _step(sums, states[1], states[0])
         block, side = step // 4, step % 4

@@ -34,6 +34,8 @@ class Layout(NamedTuple):
     path_weights: Floats  # flat: layer 0 (H, H + lags, 4), the others (H, 2·H, 4): of the inputs, then of the state
     path_bias: Floats  # flat: (L − 1, H, 4)
     projection: Floats  # (H + 1, 4): a column for each parameter; the last row is the bias
+    reset_while_padded: bool  # as the network's, and so is the other
+    missing_is_mean: bool
 
 
 @functools.lru_cache(maxsize=8)
@@ -59,6 +61,8 @@ def layout_of(network: Network) -> Layout:
         ),
         path_bias=_by_unit(bias, cells).ravel(),
         projection=_projection(network),
+        reset_while_padded=network.reset_while_padded,
+        missing_is_mean=network.missing_is_mean,
     )
 
 
