@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from forecastle.contract.errors import (
 
 FILE = click.Path(exists=True, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
+MODEL = click.Path(path_type=Path)  # a folder, or an archive such as model.tar.gz
 PORT = click.IntRange(0, 65535)
 
 
@@ -93,7 +94,7 @@ def train(
 
 
 @cli.command()
-@click.option("--model", type=FOLDER, help="The model's folder; by default model/ below /opt/ml.")
+@click.option("--model", type=MODEL, help="The model's folder or model.tar.gz; by default model/ below /opt/ml.")
 @click.option("--host", help="The address to bind, instead of FORECASTLE_HOST.")
 @click.option("--port", type=PORT, help="The port to bind, instead of SAGEMAKER_BIND_TO_PORT; 0 takes a free one.")
 @click.pass_context
@@ -141,16 +142,37 @@ def algorithms() -> None:
 
 
 @cli.command()
-@click.argument("model", type=FOLDER)
+@click.argument("model", type=MODEL)
 @click.pass_context
 def check(context: click.Context, model: Path) -> None:
-    """Load the model in the folder MODEL and let it answer the request on its own page."""
+    """Load MODEL, a folder or a model.tar.gz, and let it answer the request on its own page."""
     from forecastle.contract.settings import Settings
     from forecastle.serving.models import load_model
 
     _tell_of_compilation(context)
     held = load_model(model, threads=1, settings=Settings.from_environ(os.environ))
-    click.echo(f"{model}: a {held.name} model, complete; it answers.")
+    click.echo(f"{model}: a {held.name} model{_found(held.origin, held.hyperparameters)}, complete; it answers.")
+
+
+@cli.group(name="import")
+def import_() -> None:
+    """Write another's model as one of ours."""
+
+
+@import_.command()
+@click.argument("model", type=MODEL)
+@click.option("--out", type=FOLDER, default=Path("model"), show_default=True, help="The folder for our model.")
+def sagemaker(model: Path, out: Path) -> None:
+    """Import MODEL, a folder or a model.tar.gz that a job of SageMaker's wrote.
+
+    What is written has plain arrays and JSON only, and answers as MODEL itself does when it is served.
+    """
+    from forecastle.algorithms.foreign import import_model
+
+    artifact = import_model(model, out)
+    found = _found(artifact.parameters.get("origin"), artifact.hyperparameters)
+    click.echo(f"{model}: a {artifact.algorithm} model{found}.")
+    click.echo(f"The model is in {out}. Serve it: forecastle serve --model {out}")
 
 
 @cli.command(name="compile")
@@ -183,6 +205,14 @@ def _pair(text: str) -> tuple[str, str]:
     if not (name and equals):
         raise click.BadOptionUsage("given", f"--set {text}: expected NAME=VALUE.")
     return name.strip(), value
+
+
+def _found(origin: str | None, hyperparameters: Mapping[str, Any]) -> str:
+    """Whose a model is that is not ours, and what was read of it."""
+    if origin is None:
+        return ""
+    told = ", ".join(f"{name} {value}" for name, value in hyperparameters.items())
+    return f" of {origin} ({told})"
 
 
 def _shown(value: Any) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from forecastle.contract.artifact import MANIFEST
+from forecastle.contract.artifact import MANIFEST, NoModel
 from forecastle.contract.errors import ForecastleError, InvalidData, NotFound, OutOfModelSpace
 from forecastle.contract.free_memory import available_memory
 from forecastle.contract.settings import Settings
@@ -77,17 +77,17 @@ def keep_what_is_there() -> None:
 def _attempt(folder: Path, threads: int, settings: Settings, name: str) -> HeldModel | ForecastleError:
     """The model, or why there is none, in an error that holds nothing of what was read so far."""
     try:
-        if not folder.is_dir():
+        if not folder.exists():
             return NotFound(f"{folder}: there is no such folder.")
-        if not (folder / MANIFEST).is_file():  # what else is there is none of a client's business
-            return InvalidData(f"{folder}: there is no {MANIFEST}: the folder must hold a model, it and its arrays.")
-        size = SPARE_BYTES + COPIES * sum(map(_bytes, folder.rglob("*")))
+        size = SPARE_BYTES + COPIES * sum(map(_bytes, folder.rglob("*") if folder.is_dir() else [folder]))
         if size > (free := available_memory()):
             return OutOfModelSpace(
                 f"Model {name}: expected {size / 1e6:,.0f} MB of free memory to load it, got {free / 1e6:,.0f} MB: "
                 "unload another one first."
             )
         return load_model(folder, threads, settings, name)
+    except NoModel:  # what else is there is none of a client's business
+        return InvalidData(f"{folder}: there is no {MANIFEST}: the folder must hold a model, it and its arrays.")
     except MemoryError:
         return OutOfModelSpace(f"There is too little memory for model {name}: unload another one first.")
     except OSError as error:
@@ -97,8 +97,12 @@ def _attempt(folder: Path, threads: int, settings: Settings, name: str) -> HeldM
 
 
 def _bytes(file: Path) -> int:
-    """A file's size, unless its name says that it is no part of a model: a writer that was killed left it."""
-    return 0 if file.name.startswith(".") or file.is_dir() else file.stat().st_size
+    """A file's size, unless its name says that it is no part of a model: a writer that was killed left it.
+
+    An archive's is doubled: arrays of floats become little smaller when they are packed.
+    """
+    size = 0 if file.name.startswith(".") or file.is_dir() else file.stat().st_size
+    return 2 * size if file.name.endswith(".gz") else size
 
 
 def _give_back(model: "weakref.ref[Any]") -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from forecastle.algorithms import find
+from forecastle.algorithms.foreign import read_model
 from forecastle.algorithms.interface import Algorithm, Model
-from forecastle.contract.artifact import read_artifact, read_manifest
+from forecastle.contract.archive import unpacked
 from forecastle.contract.errors import AlreadyLoaded, InvalidData, NotAcceptable, NotFound, NotReady
 from forecastle.contract.settings import Settings
 
@@ -20,7 +21,8 @@ class HeldModel:
     Attributes
     ----------
     name : what requests call it: a server of several models is told a name, another's model is named as its algorithm.
-    folder : where it came from.
+    folder : where it came from, or the archive.
+    origin : whose training wrote it, if not ours.
     seen : pairs of media types, in and out, that it has read and written at least once, so that whatever is compiled
         or imported at first use is there.
     """
@@ -33,6 +35,7 @@ class HeldModel:
     metrics: Mapping[str, float]
     request_types: tuple[str, ...]
     response_types: tuple[str, ...]
+    origin: str | None = None
     seen: set[tuple[str, str]] = field(default_factory=set)
 
 
@@ -76,12 +79,13 @@ class Models:
 
 
 def load_model(folder: Path, threads: int, settings: Settings, name: str | None = None) -> HeldModel:
-    """Load the model in `folder` and let it answer its own examples. Raises `UserError` where it cannot be loaded.
+    """Load the model in `folder`, or in an archive, and let it answer its own examples.
 
-    Without a `name` it is called after its algorithm.
+    Without a `name` it is called after its algorithm. Raises `UserError` where it cannot be loaded.
     """
-    algorithm = find(read_manifest(folder)["algorithm"])
-    artifact = read_artifact(folder)
+    with unpacked(folder) as inside:
+        artifact = read_model(inside)
+    algorithm = find(artifact.algorithm)
     try:
         model = algorithm.load(artifact, settings.of(algorithm.settings))
     except InvalidData as error:
@@ -95,6 +99,7 @@ def load_model(folder: Path, threads: int, settings: Settings, name: str | None 
         metrics=artifact.metrics,
         request_types=tuple(algorithm.request_types),
         response_types=tuple(algorithm.response_types),
+        origin=artifact.parameters.get("origin"),
     )
     _warm_up(held, threads)
     return held
