@@ -29,8 +29,7 @@ from benchmarks.gluonts_mxnet import Asked, Floats
 from benchmarks.real_series import ELECTRICITY_START, M4_START, electricity, m4_hourly
 from forecastle.algorithms.deepar.inference.forecast import forecast
 from forecastle.algorithms.deepar.series import Series
-from forecastle.algorithms.deepar.training.accuracy import losses_of, measures
-from forecastle.algorithms.deepar.training.engine import ENGINES
+from forecastle.algorithms.deepar.training.metrics import losses_of, metrics_of
 from forecastle.kernels.threads import available_cores
 
 LEVELS = [tenth / 10 for tenth in range(1, 10)]
@@ -105,7 +104,7 @@ def loss_of(task: Task, quantiles: Floats) -> tuple[float, float]:
 
 
 def _loss(observed: Floats, quantiles: Floats) -> float:
-    return measures(losses_of(observed, quantiles.mean(axis=0), quantiles, LEVELS), LEVELS)["mean_wQuantileLoss"]
+    return metrics_of(losses_of(observed, quantiles.mean(axis=0), quantiles, LEVELS), LEVELS)["mean_wQuantileLoss"]
 
 
 def replace_epochs(task: Task, epochs: int) -> Task:
@@ -132,7 +131,7 @@ def time(text: str) -> np.datetime64:
     return np.datetime64(text.replace(" ", "T"), "s")
 
 
-TRAINERS = (*ENGINES, "gluonts")
+TRAINERS = ("native", "mxnet", "gluonts")
 TASKS: dict[str, Callable[[], Task]] = {"m4_hourly": m4_task, "electricity": electricity_task}
 
 if __name__ == "__main__":

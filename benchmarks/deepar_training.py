@@ -99,13 +99,13 @@ def linear_rows(runs: int) -> Iterator[Row]:
 def loss_rows(runs: int) -> Iterator[Row]:  # noqa: ARG001
     """The largest difference of a batch's mean loss, from the same weights on, without zoneout."""
     from benchmarks.engine_speed import settings_of
-    from forecastle.algorithms.deepar.training.engine import learner
+    from forecastle.algorithms.deepar.training.train import new_learner
     from forecastle.algorithms.deepar.training.windows import WindowSource
 
     series = customers()
-    settings = replace(settings_of(PROBLEM.asked, series), dropout_rate=0.0)
+    settings = settings_of(PROBLEM.asked, series, dropout_rate=0.0)
     source, rng = WindowSource(series, settings), np.random.default_rng(0)
-    ours, theirs = (learner(name, settings) for name in ("native", "mxnet"))
+    ours, theirs = (new_learner(name, settings) for name in ("native", "mxnet"))
     weights = theirs.network().arrays()
     state = {f"weight {name}": weight for name, weight in weights.items()} | {"steps": np.array(0)}
     zeros = {
@@ -116,7 +116,9 @@ def loss_rows(runs: int) -> Iterator[Row]:  # noqa: ARG001
     differences = []
     for first in range(0, BATCHES * 64, 64):
         windows = source.batch(drawn[first : first + 64])
-        own, peer = (learner.step(windows, settings.learning_rate, 0).mean(dtype=float) for learner in (ours, theirs))
+        own, peer = (
+            learner.step(windows, settings.given.learning_rate, 0).mean(dtype=float) for learner in (ours, theirs)
+        )
         differences.append(abs(own - peer))
     most = max(differences)
     yield "losses_over_1e-3", f"the most that a loss differs in {BATCHES} batches", most, 1e-3, most / 1e-3

@@ -2,38 +2,33 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from importlib import import_module
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.gluonts_mxnet import Asked
+from forecastle.algorithms.deepar.hyperparameters import DeepARHyperparameters
 from forecastle.algorithms.deepar.series import Series
-from forecastle.algorithms.deepar.training.engine import ENGINES, Settings, Trained, train
+from forecastle.algorithms.deepar.training.learner import Trained
+from forecastle.algorithms.deepar.training.settings import Facts, Settings
+from forecastle.algorithms.deepar.training.train import train
 
 
-def settings_of(asked: Asked, series: Sequence[Series], seed: int = 0) -> Settings:
-    """What a job with the hyperparameters' defaults, and these, would train with."""
+def settings_of(asked: Asked, series: Sequence[Series], seed: int = 0, **given: object) -> Settings:
+    """What a job with the hyperparameters' defaults, but for these, would train with."""
     values = np.concatenate([one.target for one in series])
-    return Settings(
-        time_freq=asked.freq,
-        context_length=asked.context_length,
-        prediction_length=asked.prediction_length,
-        likelihood="student-T",
-        cardinality=(),
-        num_dynamic_feat=0,
-        embedding_dimension=10,
-        num_cells=asked.cells,
-        num_layers=2,
-        dropout_rate=0.1,
-        learning_rate=asked.learning_rate,
-        mini_batch_size=asked.batch_size,
-        epochs=asked.epochs,
-        early_stopping_patience=None,
-        seed=seed,
-        default_scale=float(np.nanmean(np.abs(values), dtype=np.float64)),
-    )
+    hyperparameters = {
+        "time_freq": asked.freq,
+        "context_length": asked.context_length,
+        "prediction_length": asked.prediction_length,
+        "num_cells": asked.cells,
+        "learning_rate": asked.learning_rate,
+        "mini_batch_size": asked.batch_size,
+        "epochs": asked.epochs,
+    }
+    facts = Facts((), 0, float(np.nanmean(np.abs(values), dtype=np.float64)))
+    return Settings(DeepARHyperparameters.parse(hyperparameters | given), facts, seed)
 
 
 def seconds_of_epochs(engine: str, series: Sequence[Series], asked: Asked) -> tuple[list[float], list[int]]:
@@ -45,13 +40,14 @@ def seconds_of_epochs(engine: str, series: Sequence[Series], asked: Asked) -> tu
 
 def trained_quietly(engine: str, series: Sequence[Series], asked: Asked, seed: int) -> Trained:
     """The best epoch's network, as GluonTS keeps it; training never ends early."""
-    settings = replace(settings_of(asked, series, seed), early_stopping_patience=asked.epochs)
+    settings = settings_of(asked, series, seed, early_stopping_patience=asked.epochs)
     return train(series, settings, Clock(), lambda: False, engine=engine)
 
 
 def load(engine: str) -> None:
     """Import all that an engine needs."""
-    import_module(f"forecastle.algorithms.deepar.training.{ENGINES[engine]}")
+    module = {"native": "native.learner", "mxnet": "mxnet"}[engine]
+    import_module(f"forecastle.algorithms.deepar.training.{module}")
     if engine == "mxnet":
         import_module("gluonts.mx")
 
@@ -60,12 +56,12 @@ def train_on(
     engine: str, series: Sequence[Series], asked: Asked, zoneout: float, epoch_ended: Callable[[int], None]
 ) -> None:
     """Train with an engine, telling the windows of each epoch."""
-    settings = replace(settings_of(asked, series), dropout_rate=zoneout)
+    settings = settings_of(asked, series, dropout_rate=zoneout)
     train(series, settings, Clock(epoch_ended), lambda: False, engine=engine)
 
 
 class Clock:
-    """An `engine.Watcher` that looks at the clock."""
+    """A `Watcher` that looks at the clock."""
 
     def __init__(self, epoch_ended: Callable[[int], None] = lambda _: None) -> None:
         self._epoch_ended = epoch_ended

@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from forecastle.algorithms.deepar.frequency import Frequency
+from forecastle.algorithms.deepar.likelihood import LIKELIHOODS
 from forecastle.algorithms.deepar.network import Layer, Network
 from forecastle.algorithms.deepar.series import Series
 
@@ -100,10 +102,10 @@ def network_of(predictor: Any, asked: Asked) -> Network:
     net = predictor.prediction_net
     arrays = arrays_of(net)
     return Network(
-        time_freq=asked.freq,
+        frequency=Frequency.parse(asked.freq),
         context_length=asked.context_length,
         prediction_length=asked.prediction_length,
-        likelihood="student-T",
+        likelihood=LIKELIHOODS["student-T"],
         lags=tuple(net.lags_seq),
         cardinality=(),
         num_dynamic_feat=0,

@@ -29,7 +29,7 @@ from benchmarks.timing import in_turn
 from forecastle.algorithms.deepar.inference.forecast import forecast
 from forecastle.algorithms.deepar.network import Network
 from forecastle.algorithms.deepar.series import Series
-from forecastle.algorithms.deepar.training.engine import train
+from forecastle.algorithms.deepar.training.train import train
 
 LEVELS = {"p10": 0.1, "p50": 0.5, "p90": 0.9}
 OTHERS = ("gaussian", "beta", "negative-binomial")
@@ -125,7 +125,7 @@ def ar1_task() -> Task:
 
 def trained(task: Task, likelihood: str, seed: int) -> Network:
     series = [replace(one, target=_suited(one.target, likelihood)) for one in task.train]
-    settings = replace(settings_of(task.asked, series, seed), likelihood=likelihood)
+    settings = settings_of(task.asked, series, seed, likelihood=likelihood)
     return train(series, settings, Clock(), lambda: False).network
 
 

@@ -1,4 +1,4 @@
-"""DeepAR, as training and serving see it."""
+"""DeepAR for training and serving."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -19,7 +19,7 @@ class DeepARAlgorithm(Algorithm[DeepARHyperparameters]):
     """Probabilistic forecasts of many time series from one recurrent network (Salinas et al., 2020)."""
 
     title = "DeepAR"
-    aliases = ("forecasting-deepar",)  # as AWS's registry has it
+    aliases = ("forecasting-deepar",)  # its name in AWS's registry
     log_name = "AWS/DeepAR"
     hyperparameters = DeepARHyperparameters
     settings = DeepARSettings

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from forecastle.algorithms.deepar.training.accuracy import losses_of, measures
+from forecastle.algorithms.deepar.training.metrics import losses_of, metrics_of
 from forecastle.algorithms.interface import Ask
 from forecastle.contract.media_type import JSON
 
@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 
 
 def demonstrate(example: Path, ask: Ask, picture: Path) -> Iterable[str]:
-    """Let a server forecast the end of each of the example's series, draw it to `picture`, tell how good it is."""
+    """Have a server forecast the end of each of the example's series, draw it to `picture`, and report the accuracy."""
     hyperparameters = json.loads((example / "input" / "config" / "hyperparameters.json").read_text())
     steps = int(hyperparameters["prediction_length"])
     lines = (example / "input" / "data" / "test" / "test.json").read_text().splitlines()
@@ -36,7 +36,7 @@ def demonstrate(example: Path, ask: Ask, picture: Path) -> Iterable[str]:
     draw(series, quantiles, picture)
     targets = np.array([one["target"] for one in series])
     observed = targets[:, -steps:]
-    scores = measures(losses_of(observed, mean, quantiles, LEVELS), LEVELS)
+    scores = metrics_of(losses_of(observed, mean, quantiles, LEVELS), LEVELS)
     week_before = targets[:, -steps - STEPS_SHOWN : -STEPS_SHOWN]
     naive = np.abs(week_before - observed).sum() / np.abs(observed).sum()
     inside = ((observed >= quantiles[LOWEST]) & (observed <= quantiles[HIGHEST])).mean()

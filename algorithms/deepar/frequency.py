@@ -1,4 +1,4 @@
-"""What a step's place in time tells the network: frequencies, time features and lags.
+"""Frequencies: their spelling, and the time features and lags that follow from them.
 
 The features and lags are those of GluonTS (`time_features_from_frequency_str`, `get_lags_for_frequency`), computed from
 numpy's dates: pandas, which GluonTS computes them with, takes more memory than the rest of a server.
@@ -6,33 +6,38 @@ numpy's dates: pandas, which GluonTS computes them with, takes more memory than 
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from forecastle.algorithms.deepar.arrays import Floats
 from forecastle.contract.errors import InvalidData
 
-Floats = NDArray[np.float32]
 Times = NDArray[np.datetime64]
 Counts = NDArray[np.int64]
+EXPECTED = "M, W, D, H or min, or a multiple such as 15min"
 _SPELLING = re.compile(r"([1-9][0-9]{0,5})?(M|W|D|H|min)")
 
 
 @dataclass(frozen=True, slots=True)
 class Frequency:
-    """The time from one value of a series to the next, as SageMaker's `time_freq` has it."""
+    """The time from one value of a series to the next, SageMaker's `time_freq`; `str()` gives its text."""
 
     multiple: int
     unit: str  # M, W, D, H or min
+    text: str = field(compare=False)  # as it was given: "2H", "15min", "D" …
 
     @classmethod
     def parse(cls, text: str) -> "Frequency":
         """Read `2H`, `15min`, `D` … Raises `InvalidData`."""
         match = _SPELLING.fullmatch(text)
         if match is None:
-            raise InvalidData(f"time_freq: expected M, W, D, H or min, or a multiple such as 15min, got {text!r:.40}.")
-        return cls(int(match[1] or 1), match[2])
+            raise InvalidData(f"time_freq: expected {EXPECTED}, got {text!r:.40}.")
+        return cls(int(match[1] or 1), match[2], text)
+
+    def __str__(self) -> str:
+        return self.text
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -41,15 +46,14 @@ class Frequency:
 
     @property
     def lags(self) -> tuple[int, ...]:
-        """How many steps back the values lie that the network is shown, ascending: the last, and earlier seasons'."""
+        """The lags of a step's inputs, ascending: of the latest values, and of those one or more seasons earlier."""
         seasons = _LAGS[self.unit](self.multiple)
         return tuple(range(1, _LATEST + 1)) + tuple(sorted({int(lag) for lag in seasons if _LATEST < lag <= _EARLIEST}))
 
     def times(self, start: np.datetime64, first: int, count: int) -> Times:
         """`count` times from the `first`-th step of a series on, (count,): each step's last day, hour or minute.
 
-        A `start` that lies within a month, week, day … stands for all of it, as with pandas' periods; a week ends with
-        its Sunday.
+        A `start` within a month, week, day … means all of it, as in pandas' periods; a week ends with its Sunday.
         """
         steps = self.multiple * np.arange(first, first + count)
         if self.unit == "W":
@@ -71,6 +75,32 @@ class Frequency:
         return features
 
 
+def frequency_meant(text: str) -> str | None:
+    """SageMaker's spelling of a frequency spelt as in pandas, `15min` for `15T`; None if it has none, or is one.
+
+    For the hint in an error. `W-MON`, `B` and `s` have no equivalent, and `m` may be months or minutes. Source: "Offset
+    aliases" and "Period aliases", pandas' user guide.
+    """
+    match = _PANDAS_SPELLING.fullmatch("".join(text.split()))
+    if _SPELLING.fullmatch(text) or match is None or match[2] not in _PANDAS_UNITS:
+        return None
+    number, unit = _PANDAS_UNITS[match[2]]
+    multiple = number * int(match[1] or 1)
+    meant = f"{multiple}{unit}" if multiple > 1 else unit
+    return meant if _SPELLING.fullmatch(meant) else None
+
+
+_PANDAS_SPELLING = re.compile(r"(?:0*([1-9][0-9]{0,5}))?([A-Za-z-]+)")
+_PANDAS_UNITS: Mapping[str, tuple[int, str]] = {  # how many of which unit of `time_freq` each is
+    **dict.fromkeys(("M", "ME", "MS"), (1, "M")),
+    **dict.fromkeys(("Q", "QE", "QS"), (3, "M")),
+    **dict.fromkeys(("A", "AS", "Y", "YE", "YS"), (12, "M")),
+    **dict.fromkeys(("W", "W-SUN", "w"), (1, "W")),
+    **dict.fromkeys(("D", "d"), (1, "D")),
+    **dict.fromkeys(("H", "h"), (1, "H")),
+    **dict.fromkeys(("min", "T", "t", "Min", "MIN"), (1, "min")),
+}
+
 _LATEST, _EARLIEST = 7, 1200  # the last values are always shown; the lag that reaches back furthest
 _SUNDAY = 3  # 1970-01-04, in days
 _NUMPY_UNITS = {"M": "M", "D": "D", "H": "h", "min": "m"}
@@ -84,7 +114,7 @@ _FEATURES: Mapping[str, tuple[str, ...]] = {
 
 
 def _since(times: Times, unit: str, within: str) -> Counts:
-    """How many `unit`s of numpy have gone by since the `within` began that each time lies in."""
+    """The `unit`s of numpy since the beginning of the `within` that contains each time."""
     counts: Counts = (times.astype(f"M8[{unit}]") - times.astype(f"M8[{within}]").astype(f"M8[{unit}]")).astype(
         np.int64
     )
@@ -97,7 +127,7 @@ def _day_of_week(times: Times) -> Counts:
 
 
 def _week_of_year(times: Times) -> Counts:
-    """ISO 8601's week less one: a week belongs to the year that its Thursday lies in."""
+    """ISO 8601's week less one: a week belongs to the year of its Thursday."""
     thursday: Times = times.astype("M8[D]") + (3 - _day_of_week(times)).astype("m8[D]")
     return _since(thursday, "D", "Y") // 7
 
@@ -117,7 +147,7 @@ FEATURE_NAMES = tuple(_COUNTS)
 
 
 def _around(season: float, seasons: int, multiple: float, width: int) -> list[float]:
-    """The lags that lie at most `width` steps from one, two, … `seasons` seasons ago."""
+    """The lags at most `width` steps from one, two, … `seasons` seasons."""
     return [
         number * season // multiple + offset for number in range(1, seasons + 1) for offset in range(-width, width + 1)
     ]

@@ -3,25 +3,36 @@
 Source: "DeepAR Hyperparameters", AWS's developer guide; `seed` is ours.
 """
 
-import re
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, PlainSerializer, PlainValidator, model_validator
 
-from forecastle.algorithms.deepar.spelling import frequency_meant
+from forecastle.algorithms.deepar.frequency import EXPECTED, Frequency, frequency_meant
+from forecastle.algorithms.deepar.likelihood import DEFAULT, LIKELIHOODS, Likelihood
+from forecastle.contract.errors import InvalidData
 from forecastle.contract.hyperparameters import Hyperparameters
 
-Likelihood = Literal["gaussian", "beta", "negative-binomial", "student-T", "deterministic-L1"]
-LIKELIHOODS: tuple[Likelihood, ...] = ("gaussian", "beta", "negative-binomial", "student-T", "deterministic-L1")
-
-_FREQUENCY = r"^([1-9][0-9]{0,5})?(M|W|D|H|min)$"
-_FREQUENCIES = "M, W, D, H or min, or a multiple such as 15min"
-
-MOST = 1_000_000  # of what the network is sized by: far beyond sense, and what an artifact may hold
+MOST = 1_000_000  # of sizes of the network, the same as in an artifact: far more than is sensible
 
 
-def _in_any_case(value: object) -> object:
-    return next((name for name in LIKELIHOODS if str(value).strip().lower() == name.lower()), value)
+def _likelihood(value: object) -> Likelihood:
+    """The row of a likelihood's name in any case."""
+    if isinstance(value, Likelihood):
+        return value
+    text = str(value).strip().lower()
+    found = next((row for name, row in LIKELIHOODS.items() if text == name.lower()), None)
+    if found is None:
+        raise ValueError
+    return found
+
+
+def _frequency(value: object) -> Frequency:
+    if isinstance(value, Frequency):
+        return value
+    try:
+        return Frequency.parse(value if isinstance(value, str) else "")
+    except InvalidData:
+        raise ValueError from None
 
 
 PositiveInteger = Annotated[int, Field(ge=1)]
@@ -33,11 +44,9 @@ class DeepARHyperparameters(Hyperparameters):
 
     context_length: int = Field(ge=1, le=MOST, description="Steps the network sees before it forecasts.")
     prediction_length: int = Field(ge=1, le=MOST, description="Steps it is trained to forecast, and always forecasts.")
-    epochs: int = Field(ge=1, description="Passes over the training data, at the most.")
-    time_freq: str = Field(
-        pattern=_FREQUENCY,
-        description="Time from one value to the next.",
-        json_schema_extra={"must_be": _FREQUENCIES},
+    epochs: int = Field(ge=1, description="Passes over the training data, at most.")
+    time_freq: Annotated[Frequency, PlainValidator(_frequency), PlainSerializer(str)] = Field(
+        description="Time from one value to the next.", json_schema_extra={"must_be": EXPECTED}
     )
     cardinality: Literal["auto"] | Off | Annotated[list[PositiveInteger], Field(min_length=1)] = Field(
         "auto",
@@ -49,16 +58,18 @@ class DeepARHyperparameters(Hyperparameters):
         description="Series in `dynamic_feat`; auto takes them from the data, ignore does without.",
         json_schema_extra={"must_be": 'auto, ignore, "" or an integer of at least 1'},
     )
-    embedding_dimension: int = Field(10, ge=1, le=MOST, description="Numbers that stand for a category.")
-    likelihood: Annotated[Likelihood, BeforeValidator(_in_any_case)] = Field(
-        "student-T", description="What a value is drawn from, given the past."
+    embedding_dimension: int = Field(10, ge=1, le=MOST, description="Size of a category's embedding.")
+    likelihood: Annotated[Likelihood, PlainValidator(_likelihood), PlainSerializer(str)] = Field(
+        DEFAULT,
+        description="Distribution of a value, given the past.",
+        json_schema_extra={"must_be": f"one of {', '.join(LIKELIHOODS)}"},
     )
     num_cells: int = Field(40, ge=1, le=MOST, description="LSTM cells in a layer.")
     num_layers: int = Field(2, ge=1, le=MOST, description="LSTM layers.")
     dropout_rate: float = Field(
-        0.10, ge=0, lt=1, description="Share of the state that a training step leaves as it was."
+        0.10, ge=0, lt=1, description="Zoneout: share of the states that a step keeps, in training."
     )
-    learning_rate: float = Field(0.001, gt=0, description="Adam's, at first.")
+    learning_rate: float = Field(0.001, gt=0, description="Initial learning rate of Adam.")
     mini_batch_size: int = Field(128, ge=1, description="Windows in a step of training.")
     early_stopping_patience: PositiveInteger | None = Field(
         None,
@@ -79,19 +90,16 @@ class DeepARHyperparameters(Hyperparameters):
     @model_validator(mode="before")
     @classmethod
     def _hint_at_a_frequency(cls, given: object) -> object:
-        """Who spells `h` as pandas does today is told to write H."""
+        """Suggest H for `h`, which is how pandas spells it today."""
         text = given.get("time_freq") if isinstance(given, dict) else None
-        if isinstance(text, str) and not re.match(_FREQUENCY, text):
-            meant = frequency_meant(text)
-            if meant is not None and re.match(_FREQUENCY, meant):
-                raise ValueError(
-                    f"{cls.noun} time_freq must be {_FREQUENCIES}. Got {text!r:.42}: did you mean {meant}?"
-                )
+        meant = frequency_meant(text) if isinstance(text, str) else None
+        if meant is not None:
+            raise ValueError(f"{cls.noun} time_freq must be {EXPECTED}. Got {text!r:.42}: did you mean {meant}?")
         return given
 
     @classmethod
     def defaults(cls) -> dict[str, object]:
-        """The default configuration as SageMaker's log of this algorithm has it: strings, in the order of their names.
+        """The default configuration in SageMaker's log of this algorithm: strings, in the order of their names.
 
         `seed`, which is ours, is not among them: no string means that it is drawn.
         """

@@ -19,27 +19,27 @@ from forecastle.contract.errors import OutOfSpace
 from forecastle.contract.media_type import JSON, JSON_LINES, MediaType
 from forecastle.kernels.threads import in_parallel
 
-# What it costs, as benchmarks/deepar.py has it: a series, a multiplication of the network, and a path's step besides.
+# Costs measured by benchmarks/deepar.py: of a series, a multiplication in the network, and a draw.
 SECONDS_PER_SERIES = 300e-6
 SECONDS_PER_PRODUCT = 25e-12
 SECONDS_PER_DRAW = 180e-9
 SECONDS_PER_NUMBER = 20e-9  # written
 
-FEW_PATHS = 50  # with fewer, quantiles are of little use: rather fewer series
+FEW_PATHS = 50  # with fewer paths quantiles are of little use: advise fewer series instead
 
 EXAMPLE_STEPS = 24
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Prediction:
-    """The forecasts of a request's series, in their order, and what of them it wants to be told."""
+    """The forecasts of a request's series, in their order, and what the answer contains of them."""
 
     forecasts: tuple[Forecast, ...]
     configuration: Configuration
 
 
 class DeepARModel(Model[Request, Prediction]):
-    """A network, and what stands between it and the wire."""
+    """A network that answers requests."""
 
     def __init__(
         self,
@@ -51,12 +51,12 @@ class DeepARModel(Model[Request, Prediction]):
     ) -> None:
         self.network = network
         self.metrics = dict(metrics or {})  # how training went
-        self.seed = seed  # that it was trained with, for whoever wants to repeat it; None where nobody knows
+        self.seed = seed  # of its training, which the same seed repeats; None if it is unknown
         self.batch = batch  # the configuration of JSON Lines
 
     @classmethod
     def from_artifact(cls, artifact: Artifact, batch: Configuration = BATCH) -> "DeepARModel":
-        """Raises `InvalidData` where the arrays are no network."""
+        """Raises `InvalidData` if the arrays are no network."""
         network = Network.from_artifact(artifact.parameters, artifact.arrays)
         return cls(network, metrics=artifact.metrics, seed=artifact.parameters.get("seed"), batch=batch)
 
@@ -72,11 +72,11 @@ class DeepARModel(Model[Request, Prediction]):
             instance["cat"] = [0] * len(network.cardinality)
         if network.num_dynamic_feat:
             instance["dynamic_feat"] = [[0.0] * (len(steps) + network.prediction_length)] * network.num_dynamic_feat
-        wanted = {"num_samples": 100, "output_types": ["mean", "quantiles"], "quantiles": ["0.1", "0.5", "0.9"]}
-        return Payload(orjson.dumps({"instances": [instance], "configuration": wanted}), MediaType.parse(JSON))
+        configuration = {"num_samples": 100, "output_types": ["mean", "quantiles"], "quantiles": ["0.1", "0.5", "0.9"]}
+        return Payload(orjson.dumps({"instances": [instance], "configuration": configuration}), MediaType.parse(JSON))
 
     def examples(self) -> Sequence[Payload]:
-        """The example's series in every request type, with all that a request may want to be told."""
+        """The example's series in every request type, with every output type."""
         document = orjson.loads(self.example().body)
         document["configuration"]["output_types"] = OUTPUT_TYPES
         return (
@@ -96,30 +96,30 @@ class DeepARModel(Model[Request, Prediction]):
         count, paths = len(request.series), request.configuration.num_samples
         fewer = math.floor((seconds / count - fixed) / each_path)
         if fewer >= min(paths, FEW_PATHS):
-            return f"num_samples may be {footprint.rounded_down(fewer)} at the most for {count} series, got {paths}"
+            return f"num_samples may be {footprint.rounded_down(fewer)} at most for {count} series, got {paths}"
         fewer = math.floor(seconds / (fixed + paths * each_path))
         if fewer >= 1:
             most = footprint.rounded_down(fewer)
-            return f"with num_samples {paths} a request may have {most} series at the most, got {count}"
+            return f"with num_samples {paths} a request may have {most} series at most, got {count}"
         fewer = math.floor((seconds - fixed) / each_path)
         if fewer >= 1:
-            return f"num_samples may be {footprint.rounded_down(fewer)} at the most for one series, got {paths}"
+            return f"num_samples may be {footprint.rounded_down(fewer)} at most for one series, got {paths}"
         return "the model is too large for this time"
 
-    def _costs(self, wanted: Configuration) -> tuple[float, float]:
-        """Seconds of a series, and of each of its paths besides."""
+    def _costs(self, configuration: Configuration) -> tuple[float, float]:
+        """Seconds of a series without its paths, and of each path."""
         network = self.network
         cells, steps = network.cells, network.prediction_length
         products = sum(4 * cells * (layer.input_weight.shape[1] + cells) for layer in network.layers)
         step = products * SECONDS_PER_PRODUCT
-        written = SECONDS_PER_NUMBER if "samples" in wanted.output_types else 0.0
+        written = SECONDS_PER_NUMBER if "samples" in configuration.output_types else 0.0
         return network.context_length * step + SECONDS_PER_SERIES, steps * (step + SECONDS_PER_DRAW + written)
 
     def predict(self, requests: Sequence[Request], threads: int) -> Sequence[Prediction]:
-        """Raises `OutOfSpace` where there is no memory to predict the requests together, or this one now."""
+        """Raises `OutOfSpace` if there is too little memory now to predict the requests."""
         self._require_memory(requests, threads)
         answers: list[Prediction | None] = [None] * len(requests)
-        # A request of many series has work for all threads; small ones are done side by side, each on one.
+        # A request of many series uses all threads; small requests run in parallel, each on one thread.
         large = [index for index, request in enumerate(requests) if len(request.series) >= 2 * threads]
         small = [index for index, request in enumerate(requests) if len(request.series) < 2 * threads]
         if len(small) == 1:
@@ -138,20 +138,20 @@ class DeepARModel(Model[Request, Prediction]):
         return write_answer(prediction.forecasts, prediction.configuration, media_type)
 
     def _predict(self, request: Request, threads: int) -> Prediction:
-        wanted = request.configuration
+        configuration = request.configuration
         forecasts = forecast(
             self.network,
             request.series,
-            num_samples=wanted.num_samples,
-            quantiles=tuple(wanted.quantiles.values()) if "quantiles" in wanted.output_types else (),
+            num_samples=configuration.num_samples,
+            quantiles=tuple(configuration.quantiles.values()) if "quantiles" in configuration.output_types else (),
             seed=request.seed,
-            want_samples="samples" in wanted.output_types,
+            want_samples="samples" in configuration.output_types,
             threads=threads,
         )
-        return Prediction(tuple(forecasts), wanted)
+        return Prediction(tuple(forecasts), configuration)
 
     def _require_memory(self, requests: Sequence[Request], threads: int) -> None:
-        """Each request fitted when it was read; several, or one that comes while others are answered, may not."""
+        """Each request fitted when it was read; several together, or one among others, may not."""
         size = sum(
             footprint.footprint(len(request.series), self.network, request.configuration, threads)
             for request in requests
@@ -161,10 +161,6 @@ class DeepARModel(Model[Request, Prediction]):
 
 
 def _typical(network: Network, step: int) -> float:
-    """A value that the likelihood may have drawn, of a series that swings with the day."""
+    """A value that the likelihood may draw, of a series with a daily rhythm."""
     swing = 0.5 + 0.4 * math.sin(step * math.tau / EXAMPLE_STEPS)  # in (0, 1)
-    if network.likelihood == "beta":
-        return round(swing, 3)
-    if network.likelihood == "negative-binomial":
-        return round(10 * swing)
-    return round(100 * swing, 1)
+    return network.likelihood.typical(swing)

@@ -1,4 +1,4 @@
-"""DeepAR's network as plain arrays: what an engine trains, an artifact keeps and the forecaster computes with.
+"""DeepAR's network as plain arrays: an engine trains it, an artifact contains it, and inference computes with it.
 
 The network is GluonTS' DeepAR on MXNet (Salinas et al., "DeepAR: Probabilistic forecasting with autoregressive
 recurrent networks", 2020). One step of one series takes the inputs, in this order,
@@ -14,14 +14,13 @@ recurrent networks", 2020). One step of one series takes the inputs, in this ord
 through `layers` LSTM layers of `cells`, with a residual connection around each but the first, and projects the last
 one's output to the parameters of the likelihood, before their links.
 
-scale is the mean of |y| over the observed values of the context, and `default_scale` where that holds none but zeros;
-under the beta likelihood, whose values lie in (0, 1) as they are, it is 1 (GluonTS: `scaling=False`). What lies before
-a series' start, and what is missing, is `value_in_support`; before the start the time, age and dynamic features are
-that value too, as in GluonTS.
+scale is the mean of |y| over the observed values of the context, or `default_scale` if none of them is observed and
+not 0; it is 1 for likelihoods that are not `scaled` (GluonTS: `scaling=False`). Missing values, and values before a
+series' start, are the likelihood's `fill_value`; before the start the time, age and dynamic features have that value
+too, as in GluonTS.
 
-SageMaker's own networks differ in three things, each a field of `Network`: which time features there are
-(`date_features`), what the states are before a series' start (`reset_while_padded`), and what stands for a missing
-value (`missing_is_mean`).
+SageMaker's own networks differ in three things, each a field of `Network`: the time features (`date_features`), the
+states before a series' start (`reset_while_padded`), and what replaces a missing value (`missing_is_mean`).
 """
 
 from collections.abc import Mapping
@@ -32,30 +31,16 @@ from typing import Any, TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
+from forecastle.algorithms.deepar.arrays import Floats
 from forecastle.algorithms.deepar.frequency import FEATURE_NAMES, Frequency
+from forecastle.algorithms.deepar.likelihood import LIKELIHOODS, Likelihood
 from forecastle.contract.errors import InvalidData
 from forecastle.contract.quotation import as_json
-
-Floats = NDArray[np.float32]
-
-# What the rows of the projection are, before their links, for each likelihood.
-PARAMETERS: Mapping[str, tuple[str, ...]] = {
-    "gaussian": ("mu", "sigma"),
-    "beta": ("alpha", "beta"),
-    "negative-binomial": ("mu", "alpha"),
-    "student-T": ("mu", "sigma", "nu"),
-    "deterministic-L1": ("location",),
-}
-
-
-def number_of(likelihood: str) -> int:
-    """The number by which kernels know a likelihood: its place in PARAMETERS."""
-    return list(PARAMETERS).index(likelihood)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Layer:
-    """An LSTM layer. The gates lie one behind the other: input, forget, cell, output."""
+    """An LSTM layer. Its gates are in the order input, forget, cell, output."""
 
     input_weight: Floats  # (4·cells, inputs)
     hidden_weight: Floats  # (4·cells, cells)
@@ -67,18 +52,18 @@ class Layer:
 class Network:
     """A trained network and what it was made for."""
 
-    time_freq: str  # as SageMaker has it: "2H", "15min", "D" …
+    frequency: Frequency
     context_length: int
     prediction_length: int
-    likelihood: str  # a key of PARAMETERS
+    likelihood: Likelihood
     lags: tuple[int, ...]  # ascending
-    cardinality: tuple[int, ...]  # of each categorical feature; () where the model takes none
+    cardinality: tuple[int, ...]  # of each categorical feature; () if the model has none
     num_dynamic_feat: int
     layers: tuple[Layer, ...]
-    embeddings: tuple[Floats, ...]  # (cardinality, dimension) each; one of (1, 1) where there is no category
+    embeddings: tuple[Floats, ...]  # (cardinality, dimension) each; one of (1, 1) if there is no category
     projection_weight: Floats  # (parameters, cells)
     projection_bias: Floats  # (parameters,)
-    default_scale: float = 0.0  # the mean of |y| over the training set; below `MINIMUM_SCALE` that is taken
+    default_scale: float = 0.0  # the mean of |y| over the training set; below `MINIMUM_SCALE` that is used
     own_date_features: tuple[str, ...] | None = None  # in order; those of the frequency where None
     reset_while_padded: bool = False  # the states are 0 at the beginning of each step before a series' start
     missing_is_mean: bool = False  # a missing value in the context is the mean of what the network expects there
@@ -92,24 +77,15 @@ class Network:
     def cells(self) -> int:
         return int(self.projection_weight.shape[1])
 
-    @property
-    def frequency(self) -> Frequency:
-        return Frequency.parse(self.time_freq)
-
-    @property
-    def value_in_support(self) -> float:
-        """What stands for a missing value."""
-        return 0.5 if self.likelihood == "beta" else 0.0
-
     def parameters(self) -> dict[str, Any]:
         """What the artifact keeps as JSON; what is as in GluonTS is left out of the last three."""
         switches: dict[str, Any] = {} if self.own_date_features is None else {"date_features": [*self.date_features]}
         switches |= {name: True for name in _SWITCHES if getattr(self, name)}
         return switches | {
-            "time_freq": self.time_freq,
+            "time_freq": str(self.frequency),
             "context_length": self.context_length,
             "prediction_length": self.prediction_length,
-            "likelihood": self.likelihood,
+            "likelihood": self.likelihood.name,
             "lags": list(self.lags),
             "cardinality": list(self.cardinality),
             "num_dynamic_feat": self.num_dynamic_feat,
@@ -130,7 +106,7 @@ class Network:
 
     @classmethod
     def from_artifact(cls, parameters: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> "Network":
-        """The network that both make. Raises `InvalidData` where anything is missing, misshapen or not finite."""
+        """The network of an artifact. Raises `InvalidData` if anything is missing, of a wrong shape or not finite."""
         numbers = {name: _count(parameters, name, least) for name, least in _LEAST.items()}
         cells, likelihood = numbers["num_cells"], _likelihood(parameters)
         lags, cardinality = _counts(parameters, "lags"), _counts(parameters, "cardinality")
@@ -145,9 +121,9 @@ class Network:
         dates = frequency.features if own_date_features is None else own_date_features
         inputs = len(lags) + len(dates) + numbers["num_dynamic_feat"] + _ALWAYS
         inputs += sum(embedding.shape[1] for embedding in embeddings)
-        rows = len(PARAMETERS[likelihood])
+        rows = len(likelihood.parameters)
         return cls(
-            time_freq=parameters["time_freq"],
+            frequency=frequency,
             context_length=numbers["context_length"],
             prediction_length=numbers["prediction_length"],
             likelihood=likelihood,
@@ -167,7 +143,6 @@ class Network:
         )
 
 
-MINIMUM_SCALE = 1e-10  # GluonTS' `MeanScaler`
 _ALWAYS = 3  # inputs of every network: the age, the zero and log(scale)
 _SWITCHES = ("reset_while_padded", "missing_is_mean")  # off where an artifact lacks them
 _LEAST = {"context_length": 1, "prediction_length": 1, "num_dynamic_feat": 0, "num_layers": 1, "num_cells": 1}
@@ -192,7 +167,7 @@ def _array(arrays: Mapping[str, NDArray[Any]], name: str, shape: tuple[int | Non
         expected = " × ".join("any" if size is None else str(size) for size in shape)
         came = " × ".join(map(str, array.shape))
         raise InvalidData(f"arrays: {name}: expected {expected} floats, got {came or 'a single'} of {array.dtype}.")
-    with np.errstate(over="ignore"):  # too large for a float is infinite, and told below
+    with np.errstate(over="ignore"):  # a number too large for float32 becomes infinite, and is refused below
         floats = np.ascontiguousarray(array, np.float32)
     if not np.isfinite(floats).all():
         raise InvalidData(f"arrays: {name}: expected finite numbers only.")
@@ -217,11 +192,11 @@ def _is_count(value: object, least: int) -> TypeGuard[int]:
     return type(value) is int and least <= value <= _MOST
 
 
-def _likelihood(parameters: Mapping[str, Any]) -> str:
+def _likelihood(parameters: Mapping[str, Any]) -> Likelihood:
     value = parameters.get("likelihood")
-    if not isinstance(value, str) or value not in PARAMETERS:
-        raise InvalidData(f"parameters: likelihood: expected one of {', '.join(PARAMETERS)}, got {as_json(value)}.")
-    return value
+    if not isinstance(value, str) or value not in LIKELIHOODS:
+        raise InvalidData(f"parameters: likelihood: expected one of {', '.join(LIKELIHOODS)}, got {as_json(value)}.")
+    return LIKELIHOODS[value]
 
 
 def _frequency(parameters: Mapping[str, Any]) -> Frequency:

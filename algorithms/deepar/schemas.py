@@ -1,4 +1,4 @@
-"""What DeepAR's requests and answers look like, as JSON Schema: for machines that read /openapi.json."""
+"""DeepAR's requests and answers as JSON Schema, for /openapi.json."""
 
 from typing import Any
 

@@ -7,52 +7,40 @@ from typing import Any
 import numpy as np
 
 from forecastle.algorithms.deepar.frequency import Frequency
+from forecastle.algorithms.deepar.hyperparameters import DeepARHyperparameters
 from forecastle.algorithms.deepar.inference.configuration import BATCH, OUTPUT_TYPES
+from forecastle.algorithms.deepar.likelihood import LIKELIHOODS, Likelihood
 from forecastle.algorithms.deepar.model import DeepARModel
-from forecastle.algorithms.deepar.network import PARAMETERS, Layer, Network
+from forecastle.algorithms.deepar.network import Layer, Network
 from forecastle.algorithms.deepar.series import Series
-from forecastle.algorithms.deepar.training.engine import Settings
-from forecastle.algorithms.deepar.training.native.learner import learner
+from forecastle.algorithms.deepar.training.native.learner import NativeLearner
+from forecastle.algorithms.deepar.training.settings import Facts, Settings
 from forecastle.algorithms.deepar.training.windows import WindowSource
 from forecastle.algorithms.interface import Algorithm
 
-CELLS, LAGS, FREQUENCY = 8, (1, 2, 7), "D"
+CELLS, LAGS, FREQUENCY = 8, (1, 2, 7), Frequency.parse("D")
 
 
 def compile_kernels(algorithm: Algorithm[Any]) -> None:
-    """Ask networks of every likelihood in all that a client may send and be answered in; and let one learn."""
-    _learn()
+    """Train a step, and answer every kind of request with networks of every likelihood."""
+    _train()
     _answer(algorithm)
 
 
-def _learn() -> None:
+def _train() -> None:
     """A step of the engine native: its kernels are the same for all networks."""
-    settings = Settings(
-        time_freq=FREQUENCY,
-        context_length=4,
-        prediction_length=2,
-        likelihood="student-T",
-        cardinality=(),
-        num_dynamic_feat=0,
-        embedding_dimension=1,
-        num_cells=CELLS,
-        num_layers=2,
-        dropout_rate=0.1,
-        learning_rate=0.0,
-        mini_batch_size=1,
-        epochs=1,
-        early_stopping_patience=None,
-        seed=0,
-        default_scale=1.0,
+    given = DeepARHyperparameters.parse(
+        {"context_length": 4, "prediction_length": 2, "epochs": 1, "time_freq": FREQUENCY, "num_cells": CELLS}
     )
+    settings = Settings(given, Facts(cardinality=(), num_dynamic_feat=0, mean_magnitude=1.0), seed=0)
     source = WindowSource([Series(np.datetime64("2024-01-01", "s"), np.ones(6, np.float32))], settings)
-    learner(settings).step(source.batch(np.array([[0, 4]])), settings.learning_rate, seed=0)
+    NativeLearner(settings, threads=None).step(source.batch(np.array([[0, 4]])), learning_rate=0.0, seed=0)
 
 
 def _answer(algorithm: Algorithm[Any]) -> None:
-    """Networks of every likelihood, with and without features, each for all forms of requests and answers."""
+    """Networks of every likelihood, with and without features, each with all request and response types."""
     batch = replace(BATCH, output_types=frozenset(OUTPUT_TYPES))
-    for likelihood, features in itertools.product(PARAMETERS, (0, 1)):
+    for likelihood, features in itertools.product(LIKELIHOODS.values(), (0, 1)):
         model = DeepARModel(_network(likelihood, features), batch=batch)
         for payload in model.examples():
             request = model.decode(payload)
@@ -61,17 +49,17 @@ def _answer(algorithm: Algorithm[Any]) -> None:
                 model.encode(prediction, response_type)
 
 
-def _network(likelihood: str, features: int) -> Network:
-    """A network of zeros; with a category and a dynamic feature where `features` is 1."""
+def _network(likelihood: Likelihood, features: int) -> Network:
+    """A network of zeros; with a category and a dynamic feature if `features` is 1."""
     cardinality = (2,) * features
-    inputs = len(LAGS) + len(Frequency.parse(FREQUENCY).features) + 1 + features + 1 + 1 + 1
-    rows = len(PARAMETERS[likelihood])
+    inputs = len(LAGS) + len(FREQUENCY.features) + 1 + features + 1 + 1 + 1
+    rows = len(likelihood.parameters)
 
     def zeros(*shape: int) -> np.ndarray[Any, np.dtype[np.float32]]:
         return np.zeros(shape, np.float32)
 
     return Network(
-        time_freq=FREQUENCY,
+        frequency=FREQUENCY,
         context_length=4,
         prediction_length=2,
         likelihood=likelihood,

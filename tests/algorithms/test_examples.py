@@ -12,8 +12,8 @@ from numba.core.dispatcher import Dispatcher
 
 from forecastle.algorithms import find
 from forecastle.algorithms.deepar.inference.configuration import OUTPUT_TYPES
+from forecastle.algorithms.deepar.likelihood import LIKELIHOODS
 from forecastle.algorithms.deepar.model import DeepARModel
-from forecastle.algorithms.deepar.network import PARAMETERS
 from forecastle.algorithms.interface import Model, Payload
 from forecastle.algorithms.random_cut_forest import RandomCutForest
 from forecastle.contract.artifact import write_artifact
@@ -71,7 +71,7 @@ def test_after_its_examples_a_forest_compiles_nothing(tmp_path: Path, columns: i
     assert signatures() == before
 
 
-@pytest.mark.parametrize("likelihood", PARAMETERS)
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
 def test_after_its_examples_a_network_compiles_nothing(tmp_path: Path, likelihood: str) -> None:
     held = load_model(write_network(tmp_path, likelihood), threads=2, settings=Settings.from_environ({}))
     before = signatures()

@@ -9,7 +9,7 @@ import pytest
 from forecastle.algorithms.deepar.model import DeepARModel
 from forecastle.algorithms.deepar.training.evaluation import evaluate
 from tests.algorithms.deepar.networks import random_network
-from tests.algorithms.deepar.test_evaluation import job, walk
+from tests.algorithms.deepar.training.test_evaluation import job, walk
 from tests.sagemaker.fake_aws import faults
 from tests.sagemaker.snippets import metric_definitions
 

@@ -1,4 +1,4 @@
-"""Answers: forecasts as JSON and JSON Lines, with only what was asked for.
+"""Answers: forecasts as JSON and JSON Lines, with the output types that were requested.
 
     {"predictions": [{"quantiles": {"0.1": […], "0.9": […]}, "samples": [[…], …], "mean": […]}, …]}
 
@@ -21,32 +21,32 @@ from forecastle.formats.template import fill
 Table = NDArray[np.floating[Any]]
 
 
-def write_answer(forecasts: Sequence[Forecast], wanted: Configuration, media_type: str) -> bytes:
-    """The forecasts' text, in their order; numbers have ten decimals at the most."""
+def write_answer(forecasts: Sequence[Forecast], configuration: Configuration, media_type: str) -> bytes:
+    """The forecasts as text, in their order; numbers have at most ten decimals."""
     members = {"quantiles": _quantiles, "samples": _samples, "mean": _mean}
-    columns = [members[name](forecasts, wanted) for name in OUTPUT_TYPES if name in wanted.output_types]
+    columns = [members[name](forecasts, configuration) for name in OUTPUT_TYPES if name in configuration.output_types]
     predictions = [b"{" + b",".join(parts) + b"}" for parts in zip(*columns)]
     if media_type == JSON_LINES:
         return b"\n".join(predictions) + b"\n"
     return b'{"predictions":[' + b",".join(predictions) + b"]}"
 
 
-def _mean(forecasts: Sequence[Forecast], wanted: Configuration) -> list[bytes]:  # noqa: ARG001
+def _mean(forecasts: Sequence[Forecast], configuration: Configuration) -> list[bytes]:  # noqa: ARG001
     table = np.stack([forecast.mean for forecast in forecasts])  # (series, steps)
     return _rows([b'"mean":[', *[b","] * (table.shape[1] - 1), b"]"], table)
 
 
-def _quantiles(forecasts: Sequence[Forecast], wanted: Configuration) -> list[bytes]:
+def _quantiles(forecasts: Sequence[Forecast], configuration: Configuration) -> list[bytes]:
     quantiles = np.stack([forecast.quantiles for forecast in forecasts])  # (series, levels, steps)
     commas = [b","] * (quantiles.shape[2] - 1)
     texts, before = [], b'"quantiles":{'
-    for key in wanted.quantiles:
+    for key in configuration.quantiles:
         texts += [before + orjson.dumps(key) + b":[", *commas]
         before = b"],"
     return _rows([*texts, b"]}"], quantiles.reshape(len(forecasts), -1))
 
 
-def _samples(forecasts: Sequence[Forecast], wanted: Configuration) -> list[bytes]:  # noqa: ARG001
+def _samples(forecasts: Sequence[Forecast], configuration: Configuration) -> list[bytes]:  # noqa: ARG001
     members = []
     for forecast in forecasts:
         assert forecast.samples is not None
@@ -57,7 +57,7 @@ def _samples(forecasts: Sequence[Forecast], wanted: Configuration) -> list[bytes
 
 def _rows(texts: Sequence[bytes], table: Table) -> list[bytes]:
     """For each row of `table`, (rows, columns), its numbers between the columns + 1 `texts`."""
-    if np.abs(table).max() < number.WRITE_LIMIT:  # not so where one is NaN, too
+    if np.abs(table).max() < number.WRITE_LIMIT:  # false also if one is NaN
         return fill(texts, table, separator=b"\n").split(b"\n")
     return [_slowly(texts, row) for row in table.tolist()]
 

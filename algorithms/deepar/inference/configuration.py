@@ -1,4 +1,4 @@
-"""What a request wants to be told: the `configuration` of a JSON request, or that of a batch from the environment.
+"""The configuration of an answer, from a JSON request, or from the environment for JSON Lines.
 
 Source: "DeepAR Inference Formats", AWS's developer guide; `seed` is ours.
 """
@@ -13,7 +13,7 @@ from forecastle.contract import quotation
 from forecastle.contract.errors import InvalidData, InvalidJob
 from forecastle.formats.members import require_known
 
-SETTING = "DEEPAR_INFERENCE_CONFIG"  # holds the configuration of JSON Lines, as JSON
+SETTING = "DEEPAR_INFERENCE_CONFIG"  # the configuration of JSON Lines, as JSON
 
 OUTPUT_TYPES = ("quantiles", "samples", "mean")  # in the order in which they are answered
 MEMBERS = ("num_samples", "output_types", "quantiles", "seed")
@@ -23,7 +23,7 @@ SEEDS = 2**63
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """How many paths are drawn, and what is told of them.
+    """How many paths are drawn, and what the answer contains of them.
 
     Attributes
     ----------
@@ -41,8 +41,8 @@ class Configuration:
 
 
 DECILES = {f"0.{tenth}": tenth / 10 for tenth in range(1, 10)}
-LIVE = Configuration(100, frozenset({"mean"}), DECILES)  # of a JSON request that has none
-BATCH = Configuration(100, frozenset({"mean", "quantiles"}), DECILES)  # of JSON Lines, where the setting is missing
+LIVE = Configuration(100, frozenset({"mean"}), DECILES)  # of a JSON request without one
+BATCH = Configuration(100, frozenset({"mean", "quantiles"}), DECILES)  # of JSON Lines, if the setting is missing
 
 
 def from_setting(text: str) -> Configuration:
@@ -58,9 +58,10 @@ def from_setting(text: str) -> Configuration:
 
 
 def configuration(document: Any, default: Configuration, place: str = "configuration.") -> Configuration:
-    """Read a `configuration`; what it leaves out, or has as null, is as in `default`.
+    """Read a `configuration`; members that are missing or null are as in `default`.
 
-    Whoever names quantiles and no output types wants quantiles too. Raises `InvalidData`, each place behind `place`.
+    If it has quantiles and no output types, quantiles are added to those. Raises `InvalidData`; `place` precedes the
+    places in its sentence.
     """
     if not isinstance(document, dict):
         where = f"{place.rstrip('.')}: e" if place else "E"
@@ -121,7 +122,7 @@ def _quantiles(value: Any, place: str) -> dict[str, float]:
 
 
 def _level(given: Any) -> float:
-    """The level that a number or a string means, NaN where it means none."""
+    """The level of a number or a string; NaN if it is none."""
     if type(given) not in (str, int, float):
         return float("nan")
     try:

@@ -4,19 +4,28 @@ A path's next value is one of its step's draws, each of which is distributed as 
 
 Student's t and the normal distribution are drawn by Bailey's polar method, √(ν(u^(−2/ν) − 1))·cos 2πv for uniform u
 and v, and its limit, Box and Muller's. Four radii, their u one in each quarter of (0, 1), each at four right angles,
-make 16 draws that lie far more evenly than independent ones. Beta and negative-binomial numbers are made from such
-normal numbers too, by way of gamma numbers, and from uniform ones that an orthogonal array spreads as evenly.
+make 16 draws that are spread far more evenly than independent ones. Beta and negative-binomial numbers are made from
+such normal numbers too, by way of gamma numbers, and from uniform ones that an orthogonal array spreads as evenly.
 
 References: Bailey, "Polar generation of random variates with the t-distribution", Mathematics of Computation 62, 1994;
 Owen, "Orthogonal arrays for computer experiments, integration and visualization", Statistica Sinica 2, 1992.
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
+from forecastle.algorithms.deepar.arrays import Floats
 from forecastle.algorithms.deepar.inference.gamma import Doubles, gammas, log_share, poissons
-from forecastle.algorithms.deepar.network import Floats, number_of
+from forecastle.algorithms.deepar.likelihood import (
+    BETA,
+    DETERMINISTIC_L1,
+    LEAST,
+    NEGATIVE_BINOMIAL,
+    STUDENT_T,
+    Likelihood,
+)
 from forecastle.kernels.compiled import inlined, part
 from forecastle.kernels.elementary import LN_2, exp2_less_1, log2, sine_and_cosine, softplus
 from forecastle.kernels.lanes import (
@@ -36,9 +45,8 @@ from forecastle.kernels.philox import Stream, begin_stream, next_uniform, random
 from forecastle.kernels.pointer import memory
 
 DRAWS = 16
-_STUDENT_T, _DETERMINISTIC, _BETA = (number_of(likelihood) for likelihood in ("student-T", "deterministic-L1", "beta"))
 _RADII = 4
-# Where each row of uniform numbers goes on from its start, for the draws of each radius and turn. These two, and three
+# The offset of each row of uniform numbers from its start, for the draws of each radius and turn. These two, and three
 # sums of their multiples in the field of four elements, are an orthogonal array: any two of the five take on each pair
 # of values once.
 _RADIUS, _TURN = np.divmod(np.arange(DRAWS), 4)
@@ -46,46 +54,55 @@ _SUM, _SUM_2, _SUM_3 = (_TURN ^ np.array(multiple)[_RADIUS] for multiple in ((0,
 _PLACES = np.stack([4 * _SUM + _SUM_2, 4 * _SUM + _SUM_3, 4 * _SUM_2 + _SUM, 4 * _SUM_3 + _SUM_2]) / DRAWS
 _UNIFORMS = 4  # rows of them
 TABLE_ROWS = 2 + _UNIFORMS + 2  # for each draw: normal numbers, uniform ones, and what is made of them
-_LEAST = float(np.finfo(np.float32).eps)  # GluonTS' least positive parameter
 
 
-def draws_of(likelihood: str) -> int:
+def draws_of(likelihood: Likelihood) -> int:
     """How many draws are made at each step of a path."""
-    return 1 if likelihood == "deterministic-L1" else DRAWS
+    return 1 if likelihood.point else DRAWS
+
+
+class Randomness(NamedTuple):
+    """What the random numbers of a series depend on, besides path and step."""
+
+    key: np.uint64
+    series: int  # its position in its request
+
+
+class Sampled(NamedTuple):
+    """What paths write, in the series' unit. T steps."""
+
+    paths: Floats  # (T, lanes): the paths themselves; (0, lanes) if they are not wanted
+    expected: Floats  # (T, lanes): the mean of each step's conditional distribution
+    draws: Floats  # (T, draws, lanes): draws from it; one if it is a point
+
+
+class Place(NamedTuple):
+    """Where draws are read and written: offsets in the scratch memory, the first path, and the step."""
+
+    parameters: int  # of the rows of the likelihood's parameters, before their links
+    value: int  # of the row of the next value, over the scale
+    lane: int
+    step: int
 
 
 @inlined
 def draw_in_lanes(
-    likelihood: int,
-    work: Floats,
-    parameters: int,
-    at: int,
-    lane: int,
-    step: int,
-    series: int,
-    key: np.uint64,
-    scale: float,
-    expected: Floats,
-    draws: Floats,
-    size: Size,
+    likelihood: int, work: Floats, place: Place, random: Randomness, scale: float, out: Sampled, size: Size
 ) -> None:
-    """Draw for the paths from `lane` on.
-
-    Their parameters, before their links, stand in `work`; their next values, over the scale, go to its place `at`.
-    """
-    lanes, paths, out = len(size) * LANES, expected.shape[1], memory(draws)
-    location = load(work, parameters, size)
-    store(memory(expected), step * paths + lane, location * scale)
-    drawn = step * draws.shape[1] * paths + lane
-    if likelihood == _DETERMINISTIC:
-        store(work, at, location)
-        store(out, drawn, location * scale)
+    """Draw for the paths from `place.lane` on. `work` is the scratch memory, `scale` the series'."""
+    lanes, paths, draws = len(size) * LANES, out.expected.shape[1], memory(out.draws)
+    location = load(work, place.parameters, size)
+    store(memory(out.expected), place.step * paths + place.lane, location * scale)
+    drawn = place.step * out.draws.shape[1] * paths + place.lane
+    if likelihood == DETERMINISTIC_L1:
+        store(work, place.value, location)
+        store(draws, drawn, location * scale)
         return
     freedom = location
-    if likelihood == _STUDENT_T:
-        freedom = softplus(load(work, parameters + 2 * lanes, size)) + 2.0
-    sigma = softplus(load(work, parameters + lanes, size))
-    radius_bits, angle_bits, pick, _ = random_lanes(lane, step, series, key, size)
+    if likelihood == STUDENT_T:
+        freedom = softplus(load(work, place.parameters + 2 * lanes, size)) + 2.0
+    sigma = softplus(load(work, place.parameters + lanes, size))
+    radius_bits, angle_bits, pick, _ = random_lanes(place.lane, place.step, random.series, random.key, size)
     uniform = fma(to_floats(radius_bits >> 1), 2.0**-33, 2.0**-34)  # in (0, 1/4]
     sine, cosine = sine_and_cosine(to_floats(angle_bits) * 2.0**-32)
     chosen = sigma
@@ -93,19 +110,19 @@ def draw_in_lanes(
         radius = _radius(likelihood, log2(uniform + number / _RADII), freedom) * sigma
         chosen = choose((pick & 3) ^ number, chosen, radius)
         across, along = radius * sine, radius * cosine
-        store(out, drawn, (location + across) * scale)
-        store(out, drawn + paths, (location - across) * scale)
-        store(out, drawn + 2 * paths, (location + along) * scale)
-        store(out, drawn + 3 * paths, (location - along) * scale)
+        store(draws, drawn, (location + across) * scale)
+        store(draws, drawn + paths, (location - across) * scale)
+        store(draws, drawn + 2 * paths, (location + along) * scale)
+        store(draws, drawn + 3 * paths, (location - along) * scale)
         drawn += 4 * paths
     axis = choose(pick & 4, sine, cosine)
     axis = floats_of(bits_of(axis) ^ ((pick & 8) << 28))  # its sign
-    store(work, at, fma(chosen, axis, location))
+    store(work, place.value, fma(chosen, axis, location))
 
 
 @inlined
 def _radius(likelihood: int, log: Lanes, freedom: Lanes) -> Lanes:
-    if likelihood == _STUDENT_T:
+    if likelihood == STUDENT_T:
         return square_root(freedom * exp2_less_1(log * -2.0 / freedom))
     return square_root(log * (-2.0 * LN_2))
 
@@ -114,47 +131,44 @@ def _radius(likelihood: int, log: Lanes, freedom: Lanes) -> Lanes:
 def draw_one_by_one(
     likelihood: int,
     scratch: Floats,
-    parameters: int,
-    at: int,
-    lane: int,
+    place: Place,
     lanes: int,
-    step: int,
-    series: int,
     stream: Stream,
+    series: int,
     table: Doubles,
     scale: float,
-    expected: Floats,
-    draws: Floats,
+    out: Sampled,
 ) -> None:
-    """The same for likelihoods whose draws are made from gamma numbers, of which a few are drawn anew.
+    """The same for likelihoods that are not vectorised, whose draws are made from gamma numbers.
 
-    `table`, (`TABLE_ROWS`, draws), is there to be written in.
+    `stream` has the key; `table`, (`TABLE_ROWS`, draws), is scratch memory.
     """
     normals, uniforms, numbers = table[:2], table[2 : 2 + _UNIFORMS], table[2 + _UNIFORMS :]
+    lane, step = place.lane, place.step
     for path in range(lanes):
-        first: float = positive(scratch[parameters + path])
-        second = positive(scratch[parameters + lanes + path])
+        first: float = _positive(scratch[place.parameters + path])
+        second = _positive(scratch[place.parameters + lanes + path])
         begin_stream(stream, lane + path, step, series)
         picked = _even_numbers(stream, normals, uniforms)
-        if likelihood == _BETA:
-            expected[step, lane + path] = first / (first + second) * scale
+        if likelihood == BETA:
+            out.expected[step, lane + path] = first / (first + second) * scale
             drawn = _shares(stream, first, second, normals, uniforms, numbers)
             drawn *= scale
         else:
-            expected[step, lane + path] = first * scale
+            out.expected[step, lane + path] = first * scale
             drawn = _counts(stream, first * scale, second, normals, uniforms, numbers)
-        drawn[0], drawn[picked] = drawn[picked], drawn[0]  # the path's next value stands first
+        drawn[0], drawn[picked] = drawn[picked], drawn[0]  # the path's next value is the first one
         for number in range(DRAWS):
-            draws[step, number, lane + path] = drawn[number]
-        scratch[at + path] = drawn[0] / scale
+            out.draws[step, number, lane + path] = drawn[number]
+        scratch[place.value + path] = drawn[0] / scale
 
 
 @part
 def _even_numbers(stream: Stream, normals: Doubles, uniforms: Doubles) -> int:
     """Fill `normals`, (2, draws), as radii at right angles, and `uniforms`, (…, draws), and pick one of the draws.
 
-    What belongs to one draw is independent, and so each draw is distributed as it should be, though they hang together:
-    a row of uniform numbers are sixteenths apart, in an order of its own.
+    The numbers of one draw are independent, so each draw has the right distribution; draws depend on one another: the
+    numbers of a row of uniform ones are sixteenths apart, in an order of the row's own.
     """
     uniform, quarter = next_uniform(stream), 0.5 * math.pi * next_uniform(stream)
     cosine, sine = math.cos(quarter), math.sin(quarter)
@@ -186,7 +200,7 @@ def _shares(
         if first < 1.0 or second < 1.0:
             log = log_share(second, uniforms[3, number]) - log_share(first, uniforms[2, number])
             ratio = math.exp(log + math.log(ratio))
-        above[number] = min(max(1.0 / (1.0 + ratio), _LEAST), 1.0 - _LEAST)
+        above[number] = min(max(1.0 / (1.0 + ratio), LEAST), 1.0 - LEAST)
     return above
 
 
@@ -208,6 +222,13 @@ def _counts(
 
 
 @part
-def positive(raw: float) -> float:
-    """The link of a parameter that is positive: softplus, and not quite 0."""
-    return max(math.log1p(math.exp(-abs(raw))) + max(raw, 0.0), _LEAST)
+def mean_of(likelihood: int, first: float, second: float) -> float:
+    """The mean of the distribution whose first two parameters, before their links, these are; over the scale."""
+    if likelihood == BETA:
+        return _positive(first) / (_positive(first) + _positive(second))
+    return _positive(first) if likelihood == NEGATIVE_BINOMIAL else first
+
+
+@part
+def _positive(raw: float) -> float:
+    return max(math.log1p(math.exp(-abs(raw))) + max(raw, 0.0), LEAST)

@@ -1,74 +1,61 @@
-"""The encoder: a series' context through the network, once, and what its paths then have in common."""
+"""The encoder: a series' context through the network, once for all its paths."""
+
+from typing import NamedTuple
 
 import numpy as np
 
-from forecastle.algorithms.deepar.cell import new_output, new_state, products
-from forecastle.algorithms.deepar.inference.draw import positive
-from forecastle.algorithms.deepar.inference.weights import CHUNK, Layout
-from forecastle.algorithms.deepar.network import Floats, number_of
+from forecastle.algorithms.deepar.arrays import Floats
+from forecastle.algorithms.deepar.inference.draw import mean_of
+from forecastle.algorithms.deepar.inference.weights import CHUNK, Weights
+from forecastle.algorithms.deepar.lstm import new_output, new_state, products
 from forecastle.kernels.compiled import inlined, kernel, part
 from forecastle.kernels.lanes import SIZES, fma, load, spread, store
 from forecastle.kernels.pointer import memory
 
 _SIZE = SIZES[3]
-_BETA, _NEGATIVE_BINOMIAL = number_of("beta"), number_of("negative-binomial")
 
 
-@kernel
-def mean_magnitude(target: Floats, context: int) -> float:
-    """The mean of |y| over the observed ones of the last `context` values; 0 where there is none."""
-    total, observed = 0.0, 0
-    for index in range(max(0, len(target) - context), len(target)):
-        if not np.isnan(target[index]):
-            total += abs(target[index])
-            observed += 1
-    return total / max(observed, 1)
+class Encoded(NamedTuple):
+    """What all paths of a series begin with, after its context. T forecast steps, L layers, H cells; H⁺ is padded."""
+
+    states: Floats  # (L, 2, H⁺): h and c of each layer
+    output: Floats  # (H,): of the last layer
+    initial_sums: Floats  # (T padded to 4, 4·H padded): the part of each step's gates of layer 0 that paths share:
+    # everything but the state's part and that of lags that reach into the forecast itself
 
 
 @kernel
 def encode(
-    layout: Layout,
-    target: Floats,
-    features: Floats,
-    context: int,
-    scale: float,
-    filler: float,
-    states: Floats,
-    output: Floats,
-    starts: Floats,
+    net: Weights, target: Floats, features: Floats, context: int, scale: float, fill_value: float, encoded: Encoded
 ) -> None:
-    """Run one series' context and the first step behind it, and sum up what the other steps begin with.
+    """Run one series' context and the first step of its forecast, and write what its paths begin with, to `encoded`.
 
-    No path has begun before the first step's value is drawn. Layer by layer, so that what a layer takes from the one
-    below is one product for all steps, and its weights stay near while they are used at each. Where a missing value is
-    the mean of its step, later steps wait for it: then the steps up to each missing value are run so, in turn.
+    Layer by layer: the inputs of a layer at all steps are then one product, and its weights stay in the cache.
+    If a missing value is the mean of its step, later steps depend on it: the steps up to each missing value are run so,
+    one group after the other.
 
     Parameters
     ----------
     target : (length,), NaN where missing.
     features : (context + T, …), all inputs of each step but the lags.
-    filler : what stands for a missing value.
-    states : (L, 2, H⁺), where h and c of each layer go.
-    output : (H,), where the last layer's output goes.
-    starts : (T padded to 4, 4·H padded), where each step's gates of layer 0 go: everything but the state's part and
-        that of the lags that reach into the steps themselves.
+    fill_value : replaces a missing value.
     """
     run, steps = context + 1, len(features) - context
-    gates = np.empty((_padded_to_4(run), layout.encoder_input.shape[1]), np.float32)
-    past = _scaled_past(target, context + layout.lags[-1], scale, filler)
-    outputs = np.ones((len(gates) // 4, layout.cells + 1, 4), np.float32)  # as `_inputs` gives the first layer's
-    padded = max(context - len(target), 0) if layout.reset_while_padded else 0
-    states[:] = 0.0
+    gates = np.empty((_padded_to_4(run), net.encoder_input.shape[1]), np.float32)
+    past = _scaled_past(target, context + net.lags[-1], scale, fill_value)
+    outputs = np.ones((len(gates) // 4, net.cells + 1, 4), np.float32)  # with ones for the bias, as `_inputs` has
+    padded = max(context - len(target), 0) if net.reset_while_padded else 0
+    encoded.states[:] = 0.0
     first, stop = 0, 0
     while stop < run:
-        first, stop = stop, _next_mean(target, context, stop) if layout.missing_is_mean else run
-        _run(layout, _inputs(layout, past, features, first, stop - first), stop - first, padded - first, gates, states,
-             outputs)  # fmt: skip
+        first, stop = stop, _next_mean(target, context, stop) if net.missing_is_mean else run
+        inputs = _inputs(net, past, features, first, stop - first)
+        _run(net, inputs, stop - first, padded - first, gates, encoded.states, outputs)
         if stop < run:
-            past[layout.lags[-1] + stop - 1] = _mean(layout, outputs, stop - 1 - first)
-    _multiply(_inputs(layout, past, features, context, steps), layout.start_input, starts)
-    for unit in range(layout.cells):
-        output[unit] = outputs[(context - first) // 4, unit, (context - first) % 4]
+            past[net.lags[-1] + stop - 1] = _mean(net, outputs, stop - 1 - first)
+    _multiply(_inputs(net, past, features, context, steps), net.start_input, encoded.initial_sums)
+    for unit in range(net.cells):
+        encoded.output[unit] = outputs[(context - first) // 4, unit, (context - first) % 4]
 
 
 @part
@@ -81,38 +68,34 @@ def _next_mean(target: Floats, context: int, first: int) -> int:
 
 
 @part
-def _run(
-    layout: Layout, inputs: Floats, steps: int, padded: int, gates: Floats, states: Floats, outputs: Floats
-) -> None:
+def _run(net: Weights, inputs: Floats, steps: int, padded: int, gates: Floats, states: Floats, outputs: Floats) -> None:
     """Run `steps` through all layers; before each of the first `padded` ones the states are set to 0."""
     blocks = len(inputs)
-    _multiply(inputs, layout.encoder_input, gates)
-    for layer in range(layout.layers):
+    _multiply(inputs, net.encoder_input, gates)
+    for layer in range(net.layers):
         if layer > 0:
-            _multiply(outputs[:blocks], layout.encoder_inputs[layer - 1], gates)
-        _unroll(gates, layout.encoder_hidden[layer], steps, padded, layer > 0, states[layer], outputs)
+            _multiply(outputs[:blocks], net.encoder_inputs[layer - 1], gates)
+        _unroll(gates, net.encoder_hidden[layer], steps, padded, layer > 0, states[layer], outputs)
 
 
 @part
-def _mean(layout: Layout, outputs: Floats, step: int) -> float:
+def _mean(net: Weights, outputs: Floats, step: int) -> float:
     """The mean of a step's distribution, over the scale."""
     block, side = step // 4, step % 4
-    first, second = float(layout.projection[layout.cells, 0]), float(layout.projection[layout.cells, 1])
-    for unit in range(layout.cells):
-        first += outputs[block, unit, side] * layout.projection[unit, 0]
-        second += outputs[block, unit, side] * layout.projection[unit, 1]
-    if layout.likelihood == _BETA:
-        return positive(first) / (positive(first) + positive(second))
-    return positive(first) if layout.likelihood == _NEGATIVE_BINOMIAL else first
+    first, second = float(net.projection[net.cells, 0]), float(net.projection[net.cells, 1])
+    for unit in range(net.cells):
+        first += outputs[block, unit, side] * net.projection[unit, 0]
+        second += outputs[block, unit, side] * net.projection[unit, 1]
+    return mean_of(net.likelihood, first, second)
 
 
 @part
-def _scaled_past(target: Floats, length: int, scale: float, filler: float) -> Floats:
-    """The last `length` values over their scale, with what is missing filled in."""
+def _scaled_past(target: Floats, length: int, scale: float, fill_value: float) -> Floats:
+    """The last `length` values, divided by their scale, with missing ones filled in."""
     past = np.empty(length, np.float32)
     before = length - len(target)
     for place in range(length):
-        value = np.float32(filler)
+        value = np.float32(fill_value)
         if place >= before and not np.isnan(target[place - before]):
             value = target[place - before]
         past[place] = value / scale
@@ -120,18 +103,18 @@ def _scaled_past(target: Floats, length: int, scale: float, filler: float) -> Fl
 
 
 @part
-def _inputs(layout: Layout, past: Floats, features: Floats, first: int, count: int) -> Floats:
-    """The inputs of `count` steps, four steps side by side: (count / 4, K + 1, 4), the last one 1 for the bias.
+def _inputs(net: Weights, past: Floats, features: Floats, first: int, count: int) -> Floats:
+    """The inputs of `count` steps, four steps next to each other: (count / 4, K + 1, 4), the last one 1 for the bias.
 
     Lags that reach into the forecast are left 0.
     """
-    lags, others = len(layout.lags), features.shape[1]
+    lags, others = len(net.lags), features.shape[1]
     inputs = np.zeros((_padded_to_4(count) // 4, lags + others + 1, 4), np.float32)
     for step in range(count):
         block, side = step // 4, step % 4
-        place = layout.lags[-1] + first + step  # of the step itself in the past
+        place = net.lags[-1] + first + step  # of the step itself in the past
         for number in range(lags):
-            lagged = place - layout.lags[number]
+            lagged = place - net.lags[number]
             if lagged < len(past):
                 inputs[block, number, side] = past[lagged]
         for number in range(others):

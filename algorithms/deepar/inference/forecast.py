@@ -11,13 +11,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from forecastle.algorithms.deepar.arrays import Floats
 from forecastle.algorithms.deepar.frequency import Frequency
-from forecastle.algorithms.deepar.inference.draw import draws_of
-from forecastle.algorithms.deepar.inference.encoder import encode, mean_magnitude
+from forecastle.algorithms.deepar.inference.draw import Randomness, Sampled, draws_of
+from forecastle.algorithms.deepar.inference.encoder import Encoded, encode
+from forecastle.algorithms.deepar.inference.packing import pack
 from forecastle.algorithms.deepar.inference.paths import run_paths, scratch_size
 from forecastle.algorithms.deepar.inference.quantile import summarise
-from forecastle.algorithms.deepar.inference.weights import Layout, layout_of, padded
-from forecastle.algorithms.deepar.network import MINIMUM_SCALE, Floats, Network
+from forecastle.algorithms.deepar.inference.weights import Weights, padded
+from forecastle.algorithms.deepar.network import Network
+from forecastle.algorithms.deepar.scale import MINIMUM_SCALE, mean_magnitude
 from forecastle.algorithms.deepar.series import Series
 from forecastle.kernels.lanes import LANES, SIZES, aligned
 from forecastle.kernels.threads import available_cores, in_parallel
@@ -25,11 +28,11 @@ from forecastle.kernels.threads import available_cores, in_parallel
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Forecast:
-    """What a series is expected to be over the T steps behind its target's end, in its own unit."""
+    """The forecast of a series: T steps after its target's end, in its own unit."""
 
     mean: Floats  # (T,)
     quantiles: Floats  # (levels asked for, T), in the order they were asked for
-    samples: Floats | None  # (num_samples, T); only where they were wanted
+    samples: Floats | None  # (num_samples, T); None if they are not wanted
 
 
 def forecast(
@@ -45,13 +48,13 @@ def forecast(
 ) -> list[Forecast]:
     """Forecast each series with `num_samples` paths; `quantiles` are levels in [0, 1].
 
-    `positions` says each series' place in its own request, by default that in `series`. Its random numbers hang on that
-    and on `seed` (its last 64 bits), so neither what else is forecast with it nor the number of threads changes a byte.
+    `positions` are the series' positions in their own requests, by default those in `series`. A series' random numbers
+    depend on that and on `seed` (its last 64 bits), so neither the other series nor the threads change a byte.
     """
     threads = available_cores() if threads is None else threads
-    job = _Job(
+    common = _Common(
         network=network,
-        layout=layout_of(network),
+        weights=pack(network),
         lanes=_lanes(network, num_samples),
         num_samples=num_samples,
         levels=np.array(quantiles, np.float64),
@@ -63,9 +66,9 @@ def forecast(
 
     def each(start: int, stop: int) -> None:
         for index in range(start, stop):
-            forecasts[index] = _forecast_one(job, series[index], places[index], inner)
+            forecasts[index] = _forecast_one(common, series[index], places[index], inner)
 
-    if len(series) < 2 * threads:  # too few to share out evenly: the paths of each are
+    if len(series) < 2 * threads:  # too few to share evenly: the paths of each are shared
         inner = threads
         each(0, len(series))
     else:
@@ -75,18 +78,18 @@ def forecast(
 
 
 def bytes_for(network: Network, num_samples: int, want_samples: bool) -> int:
-    """The memory that forecasting one series takes, roughly; it is held once for each thread."""
+    """The bytes that forecasting one series takes, roughly, in each thread."""
     per_step = draws_of(network.likelihood) + 1 + 2 * want_samples
     return 4 * per_step * _lanes(network, num_samples) * network.prediction_length
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class _Job:
-    """What the series of one call have in common."""
+class _Common:
+    """What the series of one call share."""
 
     network: Network
-    layout: Layout
-    lanes: int  # paths that are run: enough to fill vectors
+    weights: Weights
+    lanes: int  # paths that are run, as many as fill vectors
     num_samples: int
     levels: NDArray[np.float64]
     key: np.uint64
@@ -95,18 +98,21 @@ class _Job:
 
 def _lanes(network: Network, num_samples: int) -> int:
     """At least two vectors, which a core runs as fast as one. A point forecast needs no more."""
-    count = 1 if network.likelihood == "deterministic-L1" else num_samples
+    count = 1 if network.likelihood.point else num_samples
     return max(2, -(-count // LANES)) * LANES
 
 
-def _forecast_one(job: _Job, series: Series, position: int, threads: int) -> Forecast:
-    network, steps = job.network, job.network.prediction_length
+def _forecast_one(common: _Common, series: Series, position: int, threads: int) -> Forecast:
+    network, steps = common.network, common.network.prediction_length
     scale = _scale(network, series)
-    states, output, starts = _encode(job, series, scale)
-    paths = aligned(steps if job.want_samples else 0, job.lanes)
-    expected = aligned(steps, job.lanes)
-    draws = aligned(steps, draws_of(network.likelihood), job.lanes)
-    threes, twos = _blocks(job.lanes // LANES, threads)
+    encoded = _encode(common, series, scale)
+    out = Sampled(
+        paths=aligned(steps if common.want_samples else 0, common.lanes),
+        expected=aligned(steps, common.lanes),
+        draws=aligned(steps, draws_of(network.likelihood), common.lanes),
+    )
+    random = Randomness(common.key, position)
+    threes, twos = _blocks(common.lanes // LANES, threads)
 
     def run(start: int, stop: int) -> None:
         """Blocks [start, stop): first those of three vectors, then those of two."""
@@ -115,65 +121,62 @@ def _forecast_one(job: _Job, series: Series, position: int, threads: int) -> For
             (2, 3 * threes + 2 * max(start - threes, 0), 3 * threes + 2 * max(stop - threes, 0)),
         ):
             if first < last:
-                scratch = aligned(scratch_size(job.layout, steps, vectors * LANES))
-                run_paths(
-                    job.layout, states, output, starts, scale, job.key, position, first, last, SIZES[vectors],
-                    scratch, paths, expected, draws,
-                )  # fmt: skip
+                scratch = aligned(scratch_size(common.weights, steps, vectors * LANES))
+                run_paths(common.weights, encoded, scale, random, first, last, SIZES[vectors], scratch, out)
 
     in_parallel(run, threes + twos, block=1 if threads > 1 else threes + twos, threads=threads)
-    mean, quantiles = np.empty(steps, np.float32), np.empty((len(job.levels), steps), np.float32)
+    mean, quantiles = np.empty(steps, np.float32), np.empty((len(common.levels), steps), np.float32)
 
     def sum_up(start: int, stop: int) -> None:
-        summarise(expected, draws, job.levels, start, stop, mean, quantiles)
+        summarise(out.expected, out.draws, common.levels, start, stop, mean, quantiles)
 
     in_parallel(sum_up, steps, block=-(-steps // threads), threads=threads)
-    return Forecast(mean, quantiles, _samples(job, paths) if job.want_samples else None)
+    return Forecast(mean, quantiles, _samples(common, out.paths) if common.want_samples else None)
 
 
 def _blocks(vectors: int, threads: int) -> tuple[int, int]:
-    """How many blocks of three vectors, the faster ones, and how many of two, more evenly shared, make up so many."""
+    """The numbers of blocks of three vectors, which are faster, and of two, which are shared more evenly."""
     threes = vectors % 2 if threads > 1 else (vectors - 2 * (-vectors % 3)) // 3
     return threes, (vectors - 3 * threes) // 2
 
 
-def _samples(job: _Job, paths: Floats) -> Floats:
-    if job.network.likelihood == "deterministic-L1":
-        return np.repeat(paths[:, :1].T, job.num_samples, axis=0)
-    return np.ascontiguousarray(paths[:, : job.num_samples].T)
+def _samples(common: _Common, paths: Floats) -> Floats:
+    if common.network.likelihood.point:
+        return np.repeat(paths[:, :1].T, common.num_samples, axis=0)
+    return np.ascontiguousarray(paths[:, : common.num_samples].T)
 
 
 def _scale(network: Network, series: Series) -> float:
-    if network.likelihood == "beta":
+    if not network.likelihood.scaled:
         return 1.0
     scale = mean_magnitude(np.require(series.target, np.float32, ["C", "W"]), network.context_length)
     return max(scale if scale > 0 else network.default_scale, MINIMUM_SCALE)
 
 
-def _encode(job: _Job, series: Series, scale: float) -> tuple[Floats, Floats, Floats]:
-    layout, network = job.layout, job.network
-    states = np.empty((layout.layers, 2, padded(layout.cells)), np.float32)
-    output = np.empty(layout.cells, np.float32)
-    starts = np.empty((-(-network.prediction_length // 4) * 4, layout.start_input.shape[1]), np.float32)
-    # Arrays that cannot be written are another type to a compiler, and would be compiled for.
+def _encode(common: _Common, series: Series, scale: float) -> Encoded:
+    weights, network = common.weights, common.network
+    encoded = Encoded(
+        states=np.empty((weights.layers, 2, padded(weights.cells)), np.float32),
+        output=np.empty(weights.cells, np.float32),
+        initial_sums=np.empty((-(-network.prediction_length // 4) * 4, weights.start_input.shape[1]), np.float32),
+    )
+    # Read-only arrays are another type to the compiler, which would compile kernels for them, too.
     target = np.require(series.target, np.float32, ["C", "W"])
-    encode(
-        layout, target, _features(network, series, scale), network.context_length, scale,
-        network.value_in_support, states, output, starts,
-    )  # fmt: skip
-    return states, output, starts
+    features = _features(network, series, scale)
+    encode(weights, target, features, network.context_length, scale, network.likelihood.fill_value, encoded)
+    return encoded
 
 
 @functools.lru_cache(maxsize=16)
 def _time_features(
     frequency: Frequency, names: tuple[str, ...], start: np.datetime64, first: int, count: int
 ) -> Floats:
-    """The last few are kept: the series of a request, and of many clients' requests, begin and end together."""
+    """The last few are cached: the series of a request, and often of many requests, begin and end together."""
     return frequency.time_features(start, first, count, names)
 
 
 def _features(network: Network, series: Series, scale: float) -> Floats:
-    """All inputs but the lags, of the context's steps and then the forecast's: (context + T, …)."""
+    """All inputs but the lags, of the steps of context and forecast: (context + T, …)."""
     steps = network.context_length + network.prediction_length
     first = len(series.target) - network.context_length
     before = max(0, -first)  # steps of the context before the series' start
@@ -183,7 +186,7 @@ def _features(network: Network, series: Series, scale: float) -> Floats:
     age, width = len(dates), len(dates) + 1 + dynamic
     static = [embedding[category] for embedding, category in zip(network.embeddings, series.cat or (0,))]
     features = np.empty((steps, width + sum(map(len, static)) + 2), np.float32)
-    features[:before, :width] = network.value_in_support
+    features[:before, :width] = network.likelihood.fill_value
     features[before:, :age] = _time_features(frequency, dates, series.start, first, count).T
     features[before:, age] = np.log10(np.arange(first + 2, first + 2 + count, dtype=np.float32))
     if series.dynamic_feat is not None and dynamic:

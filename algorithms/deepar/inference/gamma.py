@@ -1,7 +1,7 @@
 """Gamma and Poisson random numbers, several at once, for compiled kernels.
 
-They are made from normal and uniform numbers that the caller gives: where those lie evenly, so do these. The few that a
-rejection sends back are made from fresh ones of the stream, so that each is distributed as it should be.
+They are made from the caller's normal and uniform numbers: if those are evenly spread, so are these. The few that are
+rejected are made from new numbers of the stream, so that each has the right distribution.
 """
 
 import math
@@ -32,12 +32,12 @@ def gammas(stream: Stream, shape: float, normals: Doubles, uniforms: Doubles, nu
         numbers[index] = d * v * v * v if passes else -1.0
     for index in range(len(numbers)):
         if numbers[index] < 0.0:
-            numbers[index] = _looked_at(stream, d, c, normals[index], uniforms[index])
+            numbers[index] = _with_rejection(stream, d, c, normals[index], uniforms[index])
 
 
 @part
-def _looked_at(stream: Stream, d: float, c: float, normal: float, uniform: float) -> float:
-    """A gamma number, once there is one that is not rejected."""
+def _with_rejection(stream: Stream, d: float, c: float, normal: float, uniform: float) -> float:
+    """A gamma number, from new numbers until one is not rejected."""
     while True:
         v = 1.0 + c * normal
         if v > 0.0:
@@ -59,7 +59,7 @@ def log_share(shape: float, uniform: float) -> float:
 
 @kernel
 def poissons(stream: Stream, means: Doubles, uniforms: Doubles, others: Doubles, counts: Doubles) -> None:
-    """Fill `counts` with how many events there are where so many are expected; they grow with the `uniforms`.
+    """Fill `counts` with Poisson numbers of these `means`; they grow with the `uniforms`.
 
     Reference: Hörmann, "The transformed rejection method for generating Poisson random variables", 1993: PTRS.
     """

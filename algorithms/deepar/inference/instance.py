@@ -6,16 +6,15 @@ Source: "DeepAR Inference Formats", AWS's developer guide.
 from collections.abc import Mapping
 from typing import Any
 
+from forecastle.algorithms.deepar.arrays import Floats
 from forecastle.algorithms.deepar.network import Network
-from forecastle.algorithms.deepar.numbers import Floats, read_features, read_target, rows_wanted
-from forecastle.algorithms.deepar.series import Series
-from forecastle.algorithms.deepar.timestamp import timestamp
+from forecastle.algorithms.deepar.series import Series, read_features, read_start, read_target, rows_wanted
 from forecastle.contract import quotation
 from forecastle.contract.errors import InvalidData
 
 
 def read_instance(instance: Any, network: Network, place: str, dot: str = ".") -> Series:
-    """The series that an instance is; members that nobody knows are ignored.
+    """The series of an instance; unknown members are ignored.
 
     Its place is `place`, and that of a member is `place`, `dot` and the member's name. Raises `InvalidData`.
     """
@@ -24,8 +23,8 @@ def read_instance(instance: Any, network: Network, place: str, dot: str = ".") -
     for name in ("start", "target"):
         if name not in instance:
             raise InvalidData(f'{place}: expected "{name}", which is missing.')
-    start = timestamp(instance["start"], f"{place}{dot}start")
-    target = read_target(instance["target"], network.likelihood, f"{place}{dot}target")
+    start = read_start(instance["start"], f"{place}{dot}start")
+    target = read_target(instance["target"], network.likelihood.support, f"{place}{dot}target")
     cat = _categories(instance, network, place, dot)
     return Series(start, target, cat, _dynamic_feat(instance, network, len(target), place, dot))
 

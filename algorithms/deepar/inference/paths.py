@@ -1,178 +1,175 @@
 """Sample paths: blocks of paths of one series, each run through all steps of the forecast; lanes are paths."""
 
+from typing import NamedTuple
+
 import numpy as np
 
-from forecastle.algorithms.deepar.cell import Sums, new_output, new_state, products
-from forecastle.algorithms.deepar.inference.draw import DRAWS, TABLE_ROWS, draw_in_lanes, draw_one_by_one
-from forecastle.algorithms.deepar.inference.weights import Layout
-from forecastle.algorithms.deepar.network import PARAMETERS, Floats, number_of
+from forecastle.algorithms.deepar.arrays import Floats
+from forecastle.algorithms.deepar.inference.draw import (
+    DRAWS,
+    TABLE_ROWS,
+    Place,
+    Randomness,
+    Sampled,
+    draw_in_lanes,
+    draw_one_by_one,
+)
+from forecastle.algorithms.deepar.inference.encoder import Encoded
+from forecastle.algorithms.deepar.inference.weights import Weights
+from forecastle.algorithms.deepar.likelihood import MOST_PARAMETERS, ONE_BY_ONE
+from forecastle.algorithms.deepar.lstm import Sums, new_output, new_state, products
 from forecastle.kernels.compiled import inlined, kernel
 from forecastle.kernels.lanes import LANES, Size, fma, load, spread, store
 from forecastle.kernels.philox import new_stream
 from forecastle.kernels.pointer import memory
 
-_ONE_BY_ONE = tuple(number_of(likelihood) for likelihood in ("beta", "negative-binomial"))
-_PARAMETERS = max(map(len, PARAMETERS.values()))
+
+def scratch_size(net: Weights, steps: int, lanes: int) -> int:
+    """The number of floats of the scratch memory of `run_paths`, for blocks of `lanes` paths."""
+    rows = net.cells * (net.layers + (2 * net.layers - 1) + 1 + 4)
+    return (rows + steps + MOST_PARAMETERS) * lanes
 
 
-def scratch_size(layout: Layout, steps: int, lanes: int) -> int:
-    """How many floats `run_paths` wants to work in, for blocks of `lanes` paths."""
-    rows = layout.cells * (layout.layers + (2 * layout.layers - 1) + 1 + 4)
-    return (rows + steps + _PARAMETERS) * lanes
+class Scratch(NamedTuple):
+    """Offsets in the scratch memory, which is made of rows of `lanes` floats.
+
+    It contains, in this order, c of all layers; h of the first layer, inputs and h of each other; the last output; a
+    layer's gates; the path; the likelihood's parameters.
+    """
+
+    output: int  # H rows
+    gates: int  # 4·H rows
+    path: int  # T rows, over the scale
+    parameters: int  # MOST_PARAMETERS rows
 
 
 @kernel
 def run_paths(
-    layout: Layout,
-    states: Floats,
-    output: Floats,
-    starts: Floats,
+    net: Weights,
+    encoded: Encoded,
     scale: float,
-    key: np.uint64,
-    series: int,
+    random: Randomness,
     first_vector: int,
     last_vector: int,
     size: Size,
     scratch: Floats,
-    paths: Floats,
-    expected: Floats,
-    draws: Floats,
+    out: Sampled,
 ) -> None:
     """Run the paths of the vectors [first_vector, last_vector) of one series, as many at once as `size` says.
 
     Parameters
     ----------
-    states, output, starts : as the encoder left them, behind the first step.
+    encoded : of the series, which the paths begin with.
     scale : of the series.
-    key, series : what the random numbers hang on, besides path and step.
-    scratch : (`scratch_size`,).
-    paths : (T, lanes), where the paths go, in the series' unit.
-    expected : (T, lanes), where the mean of each step's conditional distribution goes.
-    draws : (T, draws, lanes), where draws from it go: 16, or 1 where the distribution is a point.
+    scratch : (`scratch_size`,), memory to work in.
+    out : what is written; the lanes of these vectors.
     """
-    lanes, cells, steps = len(size) * LANES, layout.cells, len(expected)
-    work, lags = memory(scratch), memory(layout.lags)
-    # The scratch: c of all layers; h of the first, inputs and h of each other; the last output; a layer's gates; the
-    # path; the parameters.
-    top = _inputs(layout, layout.layers, lanes)
-    gates = top + cells * lanes
+    lanes, cells, steps = len(size) * LANES, net.cells, len(out.expected)
+    work, lags = memory(scratch), memory(net.lags)
+    output = _inputs(net, net.layers, lanes)
+    gates = output + cells * lanes
     path = gates + 4 * cells * lanes
-    parameters = path + steps * lanes
-    stream, table = new_stream(key), np.empty((TABLE_ROWS, DRAWS))
+    at = Scratch(output, gates, path, path + steps * lanes)
+    stream, table = new_stream(random.key), np.empty((TABLE_ROWS, DRAWS))
     for vector in range(first_vector, last_vector, len(size)):
-        _begin(layout, states, output, work, top, lanes, size)
+        _begin(net, encoded, work, at, lanes, size)
         sampled = 0
         for step in range(steps):
-            while sampled < len(layout.lags) and lags[sampled] <= step:
+            while sampled < len(net.lags) and lags[sampled] <= step:
                 sampled += 1
-            for layer in range(layout.layers if step > 0 else 0):
+            for layer in range(net.layers if step > 0 else 0):
                 if layer == 0:
-                    _sum_up_first(layout, starts, sampled, work, path, gates, step, lanes, size)
+                    _sum_first_layer(net, encoded, sampled, work, at, step, lanes, size)
                 else:
-                    _sum_up_later(layout, layer, work, gates, lanes, size)
-                _activate(layout, layer, work, gates, lanes, size)
-            _project(layout, work, top, parameters, lanes, size)
-            lane, at = vector * LANES, path + step * lanes
-            if layout.likelihood in _ONE_BY_ONE:
-                draw_one_by_one(
-                    layout.likelihood,
-                    scratch,
-                    parameters,
-                    at,
-                    lane,
-                    lanes,
-                    step,
-                    series,
-                    stream,
-                    table,
-                    scale,
-                    expected,
-                    draws,
-                )
-                value = load(memory(draws), step * draws.shape[1] * draws.shape[2] + lane, size)  # counts stay whole
+                    _sum_later_layer(net, layer, work, at, lanes, size)
+                _activate(net, layer, work, at, lanes, size)
+            _project(net, work, at, lanes, size)
+            place = Place(at.parameters, at.path + step * lanes, vector * LANES, step)
+            if net.likelihood in ONE_BY_ONE:
+                draw_one_by_one(net.likelihood, scratch, place, lanes, stream, random.series, table, scale, out)
+                # Counts stay whole.
+                value = load(memory(out.draws), step * out.draws.shape[1] * out.draws.shape[2] + place.lane, size)
             else:
-                draw_in_lanes(
-                    layout.likelihood, work, parameters, at, lane, step, series, key, scale, expected, draws, size
-                )
-                value = load(work, at, size) * scale
-            if step < len(paths):
-                store(memory(paths), step * paths.shape[1] + lane, value)
+                draw_in_lanes(net.likelihood, work, place, random, scale, out, size)
+                value = load(work, place.value, size) * scale
+            if step < len(out.paths):
+                store(memory(out.paths), step * out.paths.shape[1] + place.lane, value)
 
 
 @inlined
-def _inputs(layout: Layout, layer: int, lanes: int) -> int:
-    """Where the inputs of a layer but the first begin; its h stands behind them. Behind the last: the last output."""
-    return (layout.layers + 1 + 2 * (layer - 1)) * layout.cells * lanes
+def _inputs(net: Weights, layer: int, lanes: int) -> int:
+    """Where the inputs of a layer but the first begin, which its h follows. After the last layer: the last output."""
+    return (net.layers + 1 + 2 * (layer - 1)) * net.cells * lanes
 
 
 @inlined
-def _hidden(layout: Layout, layer: int, lanes: int) -> int:
+def _hidden(net: Weights, layer: int, lanes: int) -> int:
     """Where a layer's h begins. The first has no inputs there."""
-    return _inputs(layout, layer, lanes) + layout.cells * lanes
+    return _inputs(net, layer, lanes) + net.cells * lanes
 
 
 @inlined
-def _begin(layout: Layout, states: Floats, output: Floats, work: Floats, top: int, lanes: int, size: Size) -> None:
-    """Every path goes on from where the encoder ended."""
-    for unit in range(layout.cells):
-        store(work, top + unit * lanes, spread(output[unit], size))
-    for layer in range(layout.layers):
-        hidden = _hidden(layout, layer, lanes)
-        for unit in range(layout.cells):
-            store(work, hidden + unit * lanes, spread(states[layer, 0, unit], size))
-            store(work, (layer * layout.cells + unit) * lanes, spread(states[layer, 1, unit], size))
+def _begin(net: Weights, encoded: Encoded, work: Floats, at: Scratch, lanes: int, size: Size) -> None:
+    """Every path continues where the encoder ended."""
+    for unit in range(net.cells):
+        store(work, at.output + unit * lanes, spread(encoded.output[unit], size))
+    for layer in range(net.layers):
+        hidden = _hidden(net, layer, lanes)
+        for unit in range(net.cells):
+            store(work, hidden + unit * lanes, spread(encoded.states[layer, 0, unit], size))
+            store(work, (layer * net.cells + unit) * lanes, spread(encoded.states[layer, 1, unit], size))
 
 
 @inlined
-def _sum_up_first(
-    layout: Layout, starts: Floats, sampled: int, work: Floats, path: int, gates: int, step: int, lanes: int, size: Size
+def _sum_first_layer(
+    net: Weights, encoded: Encoded, sampled: int, work: Floats, at: Scratch, step: int, lanes: int, size: Size
 ) -> None:
-    """The first layer's gates, from its h and the `sampled` shortest lags; `starts` sums up what all paths share."""
-    cells, begin, lags = layout.cells, memory(starts), memory(layout.lags)
-    weights, hidden = memory(layout.path_weights), _hidden(layout, 0, lanes)
+    """The first layer's gates: what all paths share, plus the part of its h and of the `sampled` shortest lags."""
+    cells, begin, lags = net.cells, memory(encoded.initial_sums), memory(net.lags)
+    weights, hidden = memory(net.path_weights), _hidden(net, 0, lanes)
     for unit in range(cells):
-        factor = 4 * unit * (cells + len(layout.lags))
-        sums = _four(begin, step * starts.shape[1] + 4 * unit, size)
+        factor = 4 * unit * (cells + len(net.lags))
+        sums = _four(begin, step * encoded.initial_sums.shape[1] + 4 * unit, size)
         a, b, c, d = products(sums, weights, factor, work, hidden, lanes, cells, size)
         for number in range(sampled):
-            value = load(work, path + (step - lags[number]) * lanes, size)
-            at = factor + 4 * (cells + number)
-            a, b = fma(value, weights[at], a), fma(value, weights[at + 1], b)
-            c, d = fma(value, weights[at + 2], c), fma(value, weights[at + 3], d)
-        _keep(work, gates + 4 * unit * lanes, (a, b, c, d), lanes)
+            value = load(work, at.path + (step - lags[number]) * lanes, size)
+            lag = factor + 4 * (cells + number)
+            a, b = fma(value, weights[lag], a), fma(value, weights[lag + 1], b)
+            c, d = fma(value, weights[lag + 2], c), fma(value, weights[lag + 3], d)
+        _store_four(work, at.gates + 4 * unit * lanes, (a, b, c, d), lanes)
 
 
 @inlined
-def _sum_up_later(layout: Layout, layer: int, work: Floats, gates: int, lanes: int, size: Size) -> None:
+def _sum_later_layer(net: Weights, layer: int, work: Floats, at: Scratch, lanes: int, size: Size) -> None:
     """Another layer's gates, from the outputs of the one below and its own h."""
-    cells, bias, weights = layout.cells, memory(layout.path_bias), memory(layout.path_weights)
-    inputs = _inputs(layout, layer, lanes)
-    base = 4 * cells * (cells + len(layout.lags) + 2 * cells * (layer - 1))
+    cells, bias, weights = net.cells, memory(net.path_bias), memory(net.path_weights)
+    inputs = _inputs(net, layer, lanes)
+    base = 4 * cells * (cells + len(net.lags) + 2 * cells * (layer - 1))
     for unit in range(cells):
         sums = _four(bias, 4 * ((layer - 1) * cells + unit), size)
         sums = products(sums, weights, base + 8 * cells * unit, work, inputs, lanes, 2 * cells, size)
-        _keep(work, gates + 4 * unit * lanes, sums, lanes)
+        _store_four(work, at.gates + 4 * unit * lanes, sums, lanes)
 
 
 @inlined
-def _activate(layout: Layout, layer: int, work: Floats, gates: int, lanes: int, size: Size) -> None:
-    """A layer's new c and h, and the inputs of the one above: its h, and for all but the first its inputs as well.
+def _activate(net: Weights, layer: int, work: Floats, at: Scratch, lanes: int, size: Size) -> None:
+    """A layer's new c and h, and the inputs of the one above: its h, plus its inputs for all layers but the first.
 
-    Two loops apart from the sums: the units of each do not wait for one another, and so fill the core.
+    The loops are separate from the sums: units do not wait for one another here, and so fill the core.
     """
-    states, hidden = layer * layout.cells * lanes, _hidden(layout, layer, lanes)
-    inputs, above = _inputs(layout, layer, lanes), _inputs(layout, layer + 1, lanes)
-    for unit in range(layout.cells):
-        at, gate = states + unit * lanes, gates + 4 * unit * lanes
-        enter, forget, made = (
+    states, hidden = layer * net.cells * lanes, _hidden(net, layer, lanes)
+    inputs, above = _inputs(net, layer, lanes), _inputs(net, layer + 1, lanes)
+    for unit in range(net.cells):
+        state, gate = states + unit * lanes, at.gates + 4 * unit * lanes
+        enter, forget, candidate = (
             load(work, gate, size),
             load(work, gate + lanes, size),
             load(work, gate + 2 * lanes, size),
         )
-        store(work, at, new_state(enter, forget, made, load(work, at, size)))
-    for unit in range(layout.cells):
+        store(work, state, new_state(enter, forget, candidate, load(work, state, size)))
+    for unit in range(net.cells):
         row = unit * lanes
-        output = new_output(load(work, gates + 4 * row + 3 * lanes, size), load(work, states + row, size))
+        output = new_output(load(work, at.gates + 4 * row + 3 * lanes, size), load(work, states + row, size))
         store(work, hidden + row, output)
         if layer > 0:
             output = output + load(work, inputs + row, size)
@@ -180,7 +177,7 @@ def _activate(layout: Layout, layer: int, work: Floats, gates: int, lanes: int, 
 
 
 @inlined
-def _keep(work: Floats, at: int, sums: Sums, lanes: int) -> None:
+def _store_four(work: Floats, at: int, sums: Sums, lanes: int) -> None:
     a, b, c, d = sums
     store(work, at, a)
     store(work, at + lanes, b)
@@ -199,11 +196,11 @@ def _four(numbers: Floats, at: int, size: Size) -> Sums:
 
 
 @inlined
-def _project(layout: Layout, work: Floats, top: int, parameters: int, lanes: int, size: Size) -> None:
+def _project(net: Weights, work: Floats, at: Scratch, lanes: int, size: Size) -> None:
     """The likelihood's parameters, before their links; there are at most three, and room for a fourth."""
-    weights = memory(layout.projection)
-    bias = _four(weights, 4 * layout.cells, size)
-    first, second, third, _ = products(bias, weights, 0, work, top, lanes, layout.cells, size)
-    store(work, parameters, first)
-    store(work, parameters + lanes, second)
-    store(work, parameters + 2 * lanes, third)
+    weights = memory(net.projection)
+    bias = _four(weights, 4 * net.cells, size)
+    first, second, third, _ = products(bias, weights, 0, work, at.output, lanes, net.cells, size)
+    store(work, at.parameters, first)
+    store(work, at.parameters + lanes, second)
+    store(work, at.parameters + 2 * lanes, third)

@@ -3,13 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from forecastle.algorithms.deepar.network import Floats
+from forecastle.algorithms.deepar.arrays import Floats
 from forecastle.kernels.compiled import kernel, part
 from forecastle.kernels.lanes import LANES, SIZES, bits_of, floats_of, fma, load, maximum, minimum, spread, store
 from forecastle.kernels.pointer import memory
 
 _BINS = 512
-_REACH = 4.0  # mean absolute deviations on both sides that the bins take up; the outermost take all beyond
+_REACH = 4.0  # mean absolute deviations on both sides that the bins cover; the outermost contain all beyond
 _SIZE = SIZES[2]
 _LANES = 2 * LANES  # at once: the draws of a step are a multiple
 _INTEGERS = 2.0**23  # added to a number in [0, 2²³) it leaves the nearest integer in the last bits
@@ -21,8 +21,8 @@ def summarise(
 ) -> None:
     """The mean and the quantiles of steps [first, stop).
 
-    A quantile lies between two of the sorted draws, by linear interpolation (Hyndman and Fan's type 7, numpy's own).
-    The draws are cast into bins, and only what lies in a bin that holds a quantile is taken out and sorted.
+    Quantiles are interpolated linearly between two of the sorted draws (Hyndman and Fan's type 7, numpy's own).
+    The draws are put into bins, and only the bins that contain a quantile are sorted.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def _cast(values: Floats, centre: float, bins: NDArray[np.int32]) -> None:
 
 @part
 def _count(bins: NDArray[np.int32], starts: NDArray[np.int32]) -> None:
-    """How many values lie in the bins before each one, and in all of them: (bins + 1,)."""
+    """The number of values in the bins before each one, and in all of them: (bins + 1,)."""
     starts[:] = 0
     bin_of, start = memory(bins), memory(starts)
     for index in range(len(bins)):
@@ -90,10 +90,10 @@ def _take_out(
     taken: NDArray[np.int32],
     ordered: Floats,
 ) -> None:
-    """Put the values of the `wanted` bins, those with a 1, where they would be if all were ordered by bin."""
+    """Write the values of the `wanted` bins, those with a 1, to their places in an order by bin."""
     source, bin_of, chosen, is_wanted = memory(values), memory(bins), memory(taken), memory(wanted)
     count = 0
-    for index in range(len(bins)):  # without a branch, which could not be foretold
+    for index in range(len(bins)):  # without a branch, which the CPU could not predict
         chosen[count] = index
         count += is_wanted[bin_of[index]]
     for number in range(count):
@@ -122,8 +122,8 @@ def _at_rank(ordered: Floats, starts: NDArray[np.int32], rank: int) -> float:
 
 @part
 def _bin_of(starts: NDArray[np.int32], rank: int) -> int:
-    """The bin that the value of a rank lies in."""
-    low, high = 0, _BINS  # its number lies in [low, high)
+    """The bin of the value of a rank."""
+    low, high = 0, _BINS  # its number is in [low, high)
     while high - low > 1:
         middle = (low + high) // 2
         if starts[middle] <= rank:

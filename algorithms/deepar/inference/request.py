@@ -1,10 +1,10 @@
-"""Requests: JSON and JSON Lines to series and what is wanted of their forecasts.
+"""Requests: JSON and JSON Lines to series and the configuration of the answer.
 
     {"instances": [{"start": "2009-11-01 00:00:00", "target": [4.0, null, 5.5], "cat": [0]}, …],
      "configuration": {"num_samples": 50, "output_types": ["mean", "quantiles"], "quantiles": ["0.5", "0.9"]}}
 
-In JSON Lines each line is an instance, and the configuration is the server's. So are instances with nothing around
-them read that come as JSON, one or one a line.
+In JSON Lines each line is an instance, and the configuration is the server's. Bare instances as JSON, a single one or
+one a line, are read likewise.
 
 Source: "DeepAR Inference Formats", AWS's developer guide.
 """
@@ -36,9 +36,9 @@ from forecastle.kernels.threads import available_cores
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Request:
-    """Series to forecast, and what is to be told of each.
+    """Series to forecast, and what the answer contains.
 
-    `seed` is that of the configuration, or one drawn for this request alone.
+    `seed` is that of the configuration, or one drawn for this request.
     """
 
     series: tuple[Series, ...]
@@ -47,9 +47,9 @@ class Request:
 
 
 def decode(payload: Payload, network: Network, batch: Configuration) -> Request:
-    """The request that a body is; `batch` is the configuration of JSON Lines.
+    """Read a body; `batch` is the configuration of JSON Lines.
 
-    Raises `InvalidData` with the place of the fault, `PayloadTooLarge` where the answer would not fit the memory.
+    Raises `InvalidData` with the place of the fault, `PayloadTooLarge` if the answer would not fit the memory.
     """
     payload.content_type.require_utf8()
     if payload.content_type.essence == JSON_LINES:
@@ -77,15 +77,15 @@ def _of_document(body: bytes, network: Network, batch: Configuration) -> Request
     if not instances:
         raise InvalidData("instances: expected at least one series, got none.")
     require_known(document, ("instances", "configuration"))
-    asked = document.get("configuration")
-    wanted = LIVE if asked is None else configuration(asked, LIVE)
+    given = document.get("configuration")
+    wanted = LIVE if given is None else configuration(given, LIVE)
     footprint.require(len(instances), network, wanted, available_cores())
     series = (read_instance(instance, network, f"instances[{index}]") for index, instance in enumerate(instances))
     return _request(tuple(series), wanted)
 
 
 def _is_instance(document: Any) -> bool:
-    """Whether a document is an instance itself, with nothing around it."""
+    """Whether a document is a bare instance."""
     return isinstance(document, dict) and "target" in document and "instances" not in document
 
 
@@ -107,7 +107,7 @@ def _of_lines(body: bytes, network: Network, wanted: Configuration) -> Request:
 
 
 def _lines(body: bytes) -> Iterator[tuple[int, bytes]]:
-    """The lines on which something stands, each with its number; one by one, as there may be millions."""
+    """The lines that are not blank, each with its number; a generator, as there may be millions."""
     for number, line in enumerate(io.BytesIO(body), 1):
         if not line.isspace():
             yield number, line.removesuffix(b"\n")
@@ -122,7 +122,7 @@ def _parse(body: bytes, first_line: int = 1) -> Any:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
-        pass  # what is wrong, and where; or what Python writes though it is no JSON, as NaN
+        pass  # below: find the fault and its place, or read what Python writes although it is no JSON, such as NaN
     text = json_document.decode_text(body)
     try:
         return json.loads(text, parse_int=_integer, parse_float=_real if _LARGE.search(text) else None)
@@ -135,9 +135,9 @@ def _integer(token: str) -> int | float:
 
 
 def _real(token: str) -> float:
-    """A number; one that no float holds is to be quoted as it came."""
+    """A number; one that is too large for a float keeps its text, for errors."""
     value = float(token)
     return value if math.isfinite(value) else quotation.Written.parse(token)
 
 
-_LARGE = re.compile(r"[eE]\+?[0-9]{3}|[0-9]{200}")  # in numbers that no float may hold
+_LARGE = re.compile(r"[eE]\+?[0-9]{3}|[0-9]{200}")  # in numbers that may be too large for a float

@@ -13,11 +13,9 @@ import struct
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
+from forecastle.algorithms.deepar.arrays import Floats
 from forecastle.contract.errors import InvalidData
-
-Floats = NDArray[np.float32]
 
 MOST_BYTES = 2**30  # of a file; the larger one of those seen has 1 MB
 PREFIX = "arg:"  # of a parameter's name; what is called aux: is another kind of state

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from forecastle.algorithms.deepar.arrays import Floats
 from forecastle.algorithms.deepar.network import Network
 from forecastle.algorithms.deepar.sagemaker import arrays, document
 from forecastle.algorithms.deepar.sagemaker.configuration import VERSION, Configuration
@@ -18,7 +18,6 @@ from forecastle.contract.artifact import Artifact
 from forecastle.contract.errors import InvalidData
 from forecastle.contract.quotation import as_json
 
-Floats = NDArray[np.float32]
 T = TypeVar("T")
 
 CONFIGURATION, PARAMETERS, SYMBOL = "model_algo-1-config.json", "model_algo-1-0000.params", "model_algo-1-symbol.json"
@@ -49,7 +48,6 @@ def adopt(folder: Path) -> Artifact | None:
             configuration.likelihood,
             configuration.train_length,
             configuration.prediction_length,
-            scaled=configuration.likelihood != "beta",
         )
     except InvalidData as error:
         raise error.within(SYMBOL) from None
@@ -102,10 +100,10 @@ def _network(configuration: Configuration, structure: Structure, named: Mapping[
     ours["projection_bias"] = np.hstack([weights.take(bias_of(name), 1) for name in rows])
     weights.require_none_left()
     parameters = {
-        "time_freq": configuration.time_freq,
+        "time_freq": str(configuration.frequency),
         "context_length": structure.context_length,
         "prediction_length": configuration.prediction_length,
-        "likelihood": configuration.likelihood,
+        "likelihood": configuration.likelihood.name,
         "lags": sorted(structure.lags),
         "cardinality": list(cardinality) if configuration.has_categories else [],
         "num_dynamic_feat": configuration.num_dynamic_feat,

@@ -5,31 +5,24 @@ from dataclasses import dataclass
 from typing import Any
 
 from forecastle.algorithms.deepar.frequency import FEATURE_NAMES, Frequency
+from forecastle.algorithms.deepar.likelihood import LIKELIHOODS, Likelihood
 from forecastle.contract.errors import InvalidData
 from forecastle.contract.quotation import as_json
 
 VERSION = 5  # of the artifacts that are known
 _MOST = 1_000_000
-# SageMaker's likelihoods → ours. The two that were seen are spelt so; the others as the hyperparameter has them.
-LIKELIHOODS: Mapping[str, str] = {
-    "gaussian": "gaussian",
-    "student-t": "student-T",
-    "student-T": "student-T",
-    "beta": "beta",
-    "negative-binomial": "negative-binomial",
-    "deterministic-L1": "deterministic-L1",
-    "deterministic-l1": "deterministic-L1",
-}
+# By SageMaker's names in small letters: the artifact has "student-t" where the hyperparameter is "student-T".
+_LIKELIHOODS: Mapping[str, Likelihood] = {name.lower(): row for name, row in LIKELIHOODS.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
     """The job's hyperparameters, as far as the artifact names them."""
 
-    time_freq: str
+    frequency: Frequency
     prediction_length: int
     train_length: int  # the context and the largest lag
-    likelihood: str  # as we spell it
+    likelihood: Likelihood
     cardinality: tuple[int, ...]  # (1,) if the model has no categories
     has_categories: bool
     num_dynamic_feat: int
@@ -45,9 +38,8 @@ class Configuration:
                 "this model's format may differ, and is not read."
             )
         likelihood = document.get("likelihood")
-        if not isinstance(likelihood, str) or likelihood not in LIKELIHOODS:
-            known = ", ".join(sorted(set(LIKELIHOODS.values())))
-            raise InvalidData(f"likelihood: expected one of {known}, got {as_json(likelihood)}.")
+        if not isinstance(likelihood, str) or likelihood.lower() not in _LIKELIHOODS:
+            raise InvalidData(f"likelihood: expected one of {', '.join(LIKELIHOODS)}, got {as_json(likelihood)}.")
         categories = document.get("category_provided")
         if not isinstance(categories, bool):
             raise InvalidData(f"category_provided: expected true or false, got {as_json(categories)}.")
@@ -57,10 +49,10 @@ class Configuration:
         if not categories and cardinality != [1]:
             raise InvalidData(f"cardinality: expected [1] without categories, got {as_json(cardinality)}.")
         return cls(
-            time_freq=_time_freq(document),
+            frequency=_frequency(document),
             prediction_length=_count(document, "prediction_length", 1),
             train_length=_count(document, "train_length", 2),
-            likelihood=LIKELIHOODS[likelihood],
+            likelihood=_LIKELIHOODS[likelihood.lower()],
             cardinality=tuple(cardinality),
             has_categories=categories,
             num_dynamic_feat=_count(document, "num_dynamic_feat", 0),
@@ -68,12 +60,11 @@ class Configuration:
         )
 
 
-def _time_freq(document: Mapping[str, Any]) -> str:
+def _frequency(document: Mapping[str, Any]) -> Frequency:
     value = document.get("time_freq")
     if not isinstance(value, str):
         raise InvalidData(f"time_freq: expected a text such as 2H, got {as_json(value)}.")
-    Frequency.parse(value)
-    return value
+    return Frequency.parse(value)
 
 
 def _date_features(document: Mapping[str, Any]) -> tuple[str, ...]:

@@ -1,26 +1,18 @@
 """The likelihood in SageMaker's graph: its projections, its mean and its samples.
 
-gaussian and student-T are compared with what genuine models have. No model of the others is known: their parameters
-are expected to be called as in GluonTS, and their links and draws to be ours.
+Genuine models of two likelihoods are known, and what computes the distribution is compared with theirs. The parameters
+of the others are expected to be named as in GluonTS, and their links and draws to be ours.
 """
 
-from collections.abc import Mapping, Sequence
-
+from forecastle.algorithms.deepar.likelihood import GAUSSIAN, STUDENT_T, Likelihood
 from forecastle.algorithms.deepar.sagemaker.graph import VARIABLE, Graph, Ref
 from forecastle.algorithms.deepar.sagemaker.pattern import Pattern
 from forecastle.contract.errors import InvalidData
 
-# The names of the projections, in the order of our rows; several where it is not known which it is.
-NAMES: Mapping[str, Sequence[tuple[str, ...]]] = {
-    "gaussian": [("mu", "sigma")],
-    "student-T": [("mu", "sigma", "nu")],
-    "negative-binomial": [("mu", "alpha")],
-    "beta": [("alpha", "beta")],
-    "deterministic-L1": [("mu",), ("location",), ("loc",)],
-}
-PROVEN = ("gaussian", "student-T")
+KNOWN = (GAUSSIAN, STUDENT_T)
+POINT_NAMES = (("mu",), ("location",), ("loc",))  # of the only parameter of a point; which it is is not known
 LINEAR = 20.0  # from here on, softplus(x) is x
-_MOST_OPERATORS = 200  # from a step's projections to a draw; those of student-T are 31
+_MOST_OPERATORS = 200  # from a step's projections to a draw; those of Student's t are 31
 _WEIGHT = "_Noneproj_weight"
 
 
@@ -32,13 +24,14 @@ def bias_of(name: str) -> str:
     return f"{name}_Noneproj_bias"
 
 
-def projections(graph: Graph, likelihood: str) -> tuple[str, ...]:
-    """The names of the graph's projections. Raises `InvalidData` if they are not those of the likelihood."""
+def projections(graph: Graph, likelihood: Likelihood) -> tuple[str, ...]:
+    """The names of the graph's projections, in our order. Raises `InvalidData` if they are not the likelihood's."""
+    candidates = POINT_NAMES if likelihood.point else (likelihood.parameters,)
     names = {node.name for node in graph.nodes if node.op == VARIABLE and node.name.endswith("proj_weight")}
-    for expected in NAMES[likelihood]:
+    for expected in candidates:
         if names == set(map(weight_of, expected)):
             return expected
-    wanted = " or ".join(", ".join(map(weight_of, each)) for each in NAMES[likelihood])
+    wanted = " or ".join(", ".join(map(weight_of, each)) for each in candidates)
     raise InvalidData(
         f"expected the projections of the likelihood {likelihood}, {wanted}, got "
         f"{', '.join(sorted(names)) or 'none':.120}: this network is not known."
@@ -48,10 +41,10 @@ def projections(graph: Graph, likelihood: str) -> tuple[str, ...]:
 class Distribution:
     """The distribution of each step, where the graph computes it."""
 
-    def __init__(self, pattern: Pattern, likelihood: str) -> None:
+    def __init__(self, pattern: Pattern, likelihood: Likelihood) -> None:
         self._pattern = pattern
-        self._proven = likelihood in PROVEN
-        self._freedom = likelihood == "student-T"
+        self._known = likelihood.number in KNOWN
+        self._freedom = likelihood.number == STUDENT_T
         self.names = projections(pattern.graph, likelihood)
         self._at: dict[Ref, dict[str, Ref]] = {}  # the last layer's output → the projections of it
         weights = {weight_of(name): name for name in self.names}
@@ -68,7 +61,7 @@ class Distribution:
 
     def require_mean(self, ref: Ref, output: Ref, scale: Ref) -> None:
         """Whether `ref` is the mean of the distribution that the last layer's `output` gives."""
-        if self._proven:
+        if self._known:
             self._scaled(ref, self._of(output, "mu"), scale)
         else:
             self._require_of(ref, output, scale)
@@ -76,7 +69,7 @@ class Distribution:
     def require_sample(self, ref: Ref, output: Ref, scale: Ref) -> None:
         """Whether `ref` is a draw from the distribution that the last layer's `output` gives."""
         pattern = self._pattern
-        if not self._proven:
+        if not self._known:
             self._require_of(ref, output, scale)
             return
         mean, spread = pattern.inputs(ref, "_sample_normal", 2)

@@ -11,6 +11,7 @@ The graph is unrolled: a step of each layer for each step of the context and of 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from forecastle.algorithms.deepar.likelihood import Likelihood
 from forecastle.algorithms.deepar.sagemaker.cells import Step, read_step
 from forecastle.algorithms.deepar.sagemaker.distribution import Distribution
 from forecastle.algorithms.deepar.sagemaker.graph import VARIABLE, Graph, Ref
@@ -45,9 +46,7 @@ class Structure:
     cells: int
 
 
-def read_structure(
-    graph: Graph, likelihood: str, train_length: int, prediction_length: int, *, scaled: bool
-) -> Structure:
+def read_structure(graph: Graph, likelihood: Likelihood, train_length: int, prediction_length: int) -> Structure:
     """Compare the graph with the known shape. Raises `InvalidData` where it differs, or is another model's."""
     pattern = Pattern(graph)
     distribution = Distribution(pattern, likelihood)
@@ -64,7 +63,10 @@ def read_structure(
     steps = [read_step(pattern, output, layers, cells) for output in outputs]
     parts, static, lagged = walk.inputs(steps)
     scale_at = pattern.inputs(lagged[0], "broadcast_div", 2)[1]
-    scale = read_scale(pattern, scale_at, train_length, context) if scaled else read_no_scale(pattern, scale_at)
+    if likelihood.scaled:
+        scale = read_scale(pattern, scale_at, train_length, context)
+    else:
+        scale = read_no_scale(pattern, scale_at)
     dropout = walk.require_states(steps)
     lags, values = walk.lags(lagged, scale, samples)
     for step, value in values.items():

@@ -1,23 +1,23 @@
-"""A checkpoint: what a training needs to go on after its process was killed, in one file of plain arrays."""
+"""A checkpoint: all that a training needs to continue after its process was killed, in one file of plain arrays."""
 
 import io
 import json
 import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from forecastle.algorithms.deepar.training.engine import Settings
+from forecastle.algorithms.deepar.training.settings import Settings
 from forecastle.contract.whole_file import remove_abandoned, write_whole
 
 FILE = "deepar.npz"
 FORMAT_VERSION = 1
 
-_FREE = "epochs"  # the setting that may change when a training goes on
+_FREE = "epochs"  # the setting that may differ when a training continues
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -27,8 +27,8 @@ class Checkpoint:
     Attributes
     ----------
     losses : one for each complete epoch.
-    settings, data : what is trained, and on what: numbers that tell one set of series from another.
-    state, best : a learner's, after the last epoch and after the best one (empty where nobody asks for that).
+    settings, data : of the training, and the fingerprint of its data: count, total length and sum of the series.
+    state, best : a learner's, after the last epoch and after the best one (empty without early stopping).
     """
 
     losses: tuple[float, ...]
@@ -39,11 +39,11 @@ class Checkpoint:
 
 
 def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
-    """Replace the checkpoint in `folder`: a process that is killed meanwhile leaves the one before."""
+    """Replace the checkpoint in `folder`: if the process is killed meanwhile, the old one stays."""
     about = {
         "format_version": FORMAT_VERSION,
         "losses": checkpoint.losses,
-        "settings": asdict(checkpoint.settings),
+        "settings": checkpoint.settings.record(),
         "data": checkpoint.data,
     }
     arrays: Any = {f"state {name}": array for name, array in checkpoint.state.items()}
@@ -56,7 +56,7 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
 def read_checkpoint(
     folder: Path, settings: Settings, data: tuple[float, ...], notice: Callable[[str], None]
 ) -> Checkpoint | None:
-    """The checkpoint of the same job, or None; one that is broken, or of another job, is told of and left aside."""
+    """The checkpoint of the same job, or None; one that is broken, or another job's, is reported and not used."""
     path = folder / FILE
     remove_abandoned(folder, FILE)
     if not path.exists():
@@ -66,10 +66,10 @@ def read_checkpoint(
         losses, trained, on = tuple(about["losses"]), about["settings"], tuple(about["data"])
         version = about["format_version"]
     except _UNREADABLE as error:
-        notice(f"{path} is no checkpoint that can be read ({error!s:.80}): training begins anew.")
+        notice(f"{path} is no readable checkpoint ({error!s:.80}): training starts over.")
         return None
     if version != FORMAT_VERSION or on != data or not _same(trained, settings):
-        notice(f"{path} is a checkpoint of other hyperparameters or data: training begins anew.")
+        notice(f"{path} is a checkpoint of other hyperparameters or data: training starts over.")
         return None
     parts: dict[str, dict[str, NDArray[Any]]] = {"state": {}, "best": {}}
     for name, array in arrays.items():
@@ -79,7 +79,7 @@ def read_checkpoint(
 
 
 def seed_in(folder: Path) -> int | None:
-    """The seed of the checkpoint in `folder`, for a job that was given none; None where there is no checkpoint."""
+    """The seed of the checkpoint in `folder`, for a job without one; None if there is no checkpoint."""
     try:
         seed = _read(folder / FILE)[0]["settings"]["seed"]
     except _UNREADABLE:
@@ -96,6 +96,6 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     return json.loads(arrays.pop("about").tobytes()), arrays
 
 
-def _same(trained: Mapping[str, Any], settings: Settings) -> bool:
-    wanted = json.loads(json.dumps(asdict(settings)))
-    return all(name == _FREE or trained.get(name) == value for name, value in wanted.items())
+def _same(stored: Mapping[str, Any], settings: Settings) -> bool:
+    wanted = settings.record()
+    return all(name == _FREE or stored.get(name) == value for name, value in wanted.items())

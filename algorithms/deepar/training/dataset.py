@@ -1,29 +1,29 @@
-"""The series of a channel, and what a job's log tells about them."""
+"""The series of a channel, and their statistics for a job's log."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from forecastle.algorithms.deepar.likelihood import Likelihood
 from forecastle.algorithms.deepar.series import Series
-from forecastle.algorithms.deepar.training.record import Expected, Form, count_of, read_record
+from forecastle.algorithms.deepar.training.fields import OptionalFields, schema_of
+from forecastle.algorithms.deepar.training.record import read_record
 from forecastle.algorithms.deepar.training.records import read_records
-from forecastle.algorithms.deepar.wish import Wish
 from forecastle.contract.channel import Channel
 from forecastle.contract.errors import InvalidData, Stopped
 from forecastle.contract.free_memory import available_memory
 
-MEMORY_SHARE = 0.5  # of what is free, for a channel's series
-TABLE_BYTES = 40  # of a value, besides the value: its time features, its age, and a copy while statistics are made
-SERIES_BYTES = 1000  # of a series, besides its values: the objects it is made of
+MEMORY_SHARE = 0.5  # of the free memory, for a channel's series
+TABLE_BYTES = 40  # for each value: itself, its time features, its age, and a copy while statistics are made
+SERIES_BYTES = 1000  # for each series, besides its values: its objects
 
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """A set of series in numbers, as SageMaker's log tells them; of values that are not missing."""
+    """The statistics of a set of series in SageMaker's log; of values that are not missing."""
 
     series: int
     observations: int
@@ -52,8 +52,8 @@ class Dataset:
 
     Attributes
     ----------
-    cardinality : of each category; () where none are read.
-    num_dynamic_feat : 0 where none are read.
+    cardinality : of each category; () if none are read.
+    num_dynamic_feat : 0 if none are read.
     file : contains the first record.
     first : the first record's place, `train/a.json, line 1`.
     """
@@ -67,14 +67,14 @@ class Dataset:
 
 def read_dataset(
     channel: Channel,
-    wish: Wish,
-    likelihood: str,
+    fields: OptionalFields,
+    likelihood: Likelihood,
     stopping: Callable[[], bool] = lambda: False,
     free: int | None = None,
 ) -> Dataset:
-    """Read and check a channel. `free` is the memory there is, in bytes.
+    """Read and check a channel. `free` is the free memory, in bytes; by default it is measured.
 
-    Raises `InvalidData` on a fault in the data, with its place, and where the series would fill more than half of the
+    Raises `InvalidData` on a fault in the data, with its place, and if the series would fill more than half of the
     free memory; `Stopped` on SIGTERM.
     """
     budget = int(MEMORY_SHARE * (available_memory() if free is None else free))
@@ -82,32 +82,32 @@ def read_dataset(
     first = next(records, None)
     if first is None:
         raise InvalidData(f"Channel {channel.name}: expected time series, got none.")
-    form = _form(*first, wish, likelihood)
-    dynamic = form.dynamic_feat.count or 0
+    schema = schema_of(*first, fields, likelihood.support)
+    dynamic = schema.dynamic_feat.count or 0
     series: list[Series] = []
     size = 0
     for place, record in chain([first], records):
         if stopping():
             raise Stopped(f"{place}: stopped by SIGTERM before all series were read; there is no model.")
         try:
-            each = read_record(record, form)
+            each = read_record(record, schema)
         except InvalidData as error:
             raise error.within(place) from None
         series.append(each)
         size += SERIES_BYTES + len(each.target) * (TABLE_BYTES + 8 * dynamic)
         if size > budget:
             raise InvalidData(
-                f"{place}: expected series that half of the free memory holds, {budget} bytes, got more: "
+                f"{place}: expected series that fit half of the free memory, {budget} bytes, got more: "
                 "take a machine with more memory, or fewer series."
             )
-    cardinality = form.cardinality
+    cardinality = schema.cardinality
     if cardinality is None:
         cardinality = tuple(1 + max(categories) for categories in zip(*(each.cat for each in series)))
     return Dataset(tuple(series), cardinality, dynamic, _file(channel, first[0]), first[0])
 
 
 def statistics(series: Sequence[Series]) -> Statistics:
-    """The series in numbers; zeros where no value is observed."""
+    """The statistics of the series; zeros if no value is observed."""
     values = np.concatenate([each.target for each in series])
     length = len(values)
     values = values[~np.isnan(values)]
@@ -122,27 +122,6 @@ def statistics(series: Sequence[Series]) -> Statistics:
         integer=bool((values >= 0).all() and (values == np.floor(values)).all()),  # counts, that is
         missing=len(values) < length,
     )
-
-
-def _form(place: str, record: Any, wish: Wish, likelihood: str) -> Form:
-    cardinality = wish.cardinality if isinstance(wish.cardinality, tuple) else None
-    categories = len(wish.cardinality) if isinstance(wish.cardinality, tuple) else wish.cardinality
-
-    def expected(field: str, number: str | int, hyperparameter: str) -> Expected:
-        remedy = f': give "{field}" to all records or to none, or set {hyperparameter} to ignore'
-        if number == "ignore":
-            return Expected(None)
-        if number == "auto":
-            return Expected(count_of(record, field), f"as in {place}", remedy)
-        if wish.source is None:
-            return Expected(int(number), f"as hyperparameter {hyperparameter} says")
-        return Expected(int(number), wish.source, remedy)
-
-    cat, dynamic = (
-        expected("cat", categories, "cardinality"),
-        expected("dynamic_feat", wish.num_dynamic_feat, "num_dynamic_feat"),
-    )
-    return Form(cat, cardinality if cat.count else (), dynamic, likelihood)
 
 
 def _file(channel: Channel, place: str) -> Path:

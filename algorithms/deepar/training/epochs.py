@@ -1,7 +1,7 @@
-"""The epochs of a training: batches, the learning rate, checkpoints and when to end, whatever engine learns.
+"""The epochs of a training: batches, the learning rate, checkpoints and the end, for all engines.
 
-Everything random in an epoch hangs on the seed and the epoch's number, so that one who goes on from a checkpoint does
-what one who was never interrupted would have done.
+Everything random in an epoch depends on the seed and the epoch's number only, so that a training that continues from a
+checkpoint does the same as one that was never interrupted.
 """
 
 import math
@@ -12,14 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecastle.algorithms.deepar.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from forecastle.algorithms.deepar.training.engine import Learner, Settings, Trained, Watcher
+from forecastle.algorithms.deepar.training.learner import Learner, Trained, Watcher
+from forecastle.algorithms.deepar.training.settings import Settings
 from forecastle.algorithms.deepar.training.windows import WindowSource
 from forecastle.contract.errors import ForecastleError, InvalidJob
 
 # GluonTS' `LearningRateReduction`, as its `Trainer` sets it.
 DECAY = 0.5
 DECAY_PATIENCE = 10
-LEAST_RATE = 5e-5  # there GluonTS ends; a job here does the epochs it was given
+LEAST_RATE = 5e-5  # GluonTS ends there; a job here runs all of its epochs
 
 
 def run(
@@ -32,13 +33,13 @@ def run(
 ) -> Trained:
     """Train epoch by epoch to the end: all epochs done, no better loss for long, or SIGTERM after a batch.
 
-    Raises `InvalidJob` where no batch of an epoch has a finite loss.
+    Raises `InvalidJob` if no batch of an epoch has a finite loss.
     """
     done = _resumed(learner, source, settings, watcher, checkpoints)
     losses, best = list(done.losses), done.best
-    patience, interrupted, kept = settings.early_stopping_patience, None, True
+    patience, interrupted, kept = settings.given.early_stopping_patience, None, True
     watcher.ready(len(losses))
-    while len(losses) < settings.epochs and not _exhausted(losses, patience):
+    while len(losses) < settings.given.epochs and not _exhausted(losses, patience):
         epoch = len(losses)
         if epoch and stopping():
             break
@@ -54,7 +55,7 @@ def run(
             checkpoint = Checkpoint(tuple(losses), settings, source.fingerprint, learner.state(), best)
             kept = _kept(checkpoint, checkpoints, watcher, kept)
         watcher.epoch(epoch, loss, windows, improved)
-    stopped = len(losses) < settings.epochs and not _exhausted(losses, patience)
+    stopped = len(losses) < settings.given.epochs and not _exhausted(losses, patience)
     if patience is not None and losses:
         learner.restore(best)
         return Trained(learner.network(), tuple(losses), losses[_best(losses)], _best(losses), stopped)
@@ -64,7 +65,7 @@ def run(
 
 
 def learning_rate(first: float, losses: Sequence[float]) -> float:
-    """The rate after so many epochs: halved, down to the least, whenever ten in a row brought no better loss."""
+    """The rate after epochs with these losses: halved, down to the least, after ten in a row without a better loss."""
     rate, best, since = first, math.inf, 0
     for loss in losses:
         since = 0 if loss < best else since + 1
@@ -77,7 +78,7 @@ def learning_rate(first: float, losses: Sequence[float]) -> float:
 def _resumed(
     learner: Learner, source: WindowSource, settings: Settings, watcher: Watcher, checkpoints: Path | None
 ) -> Checkpoint:
-    """Where an earlier run of the same job was killed, or the beginning."""
+    """The checkpoint of an earlier run of the same job, or the beginning."""
     beginning = Checkpoint((), settings, source.fingerprint, {}, {})
     if checkpoints is None:
         return beginning
@@ -87,14 +88,14 @@ def _resumed(
     try:
         learner.restore(found.state)
     except (KeyError, ValueError):
-        watcher.notice(f"The checkpoint in {checkpoints} is another engine's: training begins anew.")
+        watcher.notice(f"The checkpoint in {checkpoints} is another engine's: training starts over.")
         return beginning
-    watcher.notice(f"Going on from the checkpoint in {checkpoints}: {len(found.losses)} epochs are done.")
+    watcher.notice(f"Continuing from the checkpoint in {checkpoints}: {len(found.losses)} epochs are done.")
     return found
 
 
 def _kept(checkpoint: Checkpoint, folder: Path, watcher: Watcher, before: bool) -> bool:
-    """Write the checkpoint, and say whether it is there; what hinders it is no reason to lose the training.
+    """Write the checkpoint, and return whether it was written: a failure does not end the training.
 
     It is reported only if the one `before` was written.
     """
@@ -102,7 +103,7 @@ def _kept(checkpoint: Checkpoint, folder: Path, watcher: Watcher, before: bool) 
         write_checkpoint(folder, checkpoint)
     except (ForecastleError, OSError) as error:
         if before:
-            watcher.notice(f"{str(error).rstrip('.')}: training goes on without a new checkpoint.")
+            watcher.notice(f"{str(error).rstrip('.')}: training continues without a new checkpoint.")
         return False
     return True
 
@@ -116,16 +117,16 @@ def _epoch(
     watcher: Watcher,
     stopping: Callable[[], bool],
 ) -> tuple[float, int, bool]:
-    """The mean loss of an epoch's batches, how many windows they had, and whether SIGTERM left time for all of them.
+    """The mean loss of an epoch's batches, how many windows they had, and whether all of them were done before SIGTERM.
 
     Batches count alike, whatever the last one's size, as in SageMaker's logs.
     """
     rng = np.random.default_rng([settings.seed, epoch])
-    rate = learning_rate(settings.learning_rate, losses)
+    rate = learning_rate(settings.given.learning_rate, losses)
     drawn = source.draw(rng)
     seen: list[NDArray[np.float32]] = []
-    for batch, first in enumerate(range(0, len(drawn), settings.mini_batch_size)):
-        windows = source.batch(drawn[first : first + settings.mini_batch_size])
+    for batch, first in enumerate(range(0, len(drawn), settings.given.mini_batch_size)):
+        windows = source.batch(drawn[first : first + settings.given.mini_batch_size])
         of_batch = learner.step(windows, rate, int(rng.integers(2**31)))
         watcher.batch(epoch, batch, of_batch)
         seen.append(of_batch)
@@ -135,7 +136,7 @@ def _epoch(
     if not means:
         raise InvalidJob(
             f"The loss of epoch {epoch} is not a finite number: lower the hyperparameter learning_rate, "
-            f"{settings.learning_rate}, or take another likelihood than {settings.likelihood}."
+            f"{settings.given.learning_rate}, or take another likelihood than {settings.given.likelihood.name}."
         )
     windows_seen = sum(map(len, seen))
     return float(np.mean(means)), windows_seen, windows_seen == len(drawn)

@@ -1,6 +1,6 @@
-"""The engine mxnet: GluonTS' DeepAR training network, with zoneout, on MXNet 1.9. MXNet is imported here only.
+"""The engine mxnet: GluonTS' DeepAR training network, with zoneout, on MXNet 1.9. MXNet is imported only here.
 
-The network, its initial weights and its losses are GluonTS'. Two things are done otherwise, for speed: each layer's
+The network, its initial weights and its losses are GluonTS'. Two things differ, for speed: each layer's
 inputs are projected at once for all steps, and Adam's steps are made without a key-value store.
 """
 
@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from forecastle.algorithms.deepar.frequency import Frequency
-from forecastle.algorithms.deepar.network import MINIMUM_SCALE, Network
-from forecastle.algorithms.deepar.training.engine import Settings
-from forecastle.algorithms.deepar.training.native.adam import (
+from forecastle.algorithms.deepar.arrays import Floats
+from forecastle.algorithms.deepar.likelihood import Likelihood
+from forecastle.algorithms.deepar.network import Network
+from forecastle.algorithms.deepar.scale import MINIMUM_SCALE
+from forecastle.algorithms.deepar.training.adam import (
     BETA1,
     BETA2,
     CLIP_GRADIENT,
@@ -23,11 +24,9 @@ from forecastle.algorithms.deepar.training.native.adam import (
     WEIGHT_DECAY,
     learning_rate_at,
 )
-from forecastle.algorithms.deepar.training.native.parameters import embedding_shapes, network_of, step_inputs
+from forecastle.algorithms.deepar.training.settings import Settings
 from forecastle.algorithms.deepar.training.windows import Windows
 from forecastle.contract.errors import InvalidJob
-
-Floats = NDArray[np.float32]
 
 _PARTS = {
     "i2h_weight": "input_weight",
@@ -37,16 +36,8 @@ _PARTS = {
 }
 
 
-def learner(settings: Settings, *, threads: int | None = None) -> "MxnetLearner":  # noqa: ARG001
-    """A network with fresh weights, which learns on one thread: see `_mxnet`.
-
-    Raises `InvalidJob` where MXNet or GluonTS is not installed.
-    """
-    return MxnetLearner(settings)
-
-
 def arrays_of(net: Any) -> dict[str, Floats]:
-    """The arrays of GluonTS' DeepAR network, one that trains or one that forecasts, as `Network.arrays` names them."""
+    """The arrays of GluonTS' training or prediction network, by the names of `Network.arrays`."""
     arrays: dict[str, Floats] = {}
     heads: dict[str, list[Floats]] = {"weight": [], "bias": []}
     for name, parameter in net._collect_params_with_prefix().items():
@@ -62,7 +53,10 @@ def arrays_of(net: Any) -> dict[str, Floats]:
 
 
 class MxnetLearner:
-    """A network that learns, as `engine.Learner` has it."""
+    """A `Learner` that runs on one thread, see `_mxnet`.
+
+    Raises `InvalidJob` if MXNet or GluonTS is not installed.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._mx = _mxnet()
@@ -71,7 +65,7 @@ class MxnetLearner:
         self._net = _network(self._mx, settings)
         self._net.initialize(init="xavier")
         self._net.hybridize(static_alloc=True, static_shape=True)
-        # By the name of its place in the network: names that MXNet gives count the networks of a process.
+        # By the path in the network: MXNet's own names count the networks of a process.
         self._weights = dict(self._net._collect_params_with_prefix())
         zeros = self._mx.nd.zeros
         self._means = {name: zeros(weight.shape) for name, weight in self._weights.items()}
@@ -84,11 +78,11 @@ class MxnetLearner:
         inputs = self._inputs(windows)
         with mx.autograd.record():
             losses = self._net(*inputs)[0]
-        told: Floats = losses.asnumpy()[:count]
-        if np.isfinite(told).all():
+        values: Floats = losses.asnumpy()[:count]
+        if np.isfinite(values).all():
             losses.backward()
             self._descend(learning_rate, self._settings.gradient_scale / count)
-        return told
+        return values
 
     def state(self) -> dict[str, NDArray[Any]]:
         arrays = {f"weight {name}": weight.data().asnumpy() for name, weight in self._weights.items()}
@@ -104,14 +98,14 @@ class MxnetLearner:
         self._steps = int(state["steps"])
 
     def network(self) -> Network:
-        return network_of(self._settings, arrays_of(self._net))
+        return self._settings.network(arrays_of(self._net))
 
     def _inputs(self, windows: Windows) -> list[Any]:
-        """The network's inputs, in their order. A batch that is not full is filled up with windows that weigh nothing.
+        """The network's inputs, in their order. A batch that is not full is filled up with windows of weight 0.
 
-        MXNet plans a network for one shape; it would plan anew at each epoch's last batch, and at the next one's first.
+        MXNet plans a network for one shape: it would plan again at each epoch's last batch, and at the next first one.
         """
-        missing = max(0, self._settings.mini_batch_size - len(windows))
+        missing = max(0, self._settings.given.mini_batch_size - len(windows))
 
         def full(array: Floats, filling: Floats | None = None) -> Any:
             rows = array[:1] if filling is None else filling
@@ -154,9 +148,9 @@ class MxnetLearner:
 
 
 def _mxnet() -> Any:
-    """MXNet, its warnings at import kept quiet. Raises `InvalidJob` where it is not installed."""
-    # Read as MXNet is imported. Its operations here are small: a second thread gains nothing, and where the cores have
-    # other work too, threads that wait for each other make a batch a hundred times slower.
+    """MXNet, imported without its warnings. Raises `InvalidJob` if it is not installed."""
+    # MXNet reads these at import. Its operations here are small: a second thread gains nothing, and on busy cores
+    # threads that wait for each other make a batch a hundred times slower.
     for name in ("OMP_NUM_THREADS", "MXNET_OMP_MAX_THREADS"):
         os.environ.setdefault(name, "1")
     setattr(np, "bool", np.bool_)  # noqa: B010 - MXNet reads the name, which numpy 1.24 removed
@@ -176,40 +170,40 @@ def _mxnet() -> Any:
 
 
 def _network(mx: Any, settings: Settings) -> Any:
-    """GluonTS' training network, every shape known, so that its weights are there at once."""
+    """GluonTS' training network, with all shapes set, so that its weights exist at once."""
     from gluonts.mx.model.deepar._network import DeepARTrainingNetwork
 
-    frequency = Frequency.parse(settings.time_freq)
-    embeddings = embedding_shapes(settings)
+    frequency = settings.given.time_freq
+    embeddings = settings.embedding_shapes
     net = DeepARTrainingNetwork(
-        num_layers=settings.num_layers,
-        num_cells=settings.num_cells,
+        num_layers=settings.given.num_layers,
+        num_cells=settings.given.num_cells,
         cell_type="lstm",
-        history_length=settings.context_length + max(frequency.lags),
-        context_length=settings.context_length,
-        prediction_length=settings.prediction_length,
-        distr_output=_output(settings.likelihood),
+        history_length=settings.history,
+        context_length=settings.given.context_length,
+        prediction_length=settings.given.prediction_length,
+        distr_output=_output(settings.given.likelihood),
         dropoutcell_type="ZoneoutCell",
-        dropout_rate=settings.dropout_rate,
+        dropout_rate=settings.given.dropout_rate,
         cardinality=[categories for categories, _ in embeddings],
         embedding_dimension=[dimension for _, dimension in embeddings],
         lags_seq=list(frequency.lags),
-        scaling=settings.likelihood != "beta",  # whose values lie in (0, 1) as they are
+        scaling=settings.given.likelihood.scaled,
         minimum_scale=MINIMUM_SCALE,
     )
-    cells = [_lstm(net.rnn[number]) for number in range(settings.num_layers)]
-    width = step_inputs(settings)
+    cells = [_lstm(net.rnn[number]) for number in range(settings.given.num_layers)]
+    width = settings.step_inputs
     for number, cell in enumerate(cells):
-        cell.i2h_weight.shape = (4 * settings.num_cells, width if number == 0 else settings.num_cells)
+        cell.i2h_weight.shape = (4 * settings.given.num_cells, width if number == 0 else settings.given.num_cells)
     for dense in net.proj_distr_args.proj:
-        dense.weight.shape = (dense.weight.shape[0], settings.num_cells)
-    # The attribute, not a class of our own: GluonTS makes the container itself.
-    net.rnn.unroll = _Unrolling(mx, cells, settings.dropout_rate)
+        dense.weight.shape = (dense.weight.shape[0], settings.given.num_cells)
+    # Replace the attribute: GluonTS makes the container itself.
+    net.rnn.unroll = _Unrolling(mx, cells, settings.given.dropout_rate)
     return net
 
 
 def _lstm(cell: Any) -> Any:
-    while hasattr(cell, "base_cell"):  # zoneout and the residual connection lie around it
+    while hasattr(cell, "base_cell"):  # zoneout and the residual connection wrap it
         cell = cell.base_cell
     return cell
 
@@ -217,8 +211,8 @@ def _lstm(cell: Any) -> Any:
 class _Unrolling:
     """What GluonTS' stack of cells computes, in fewer and larger operations.
 
-    LSTM layers with zoneout (Krueger et al., 2017), each but the first with a residual connection. MXNet's own way
-    projects each step's inputs alone, which is most of the operations of a step.
+    LSTM layers with zoneout (Krueger et al., 2017), each but the first with a residual connection. MXNet itself
+    projects each step's inputs separately, which is most of the operations of a step.
     """
 
     def __init__(self, mx: Any, cells: Sequence[Any], zoneout: float) -> None:
@@ -261,20 +255,20 @@ class _Unrolling:
         return sym.stack(*outputs, axis=1), [hidden, memory]
 
     def _zoned(self, new: Any, old: Any) -> Any:
-        """`new`, but for a random share of it `old`, while training."""
+        """`new`, but a random share of it `old`, in training."""
         if self._zoneout == 0:
             return new
         return self._sym.where(self._sym.Dropout(self._sym.ones_like(new), p=self._zoneout), new, old)
 
 
-def _output(likelihood: str) -> Any:
-    """GluonTS' likelihood of that name, and one that it has not: the absolute error."""
-    from gluonts.mx.distribution import BetaOutput, GaussianOutput, NegativeBinomialOutput, StudentTOutput
+def _output(likelihood: Likelihood) -> Any:
+    """GluonTS' likelihood, or one that it lacks: the absolute error."""
+    from gluonts.mx import distribution
     from gluonts.mx.distribution.distribution import getF
     from gluonts.mx.distribution.distribution_output import DistributionOutput
 
     class Location:
-        """What a `Distribution` is to the training network: something with a loss."""
+        """What the training network needs of a `Distribution`: a loss."""
 
         def __init__(self, location: Any) -> None:
             self._location = location
@@ -285,7 +279,7 @@ def _output(likelihood: str) -> Any:
     class LocationOutput(DistributionOutput):  # type: ignore[misc]  # GluonTS has no types here
         """A point, trained by its absolute error; GluonTS' `Deterministic` cannot be trained."""
 
-        args_dim = {"location": 1}  # noqa: RUF012 - as every DistributionOutput has it
+        args_dim = {"location": 1}  # noqa: RUF012 - as in every DistributionOutput
 
         @property
         def event_shape(self) -> tuple[int, ...]:
@@ -299,11 +293,4 @@ def _output(likelihood: str) -> Any:
             assert loc is None, "the training network gives none"
             return Location(getF(scale).broadcast_mul(distr_args[0], scale))
 
-    outputs = {
-        "gaussian": GaussianOutput,
-        "beta": BetaOutput,
-        "negative-binomial": NegativeBinomialOutput,
-        "student-T": StudentTOutput,
-        "deterministic-L1": LocationOutput,
-    }
-    return outputs[likelihood]()
+    return LocationOutput() if likelihood.gluonts is None else getattr(distribution, likelihood.gluonts)()

@@ -4,54 +4,19 @@ Source: "Input/Output Interface for the DeepAR Algorithm", AWS's developer guide
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from forecastle.algorithms.deepar.numbers import Floats, read_features, read_target, rows_wanted
-from forecastle.algorithms.deepar.series import Series
-from forecastle.algorithms.deepar.timestamp import timestamp
+from forecastle.algorithms.deepar.arrays import Floats
+from forecastle.algorithms.deepar.series import Series, read_features, read_start, read_target, rows_wanted
+from forecastle.algorithms.deepar.training.fields import FieldCount, RecordSchema, is_absent
 from forecastle.contract import quotation
 from forecastle.contract.errors import InvalidData
 
 
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """How many of an optional field each record must have.
-
-    Attributes
-    ----------
-    count : 0 where no record may have the field; None where nobody looks at it.
-    source : what the number is taken from, as an error says it: "as in train/a.json, line 1".
-    remedy : what to do about a record that has the field and should not, or the other way round; may be empty.
-    """
-
-    count: int | None
-    source: str = ""
-    remedy: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """What every record of a channel must contain.
-
-    Attributes
-    ----------
-    cat : the categories of each record.
-    cardinality : of each of them, where it is known already.
-    dynamic_feat : the dynamic features of each record.
-    likelihood : limits the target.
-    """
-
-    cat: Expected
-    cardinality: tuple[int, ...] | None
-    dynamic_feat: Expected
-    likelihood: str
-
-
-def read_record(record: Any, form: Form) -> Series:
-    """The series that a JSON object, or a Parquet row with arrays for lists, is; unknown members are ignored.
+def read_record(record: Any, schema: RecordSchema) -> Series:
+    """The series of a JSON object, or of a Parquet row with arrays for lists; unknown members are ignored.
 
     Raises `InvalidData` with the member's place in the record.
     """
@@ -64,27 +29,17 @@ def read_record(record: Any, form: Form) -> Series:
     for name in ("start", "target"):
         if record.get(name) is None:
             raise InvalidData(f'expected "{name}", which is missing.')
-    target = read_target(record["target"], form.likelihood, "target")
-    cat = _cat(record.get("cat"), form)
-    dynamic = _dynamic_feat(record.get("dynamic_feat"), form.dynamic_feat, len(target))
-    return Series(timestamp(record["start"], "start"), target, cat, dynamic)
+    target = read_target(record["target"], schema.support, "target")
+    cat = _cat(record.get("cat"), schema)
+    dynamic = _dynamic_feat(record.get("dynamic_feat"), schema.dynamic_feat, len(target))
+    return Series(read_start(record["start"], "start"), target, cat, dynamic)
 
 
-def count_of(record: Any, field: str) -> int:
-    """How many the record has of an optional field: 0 where it is missing, null or empty; a bare value is one."""
-    given = record.get(field) if isinstance(record, Mapping) else None
-    return 0 if _is_absent(given) else len(given) if isinstance(given, list | np.ndarray) else 1
-
-
-def _is_absent(given: Any) -> bool:
-    return given is None or (isinstance(given, list | np.ndarray) and len(given) == 0)
-
-
-def _is_read(given: Any, field: str, expected: Expected, wanted: str) -> bool:
-    """Whether the field is to be read. Raises `InvalidData` where it is missing, or there and should not be."""
-    if expected.count is None or (expected.count == 0 and _is_absent(given)):
+def _is_read(given: Any, field: str, expected: FieldCount, wanted: str) -> bool:
+    """Whether the field is to be read. Raises `InvalidData` if it is missing, or should be."""
+    if expected.count is None or (expected.count == 0 and is_absent(given)):
         return False
-    if _is_absent(given):
+    if is_absent(given):
         raise InvalidData(f'expected "{field}", {wanted}, {expected.source}, which is missing{expected.remedy}.')
     if expected.count == 0:
         got = quotation.of_json(given if not isinstance(given, np.ndarray) else given.tolist())
@@ -92,28 +47,28 @@ def _is_read(given: Any, field: str, expected: Expected, wanted: str) -> bool:
     return True
 
 
-def _cat(given: Any, form: Form) -> tuple[int, ...]:
-    count = form.cat.count
+def _cat(given: Any, schema: RecordSchema) -> tuple[int, ...]:
+    count = schema.cat.count
     wanted = "a category" if count == 1 else f"{count} categories"
-    if not _is_read(given, "cat", form.cat, wanted):
+    if not _is_read(given, "cat", schema.cat, wanted):
         return ()
     if isinstance(given, np.ndarray):
         given = given.tolist()
     values: Sequence[Any] = given if isinstance(given, list) else [given]
     if len(values) != count:
-        raise InvalidData(f"cat: expected {wanted}, {form.cat.source}, got {len(values)}.")
+        raise InvalidData(f"cat: expected {wanted}, {schema.cat.source}, got {len(values)}.")
     for index, value in enumerate(values):
         place = f"cat[{index}]" if isinstance(given, list) else "cat"
         if type(value) is not int or value < 0:
             raise InvalidData(f"{place}: expected an integer of at least 0, got {quotation.of_json(value)}.")
-        if form.cardinality is not None and value >= form.cardinality[index]:
+        if schema.cardinality is not None and value >= schema.cardinality[index]:
             raise InvalidData(
-                f"{place}: expected an integer in [0, {form.cardinality[index]}), its cardinality, got {value}."
+                f"{place}: expected an integer in [0, {schema.cardinality[index]}), its cardinality, got {value}."
             )
     return tuple(values)
 
 
-def _dynamic_feat(given: Any, expected: Expected, length: int) -> Floats | None:
+def _dynamic_feat(given: Any, expected: FieldCount, length: int) -> Floats | None:
     """The rows of dynamic features, (count, length)."""
     reason = "as many as target has"
     count = expected.count or 0

@@ -1,4 +1,4 @@
-"""The records of a channel's files: JSON Lines or Parquet, one after the other."""
+"""The records of a channel's files: JSON Lines or Parquet, one after another."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -16,14 +16,14 @@ from forecastle.formats import json_document
 PARQUET = frozenset({"application/x-parquet", "application/parquet", "application/vnd.apache.parquet"})
 LINES = frozenset({JSON, JSON_LINES})
 
-BYTES_PARSED = 5  # of memory at the most, for a byte of JSON while its line is read
+BYTES_PARSED = 5  # of memory, at most, for a byte of JSON while its line is read
 
 
 def read_records(channel: Channel, budget: int) -> Iterator[tuple[str, Any]]:
     """Each record with its place, `train/a.json, line 7`; lists of Parquet's numbers come as arrays.
 
-    `budget` is the memory, in bytes, that reading may take besides what is kept. Raises `InvalidData` where a file, or
-    a line of it, is no such thing or too large, `UnsupportedMediaType` where nobody knows what it should be.
+    `budget` is the memory, in bytes, that reading may take in addition to what is kept. Raises `InvalidData` if a file,
+    or a line of it, is malformed or too large, `UnsupportedMediaType` if a file's type is unknown.
     """
     for name, stream in channel.streams():
         try:
@@ -79,7 +79,7 @@ def _parsed(line: bytes, name: str, number: int) -> Any:
     try:
         return orjson.loads(line)
     except orjson.JSONDecodeError:
-        pass  # a bare NaN, as Python writes it, is no fault; of what is one, it is said what and where
+        pass  # below: a bare NaN, which Python writes, is accepted; otherwise find the fault and its place
     try:
         text = json_document.decode_text(line.rstrip())
         return json_document.parse(text, number, quotable=True)
@@ -90,7 +90,7 @@ def _parsed(line: bytes, name: str, number: int) -> Any:
 
 
 def _no_json_line(line: bytes, place: str) -> str | None:
-    """What is wrong where a record takes several lines, or a line has several records; None where it is neither."""
+    """The fault if a record takes several lines, or a line has several records; None if it is neither."""
     wanted = "expected one record a line (JSON Lines)"
     try:
         json.loads(line.rstrip())
@@ -129,7 +129,7 @@ def _parquet(name: str, stream: BinaryIO, budget: int) -> Iterator[tuple[str, Ma
 
 
 def _value(scalar: Any, pyarrow: Any) -> Any:
-    """A cell: lists of numbers as arrays, null as NaN; times to the second; everything else as Python has it."""
+    """A cell: lists of numbers as arrays, with null as NaN; times to the second; everything else as Python objects."""
     kind = scalar.type
     if not scalar.is_valid:
         return None

@@ -1,4 +1,4 @@
-"""Training windows: pieces of series, as long as the network sees and forecasts at once, drawn at random.
+"""Training windows: parts of series, of a history and the steps to forecast, drawn at random.
 
 Source: `ExpectedNumInstanceSampler` and `InstanceSplitter` of GluonTS, which draw them likewise; here features are
 computed once, not at every pass over the series.
@@ -7,28 +7,21 @@ computed once, not at every pass over the series.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from forecastle.algorithms.deepar.arrays import Floats, Indices
 from forecastle.algorithms.deepar.frequency import Frequency
 from forecastle.algorithms.deepar.series import Series
+from forecastle.algorithms.deepar.training.settings import Settings
 from forecastle.contract.errors import InvalidData
 
-if TYPE_CHECKING:
-    from forecastle.algorithms.deepar.training.engine import Settings
-
-Floats = NDArray[np.float32]
-Indices = NDArray[np.int64]
-
-BATCHES_PER_EPOCH = 10  # as SageMaker's logs tell
-BETA_MARGIN = 1e-6  # beta's density is 0 or infinite at 0 and 1
+BATCHES_PER_EPOCH = 10  # as in SageMaker's logs
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What an epoch does: `passes` over the series, in each of which a share of them gives a window on average."""
+    """The work of an epoch: `passes` over the series, in each of which a share of them gives a window on average."""
 
     passes: int
     share: float
@@ -36,7 +29,7 @@ class Work:
 
 
 def work_per_epoch(series: int, batch_size: int) -> Work:
-    """About ten batches; where there are more series than that makes windows, one pass over them all."""
+    """About ten batches; if there are more series than windows in those, one pass over all series."""
     windows = BATCHES_PER_EPOCH * batch_size
     if series >= windows:
         return Work(1, 1.0, series)
@@ -48,7 +41,7 @@ def work_per_epoch(series: int, batch_size: int) -> Work:
 class Windows:
     """A batch; n windows of h steps of history, of which the last `context_length` are the context, and T to forecast.
 
-    What is missing, or lies before a series' start, is not observed.
+    Missing values, and those before a series' start, are not observed.
     """
 
     past: Floats  # (n, h)
@@ -57,7 +50,7 @@ class Windows:
     future: Floats  # (n, T)
     future_observed: Floats  # (n, T)
     future_features: Floats  # (n, T, features)
-    cat: Floats  # (n, categorical features); a zero where the model takes none
+    cat: Floats  # (n, categorical features); a zero if the model has none
 
     def __len__(self) -> int:
         return len(self.past)
@@ -66,15 +59,15 @@ class Windows:
 class WindowSource:
     """Series to draw windows from.
 
-    Raises `InvalidData` where none of them holds `prediction_length` values.
+    Raises `InvalidData` if none of them has `prediction_length` values.
     """
 
-    def __init__(self, series: Sequence[Series], settings: "Settings") -> None:
+    def __init__(self, series: Sequence[Series], settings: Settings) -> None:
         self._settings = settings
-        frequency = Frequency.parse(settings.time_freq)
-        self._horizon = settings.prediction_length
-        self._history = settings.context_length + max(frequency.lags)
-        self._filling = 0.5 if settings.likelihood == "beta" else 0.0
+        frequency = settings.given.time_freq
+        self._horizon = settings.given.prediction_length
+        self._history = settings.history
+        self._likelihood = settings.given.likelihood
         self._series = [each for each in series if len(each.target) >= self._horizon]
         if not self._series:
             longest = max((len(each.target) for each in series), default=0)
@@ -84,8 +77,8 @@ class WindowSource:
             )
         self._features = [_features(each, frequency) for each in self._series]
         self._positions = np.array([len(each.target) - self._horizon + 1 for each in self._series])
-        self.work = work_per_epoch(len(series), settings.mini_batch_size)
-        # What tells one set of series from another: how many they are, how long, and what they add up to.
+        self.work = work_per_epoch(len(series), settings.given.mini_batch_size)
+        # Identifies the training data: the number of series, their total length and sum.
         lengths, sums = zip(*((len(each.target), np.nansum(each.target, dtype=np.float64)) for each in series))
         self.fingerprint = (float(len(series)), float(sum(lengths)), float(sum(sums)))
 
@@ -105,11 +98,11 @@ class WindowSource:
                 return rng.permutation(np.stack([series, cuts], axis=1))
 
     def batch(self, drawn: Indices) -> Windows:
-        """The windows that are meant by `drawn`, (n, 2)."""
+        """The windows of `drawn`, (n, 2)."""
         count, history, horizon = len(drawn), self._history, self._horizon
-        context, width = self._settings.context_length, len(self._features[0])
+        context, width = self._settings.given.context_length, len(self._features[0])
         past, future = np.full((count, history), np.nan, np.float32), np.empty((count, horizon), np.float32)
-        features = np.full((count, context + horizon, width), self._filling, np.float32)
+        features = np.full((count, context + horizon, width), self._likelihood.fill_value, np.float32)
         for row, (index, cut) in enumerate(drawn.tolist()):
             target, known = self._series[index].target, self._features[index]
             length = min(cut, history)
@@ -133,11 +126,11 @@ class WindowSource:
         )
 
     def _filled(self, values: Floats) -> tuple[Floats, Floats]:
-        """Values without gaps, and where there were none."""
+        """Values with missing ones filled in, and 1 where they are observed."""
         observed = ~np.isnan(values)
-        values[~observed] = self._filling
-        if self._settings.likelihood == "beta":
-            values.clip(BETA_MARGIN, 1 - BETA_MARGIN, out=values)
+        values[~observed] = self._likelihood.fill_value
+        if self._likelihood.clip is not None:
+            values.clip(*self._likelihood.clip, out=values)
         return values, observed.astype(np.float32)
 
 

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from forecastle.algorithms.deepar.arrays import Floats
 from forecastle.algorithms.deepar.frequency import Frequency
-from forecastle.algorithms.deepar.network import PARAMETERS, Floats, Layer, Network
+from forecastle.algorithms.deepar.likelihood import LIKELIHOODS
+from forecastle.algorithms.deepar.network import Layer, Network
 
 
 def random_network(
@@ -22,21 +24,21 @@ def random_network(
     default_scale: float = 0.0,
     seed: int = 0,
 ) -> Network:
-    generator = np.random.default_rng(seed)
+    generator, frequency = np.random.default_rng(seed), Frequency.parse(time_freq)
 
     def weights(*shape: int) -> Floats:
         return generator.uniform(-1, 1, shape).astype(np.float32) * np.float32(1.5 / np.sqrt(cells))
 
     embeddings = tuple(weights(categories, 2 + number) for number, categories in enumerate(cardinality))
     embeddings = embeddings or (weights(1, 1),)
-    inputs = len(lags) + len(Frequency.parse(time_freq).features) + num_dynamic_feat + 3
+    inputs = len(lags) + len(frequency.features) + num_dynamic_feat + 3
     inputs += sum(embedding.shape[1] for embedding in embeddings)
-    parameters = len(PARAMETERS[likelihood])
+    parameters = len(LIKELIHOODS[likelihood].parameters)
     return Network(
-        time_freq=time_freq,
+        frequency=frequency,
         context_length=context_length,
         prediction_length=prediction_length,
-        likelihood=likelihood,
+        likelihood=LIKELIHOODS[likelihood],
         lags=tuple(lags),
         cardinality=tuple(cardinality),
         num_dynamic_feat=num_dynamic_feat,

@@ -4,7 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from forecastle.algorithms.deepar.network import MINIMUM_SCALE, Network
+from forecastle.algorithms.deepar.network import Network
+from forecastle.algorithms.deepar.scale import MINIMUM_SCALE
 from forecastle.algorithms.deepar.series import Series
 
 Doubles = NDArray[np.float64]
@@ -20,8 +21,8 @@ def conditional_distributions(network: Network, series: Series, paths: Doubles) 
     context = target[-network.context_length :] if len(target) else target
     observed = np.abs(context[~np.isnan(context)])
     scale = observed.mean() if observed.sum() > 0 else network.default_scale
-    scale = 1.0 if network.likelihood == "beta" else max(scale, MINIMUM_SCALE)
-    filler = 0.5 if network.likelihood == "beta" else 0.0
+    scale = 1.0 if network.likelihood.name == "beta" else max(scale, MINIMUM_SCALE)
+    filler = 0.5 if network.likelihood.name == "beta" else 0.0
     known = np.where(np.isnan(target), filler, target)
     values = np.hstack([np.tile(known, (count, 1)), paths]) / scale
 
@@ -40,7 +41,7 @@ def conditional_distributions(network: Network, series: Series, paths: Doubles) 
         if index >= len(target):
             raw = output @ network.projection_weight.T.astype(float) + network.projection_bias.astype(float)
             parameters[:, :, index - len(target)] = raw.T
-    return scale, _linked(network.likelihood, parameters)
+    return scale, _linked(network.likelihood.name, parameters)
 
 
 def _inputs(network: Network, series: Series, index: int, values: Doubles, scale: float, filler: float) -> Doubles:

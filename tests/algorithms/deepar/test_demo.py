@@ -29,7 +29,7 @@ def model(hyperparameters: DeepARHyperparameters) -> DeepARModel:
     """Of the shape that training on the example gives."""
     return DeepARModel(
         random_network(
-            time_freq=hyperparameters.time_freq,
+            time_freq=str(hyperparameters.time_freq),
             context_length=hyperparameters.context_length,
             prediction_length=hyperparameters.prediction_length,
             cardinality=(3,),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from forecastle.algorithms.deepar.cell import new_output, new_state
+from forecastle.algorithms.deepar.lstm import new_output, new_state
 from forecastle.kernels.elementary import LOG2_E, exp2, exp2_less_1, log2, sine_and_cosine, softplus
 from forecastle.kernels.lanes import SIZES, Size, load, store
 from forecastle.kernels.pointer import memory

@@ -12,8 +12,8 @@ from forecastle.algorithms import find
 from forecastle.algorithms.deepar.inference.configuration import LIVE, Configuration
 from forecastle.algorithms.deepar.inference.forecast import forecast
 from forecastle.algorithms.deepar.inference.request import Request
+from forecastle.algorithms.deepar.likelihood import LIKELIHOODS
 from forecastle.algorithms.deepar.model import DeepARModel
-from forecastle.algorithms.deepar.network import PARAMETERS
 from forecastle.algorithms.deepar.series import Series
 from forecastle.algorithms.deepar.settings import DeepARSettings
 from forecastle.algorithms.interface import Payload
@@ -132,7 +132,7 @@ def test_missing_values_and_an_empty_target_are_forecast(model: DeepARModel) -> 
         assert np.isfinite(told["samples"]).all()
 
 
-@pytest.mark.parametrize("likelihood", PARAMETERS)
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
 @pytest.mark.parametrize("rich", [False, True])
 def test_its_example_is_a_request_that_it_answers(likelihood: str, rich: bool) -> None:
     model = DeepARModel(small(likelihood=likelihood, cardinality=(3, 2) if rich else (), num_dynamic_feat=2 * rich))
@@ -208,8 +208,8 @@ def test_what_is_advised_instead_of_a_request_costs_no_more_than_the_time_there_
         return Request((one,) * count, Configuration(paths, frozenset(output_types), {"0.5": 0.5}), 0)
 
     advice = model.advice(request(count, paths), seconds)
-    fewer_paths = re.fullmatch(r"num_samples may be (\d+) at the most for (one|\d+) series, got \d+", advice)
-    fewer_series = re.fullmatch(r"with num_samples \d+ a request may have (\d+) series at the most, got \d+", advice)
+    fewer_paths = re.fullmatch(r"num_samples may be (\d+) at most for (one|\d+) series, got \d+", advice)
+    fewer_series = re.fullmatch(r"with num_samples \d+ a request may have (\d+) series at most, got \d+", advice)
     if fewer_paths is not None:
         instead = request(1 if fewer_paths[2] == "one" else count, int(fewer_paths[1]))
     elif fewer_series is not None:

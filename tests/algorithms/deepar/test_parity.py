@@ -9,7 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from forecastle.algorithms.deepar.inference.forecast import Forecast, forecast
-from forecastle.algorithms.deepar.network import PARAMETERS, Network
+from forecastle.algorithms.deepar.likelihood import LIKELIHOODS
+from forecastle.algorithms.deepar.network import Network
 from forecastle.algorithms.deepar.series import Series
 from forecastle.algorithms.deepar.training.mxnet import arrays_of
 
@@ -171,5 +172,7 @@ def converted(network: Any, likelihood: str, lags: Sequence[int], cardinality: S
     }
     arrays = arrays_of(network)
     for name in ("projection_weight", "projection_bias"):
-        arrays[name] = arrays[name][: len(PARAMETERS[likelihood])]  # without the width of what stands for a point
+        arrays[name] = arrays[name][
+            : len(LIKELIHOODS[likelihood].parameters)
+        ]  # without the width of what stands for a point
     return Network.from_artifact(parameters, arrays)

@@ -3,47 +3,53 @@
 import importlib.util
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from forecastle.algorithms.deepar.hyperparameters import DeepARHyperparameters
 from forecastle.algorithms.deepar.series import Series
-from forecastle.algorithms.deepar.training.engine import Learner, Settings, learner
+from forecastle.algorithms.deepar.training.learner import Learner
+from forecastle.algorithms.deepar.training.settings import Facts, Settings
+from forecastle.algorithms.deepar.training.train import new_learner
 
 needs_mxnet = pytest.mark.skipif(
     importlib.util.find_spec("mxnet") is None or importlib.util.find_spec("gluonts") is None,
     reason="mxnet and gluonts, the reference that ours is held to, are not installed",
 )
 
-SETTINGS = Settings(
-    time_freq="D",
-    context_length=8,
-    prediction_length=4,
-    likelihood="student-T",
-    cardinality=(),
-    num_dynamic_feat=0,
-    embedding_dimension=3,
-    num_cells=6,
-    num_layers=2,
-    dropout_rate=0.1,
-    learning_rate=0.01,
-    mini_batch_size=16,
-    epochs=3,
-    early_stopping_patience=None,
-    seed=5,
-    default_scale=10.0,
-)
+SETTINGS: dict[str, Any] = {
+    "time_freq": "D",
+    "context_length": 8,
+    "prediction_length": 4,
+    "likelihood": "student-T",
+    "cardinality": (),
+    "num_dynamic_feat": 0,
+    "embedding_dimension": 3,
+    "num_cells": 6,
+    "num_layers": 2,
+    "dropout_rate": 0.1,
+    "learning_rate": 0.01,
+    "mini_batch_size": 16,
+    "epochs": 3,
+    "early_stopping_patience": None,
+    "seed": 5,
+    "default_scale": 10.0,
+}
 
 
 def settings(**changes: Any) -> Settings:
-    return replace(SETTINGS, **changes)
+    """From a flat record, as `Settings.record` gives it; what is left out is as in SETTINGS."""
+    flat = SETTINGS | changes
+    facts = Facts(tuple(flat.pop("cardinality")), flat.pop("num_dynamic_feat"), flat.pop("default_scale"))
+    return Settings(DeepARHyperparameters.parse(flat), facts, flat["seed"])
 
 
 def learner_of(engine: str, given: Settings) -> Learner:
-    return learner(engine, given)
+    return new_learner(engine, given)
 
 
 def waves(

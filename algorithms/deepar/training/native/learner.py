@@ -1,7 +1,7 @@
-"""The engine native: GluonTS-MXNet's network and optimiser in kernels of our own.
+"""The engine native: GluonTS-MXNet's network and optimiser in our own kernels.
 
-A batch is cut into pieces of a few windows, and these are shared out in a way that hangs on their number alone; each
-share has gradients of its own, which are then added up in order. So the threads change nothing.
+A batch is cut into micro-batches of a few windows, and these into shares, in a way that depends on their number only.
+Each share has its own gradients, which are added in order. So the number of threads changes nothing.
 """
 
 from collections.abc import Mapping
@@ -11,47 +11,43 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from forecastle.algorithms.deepar.arrays import Floats
 from forecastle.algorithms.deepar.network import Network
-from forecastle.algorithms.deepar.training.engine import Settings
-from forecastle.algorithms.deepar.training.native.adam import descend, learning_rate_at
-from forecastle.algorithms.deepar.training.native.parameters import Parameters, network_of
-from forecastle.algorithms.deepar.training.native.plan import WIDTH, Workspace, packs_of, plan_of, workspace_of
-from forecastle.algorithms.deepar.training.native.step import Batch, learn, scales_of
+from forecastle.algorithms.deepar.scale import scales_of
+from forecastle.algorithms.deepar.training.adam import descend, learning_rate_at
+from forecastle.algorithms.deepar.training.native.plan import WIDTH, Plan, Workspace, packed_weights_of, workspace_of
+from forecastle.algorithms.deepar.training.native.step import Batch, losses_and_gradients
+from forecastle.algorithms.deepar.training.native.vector import WeightVector
 from forecastle.algorithms.deepar.training.native.weights import pack
+from forecastle.algorithms.deepar.training.settings import Settings
 from forecastle.algorithms.deepar.training.windows import Windows
 from forecastle.kernels.threads import in_parallel
 
-Floats = NDArray[np.float32]
-_SHARES = 16  # of a batch at the most: gradients are kept for each
-
-
-def learner(settings: Settings, *, threads: int | None = None) -> "NativeLearner":
-    """A network with fresh weights; it learns on `threads` threads, by default one for each available core."""
-    return NativeLearner(settings, threads)
+_SHARES = 16  # of a batch at most: each has its own gradients
 
 
 class NativeLearner:
-    """A network that learns, as `engine.Learner` has it."""
+    """A `Learner` that runs on `threads` threads, by default one for each available core."""
 
     def __init__(self, settings: Settings, threads: int | None) -> None:
         self._settings, self._threads = settings, threads
-        self._parameters = Parameters.of(settings)
-        self._weights = self._parameters.drawn(settings.seed)
+        self._vector = WeightVector.of(settings)
+        self._weights = self._vector.initial(settings.seed)
         self._means, self._variances = np.zeros_like(self._weights), np.zeros_like(self._weights)
         self._steps = 0
         self._plan = plan_of(settings)
-        self._packs = packs_of(self._plan)
-        # One for each thread that was ever at work at once; a queue's get and put are safe between them.
+        self._packed = packed_weights_of(self._plan)
+        # One for each thread that has run at the same time as others.
         self._workspaces: SimpleQueue[Workspace] = SimpleQueue()
-        self._gradients = np.empty((0, self._parameters.size), np.float32)
+        self._gradients = np.empty((0, self._vector.size), np.float32)
 
     def step(self, windows: Windows, learning_rate: float, seed: int) -> Floats:
-        batch, pieces = self._batch(windows), -(-len(windows) // WIDTH)
-        pack(self._plan, self._weights, self._packs)
-        shares = min(pieces, _SHARES)
+        batch, micro_batches = self._batch(windows), -(-len(windows) // WIDTH)
+        pack(self._plan, self._weights, self._packed)
+        shares = min(micro_batches, _SHARES)
         losses = np.empty(len(windows), np.float32)
         if len(self._gradients) < shares:
-            self._gradients = np.empty((shares, self._parameters.size), np.float32)
+            self._gradients = np.empty((shares, self._vector.size), np.float32)
         gradients = self._gradients[:shares]
         gradients[:] = 0.0
 
@@ -61,13 +57,13 @@ class NativeLearner:
             except Empty:
                 workspace = workspace_of(self._plan)
             for share in range(start, stop):
-                for piece in range(share * pieces // shares, (share + 1) * pieces // shares):
-                    learn(
+                for micro_batch in range(share * micro_batches // shares, (share + 1) * micro_batches // shares):
+                    losses_and_gradients(
                         self._plan,
-                        self._packs,
+                        self._packed,
                         self._weights,
                         batch,
-                        piece * WIDTH,
+                        micro_batch * WIDTH,
                         np.uint64(seed),
                         workspace,
                         losses,
@@ -93,7 +89,7 @@ class NativeLearner:
         arrays = {
             f"{kind} {name}": array.copy()
             for kind, vector in vectors.items()
-            for name, array in self._parameters.split(vector).items()
+            for name, array in self._vector.split(vector).items()
         }
         return arrays | {"steps": np.array(self._steps)}
 
@@ -101,7 +97,7 @@ class NativeLearner:
         vectors = {"weight": self._weights, "mean": self._means, "variance": self._variances}
         restored = {kind: np.empty_like(vector) for kind, vector in vectors.items()}
         for kind, vector in restored.items():
-            for name, array in self._parameters.split(vector).items():
+            for name, array in self._vector.split(vector).items():
                 given = state[f"{kind} {name}"]
                 if given.shape != array.shape:
                     raise ValueError(f"{kind} {name}: expected the shape {array.shape}, got {given.shape}.")
@@ -110,7 +106,7 @@ class NativeLearner:
         self._steps = int(state["steps"])
 
     def network(self) -> Network:
-        return network_of(self._settings, self._parameters.split(self._weights))
+        return self._settings.network(self._vector.split(self._weights))
 
     def _batch(self, windows: Windows) -> Batch:
         if self._plan.scaled:
@@ -127,3 +123,22 @@ class NativeLearner:
             windows.cat,
             scales,
         )
+
+
+def plan_of(settings: Settings) -> Plan:
+    """The sizes that kernels need."""
+    given = settings.given
+    return Plan(
+        cells=given.num_cells,
+        layers=given.num_layers,
+        context=given.context_length,
+        steps=given.context_length + given.prediction_length,
+        likelihood=given.likelihood.number,
+        parameters=len(given.likelihood.parameters),
+        lags=np.array(given.time_freq.lags, np.int64),
+        varying=settings.varying_inputs,
+        inputs=settings.step_inputs,
+        embeddings=np.array(settings.embedding_shapes, np.int64),
+        zoneout=given.dropout_rate * 2**16 - 0.5,
+        scaled=given.likelihood.scaled,
+    )

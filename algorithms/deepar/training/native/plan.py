@@ -1,129 +1,110 @@
-"""What learning kernels share: a network's sizes, its weights as they are read, and the memory they work in.
+"""What training kernels share: sizes (Plan), packed weights (PackedWeights) and scratch memory (Workspace).
 
-Lanes are windows, `WIDTH` of them at once, which run through all steps forward and backward: a piece of a batch. Rows
-of such lanes are the unit of all memory. Gate g of unit u is row 4·u + g here; in the network it is row g·H + u.
+Lanes are windows: `WIDTH` of them, a micro-batch, run through all steps at once, forward and backward. All memory is
+made of rows of such lanes. Gate g of unit u is row 4·u + g here; in the network it is row g·H + u.
 """
 
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from forecastle.algorithms.deepar.frequency import Frequency
-from forecastle.algorithms.deepar.network import PARAMETERS, Floats, number_of
-from forecastle.algorithms.deepar.training.engine import Settings
-from forecastle.algorithms.deepar.training.native.parameters import embedding_shapes, moving_inputs, step_inputs
+from forecastle.algorithms.deepar.arrays import Floats, Indices
 from forecastle.kernels.compiled import kernel, part
 from forecastle.kernels.lanes import LANES, SIZES, aligned
 
 SIZE = SIZES[2]
 WIDTH = len(SIZE) * LANES
-STEPS = 8  # whose gradients of the weights are summed up at once: what they read then lies in the cache
-TALL = 6  # rows of the gradient of weights that are summed up at once
+BLOCK_STEPS = 8  # steps whose weight gradients are summed at once, so that what is read stays in the cache
+TILE_ROWS = 6  # rows of a weight gradient that are summed at once
 
 
 class Plan(NamedTuple):
-    """The sizes of a network. K inputs of which M move from step to step, H cells, L layers, T steps, P parameters."""
+    """The sizes of a network. K inputs of which V vary from step to step, H cells, L layers, T steps, P parameters."""
 
     cells: int
     layers: int
     context: int
     steps: int  # context and forecast
-    likelihood: int  # its `number_of`
-    parameters: int
-    lags: NDArray[np.int64]  # (lags,), ascending
-    moving: int
+    likelihood: int  # its number
+    parameters: int  # of the likelihood
+    lags: Indices  # (lags,), ascending
+    varying: int
     inputs: int
-    embeddings: NDArray[np.int64]  # (categorical features, 2): categories and dimension of each
-    zoneout: float  # a random number of 16 bits above it lets a state change; below 0 all change
+    embeddings: Indices  # (categorical features, 2): categories and dimension of each
+    zoneout: float  # a random number of 16 bits above it lets a state change; below 0 all states change
     scaled: bool
 
 
-class Packs(NamedTuple):
-    """The weights, packed anew for each batch; `at` of a layer is `forward_at`, `backward_at`."""
+class PackedWeights(NamedTuple):
+    """The weights in the order in which kernels read them, packed for each batch.
 
-    forward: Floats  # flat: each layer's (H, inputs + H, 4), folded (see `layout`); of layer 0 the inputs that move
-    backward: Floats  # flat: each layer's (rows / 4, 4·H, 4), the rows being its states, then, but for layer 0, inputs
+    A layer begins at `forward_at` and `backward_at`.
+    """
+
+    forward: Floats  # flat: each layer's (H, inputs + H, 4), folded (see `lstm`); of layer 0 the inputs that vary
+    backward: Floats  # flat: each layer's (rows / 4, 4·H, 4), its rows being its states, then, but for layer 0, inputs
     projection: Floats  # (H + 1, 4): a column for each parameter; the last row is the bias
 
 
 class Workspace(NamedTuple):
-    """What a piece is computed in, all of it rows of lanes, flat. H⁺ is H padded to four."""
+    """The memory that a micro-batch is computed in, all of it rows of lanes, flat. H⁺ is H padded to four."""
 
     scales: Floats  # (2): the windows' scales, and their logarithms
-    values: Floats  # (longest lag + T): the windows' values over their scales
+    values: Floats  # (longest lag + T): the windows' values divided by their scales
     targets: Floats  # (T): the values that are forecast
-    shares: Floats  # (T): how much each step's loss weighs in its window's; 0 where the value is missing
-    still: Floats  # (2·(K − M)): the inputs that do not move, and their gradients
+    loss_weights: Floats  # (T): the weight of each step's loss in its window's; 0 if the value is missing
+    static: Floats  # (2·(K − V)): the inputs that do not vary, and their gradients
     inputs: Floats  # each layer's (T + 1, inputs + H): a step's inputs and the states h before it
     states: Floats  # (L, T + 1, H): the states c before each step
     gates: Floats  # (L, T, 4·H): the gates, activated
-    squashed: Floats  # (L, T, H): tanh of each step's c
-    changes: Floats  # (L, T, H / 16): where states change, bit by bit
-    above: Floats  # (T, H⁺): what the layers put out; then its gradients
-    starts: Floats  # (4·H): what each step's gates begin with
-    slopes: Floats  # (STEPS, 4·H): the gradients of steps' gates
-    sums: Floats  # (4·H): the same, summed up over all steps
-    carried: Floats  # (2·H⁺): the gradients of h and c, from step to step backward
-    told: Floats  # (8): a step's parameters; its loss and their gradients
-    totals: Floats  # (1): the windows' losses
-    projection: Floats  # (4·(H + 1)): the projection's gradients
-    panels: Floats  # (columns / 16, STEPS, 16): steps' inputs with the lanes turned into rows
-    weights: Floats  # each layer's (4·H + TALL, columns): the gradients of its weights; columns padded to 16
-
-
-def plan_of(settings: Settings) -> Plan:
-    embeddings = embedding_shapes(settings)
-    return Plan(
-        cells=settings.num_cells,
-        layers=settings.num_layers,
-        context=settings.context_length,
-        steps=settings.context_length + settings.prediction_length,
-        likelihood=number_of(settings.likelihood),
-        parameters=len(PARAMETERS[settings.likelihood]),
-        lags=np.array(Frequency.parse(settings.time_freq).lags, np.int64),
-        moving=moving_inputs(settings),
-        inputs=step_inputs(settings),
-        embeddings=np.array(embeddings, np.int64),
-        zoneout=settings.dropout_rate * 2**16 - 0.5,
-        scaled=settings.likelihood != "beta",  # whose values lie in (0, 1) as they are
-    )
+    tanh_states: Floats  # (L, T, H): tanh of each step's c
+    masks: Floats  # (L, T, H / 16): zoneout's masks, a bit for each state, 1 where it changes
+    outputs: Floats  # (T, H⁺): the last layer's outputs; then the gradients of a layer's outputs
+    initial_sums: Floats  # (4·H): biases and static inputs, which each step's gates begin with
+    step_gradients: Floats  # (BLOCK_STEPS, 4·H): the gradients of the gates of some steps
+    gradient_sums: Floats  # (4·H): the same, summed over all steps
+    state_gradients: Floats  # (2·H⁺): the gradients of h and c, from step to step backward
+    head: Floats  # (8): a step's likelihood parameters; its loss and their gradients
+    losses: Floats  # (1): the windows' losses
+    projection_gradient: Floats  # (4·(H + 1))
+    transposed: Floats  # (columns / 16, BLOCK_STEPS, 16): the inputs of some steps, with lanes as rows
+    weight_gradient: Floats  # each layer's (4·H + TILE_ROWS, columns), the columns padded to 16
 
 
 def workspace_of(plan: Plan) -> Workspace:
-    """Room for a piece. What lies beyond the rows that are meant is read too, so it must be numbers: all is zeros."""
+    """Memory for a micro-batch. Kernels also read beyond a row's end, so everything is set to zero first."""
     cells, layers, steps, padded = plan.cells, plan.layers, plan.steps, padded_cells(plan)
     rows = {
         "scales": 2,
         "values": int(plan.lags[-1]) + steps,
         "targets": steps,
-        "shares": steps,
-        "still": 2 * (plan.inputs - plan.moving),
+        "loss_weights": steps,
+        "static": 2 * (plan.inputs - plan.varying),
         "inputs": inputs_at(plan, layers),
         "states": layers * (steps + 1) * cells,
         "gates": layers * steps * 4 * cells,
-        "squashed": layers * steps * cells,
-        "changes": layers * steps * changes_rows(plan),
-        "above": steps * padded,
-        "starts": 4 * cells,
-        "slopes": STEPS * 4 * cells,
-        "sums": 4 * cells,
-        "carried": 2 * padded,
-        "told": 8,
-        "totals": 1,
-        "projection": 4 * (cells + 1),
-        "panels": max(columns(plan, layer) for layer in range(layers)) * STEPS,
-        "weights": weights_at(plan, layers) // WIDTH,
+        "tanh_states": layers * steps * cells,
+        "masks": layers * steps * mask_rows(plan),
+        "outputs": steps * padded,
+        "initial_sums": 4 * cells,
+        "step_gradients": BLOCK_STEPS * 4 * cells,
+        "gradient_sums": 4 * cells,
+        "state_gradients": 2 * padded,
+        "head": 8,
+        "losses": 1,
+        "projection_gradient": 4 * (cells + 1),
+        "transposed": max(gradient_columns(plan, layer) for layer in range(layers)) * BLOCK_STEPS,
+        "weight_gradient": weight_gradient_at(plan, layers) // WIDTH,
     }
-    # In one piece: the system then gives it large pages, and looks fewer of them up.
-    sizes = [(count + TALL) * WIDTH for count in rows.values()]
+    # One allocation, for which the system uses large pages.
+    sizes = [(count + TILE_ROWS) * WIDTH for count in rows.values()]
     everything = aligned(sum(sizes))
     everything[:] = 0.0
     return Workspace(**dict(zip(rows, np.split(everything, np.cumsum(sizes)[:-1]))))
 
 
-def packs_of(plan: Plan) -> Packs:
-    return Packs(
+def packed_weights_of(plan: Plan) -> PackedWeights:
+    return PackedWeights(
         forward=aligned(forward_at(plan, plan.layers)),
         backward=aligned(backward_at(plan, plan.layers)),
         projection=np.zeros((plan.cells + 1) * 4, np.float32),
@@ -136,39 +117,39 @@ def padded_cells(plan: Plan) -> int:
 
 
 @kernel
-def changes_rows(plan: Plan) -> int:
-    """The rows of a step's `changes`: a word for each 16 units of a window."""
+def mask_rows(plan: Plan) -> int:
+    """The rows of a step's `masks`: a word for each 16 units of a window."""
     return (plan.cells + 15) // 16
 
 
 @kernel
-def height(plan: Plan, layer: int) -> int:
+def layer_rows(plan: Plan, layer: int) -> int:
     """The rows of a layer's step: its inputs and its states h."""
-    return plan.cells + (plan.moving if layer == 0 else plan.cells)
+    return plan.cells + (plan.varying if layer == 0 else plan.cells)
 
 
 @kernel
-def columns(plan: Plan, layer: int) -> int:
-    """As many columns as the gradient of a layer's weights has, padded."""
-    return (height(plan, layer) + 15) // 16 * 16
+def gradient_columns(plan: Plan, layer: int) -> int:
+    """The columns of the gradient of a layer's weights, padded to 16."""
+    return (layer_rows(plan, layer) + 15) // 16 * 16
 
 
 @kernel
 def inputs_at(plan: Plan, layer: int) -> int:
     """The row of `inputs` at which a layer begins."""
-    return (plan.steps + 1) * _before(plan, layer)
+    return (plan.steps + 1) * _rows_before(plan, layer)
 
 
 @kernel
 def forward_at(plan: Plan, layer: int) -> int:
     """Where a layer's forward weights begin."""
-    return 4 * plan.cells * _before(plan, layer)
+    return 4 * plan.cells * _rows_before(plan, layer)
 
 
 @part
-def _before(plan: Plan, layer: int) -> int:
-    """The rows of the steps of all layers before one."""
-    return 0 if layer == 0 else height(plan, 0) + (layer - 1) * 2 * plan.cells
+def _rows_before(plan: Plan, layer: int) -> int:
+    """The rows of a step in all layers before one."""
+    return 0 if layer == 0 else layer_rows(plan, 0) + (layer - 1) * 2 * plan.cells
 
 
 @kernel
@@ -178,17 +159,17 @@ def backward_at(plan: Plan, layer: int) -> int:
 
 
 @kernel
-def weights_at(plan: Plan, layer: int) -> int:
+def weight_gradient_at(plan: Plan, layer: int) -> int:
     """Where the gradient of a layer's weights begins."""
-    before = 0 if layer == 0 else columns(plan, 0) + (layer - 1) * columns(plan, 1)
-    return (4 * plan.cells + TALL) * before
+    before = 0 if layer == 0 else gradient_columns(plan, 0) + (layer - 1) * gradient_columns(plan, 1)
+    return (4 * plan.cells + TILE_ROWS) * before
 
 
 @kernel
 def layer_at(plan: Plan, layer: int) -> int:
-    """Where a layer's parameters begin in the vector of all: weights of inputs and states, two biases; then the next's.
+    """Where a layer begins in the vector of all weights: those of inputs and states, two biases; then the next layer.
 
-    Behind the last layer's lie the embeddings', then the projection's.
+    The embeddings are after the last layer, and the projection after those.
     """
     before = 0 if layer == 0 else plan.inputs + 2 + plan.cells + (layer - 1) * (2 * plan.cells + 2)
     return 4 * plan.cells * before

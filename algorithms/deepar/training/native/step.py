@@ -1,65 +1,45 @@
-"""A piece of a batch: a few windows' losses and what they say about every parameter."""
+"""A micro-batch: the losses of a few windows, and their gradients with respect to every weight."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-from forecastle.algorithms.deepar.network import MINIMUM_SCALE, Floats
-from forecastle.algorithms.deepar.training.native.head import judge
+from forecastle.algorithms.deepar.arrays import Floats
+from forecastle.algorithms.deepar.lstm import GATE_FACTORS
+from forecastle.algorithms.deepar.training.native.head import run_head
 from forecastle.algorithms.deepar.training.native.layer import backward, forward
 from forecastle.algorithms.deepar.training.native.plan import (
     SIZE,
     WIDTH,
-    Packs,
+    PackedWeights,
     Plan,
     Workspace,
-    height,
     layer_at,
+    layer_rows,
 )
-from forecastle.algorithms.deepar.training.native.weights import fold, unpack
+from forecastle.algorithms.deepar.training.native.weights import unpack
 from forecastle.kernels.compiled import kernel, part
 from forecastle.kernels.lanes import fma, load, spread, store
 from forecastle.kernels.pointer import memory
 
 
 class Batch(NamedTuple):
-    """The arrays of `Windows`, and each window's scale."""
+    """A batch of n windows: the arrays of `Windows`, and each window's scale. h steps of history, T to forecast."""
 
-    past: Floats
-    past_observed: Floats
-    past_features: Floats
-    future: Floats
-    future_observed: Floats
-    future_features: Floats
-    cat: Floats
+    past: Floats  # (n, h)
+    past_observed: Floats  # (n, h)
+    past_features: Floats  # (n, h, features)
+    future: Floats  # (n, T)
+    future_observed: Floats  # (n, T)
+    future_features: Floats  # (n, T, features)
+    cat: Floats  # (n, categorical features)
     scales: Floats  # (n,)
 
 
 @kernel
-def scales_of(past: Floats, observed: Floats, context: int) -> Floats:
-    """The mean of |y| over each window's context, (n,); where it is 0 or unknown, that over all windows."""
-    count, length = past.shape
-    scales = np.empty(count, np.float32)
-    total, known = 0.0, 0.0
-    for window in range(count):
-        of_window, seen = 0.0, 0.0
-        for place in range(length - context, length):
-            of_window += abs(past[window, place]) * observed[window, place]
-            seen += observed[window, place]
-        scales[window] = of_window / max(seen, 1.0)
-        total += of_window
-        known += seen
-    for window in range(count):
-        if not (scales[window] > 0 or np.isnan(scales[window])):
-            scales[window] = total / max(known, 1.0)
-        scales[window] = max(scales[window], np.float32(MINIMUM_SCALE))
-    return scales
-
-
-@kernel
-def learn(
+def losses_and_gradients(
     plan: Plan,
-    packs: Packs,
+    packed: PackedWeights,
     weights: Floats,
     batch: Batch,
     first: int,
@@ -68,32 +48,40 @@ def learn(
     losses: Floats,
     gradient: Floats,
 ) -> None:
-    """The losses of up to WIDTH windows from `first` on, to `losses`; their gradients are added to `gradient`."""
+    """Compute the losses of up to WIDTH windows from `first` on, and add their gradients to `gradient`.
+
+    Parameters
+    ----------
+    weights : (size,), the network's, which `packed` are packed from.
+    key : seeds zoneout.
+    losses : (n,), those of these windows are written.
+    gradient : (size,), of the sum of the losses, in the order of the weights.
+    """
     count = min(WIDTH, len(batch.past) - first)
     _gather_values(plan, batch, first, count, work)
     _gather_inputs(plan, batch, first, count, work)
-    _gather_still(plan, weights, batch, first, count, work)
+    _gather_static(plan, weights, batch, first, count, work)
     for layer in range(plan.layers):
-        _begin(plan, layer, weights, work)
-        forward(plan, layer, packs, key, first, work)
-    judge(plan, packs, work)
+        _sum_biases(plan, layer, weights, work)
+        forward(plan, layer, packed, key, first, work)
+    run_head(plan, packed, work)
     for lane in range(count):
-        losses[first + lane] = work.totals[lane]
-    work.weights[:] = 0.0
+        losses[first + lane] = work.losses[lane]
+    work.weight_gradient[:] = 0.0
     for layer in range(plan.layers - 1, -1, -1):
-        backward(plan, layer, packs, work)
-        _credit(plan, layer, weights, work, gradient)
-    _credit_embeddings(plan, batch, first, count, work, gradient)
+        backward(plan, layer, packed, work)
+        _bias_gradients(plan, layer, weights, work, gradient)
+    _embedding_gradients(plan, batch, first, count, work, gradient)
     unpack(plan, work, gradient)
 
 
 @part
 def _gather_values(plan: Plan, batch: Batch, first: int, count: int, work: Workspace) -> None:
-    """The windows' values, over their scales and as they are. Lanes without a window are 0, their scale is 1."""
+    """The windows' values, divided by their scales and as they are. Lanes without a window are 0, their scale is 1."""
     history, longest = batch.past.shape[1], plan.lags[-1]
     work.values[:] = 0.0
     work.targets[:] = 0.0
-    work.shares[:] = 0.0
+    work.loss_weights[:] = 0.0
     work.scales[:WIDTH] = 1.0
     work.scales[WIDTH:] = 0.0
     for lane in range(count):
@@ -108,20 +96,20 @@ def _gather_values(plan: Plan, batch: Batch, first: int, count: int, work: Works
         known = np.float32(0)
         for step in range(plan.context):
             work.targets[step * WIDTH + lane] = batch.past[window, longest + step]
-            work.shares[step * WIDTH + lane] = batch.past_observed[window, longest + step]
+            work.loss_weights[step * WIDTH + lane] = batch.past_observed[window, longest + step]
             known += batch.past_observed[window, longest + step]
         for step in range(plan.context, plan.steps):
             work.targets[step * WIDTH + lane] = batch.future[window, step - plan.context]
-            work.shares[step * WIDTH + lane] = batch.future_observed[window, step - plan.context]
+            work.loss_weights[step * WIDTH + lane] = batch.future_observed[window, step - plan.context]
             known += batch.future_observed[window, step - plan.context]
         for step in range(plan.steps):
-            work.shares[step * WIDTH + lane] /= max(known, np.float32(1))
+            work.loss_weights[step * WIDTH + lane] /= max(known, np.float32(1))
 
 
 @part
 def _gather_inputs(plan: Plan, batch: Batch, first: int, count: int, work: Workspace) -> None:
-    """The inputs of all steps that move: lags over their scale, features."""
-    rows, longest, lags, features = height(plan, 0), plan.lags[-1], len(plan.lags), batch.past_features.shape[2]
+    """The inputs that vary, of all steps: lags divided by the scale, and features."""
+    rows, longest, lags, features = layer_rows(plan, 0), plan.lags[-1], len(plan.lags), batch.past_features.shape[2]
     inputs, values = memory(work.inputs), memory(work.values)
     for step in range(plan.steps):
         for number in range(lags):
@@ -139,43 +127,43 @@ def _gather_inputs(plan: Plan, batch: Batch, first: int, count: int, work: Works
 
 
 @part
-def _gather_still(plan: Plan, weights: Floats, batch: Batch, first: int, count: int, work: Workspace) -> None:
-    """The inputs that do not move: embeddings, a zero, log(scale)."""
-    work.still[:] = 0.0
+def _gather_static(plan: Plan, weights: Floats, batch: Batch, first: int, count: int, work: Workspace) -> None:
+    """The inputs that do not vary: embeddings, a zero, log(scale)."""
+    work.static[:] = 0.0
     for lane in range(count):
         row, table = 0, layer_at(plan, plan.layers)
         for number in range(len(plan.embeddings)):
             categories, dimension = plan.embeddings[number]
             at = table + _category(batch, first + lane, number, categories) * dimension
             for place in range(dimension):
-                work.still[(row + place) * WIDTH + lane] = weights[at + place]
+                work.static[(row + place) * WIDTH + lane] = weights[at + place]
             row += dimension
             table += categories * dimension
-        work.still[(row + 1) * WIDTH + lane] = work.scales[WIDTH + lane]
+        work.static[(row + 1) * WIDTH + lane] = work.scales[WIDTH + lane]
 
 
 @part
-def _begin(plan: Plan, layer: int, weights: Floats, work: Workspace) -> None:
-    """What the gates of each step begin with: the biases; in layer 0 with the inputs that do not move."""
+def _sum_biases(plan: Plan, layer: int, weights: Floats, work: Workspace) -> None:
+    """What the gates of each step begin with: the biases, and in layer 0 the inputs that do not vary."""
     cells, at, width = plan.cells, layer_at(plan, layer), plan.inputs if layer == 0 else plan.cells
-    bias, still, starts = at + 4 * cells * (width + cells), memory(work.still), memory(work.starts)
+    bias, static, initial_sums = at + 4 * cells * (width + cells), memory(work.static), memory(work.initial_sums)
     for gate in range(4):
         for unit in range(cells):
             row = gate * cells + unit
             start = spread(weights[bias + row] + weights[bias + 4 * cells + row], SIZE)
             if layer == 0:
-                for number in range(plan.inputs - plan.moving):
-                    weight = weights[at + row * width + plan.moving + number]
-                    start = fma(load(still, number * WIDTH, SIZE), weight, start)
-            store(starts, (4 * unit + gate) * WIDTH, start * fold(gate))
+                for number in range(plan.inputs - plan.varying):
+                    weight = weights[at + row * width + plan.varying + number]
+                    start = fma(load(static, number * WIDTH, SIZE), weight, start)
+            store(initial_sums, (4 * unit + gate) * WIDTH, start * GATE_FACTORS[gate])
 
 
 @part
-def _credit(plan: Plan, layer: int, weights: Floats, work: Workspace, gradient: Floats) -> None:
-    """The gradients of the biases, and in layer 0 those that concern the inputs that do not move."""
+def _bias_gradients(plan: Plan, layer: int, weights: Floats, work: Workspace, gradient: Floats) -> None:
+    """The gradients of the biases, and in layer 0 of the inputs that do not vary and their weights."""
     cells, at, width = plan.cells, layer_at(plan, layer), plan.inputs if layer == 0 else plan.cells
-    bias, count = at + 4 * cells * (width + cells), plan.inputs - plan.moving
-    sums, still = work.sums, work.still
+    bias, count = at + 4 * cells * (width + cells), plan.inputs - plan.varying
+    sums, static = work.gradient_sums, work.static
     for gate in range(4):
         for unit in range(cells):
             row, slope, total = gate * cells + unit, (4 * unit + gate) * WIDTH, np.float32(0)
@@ -185,23 +173,23 @@ def _credit(plan: Plan, layer: int, weights: Floats, work: Workspace, gradient: 
             gradient[bias + 4 * cells + row] += total
             if layer == 0:
                 for number in range(count):
-                    place, total = at + row * width + plan.moving + number, np.float32(0)
+                    place, total = at + row * width + plan.varying + number, np.float32(0)
                     for lane in range(WIDTH):
-                        total += sums[slope + lane] * still[number * WIDTH + lane]
-                        still[(count + number) * WIDTH + lane] += sums[slope + lane] * weights[place]
+                        total += sums[slope + lane] * static[number * WIDTH + lane]
+                        static[(count + number) * WIDTH + lane] += sums[slope + lane] * weights[place]
                     gradient[place] += total
 
 
 @part
-def _credit_embeddings(plan: Plan, batch: Batch, first: int, count: int, work: Workspace, gradient: Floats) -> None:
-    """The gradients of the categories' embeddings, from those of the inputs that do not move."""
+def _embedding_gradients(plan: Plan, batch: Batch, first: int, count: int, work: Workspace, gradient: Floats) -> None:
+    """The gradients of the categories' embeddings, from those of the inputs that do not vary."""
     for lane in range(count):
-        row, table = plan.inputs - plan.moving, layer_at(plan, plan.layers)
+        row, table = plan.inputs - plan.varying, layer_at(plan, plan.layers)
         for number in range(len(plan.embeddings)):
             categories, dimension = plan.embeddings[number]
             at = table + _category(batch, first + lane, number, categories) * dimension
             for place in range(dimension):
-                gradient[at + place] += work.still[(row + place) * WIDTH + lane]
+                gradient[at + place] += work.static[(row + place) * WIDTH + lane]
             row += dimension
             table += categories * dimension
 

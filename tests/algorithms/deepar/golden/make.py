@@ -10,7 +10,7 @@ GluonTS' `DeepARTrainingNetwork`, and shares nothing with either engine.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,11 @@ import torch
 from numpy.typing import NDArray
 
 from forecastle.algorithms.deepar.frequency import Frequency
-from forecastle.algorithms.deepar.network import PARAMETERS
+from forecastle.algorithms.deepar.likelihood import LIKELIHOODS
 from forecastle.algorithms.deepar.series import Series
-from forecastle.algorithms.deepar.training.engine import Settings
+from forecastle.algorithms.deepar.training.settings import Settings
 from forecastle.algorithms.deepar.training.windows import Windows, WindowSource
+from tests.algorithms.deepar.waves import settings
 
 FOLDER = Path(__file__).parent / "gradients"
 EPSILON = float(np.finfo(np.float32).eps)
@@ -68,17 +69,17 @@ def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     for number, (name, case) in enumerate(CASES.items()):
         rng = np.random.default_rng(number)
-        settings = settings_of(case)
-        windows, weights = windows_of(case, settings, rng), weights_of(case, settings, rng)
-        losses, gradients = differentiated(settings, windows, weights)
+        given = settings_of(case)
+        windows, weights = windows_of(case, given, rng), weights_of(case, given, rng)
+        losses, gradients = differentiated(given, windows, weights)
         largest = max(np.abs(gradient).max() for gradient in gradients.values())
-        assert largest < 9.9 * clip_scale(settings), f"{name}: a gradient of {largest} would be clipped"
+        assert largest < 9.9 * clip_scale(given), f"{name}: a gradient of {largest} would be clipped"
         arrays: Any = {f"window {field.name}": getattr(windows, field.name) for field in fields(Windows)}
         arrays |= {f"weight {key}": weight for key, weight in weights.items()}
         arrays |= {f"gradient {key}": gradient.astype(np.float32) for key, gradient in gradients.items()}
         np.savez_compressed(
             FOLDER / f"{name}.npz",
-            settings=np.array(json.dumps(asdict(settings))),
+            settings=np.array(json.dumps(given.record())),
             losses=losses.astype(np.float32),
             **arrays,
         )
@@ -86,33 +87,31 @@ def main() -> None:
         print(f"{name:26} {size:8,} bytes  loss {losses.mean():9.4f}  largest gradient {largest:.3f}")
 
 
-def clip_scale(settings: Settings) -> float:
+def clip_scale(given: Settings) -> float:
     """What an engine divides a gradient by before it is clipped."""
-    return settings.default_scale if settings.likelihood == "deterministic-L1" else 1.0
+    return given.data.mean_magnitude if given.given.likelihood.point else 1.0
 
 
 def settings_of(case: Case) -> Settings:
-    return Settings(
+    return settings(
         time_freq=case.time_freq,
         context_length=case.context,
         prediction_length=case.horizon,
         likelihood=case.likelihood,
         cardinality=case.cardinality,
         num_dynamic_feat=case.dynamic,
-        embedding_dimension=3,
         num_cells=case.cells,
         num_layers=case.layers,
         dropout_rate=0.0,
         learning_rate=0.001,
         mini_batch_size=case.windows,
         epochs=1,
-        early_stopping_patience=None,
         seed=0,
         default_scale=8.0,
     )
 
 
-def windows_of(case: Case, settings: Settings, rng: np.random.Generator) -> Windows:
+def windows_of(case: Case, given: Settings, rng: np.random.Generator) -> Windows:
     """Of series of all lengths: many start within their window; the first has nothing observed in its context."""
     furthest = max(Frequency.parse(case.time_freq).lags) + case.context
     series = []
@@ -128,14 +127,14 @@ def windows_of(case: Case, settings: Settings, rng: np.random.Generator) -> Wind
         dynamic = coarse(rng.normal(size=(case.dynamic, length))) if case.dynamic else None
         series.append(Series(np.datetime64("2012-02-27T22:00:00", "s"), target, cat, dynamic))
     last = [(index, len(each.target) - case.horizon) for index, each in enumerate(series)]
-    return WindowSource(series, settings).batch(np.array(last))
+    return WindowSource(series, given).batch(np.array(last))
 
 
-def weights_of(case: Case, settings: Settings, rng: np.random.Generator) -> dict[str, NDArray[np.float32]]:
+def weights_of(case: Case, given: Settings, rng: np.random.Generator) -> dict[str, NDArray[np.float32]]:
     frequency = Frequency.parse(case.time_freq)
-    dimensions = [settings.embedding_dimension] * len(case.cardinality) or [1]
+    dimensions = [given.given.embedding_dimension] * len(case.cardinality) or [1]
     width = len(frequency.lags) + len(frequency.features) + 1 + case.dynamic + sum(dimensions) + 2
-    rows, cells = len(PARAMETERS[case.likelihood]), case.cells
+    rows, cells = len(LIKELIHOODS[case.likelihood].parameters), case.cells
 
     def drawn(*shape: int) -> NDArray[np.float32]:
         return coarse(rng.uniform(-1, 1, shape) / np.sqrt(cells))
@@ -158,30 +157,30 @@ def coarse(values: NDArray[np.float64]) -> NDArray[np.float32]:
 
 
 def differentiated(
-    settings: Settings, windows: Windows, weights: Mapping[str, NDArray[np.float32]]
+    given: Settings, windows: Windows, weights: Mapping[str, NDArray[np.float32]]
 ) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
     """The loss of each window, and the gradient of their mean for each weight."""
     tensors = {name: torch.tensor(weight, dtype=torch.float64, requires_grad=True) for name, weight in weights.items()}
-    losses = losses_of(settings, windows, tensors)
+    losses = losses_of(given, windows, tensors)
     losses.mean().backward()
     return losses.detach().numpy(), {name: tensor.grad.numpy() for name, tensor in tensors.items()}
 
 
-def losses_of(settings: Settings, windows: Windows, weights: Weights) -> Any:
+def losses_of(given: Settings, windows: Windows, weights: Weights) -> Any:
     """The mean negative log-likelihood of each window's observed values, (windows,)."""
-    context = settings.context_length
+    context = given.given.context_length
     past, past_observed = double(windows.past), double(windows.past_observed)
     values = torch.cat([past[:, -context:], double(windows.future)], dim=1)
     observed = torch.cat([past_observed[:, -context:], double(windows.future_observed)], dim=1)
     scale = scale_of(past[:, -context:], past_observed[:, -context:])
-    if settings.likelihood == "beta":
+    if not given.given.likelihood.scaled:
         scale = torch.ones_like(scale)
-    outputs = inputs_of(settings, windows, weights, scale)
-    for layer in range(settings.num_layers):
+    outputs = inputs_of(given, windows, weights, scale)
+    for layer in range(given.given.num_layers):
         hidden = lstm(outputs, [weights[f"layer{layer}_{part}"] for part in PARTS])
         outputs = hidden + outputs if layer else hidden
     raw = outputs @ weights["projection_weight"].T + weights["projection_bias"]
-    loss = step_losses(settings.likelihood, raw.unbind(-1), values, scale)
+    loss = step_losses(given.given.likelihood.name, raw.unbind(-1), values, scale)
     return torch.where(observed > 0, loss, 0.0).sum(1) / observed.sum(1).clamp(min=1)
 
 
@@ -195,11 +194,11 @@ def scale_of(context: Any, observed: Any) -> Any:
     return torch.where(sums > 0, sums / counts.clamp(min=1), whole).clamp(min=1e-10)[:, None]
 
 
-def inputs_of(settings: Settings, windows: Windows, weights: Weights, scale: Any) -> Any:
+def inputs_of(given: Settings, windows: Windows, weights: Weights, scale: Any) -> Any:
     """(windows, steps, inputs)."""
-    lags, context = Frequency.parse(settings.time_freq).lags, settings.context_length
+    lags, context = given.given.time_freq.lags, given.given.context_length
     sequence = torch.cat([double(windows.past), double(windows.future)], dim=1)
-    steps, whole = context + settings.prediction_length, sequence.shape[1]
+    steps, whole = context + given.given.prediction_length, sequence.shape[1]
     lagged = torch.stack([sequence[:, whole - steps - lag : whole - lag] for lag in lags], dim=2) / scale[:, :, None]
     dynamic = torch.cat([double(windows.past_features)[:, -context:], double(windows.future_features)], dim=1)
     cat = torch.tensor(windows.cat, dtype=torch.int64)

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from forecastle.algorithms.deepar.likelihood import LIKELIHOODS
 from forecastle.algorithms.deepar.sagemaker.arrays import read_arrays
 from forecastle.algorithms.deepar.sagemaker.configuration import Configuration
 from forecastle.algorithms.deepar.sagemaker.document import read_object
@@ -22,6 +23,7 @@ from forecastle.contract.errors import InvalidData
 from tests.algorithms.deepar.sagemaker.build import PROJECTIONS, Recipe, artifact, params
 from tests.algorithms.deepar.sagemaker.genuine import DAILY, MONTHLY, needs_artifacts
 
+GAUSSIAN = LIKELIHOODS["gaussian"]
 SMALL = Recipe(context=3, future=2, lags=(1, 2, 4), cells=2)
 BOUNDED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -35,7 +37,6 @@ def structure_of(recipe: Recipe, alter: Callable[[dict[str, Any]], object] = lam
         configuration.likelihood,
         configuration.train_length,
         configuration.prediction_length,
-        scaled=configuration.likelihood != "beta",
     )
 
 
@@ -97,7 +98,7 @@ def test_the_genuine_graphs_give_what_the_configuration_lacks(folder: Any, expec
     graph = Graph.read(read_object((folder / "model_algo-1-symbol.json").read_bytes()))
     lengths = configuration.train_length, configuration.prediction_length
 
-    assert read_structure(graph, configuration.likelihood, *lengths, scaled=True) == expected
+    assert read_structure(graph, configuration.likelihood, *lengths) == expected
 
 
 @pytest.mark.parametrize("likelihood", PROJECTIONS)
@@ -181,10 +182,8 @@ def test_steps_that_are_too_few_or_too_many_are_refused() -> None:
     built = artifact(SMALL)
     graph = Graph.read(built.symbol)
 
-    assert "steps" in fault(lambda: read_structure(graph, "gaussian", SMALL.train, 6, scaled=True))
-    assert "num_outputs=8" in fault(
-        lambda: read_structure(graph, "gaussian", SMALL.train + 1, SMALL.future, scaled=True)
-    )
+    assert "steps" in fault(lambda: read_structure(graph, GAUSSIAN, SMALL.train, 6))
+    assert "num_outputs=8" in fault(lambda: read_structure(graph, GAUSSIAN, SMALL.train + 1, SMALL.future))
 
 
 @pytest.mark.parametrize(
@@ -192,7 +191,7 @@ def test_steps_that_are_too_few_or_too_many_are_refused() -> None:
     [
         ({"model_version": 6}, "model_version: expected 5"),
         ({"model_version": 5.0}, "model_version"),
-        ({"likelihood": "poisson"}, "likelihood: expected one of beta, deterministic-L1, gaussian"),
+        ({"likelihood": "poisson"}, "likelihood: expected one of gaussian, beta, negative-binomial"),
         ({"time_freq": "fortnight"}, "time_freq: expected"),
         ({"time_freq": 2}, "time_freq: expected a text"),
         ({"cardinality": []}, "cardinality"),
@@ -325,7 +324,7 @@ def test_an_altered_graph_is_read_or_refused(data: st.DataObject) -> None:
                 node["inputs"] = data.draw(st.lists(REF, max_size=4))
             case "one" if node["inputs"]:
                 node["inputs"][data.draw(st.integers(0, len(node["inputs"]) - 1))] = data.draw(REF)
-    read_or_refused(lambda: read_structure(Graph.read(symbol), "gaussian", SMALL.train, SMALL.future, scaled=True))
+    read_or_refused(lambda: read_structure(Graph.read(symbol), GAUSSIAN, SMALL.train, SMALL.future))
 
 
 JSON = st.recursive(

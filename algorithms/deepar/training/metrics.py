@@ -1,0 +1,60 @@
+"""The accuracy metrics of SageMaker's DeepAR.
+
+Source: "How DeepAR Works" and "Tune a DeepAR Model", AWS's developer guide.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Losses:
+    """Sums over the observed values y, from which every metric is computed; they can be added."""
+
+    values: int
+    absolute: float  # Σ|y|
+    squared: float  # Σ(mean − y)²
+    quantile: NDArray[np.float64]  # (levels,), ΣQ with Q = (1 − τ)·|q − y| where q > y, else τ·|q − y|
+
+    def __add__(self, other: "Losses") -> "Losses":
+        return Losses(
+            self.values + other.values,
+            self.absolute + other.absolute,
+            self.squared + other.squared,
+            self.quantile + other.quantile,
+        )
+
+
+def losses_of(
+    observed: NDArray[np.floating[Any]],
+    mean: NDArray[np.floating[Any]],
+    quantiles: NDArray[np.floating[Any]],
+    levels: Sequence[float],
+) -> Losses:
+    """Compare a forecast's `mean` and `quantiles`, (levels, …), with what was `observed`, (…), NaN where missing."""
+    known = ~np.isnan(observed)
+    above = quantiles[:, known] - observed[known]  # (levels, values)
+    weights = np.where(above > 0, 1 - np.array(levels)[:, np.newaxis], np.array(levels)[:, np.newaxis])
+    return Losses(
+        values=int(known.sum()),
+        absolute=float(np.abs(observed[known]).sum()),
+        squared=float(((mean[known] - observed[known]) ** 2).sum()),
+        quantile=(weights * np.abs(above)).sum(axis=1),
+    )
+
+
+def metrics_of(losses: Losses, levels: Sequence[float]) -> dict[str, float]:
+    """The metrics by name; the weighted ones are not finite if all observed values are 0."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        weighted = 2 * losses.quantile / losses.absolute
+    mean = float(weighted.mean())
+    return {
+        "RMSE": float(np.sqrt(losses.squared / losses.values)),
+        "mean_absolute_QuantileLoss": float(2 * losses.quantile.mean()),
+        "mean_wQuantileLoss": mean,
+        **{f"wQuantileLoss[{level}]": float(loss) for level, loss in zip(levels, weighted)},
+    }

@@ -1,0 +1,53 @@
+"""Training: series and settings in, a network and its losses out.
+
+An engine is what gives a `Learner`; windows, epochs, checkpoints and early stopping are the same for all engines.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from forecastle.algorithms.deepar.series import Series
+from forecastle.algorithms.deepar.training.epochs import run
+from forecastle.algorithms.deepar.training.learner import Learner, Trained, Watcher
+from forecastle.algorithms.deepar.training.settings import Settings
+from forecastle.algorithms.deepar.training.windows import WindowSource
+from forecastle.contract.errors import InvalidJob
+
+
+def train(
+    series: Sequence[Series],
+    settings: Settings,
+    watcher: Watcher,
+    stopping: Callable[[], bool],
+    *,
+    engine: str = "native",
+    checkpoints: Path | None = None,
+    threads: int | None = None,
+) -> Trained:
+    """Train a network on the series, from the last checkpoint of the same job if there is one.
+
+    It runs on `threads` threads, by default one for each available core; they do not change what is learned.
+    Raises `InvalidJob` if the engine's libraries are not installed or the network is not finite, `InvalidData` if no
+    series is long enough.
+    """
+    source = WindowSource(series, settings)
+    trained = run(new_learner(engine, settings, threads), source, settings, watcher, stopping, checkpoints)
+    if not all(np.isfinite(array).all() for array in trained.network.arrays().values()):
+        raise InvalidJob(
+            "The network that was learned contains numbers that are not finite: lower the hyperparameter "
+            f"learning_rate, {settings.given.learning_rate}."
+        )
+    return trained
+
+
+def new_learner(engine: str, settings: Settings, threads: int | None = None) -> Learner:
+    """A network with fresh weights. Raises `InvalidJob` if the engine is not installed."""
+    if engine == "mxnet":
+        from forecastle.algorithms.deepar.training.mxnet import MxnetLearner
+
+        return MxnetLearner(settings)
+    from forecastle.algorithms.deepar.training.native.learner import NativeLearner
+
+    return NativeLearner(settings, threads)
