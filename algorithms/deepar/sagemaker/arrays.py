@@ -22,6 +22,7 @@ PREFIX = "arg:"  # of a parameter's name; what is called aux: is another kind of
 _LIST, _ARRAY = 0x112, 0xF993FAC9
 _DENSE, _FLOAT32 = 0, 0  # the storage type and the type of the numbers
 _MOST_DIMENSIONS = 8
+_MOST_ARRAYS = 10_000  # a layer has four
 
 
 def read_arrays(content: bytes) -> Mapping[str, Floats]:
@@ -33,6 +34,8 @@ def read_arrays(content: bytes) -> Mapping[str, Floats]:
     if reader.number("Q", "the list's mark") != _LIST or reader.number("Q", "a reserved number") != 0:
         raise InvalidData("expected a list of MXNet's arrays, which begins with 0x112 and 0.")
     count = reader.count("the number of arrays", least_bytes=28)
+    if count > _MOST_ARRAYS:
+        raise InvalidData(f"expected at most {_MOST_ARRAYS} arrays, got {count}.")
     arrays = [_array(reader, number) for number in range(count)]
     if reader.number("Q", "the number of names") != count:
         raise InvalidData(f"expected a name for each of {count} arrays.")

@@ -41,7 +41,7 @@ def adopt(folder: Path) -> Artifact | None:
         )
     configuration = _read(folder, CONFIGURATION, lambda content: Configuration.read(document.read_object(content)))
     named = _read(folder, PARAMETERS, arrays.read_arrays, most=arrays.MOST_BYTES)
-    graph = _read(folder, SYMBOL, lambda content: Graph.read(document.read_object(content)))
+    graph = _read(folder, SYMBOL, lambda content: Graph.read(document.read_object(content)), document.MOST_GRAPH_BYTES)
     try:
         structure = read_structure(
             graph,

@@ -6,7 +6,8 @@ from typing import Any
 
 from forecastle.contract.errors import InvalidData
 
-MOST_BYTES = 128 * 2**20  # of a file; the largest one seen has 0.4 MB, 15 KB for each step of the network
+MOST_BYTES = 2**20  # of the configuration
+MOST_GRAPH_BYTES = 64 * 2**20  # the largest one seen has 0.4 MB, 15 KB for each step of the network
 
 
 def read_bytes(path: Path, most: int) -> bytes:

@@ -243,6 +243,7 @@ def packed(array: np.ndarray[Any, Any], **header: Any) -> bytes:
         (b"PK\x03\x04" * 8, "0x112"),
         (struct.pack("<QQQ", 0x112, 0, 2**63), "the number of arrays to fit"),
         (struct.pack("<QQQ", 0x112, 0, 10**6) + bytes(64), "the number of arrays to fit"),
+        (struct.pack("<QQQ", 0x112, 0, 10_001) + bytes(300_000), "at most 10000 arrays"),
         (packed(np.zeros(2, np.float32), mark=0xF993FAC8), "expected the mark"),
         (packed(np.zeros(2, np.float32), storage=1), "a dense array"),
         (packed(np.zeros(2, np.float32), kind=1), "expected float32"),

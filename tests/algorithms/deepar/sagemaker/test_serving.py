@@ -125,6 +125,7 @@ def test_what_is_not_recognised_is_refused_by_one_sentence(
         (lambda folder: (folder / "model_algo-1-0007.params").touch(), "of several hosts or of another epoch"),
         (lambda folder: (folder / "model_algo-1-symbol.json").unlink(), "model_algo-1-symbol.json: expected this file"),
         (lambda folder: (folder / "model_algo-1-config.json").write_bytes(b"\xff"), "expected JSON"),
+        (lambda folder: (folder / "model_algo-1-config.json").write_bytes(bytes(2**20 + 1)), "at most 1048576 bytes"),
     ],
 )
 def test_files_of_another_kind_or_too_few_are_refused(
