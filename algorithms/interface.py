@@ -48,6 +48,15 @@ class Algorithm(ABC, Generic[H]):
     def load(self, artifact: Artifact, settings: Any) -> "Model[Any, Any]":
         """Check an artifact and make it ready to answer; `settings` is of the type above. Raises `InvalidData`."""
 
+    def adopt(self, folder: Path) -> Artifact | None:
+        """The artifact of a model that another's training wrote to `folder`; None if it is none that is known here.
+
+        `parameters["origin"]` says whose it is, and `hyperparameters` what it was trained with. Raises `InvalidData` if
+        the files are such a model's, but cannot be read.
+        """
+        del folder
+        return None
+
     def evaluate(self, model: "Model[Any, Any]", job: "Job[H]") -> dict[str, float]:  # noqa: ARG002
         """Score the model on the job's test channel and log the metrics; empty if there is none."""
         return {}

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +122,7 @@ def torch_rows(runs: int) -> Iterator[Row]:
 def http_rows(runs: int) -> Iterator[Row]:
     one = customers()[:1]
     with tempfile.TemporaryDirectory() as folder:
-        write_artifact(Path(folder), replace(DeepARModel(trained().network).artifact(), algorithm="deepar"))
+        write_artifact(Path(folder), DeepARModel(trained().network).artifact())
         with served(Path(folder), threads=1) as (_, port, _):
             client, body = Client(port), request(one)
             pair = in_turn(lambda: ours(one, samples=False), lambda: ask(client, body), 10 * runs)
@@ -135,7 +135,7 @@ def shell_rows(runs: int) -> Iterator[Row]:
         tell_missing(f"http_{SERIES}_series_vs_shell", missing, "pip install 'gluonts[shell]'")
         return
     with tempfile.TemporaryDirectory() as folder:
-        write_artifact(Path(folder, "ours"), replace(DeepARModel(trained().network).artifact(), algorithm="deepar"))
+        write_artifact(Path(folder, "ours"), DeepARModel(trained().network).artifact())
         gluonts_mxnet.save(trained().predictor, Path(folder, "theirs"))
         own, peer = served(Path(folder, "ours"), threads=1), gluonts_shell(Path(folder, "theirs"))
         with own as (_, port, _), peer as (_, shell_port, _):
@@ -154,7 +154,7 @@ def thread_rows(runs: int) -> Iterator[Row]:
 
 def memory_rows(runs: int) -> Iterator[Row]:  # noqa: ARG001
     with tempfile.TemporaryDirectory() as folder:
-        write_artifact(Path(folder, "ours"), replace(DeepARModel(trained().network).artifact(), algorithm="deepar"))
+        write_artifact(Path(folder, "ours"), DeepARModel(trained().network).artifact())
         gluonts_mxnet.save(trained().predictor, Path(folder, "theirs"))
         with served(Path(folder, "ours"), threads=1):
             pass  # so that the kernels are compiled: who compiles holds 100 MiB more, and the image never does

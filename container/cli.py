@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from forecastle.region.cli import region
 
 FILE = click.Path(exists=True, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
+MODEL = click.Path(path_type=Path)  # a folder, or an archive such as model.tar.gz
 PORT = click.IntRange(0, 65535)
 
 
@@ -94,7 +95,7 @@ def train(
 
 
 @cli.command()
-@click.option("--model", type=FOLDER, help="The model's folder; /opt/ml/model by default.")
+@click.option("--model", type=MODEL, help="The model's folder or model.tar.gz; /opt/ml/model by default.")
 @click.option("--host", help="The address to bind; overrides FORECASTLE_HOST.")
 @click.option("--port", type=PORT, help="The port to bind; overrides SAGEMAKER_BIND_TO_PORT. 0 picks a free one.")
 @click.pass_context
@@ -145,19 +146,40 @@ def algorithms() -> None:
 
 
 @cli.command()
-@click.argument("model", type=FOLDER)
+@click.argument("model", type=MODEL)
 @click.pass_context
 def check(context: click.Context, model: Path) -> None:
     """Load a model and run its example request.
 
-    MODEL is the model's folder. The exit code is 0 if the model loads and answers.
+    MODEL is a folder or a model.tar.gz. The exit code is 0 if the model loads and answers.
     """
     from forecastle.contract.settings import Settings
     from forecastle.serving.loader import load_model
 
     _report_compilation(context)
     held = load_model(model, threads=1, settings=Settings.from_environ(os.environ))
-    click.echo(f"{model}: a {held.name} model, complete; it answers.")
+    click.echo(f"{model}: a {held.name} model{_found(held.origin, held.hyperparameters)}, complete; it answers.")
+
+
+@cli.group(name="import")
+def import_() -> None:
+    """Convert a model of another origin to forecastle's format."""
+
+
+@import_.command()
+@click.argument("model", type=MODEL)
+@click.option("--out", type=FOLDER, default=Path("model"), show_default=True, help="Where to write the model.")
+def sagemaker(model: Path, out: Path) -> None:
+    """Convert MODEL, the folder or model.tar.gz of a SageMaker training job.
+
+    The result contains only arrays and JSON, and answers as MODEL does when it is served.
+    """
+    from forecastle.algorithms.foreign import import_model
+
+    artifact = import_model(model, out)
+    found = _found(artifact.parameters.get("origin"), artifact.hyperparameters)
+    click.echo(f"{model}: a {artifact.algorithm} model{found}.")
+    click.echo(f"The model is in {out}. Serve it: forecastle serve --model {out}")
 
 
 @cli.command(name="compile")
@@ -192,6 +214,14 @@ def _pair(text: str) -> tuple[str, str]:
     if not (name and equals):
         raise click.BadOptionUsage("given", f"--set {text}: expected NAME=VALUE.")
     return name.strip(), value
+
+
+def _found(origin: str | None, hyperparameters: Mapping[str, Any]) -> str:
+    """Whose a model is that is not ours, and what was read of it."""
+    if origin is None:
+        return ""
+    told = ", ".join(f"{name} {value}" for name, value in hyperparameters.items())
+    return f" of {origin} ({told})"
 
 
 def _shown(value: Any) -> str:

@@ -36,6 +36,10 @@ DIGEST = "sha256"  # the manifest's member with its own digest; some models of f
 MAPPED_BYTES = 2**24  # arrays of at least this size stay in their file, and processes share them
 
 
+class NoModel(InvalidData):
+    """There was no model where one was expected."""
+
+
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Artifact:
     """A trained model as it is on disk.
@@ -139,7 +143,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         manifest = json.loads(path.read_bytes())
         digest = _digest(manifest) if isinstance(manifest, dict) else ""
     except (FileNotFoundError, NotADirectoryError):
-        raise InvalidData(_absence(folder)) from None
+        raise NoModel(_absence(folder)) from None
     except OSError as error:
         raise InvalidData(f"{path}: cannot be read ({error.strerror}).") from None
     except (ValueError, RecursionError) as error:

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from forecastle.algorithms import find
-from forecastle.contract.artifact import MANIFEST, read_artifact, read_manifest
+from forecastle.algorithms.foreign import read_model
+from forecastle.contract.archive import unpacked
+from forecastle.contract.artifact import MANIFEST, NoModel
 from forecastle.contract.errors import ForecastleError, InvalidData, NotFound, OutOfModelSpace
 from forecastle.contract.free_memory import available_memory
 from forecastle.contract.settings import Settings
@@ -68,12 +70,13 @@ class Loader:
 
 
 def load_model(folder: Path, threads: int, settings: Settings, name: str | None = None) -> HeldModel:
-    """Load the model in `folder` and warm it up with its examples. Raises `UserError` if it cannot be loaded.
+    """Load the model in `folder`, or in an archive, and warm it up. Raises `UserError` if it cannot be loaded.
 
     Without a `name` it has its algorithm's.
     """
-    algorithm = find(read_manifest(folder)["algorithm"])
-    artifact = read_artifact(folder)
+    with unpacked(folder) as inside:
+        artifact = read_model(inside)
+    algorithm = find(artifact.algorithm)
     try:
         model = algorithm.load(artifact, settings.of(algorithm.settings))
     except InvalidData as error:
@@ -87,6 +90,7 @@ def load_model(folder: Path, threads: int, settings: Settings, name: str | None 
         metrics=artifact.metrics,
         request_types=tuple(algorithm.request_types),
         response_types=tuple(algorithm.response_types),
+        origin=artifact.parameters.get("origin"),
     )
     warm_up(held, threads)
     return held
@@ -95,17 +99,17 @@ def load_model(folder: Path, threads: int, settings: Settings, name: str | None 
 def _attempt(folder: Path, threads: int, settings: Settings, name: str) -> HeldModel | ForecastleError:
     """The model, or the error that prevented it, without references to what was read so far."""
     try:
-        if not folder.is_dir():
+        if not folder.exists():
             return NotFound(f"{folder}: there is no such folder.")
-        if not (folder / MANIFEST).is_file():  # without a list of what the folder contains: that is not for clients
-            return InvalidData(f"{folder}: expected a model, got a folder without {MANIFEST}.")
-        size = SPARE_BYTES + COPIES * sum(map(_bytes, folder.rglob("*")))
+        size = SPARE_BYTES + COPIES * sum(map(_bytes, folder.rglob("*") if folder.is_dir() else [folder]))
         if size > (free := available_memory()):
             return OutOfModelSpace(
                 f"Model {name}: expected {size / 1e6:,.0f} MB of free memory to load it, got {free / 1e6:,.0f} MB: "
                 "unload another one first."
             )
         return load_model(folder, threads, settings, name)
+    except NoModel:  # without a list of what the folder contains: that is not for clients
+        return InvalidData(f"{folder}: expected a model, got a folder without {MANIFEST}.")
     except MemoryError:
         return OutOfModelSpace(f"There is too little memory for model {name}: unload another one first.")
     except OSError as error:
@@ -115,8 +119,12 @@ def _attempt(folder: Path, threads: int, settings: Settings, name: str) -> HeldM
 
 
 def _bytes(file: Path) -> int:
-    """A file's size in bytes; 0 for the temporary files of a writer that was killed, which are not part of a model."""
-    return 0 if file.name.startswith(".") or file.is_dir() else file.stat().st_size
+    """A file's size in bytes; 0 for the temporary files of a writer that was killed, which are not part of a model.
+
+    An archive's is doubled: floats compress little.
+    """
+    size = 0 if file.name.startswith(".") or file.is_dir() else file.stat().st_size
+    return 2 * size if file.name.endswith(".gz") else size
 
 
 async def _aside(work: Callable[[], T]) -> T:

@@ -16,7 +16,8 @@ class HeldModel:
     Attributes
     ----------
     name : given by POST /models on a server of several models, otherwise the algorithm's.
-    folder : where it was loaded from.
+    folder : the folder or archive that it was loaded from.
+    origin : whose training wrote it, if not ours.
     """
 
     name: str
@@ -27,6 +28,7 @@ class HeldModel:
     metrics: Mapping[str, float]
     request_types: tuple[str, ...]
     response_types: tuple[str, ...]
+    origin: str | None = None
     _warm: set[tuple[str, str]] = field(default_factory=set)  # media types, in and out, that it has answered
 
     def answered(self, request_type: str, response_type: str) -> None:

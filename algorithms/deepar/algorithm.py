@@ -49,6 +49,11 @@ class DeepARAlgorithm(Algorithm[DeepARHyperparameters]):
 
         return DeepARModel.from_artifact(artifact, from_setting(settings.inference_config))
 
+    def adopt(self, folder: Path) -> Artifact | None:
+        from forecastle.algorithms.deepar.sagemaker.artifact import adopt
+
+        return adopt(folder)
+
     def demonstrate(self, ask: Ask, picture: Path) -> Iterable[str]:
         from forecastle.algorithms.deepar.demo import demonstrate
 

@@ -63,11 +63,14 @@ class Frequency:
         times: Times = start.astype(f"datetime64[{_NUMPY_UNITS[self.unit]}]") + steps
         return times
 
-    def time_features(self, start: np.datetime64, first: int, count: int) -> Floats:
-        """The features of these steps, (features, count), each scaled to [−0.5, 0.5]."""
+    def time_features(
+        self, start: np.datetime64, first: int, count: int, names: tuple[str, ...] | None = None
+    ) -> Floats:
+        """The features of these steps, (features, count), each scaled to [−0.5, 0.5]; by default all of `features`."""
         times = self.times(start, first, count)
-        counts = np.array([_COUNTS[name][0](times) for name in self.features])
-        largest = np.array([_COUNTS[name][1] for name in self.features])
+        counted = [_COUNTS[name] for name in (self.features if names is None else names)]
+        counts = np.array([count_of(times) for count_of, _ in counted]).reshape(len(counted), count)
+        largest = np.array([most for _, most in counted])
         features: Floats = (counts / largest[:, None] - 0.5).astype(np.float32)
         return features
 
@@ -139,6 +142,8 @@ _COUNTS: Mapping[str, tuple[Callable[[Times], Counts], int]] = {
     "week of year": (_week_of_year, 52),
     "month of year": (lambda times: _since(times, "M", "Y"), 11),
 }
+
+FEATURE_NAMES = tuple(_COUNTS)
 
 
 def _around(season: float, seasons: int, multiple: float, width: int) -> list[float]:

@@ -4,7 +4,7 @@ The network is GluonTS' DeepAR on MXNet (Salinas et al., "DeepAR: Probabilistic 
 recurrent networks", 2020). One step of one series takes the inputs, in this order,
 
     lags / scale            (lags,)    y[t − lag] for each lag, ascending
-    time features           (f,)       `Frequency.features`
+    time features           (f,)       `date_features`
     age                     (1,)       log10(2 + index in the series)
     dynamic features        (dynamic,)
     embeddings              (Σ dims,)  of the categories; of the constant category 0 where the model has none
@@ -18,6 +18,9 @@ scale is the mean of |y| over the observed values of the context, or `default_sc
 not 0; it is 1 for likelihoods that are not `scaled` (GluonTS: `scaling=False`). Missing values, and values before a
 series' start, are the likelihood's `fill_value`; before the start the time, age and dynamic features have that value
 too, as in GluonTS.
+
+SageMaker's own networks differ in three things, each a field of `Network`: the time features (`date_features`), the
+states before a series' start (`reset_while_padded`), and what replaces a missing value (`missing_is_mean`).
 """
 
 from collections.abc import Mapping
@@ -29,7 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecastle.algorithms.deepar.arrays import Floats
-from forecastle.algorithms.deepar.frequency import Frequency
+from forecastle.algorithms.deepar.frequency import FEATURE_NAMES, Frequency
 from forecastle.algorithms.deepar.likelihood import LIKELIHOODS, Likelihood
 from forecastle.contract.errors import InvalidData
 from forecastle.contract.quotation import as_json
@@ -61,14 +64,24 @@ class Network:
     projection_weight: Floats  # (parameters, cells)
     projection_bias: Floats  # (parameters,)
     default_scale: float = 0.0  # the mean of |y| over the training set; below `MINIMUM_SCALE` that is used
+    own_date_features: tuple[str, ...] | None = None  # in order; those of the frequency where None
+    reset_while_padded: bool = False  # the states are 0 at the beginning of each step before a series' start
+    missing_is_mean: bool = False  # a missing value in the context is the mean of what the network expects there
+
+    @property
+    def date_features(self) -> tuple[str, ...]:
+        """The names of the time features, in the network's order."""
+        return self.frequency.features if self.own_date_features is None else self.own_date_features
 
     @property
     def cells(self) -> int:
         return int(self.projection_weight.shape[1])
 
     def parameters(self) -> dict[str, Any]:
-        """What the artifact keeps as JSON."""
-        return {
+        """What the artifact keeps as JSON; what is as in GluonTS is left out of the last three."""
+        switches: dict[str, Any] = {} if self.own_date_features is None else {"date_features": [*self.date_features]}
+        switches |= {name: True for name in _SWITCHES if getattr(self, name)}
+        return switches | {
             "time_freq": str(self.frequency),
             "context_length": self.context_length,
             "prediction_length": self.prediction_length,
@@ -104,7 +117,9 @@ class Network:
             _array(arrays, f"embedding{number}", (categories, None))
             for number, categories in enumerate(cardinality or (1,))
         )
-        inputs = len(lags) + len(frequency.features) + numbers["num_dynamic_feat"] + _ALWAYS
+        own_date_features = _date_features(parameters)
+        dates = frequency.features if own_date_features is None else own_date_features
+        inputs = len(lags) + len(dates) + numbers["num_dynamic_feat"] + _ALWAYS
         inputs += sum(embedding.shape[1] for embedding in embeddings)
         rows = len(likelihood.parameters)
         return cls(
@@ -123,10 +138,13 @@ class Network:
             projection_weight=_array(arrays, "projection_weight", (rows, cells)),
             projection_bias=_array(arrays, "projection_bias", (rows,)),
             default_scale=_default_scale(parameters),
+            own_date_features=own_date_features,
+            **{name: _switch(parameters, name) for name in _SWITCHES},
         )
 
 
 _ALWAYS = 3  # inputs of every network: the age, the zero and log(scale)
+_SWITCHES = ("reset_while_padded", "missing_is_mean")  # off where an artifact lacks them
 _LEAST = {"context_length": 1, "prediction_length": 1, "num_dynamic_feat": 0, "num_layers": 1, "num_cells": 1}
 _MOST = 1_000_000  # far beyond sense, and what sizes computed from such numbers still fit
 
@@ -189,6 +207,24 @@ def _frequency(parameters: Mapping[str, Any]) -> Frequency:
         return Frequency.parse(value)
     except InvalidData as error:
         raise error.within("parameters") from None
+
+
+def _date_features(parameters: Mapping[str, Any]) -> tuple[str, ...] | None:
+    names = parameters.get("date_features")
+    if names is None:
+        return None
+    if not isinstance(names, list) or not all(isinstance(name, str) and name in FEATURE_NAMES for name in names):
+        raise InvalidData(
+            f"parameters: date_features: expected a list of {', '.join(FEATURE_NAMES)}, got {as_json(names)}."
+        )
+    return tuple(names)
+
+
+def _switch(parameters: Mapping[str, Any], name: str) -> bool:
+    value = parameters.get(name, False)
+    if not isinstance(value, bool):
+        raise InvalidData(f"parameters: {name}: expected true or false, got {as_json(value)}.")
+    return value
 
 
 def _default_scale(parameters: Mapping[str, Any]) -> float:

@@ -18,7 +18,14 @@ import numpy as np
 
 from forecastle.algorithms.deepar.arrays import Floats
 from forecastle.algorithms.deepar.inference.gamma import Doubles, gammas, log_share, poissons
-from forecastle.algorithms.deepar.likelihood import BETA, DETERMINISTIC_L1, LEAST, STUDENT_T, Likelihood
+from forecastle.algorithms.deepar.likelihood import (
+    BETA,
+    DETERMINISTIC_L1,
+    LEAST,
+    NEGATIVE_BINOMIAL,
+    STUDENT_T,
+    Likelihood,
+)
 from forecastle.kernels.compiled import inlined, part
 from forecastle.kernels.elementary import LN_2, exp2_less_1, log2, sine_and_cosine, softplus
 from forecastle.kernels.lanes import (
@@ -212,6 +219,14 @@ def _counts(
         means[number] *= dispersion * mean
     poissons(stream, means, uniforms[2], uniforms[3], counts)
     return counts
+
+
+@part
+def mean_of(likelihood: int, first: float, second: float) -> float:
+    """The mean of the distribution whose first two parameters, before their links, these are; over the scale."""
+    if likelihood == BETA:
+        return _positive(first) / (_positive(first) + _positive(second))
+    return _positive(first) if likelihood == NEGATIVE_BINOMIAL else first
 
 
 @part

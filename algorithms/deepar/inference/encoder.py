@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from forecastle.algorithms.deepar.arrays import Floats
+from forecastle.algorithms.deepar.inference.draw import mean_of
 from forecastle.algorithms.deepar.inference.weights import CHUNK, Weights
 from forecastle.algorithms.deepar.lstm import new_output, new_state, products
 from forecastle.kernels.compiled import inlined, kernel, part
@@ -30,6 +31,8 @@ def encode(
     """Run one series' context and the first step of its forecast, and write what its paths begin with, to `encoded`.
 
     Layer by layer: the inputs of a layer at all steps are then one product, and its weights stay in the cache.
+    If a missing value is the mean of its step, later steps depend on it: the steps up to each missing value are run so,
+    one group after the other.
 
     Parameters
     ----------
@@ -40,15 +43,50 @@ def encode(
     run, steps = context + 1, len(features) - context
     gates = np.empty((_padded_to_4(run), net.encoder_input.shape[1]), np.float32)
     past = _scaled_past(target, context + net.lags[-1], scale, fill_value)
-    _multiply(_inputs(net, past, features, 0, run), net.encoder_input, gates)
-    _multiply(_inputs(net, past, features, context, steps), net.start_input, encoded.initial_sums)
     outputs = np.ones((len(gates) // 4, net.cells + 1, 4), np.float32)  # with ones for the bias, as `_inputs` has
+    padded = max(context - len(target), 0) if net.reset_while_padded else 0
+    encoded.states[:] = 0.0
+    first, stop = 0, 0
+    while stop < run:
+        first, stop = stop, _next_mean(target, context, stop) if net.missing_is_mean else run
+        inputs = _inputs(net, past, features, first, stop - first)
+        _run(net, inputs, stop - first, padded - first, gates, encoded.states, outputs)
+        if stop < run:
+            past[net.lags[-1] + stop - 1] = _mean(net, outputs, stop - 1 - first)
+    _multiply(_inputs(net, past, features, context, steps), net.start_input, encoded.initial_sums)
+    for unit in range(net.cells):
+        encoded.output[unit] = outputs[(context - first) // 4, unit, (context - first) % 4]
+
+
+@part
+def _next_mean(target: Floats, context: int, first: int) -> int:
+    """The end of the steps that can be run together from `first` on: the next missing value's, or that of all."""
+    for step in range(max(first, context - len(target)), context):
+        if np.isnan(target[len(target) - context + step]):
+            return step + 1
+    return context + 1
+
+
+@part
+def _run(net: Weights, inputs: Floats, steps: int, padded: int, gates: Floats, states: Floats, outputs: Floats) -> None:
+    """Run `steps` through all layers; before each of the first `padded` ones the states are set to 0."""
+    blocks = len(inputs)
+    _multiply(inputs, net.encoder_input, gates)
     for layer in range(net.layers):
         if layer > 0:
-            _multiply(outputs, net.encoder_inputs[layer - 1], gates)
-        _unroll(gates, net.encoder_hidden[layer], run, layer > 0, encoded.states[layer], outputs)
+            _multiply(outputs[:blocks], net.encoder_inputs[layer - 1], gates)
+        _unroll(gates, net.encoder_hidden[layer], steps, padded, layer > 0, states[layer], outputs)
+
+
+@part
+def _mean(net: Weights, outputs: Floats, step: int) -> float:
+    """The mean of a step's distribution, over the scale."""
+    block, side = step // 4, step % 4
+    first, second = float(net.projection[net.cells, 0]), float(net.projection[net.cells, 1])
     for unit in range(net.cells):
-        encoded.output[unit] = outputs[context // 4, unit, context % 4]
+        first += outputs[block, unit, side] * net.projection[unit, 0]
+        second += outputs[block, unit, side] * net.projection[unit, 1]
+    return mean_of(net.likelihood, first, second)
 
 
 @part
@@ -105,11 +143,14 @@ def _multiply(inputs: Floats, weights: Floats, out: Floats) -> None:
 
 
 @part
-def _unroll(gates: Floats, weights: Floats, steps: int, residual: bool, states: Floats, outputs: Floats) -> None:
+def _unroll(
+    gates: Floats, weights: Floats, steps: int, padded: int, residual: bool, states: Floats, outputs: Floats
+) -> None:
     """Run a layer. Its `outputs` take the place of those of the layer below, which are added where it is `residual`."""
     sums = np.empty(gates.shape[1], np.float32)
-    states[:] = 0.0
     for step in range(steps):
+        if step < padded:
+            states[:] = 0.0
         _add_product(gates[step], states[0], weights, sums)
         _step(sums, states[1], states[0])
         block, side = step // 4, step % 4

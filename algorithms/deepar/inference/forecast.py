@@ -168,9 +168,11 @@ def _encode(common: _Common, series: Series, scale: float) -> Encoded:
 
 
 @functools.lru_cache(maxsize=16)
-def _time_features(frequency: Frequency, start: np.datetime64, first: int, count: int) -> Floats:
+def _time_features(
+    frequency: Frequency, names: tuple[str, ...], start: np.datetime64, first: int, count: int
+) -> Floats:
     """The last few are cached: the series of a request, and often of many requests, begin and end together."""
-    return frequency.time_features(start, first, count)
+    return frequency.time_features(start, first, count, names)
 
 
 def _features(network: Network, series: Series, scale: float) -> Floats:
@@ -180,11 +182,12 @@ def _features(network: Network, series: Series, scale: float) -> Floats:
     before = max(0, -first)  # steps of the context before the series' start
     first, count = first + before, steps - before
     frequency, dynamic = network.frequency, network.num_dynamic_feat
-    age, width = len(frequency.features), len(frequency.features) + 1 + dynamic
+    dates = network.date_features
+    age, width = len(dates), len(dates) + 1 + dynamic
     static = [embedding[category] for embedding, category in zip(network.embeddings, series.cat or (0,))]
     features = np.empty((steps, width + sum(map(len, static)) + 2), np.float32)
     features[:before, :width] = network.likelihood.fill_value
-    features[before:, :age] = _time_features(frequency, series.start, first, count).T
+    features[before:, :age] = _time_features(frequency, dates, series.start, first, count).T
     features[before:, age] = np.log10(np.arange(first + 2, first + 2 + count, dtype=np.float32))
     if series.dynamic_feat is not None and dynamic:
         features[before:, age + 1 : width] = series.dynamic_feat[:, first : first + count].T

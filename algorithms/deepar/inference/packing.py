@@ -33,6 +33,8 @@ def pack(network: Network) -> Weights:
         ),
         path_bias=_by_unit(bias, cells).ravel(),
         projection=_projection(network),
+        reset_while_padded=network.reset_while_padded,
+        missing_is_mean=network.missing_is_mean,
     )
 
 

@@ -27,6 +27,8 @@ class Weights(NamedTuple):
     path_weights: Floats  # flat: layer 0 (H, H + lags, 4), the others (H, 2·H, 4): of the inputs, then of the state
     path_bias: Floats  # flat: (L − 1, H, 4)
     projection: Floats  # (H + 1, 4): a column for each parameter; the last row is the bias
+    reset_while_padded: bool  # as the network's, and so is the other
+    missing_is_mean: bool
 
 
 def padded(count: int) -> int:

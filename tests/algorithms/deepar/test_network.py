@@ -37,6 +37,21 @@ def test_a_network_without_categories_has_an_embedding_for_none() -> None:
     assert [embedding.shape for embedding in again.embeddings] == [(1, 1)]
 
 
+def test_what_a_network_has_of_sagemakers_comes_back_and_is_off_if_an_artifact_lacks_it() -> None:
+    names = ("week of year", "day of week", "day of year", "hour of day")  # as many as 2H has of its own
+    network = replace(random_network(), own_date_features=names, reset_while_padded=True, missing_is_mean=True)
+
+    again = Network.from_artifact(network.parameters(), network.arrays())
+    plain = Network.from_artifact(random_network().parameters(), network.arrays())
+
+    assert again.date_features == names
+    assert again.reset_while_padded
+    assert again.missing_is_mean
+    assert plain.date_features == plain.frequency.features
+    assert not plain.reset_while_padded
+    assert not plain.missing_is_mean
+
+
 def test_arrays_of_doubles_are_taken_as_floats() -> None:
     network = random_network()
     doubles = {name: array.astype(np.float64) for name, array in network.arrays().items()}
@@ -71,6 +86,14 @@ def test_arrays_of_doubles_are_taken_as_floats() -> None:
         ("lags", [1, 3, 2], "parameters: lags: expected at least one, in ascending order."),
         ("lags", [0, 1], "parameters: lags: expected a list of integers in [1, 1000000], got [0, 1]."),
         ("cardinality", "auto", 'parameters: cardinality: expected a list of integers in [1, 1000000], got "auto".'),
+        (
+            "date_features",
+            ["phase of moon"],
+            "parameters: date_features: expected a list of minute of hour, hour of day, day of week, day of month, "
+            'day of year, week of year, month of year, got ["phase of moon"].',
+        ),
+        ("reset_while_padded", 1, "parameters: reset_while_padded: expected true or false, got 1."),
+        ("missing_is_mean", "true", 'parameters: missing_is_mean: expected true or false, got "true".'),
         ("default_scale", -1.0, "parameters: default_scale: expected a number that is not negative, got -1.0."),
         ("default_scale", float("nan"), "parameters: default_scale: expected a number that is not negative, got NaN."),
     ],
