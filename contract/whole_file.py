@@ -63,6 +63,11 @@ def remove_abandoned(folder: Path, name: str) -> None:
                     _remove_unlocked(path)
 
 
+def is_temporary(name: str) -> bool:
+    """Whether a file's name is that of a writer's temporary file, as a writer that was killed leaves it."""
+    return _TEMPORARY.fullmatch(name) is not None
+
+
 _TEMPORARY = re.compile(r"\.(.+)\.[a-z0-9_]{8}", re.DOTALL)  # as mkstemp names it
 
 

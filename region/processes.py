@@ -5,7 +5,9 @@ of its session at the next start, as the state has the process ids and when each
 """
 
 import os
+import queue
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -88,6 +90,7 @@ class Processes:
 
     def __init__(self, state: State) -> None:
         self._state = state
+        self._ended: queue.SimpleQueue[int] = queue.SimpleQueue()  # those that the state still has
         # The kernel's signal comes when the thread that started a process ends, so one thread starts them all.
         self._starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="starter")
 
@@ -121,7 +124,19 @@ class Processes:
     def forget(self, process: Process) -> None:
         """A process has ended: kill what it left behind in its session."""
         process.kill()
-        self._state.delete(KIND, str(process.pid))
+        self._ended.put(process.pid)
+        with suppress(sqlite3.OperationalError):  # the disk is full: the next one that ends tries again
+            self._delete_ended()
+
+    def _delete_ended(self) -> None:
+        with suppress(queue.Empty):
+            while True:
+                pid = self._ended.get_nowait()
+                try:
+                    self._state.delete(KIND, str(pid))
+                except BaseException:
+                    self._ended.put(pid)
+                    raise
 
     def reap(self) -> int:
         """Kill what a region of this folder left running; how many processes that were."""

@@ -1,8 +1,10 @@
 """From a process's output to a log stream: each line is there as soon as it is written."""
 
 import os
+import sqlite3
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from forecastle.region.logs.journal import Journal
@@ -60,7 +62,10 @@ class Pump:
             for line, following in zip(told, [*told[1:], ""])
             if line != END_OF_LOG and not (line == "" and following == END_OF_LOG)
         ]
-        if kept:
-            self._journal.write(*self._place, kept)
-            self.last = (self.last + kept)[-KEPT_LINES:]
-        self._seen(told)
+        self.last = (self.last + kept)[-KEPT_LINES:]
+        # On a full disk lines are lost, but read: a job whose output nobody reads would stop.
+        with suppress(sqlite3.OperationalError):
+            if kept:
+                self._journal.write(*self._place, kept)
+        with suppress(sqlite3.OperationalError):
+            self._seen(told)

@@ -35,13 +35,8 @@ class State:
             if self._database.in_transaction:  # nested
                 yield
                 return
-            self._database.execute("BEGIN IMMEDIATE")
-            try:
+            with transaction(self._database):
                 yield
-            except BaseException:
-                self._database.execute("ROLLBACK")
-                raise
-            self._database.execute("COMMIT")
 
     def put(self, kind: str, name: str, body: Record) -> None:
         """Keep a record, new or instead of the one of that name."""
@@ -84,6 +79,19 @@ class State:
     def close(self) -> None:
         with self._lock:
             self._database.close()
+
+
+@contextmanager
+def transaction(database: sqlite3.Connection) -> Iterator[None]:
+    """Commit what is written within, or roll it back where anything fails: on a full disk, that may be the commit."""
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        database.execute("COMMIT")
+    except BaseException:
+        if database.in_transaction:
+            database.execute("ROLLBACK")
+        raise
 
 
 def connected(path: Path, schema: str, synchronous: str) -> sqlite3.Connection:

@@ -1,14 +1,12 @@
 """Log lines by group and stream, in SQLite."""
 
-import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from forecastle.region.state import connected
+from forecastle.region.state import connected, transaction
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS streams (
@@ -54,7 +52,7 @@ class Journal:
     def write(self, group: str, stream: str, lines: Sequence[str], at: int | None = None) -> None:
         """Add lines to a stream, which is made if there is none."""
         moment = now() if at is None else at
-        with self._lock, _transaction(self._database):
+        with self._lock, transaction(self._database):
             number = self._stream(group, stream, moment)
             moment = self._latest[number] = max(moment, self._latest.get(number, 0))
             rows = [(number, moment, line) for line in lines]
@@ -62,14 +60,14 @@ class Journal:
 
     def write_events(self, group: str, stream: str, events: Sequence[tuple[int, str]]) -> None:
         """Add lines that have times of their own."""
-        with self._lock, _transaction(self._database):
+        with self._lock, transaction(self._database):
             number = self._stream(group, stream, now())
             rows = [(number, at, message) for at, message in events]
             self._database.executemany("INSERT INTO events (stream, at, message) VALUES (?, ?, ?)", rows)
 
     def make(self, group: str, stream: str) -> None:
         """Make an empty stream."""
-        with self._lock, _transaction(self._database):
+        with self._lock, transaction(self._database):
             self._stream(group, stream, now())
 
     def groups(self) -> list[str]:
@@ -114,7 +112,7 @@ class Journal:
 
     def delete(self, group: str, stream: str | None = None) -> bool:
         """Forget a group, or one of its streams; false where there is none."""
-        with self._lock, _transaction(self._database):
+        with self._lock, transaction(self._database):
             which = "log_group = ?" + (" AND name = ?" if stream is not None else "")
             names = (group,) if stream is None else (group, stream)
             self._database.execute(f"DELETE FROM events WHERE stream IN (SELECT id FROM streams WHERE {which})", names)
@@ -135,14 +133,3 @@ class Journal:
 def now() -> int:
     """Milliseconds since 1970."""
     return int(time.time() * 1000)
-
-
-@contextmanager
-def _transaction(database: sqlite3.Connection) -> Iterator[None]:
-    database.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        database.execute("ROLLBACK")
-        raise
-    database.execute("COMMIT")

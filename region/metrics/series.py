@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from forecastle.region.state import connected
+from forecastle.region.state import connected, transaction
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS series (
@@ -48,15 +48,13 @@ class Series:
         """Add values, all measured at one time."""
         key = (metric.namespace, metric.name, _text(metric.dimensions))
         moment = time.time() if at is None else at
-        with self._lock:
-            self._database.execute("BEGIN IMMEDIATE")
+        with self._lock, transaction(self._database):
             self._database.execute("INSERT OR IGNORE INTO series VALUES (NULL, ?, ?, ?)", key)
             (number,) = self._database.execute(
                 "SELECT id FROM series WHERE namespace = ? AND name = ? AND dimensions = ?", key
             ).fetchone()
             rows = [(number, moment, value, unit) for value in values]
             self._database.executemany("INSERT INTO points VALUES (?, ?, ?, ?)", rows)
-            self._database.execute("COMMIT")
 
     def points(self, metric: Metric, since: float, until: float) -> list[Point]:
         """The values with `since` ≤ at < `until`, by time."""

@@ -4,14 +4,15 @@ import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from forecastle.contract.whole_file import is_temporary
 from forecastle.region.objects import Objects, split
 
 LEVEL = 1  # of compression: arrays of numbers hardly shrink further at higher ones
 
 
 def files_below(folder: Path) -> list[Path]:
-    """The files of a folder at any depth, in order."""
-    return sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else []
+    """The files of a folder at any depth, in order, without the temporary ones that a killed job leaves."""
+    return sorted(path for path in folder.rglob("*") if path.is_file() and not is_temporary(path.name))
 
 
 def upload_archive(folders: Sequence[Path], uri: str, objects: Objects, scratch: Path) -> None:

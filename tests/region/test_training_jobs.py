@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import tarfile
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.region.jobs import channel, create, ended, lines, put_numbers
-from tests.region.running_region import RunningRegion, awaited
+from tests.region.running_region import ROOT, RunningRegion, awaited
 
 
 @pytest.fixture(autouse=True)
@@ -170,6 +171,22 @@ def test_a_checkpoint_cannot_leave_its_folder(region: RunningRegion) -> None:
     region.client("s3").put_object(Bucket="data", Key="taken/../evil", Body=b"x")
     job = ended(region, create(region, CheckpointConfig={"S3Uri": "s3://data/taken/"}))
     assert job["FailureReason"] == ("ClientError: s3://data/taken/../evil: such a key cannot be a file below a folder.")
+
+
+def test_a_model_has_no_temporary_files(region: RunningRegion, tmp_path: Path) -> None:
+    """Such as those of a writer that was killed; other files whose names begin with a dot are the job's own."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, sys\n"
+        "for name in ('.part.npz.a1b2c3_4', '.kept') if 'train' in sys.argv else ():\n"
+        "    open(os.path.join(os.environ['SAGEMAKER_BASE_DIR'], 'model', name), 'w').close()\n"
+    )
+    name = create(region, Environment={"PYTHONPATH": os.pathsep.join(map(str, (tmp_path, ROOT)))})
+    assert ended(region, name)["TrainingJobStatus"] == "Completed"
+    answer = region.client("s3").get_object(Bucket="data", Key=f"out/{name}/output/model.tar.gz")
+    with tarfile.open(fileobj=io.BytesIO(answer["Body"].read())) as tar:
+        names = tar.getnames()
+    assert [each for each in names if each.startswith(".")] == [".kept"]
+    assert "manifest.json" in names
 
 
 def test_checkpoints_come_and_go(region: RunningRegion) -> None:

@@ -68,26 +68,33 @@ class Job:
         folder = self.region.home.jobs / self.name
         shutil.rmtree(folder, ignore_errors=True)
         try:
-            job = self.region.state.get(KIND, self.name)
-            assert job is not None
-            self._run(job, folder)
+            secondary, more = self._outcome(folder)
         except Abandoned:
-            pass
-        except (Failure, NoData, Missing) as error:
-            kind = "" if isinstance(error, Failure) else "ClientError: "
-            self._end("Failed", FailureReason=f"{kind}{error}"[:REASON_CHARACTERS])
-        except OSError as error:
-            self._end("Failed", FailureReason=f"InternalServerError: {error.filename or folder}: {error.strerror}.")
-        except Exception as error:
-            traceback.print_exc()
-            self._end("Failed", FailureReason=f"InternalServerError: {error!r}"[:REASON_CHARACTERS])
+            return
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-
-    def _end(self, secondary: str, **more: Any) -> None:
+        # Only now: a job that filled the disk has left no space for its record.
         move(self.region, self.name, secondary, **more)
 
-    def _run(self, job: dict[str, Any], folder: Path) -> None:
+    def _outcome(self, folder: Path) -> tuple[str, dict[str, Any]]:
+        """The job's last secondary status and what else its record then has. Raises `Abandoned`."""
+        try:
+            job = self.region.state.get(KIND, self.name)
+            assert job is not None
+            return self._run(job, folder)
+        except Abandoned:
+            raise
+        except (Failure, NoData, Missing) as error:
+            kind = "" if isinstance(error, Failure) else "ClientError: "
+            why = f"{kind}{error}"
+        except OSError as error:
+            why = f"InternalServerError: {error.filename or folder}: {error.strerror}."
+        except Exception as error:
+            traceback.print_exc()
+            why = f"InternalServerError: {error!r}"
+        return "Failed", {"FailureReason": why[:REASON_CHARACTERS]}
+
+    def _run(self, job: dict[str, Any], folder: Path) -> tuple[str, dict[str, Any]]:
         output = job["OutputDataConfig"]["S3OutputPath"]
         if not self.region.objects.has_bucket(split(output)[0]):
             raise Failure(f"ClientError: Data upload failed: {output}: the bucket {split(output)[0]} does not exist.")
@@ -109,7 +116,7 @@ class Job:
             move(self.region, self.name, "Uploading")
         if not stopped or any(files_below(tree.model) for tree in trees):
             more |= {"ModelArtifacts": {"S3ModelArtifacts": self._upload(job, trees)}}
-        self._end("MaxRuntimeExceeded" if late else "Stopped" if stopped else "Completed", **more)
+        return "MaxRuntimeExceeded" if late else "Stopped" if stopped else "Completed", more
 
     def _prepared(
         self, job: dict[str, Any], base: Path, host: str, hosts: list[str], feeders: contextlib.ExitStack

@@ -65,7 +65,7 @@ class Writer:
             while True:
                 self.change(s3, f"{self.name}/{self.chance.randrange(2)}")
                 self.done += 1
-        except (BotoCoreError, ClientError):
+        except (BotoCoreError, ClientError, KeyError):  # a KeyError: only the answer's head arrived
             return
 
     def change(self, s3: Any, key: str) -> None:
