@@ -96,7 +96,7 @@ def http_rows(runs: int) -> Iterator[Row]:
     from forecastle.algorithms import find
 
     score_points = scorer()
-    body = (find("random_cut_forest").example / "input" / "data" / "train" / "taxi.csv").read_bytes()
+    body = (find("random_cut_forest").example_folder / "input" / "data" / "train" / "taxi.csv").read_bytes()
     lines = body.splitlines(keepends=True)[:10_000]
     rides = np.array([float(line) for line in lines], dtype=np.float32)[:, np.newaxis]
     estimator = RandomCutForest(50, 512, sampling="sagemaker", random_state=0).fit(rides)

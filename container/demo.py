@@ -30,27 +30,27 @@ MEDIA_TYPES = {
 PASTED_BYTES = 2_000  # longer requests are sent from a file
 
 
-def demo(algorithm: str, folder: Path, port: int, stay: bool) -> None:
-    """Run the demo of `algorithm` in a folder of that name below `folder`; with `stay`, serve on until Ctrl-C.
+def demo(name: str, folder: Path, port: int, stay: bool) -> None:
+    """Run the demo of an algorithm in the folder of its name below `folder`; with `stay`, serve until Ctrl-C.
 
     The folder is then /opt/ml's tree, trained and served by the same commands as in the image. Raises
     `ForecastleError` where a step fails.
     """
-    example = find(algorithm)
-    if not (example.example / "input").is_dir():
-        raise InvalidJob(f"Algorithm {example.name} has no example: {example.example / 'input'} is missing.")
-    if type(example).demonstrate is not Algorithm.demonstrate:
+    algorithm = find(name)
+    if not (algorithm.example_folder / "input").is_dir():
+        raise InvalidJob(f"Algorithm {algorithm.name} has no example: {algorithm.example_folder / 'input'} is missing.")
+    if type(algorithm).demonstrate is not Algorithm.demonstrate:
         _require_matplotlib()
-    tree = OptMl(folder.resolve() / example.name)
-    shutil.copytree(example.example / "input", tree.base / "input", dirs_exist_ok=True)
+    tree = OptMl(folder.resolve() / algorithm.name)
+    shutil.copytree(algorithm.example_folder / "input", tree.base / "input", dirs_exist_ok=True)
     port = _free(port)
-    print(f"Training {example.title} on the example in {tree.base} …", flush=True)
+    print(f"Training {algorithm.title} on the example in {tree.base} …", flush=True)
     _train(tree)
     print(f"Serving the model on http://{HOST}:{port} …", flush=True)
     server = _serve(tree, port)
     try:
         _await_ready(server, port, tree)
-        _show(example, tree, port)
+        _show(algorithm, tree, port)
         if stay:
             print("\nServing until Ctrl-C.", flush=True)
             server.wait()
@@ -67,20 +67,20 @@ def _require_matplotlib() -> None:
         raise InvalidJob("The demo draws with matplotlib, which is not installed: pip install 'forecastle[demo]'.")
 
 
-def _show(example: Algorithm[Any], tree: OptMl, port: int) -> None:
-    picture = tree.output_data / f"{example.name}.png"
+def _show(algorithm: Algorithm[Any], tree: OptMl, port: int) -> None:
+    picture = tree.output_data / f"{algorithm.name}.png"
     picture.parent.mkdir(parents=True, exist_ok=True)
 
     def ask(body: bytes, content_type: str, accept: str) -> bytes:
         return _post(port, body, content_type, accept)
 
     print()
-    for line in example.demonstrate(ask, picture):
+    for line in algorithm.demonstrate(ask, picture):
         print(line)
     if picture.exists():
         print(f"\nPicture    {picture}", end="")
     print(f"\nIts page   http://{HOST}:{port}/docs")
-    media_type, body = _example_request(example, tree)
+    media_type, body = _example_request(algorithm, tree)
     print(
         f"Ask it     curl -H 'Content-Type: {media_type}' --data-binary {_argument(body, tree)} "
         f"http://{HOST}:{port}/invocations",
@@ -88,12 +88,12 @@ def _show(example: Algorithm[Any], tree: OptMl, port: int) -> None:
     )
 
 
-def _example_request(example: Algorithm[Any], tree: OptMl) -> tuple[str, bytes]:
+def _example_request(algorithm: Algorithm[Any], tree: OptMl) -> tuple[str, bytes]:
     """The example's request with its media type; if it has none in a known format, the model's own."""
-    for file in sorted(example.example.glob("request.*")):
+    for file in sorted(algorithm.example_folder.glob("request.*")):
         if file.suffix in MEDIA_TYPES:
             return MEDIA_TYPES[file.suffix], file.read_bytes()
-    payload = load_model(tree.model, threads=1, settings=Settings.from_environ(os.environ)).model.example()
+    payload = load_model(tree.model, threads=1, settings=Settings.from_environ(os.environ)).model.sample_request()
     return payload.content_type.essence, payload.body
 
 

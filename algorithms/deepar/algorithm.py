@@ -52,7 +52,7 @@ class DeepARAlgorithm(Algorithm[DeepARHyperparameters]):
     def demonstrate(self, ask: Ask, picture: Path) -> Iterable[str]:
         from forecastle.algorithms.deepar.demo import demonstrate
 
-        return demonstrate(self.example, ask, picture)
+        return demonstrate(self.example_folder, ask, picture)
 
     def compile(self) -> None:
         from forecastle.algorithms.deepar.warmup import compile_kernels

@@ -15,7 +15,7 @@ from forecastle.algorithms.interface import Payload
 from forecastle.contract.media_type import JSON, MediaType
 from tests.algorithms.deepar.networks import random_network
 
-EXAMPLE = find("deepar").example
+EXAMPLE = find("deepar").example_folder
 PNG = b"\x89PNG\r\n\x1a\n"
 
 

@@ -136,7 +136,7 @@ def test_missing_values_and_an_empty_target_are_forecast(model: DeepARModel) -> 
 @pytest.mark.parametrize("rich", [False, True])
 def test_its_example_is_a_request_that_it_answers(likelihood: str, rich: bool) -> None:
     model = DeepARModel(small(likelihood=likelihood, cardinality=(3, 2) if rich else (), num_dynamic_feat=2 * rich))
-    (told,) = predictions(model, model.example())
+    (told,) = predictions(model, model.sample_request())
     assert list(told["quantiles"]) == ["0.1", "0.5", "0.9"]
     assert np.isfinite(told["mean"]).all()
 

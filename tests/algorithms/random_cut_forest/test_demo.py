@@ -13,7 +13,7 @@ from forecastle.algorithms.random_cut_forest.demo import episodes
 from forecastle.algorithms.random_cut_forest.model import RandomCutForestModel
 from forecastle.contract.media_type import MediaType
 
-EXAMPLE = find("random_cut_forest").example
+EXAMPLE = find("random_cut_forest").example_folder
 PNG = b"\x89PNG\r\n\x1a\n"
 
 

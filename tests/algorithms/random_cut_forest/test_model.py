@@ -114,7 +114,7 @@ def test_a_row_of_another_width_is_refused_with_its_place(model: RandomCutForest
 
 
 def test_its_example_is_a_request_that_it_answers(model: RandomCutForestModel) -> None:
-    assert json.loads(answered(model, model.example()))["scores"][0]["score"] > 0
+    assert json.loads(answered(model, model.sample_request()))["scores"][0]["score"] > 0
 
 
 def test_the_artifact_gives_the_same_model(model: RandomCutForestModel) -> None:

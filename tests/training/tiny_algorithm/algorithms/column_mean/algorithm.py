@@ -36,7 +36,7 @@ class ColumnMean(Model[int, float]):
         metrics = {"train:mean": self.mean, "train:undefined": float("nan")}
         return Artifact({"mean": np.array(self.mean)}, metrics=metrics)
 
-    def example(self) -> Payload:
+    def sample_request(self) -> Payload:
         return Payload(b"1\n2\n", MediaType.parse(CSV))
 
     def decode(self, payload: Payload) -> int:
