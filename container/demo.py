@@ -33,8 +33,8 @@ PASTED_BYTES = 2_000  # longer requests are sent from a file
 def demo(name: str, folder: Path, port: int, stay: bool) -> None:
     """Run the demo of an algorithm in the folder of its name below `folder`; with `stay`, serve until Ctrl-C.
 
-    The folder is then /opt/ml's tree, trained and served by the same commands as in the image. Raises
-    `ForecastleError` where a step fails.
+    That folder becomes an /opt/ml tree, trained and served by the same commands as in the image. Raises
+    `ForecastleError` if a step fails.
     """
     algorithm = find(name)
     if not (algorithm.example_folder / "input").is_dir():
@@ -45,7 +45,7 @@ def demo(name: str, folder: Path, port: int, stay: bool) -> None:
     shutil.copytree(algorithm.example_folder / "input", tree.base / "input", dirs_exist_ok=True)
     port = _free(port)
     print(f"Training {algorithm.title} on the example in {tree.base} …", flush=True)
-    _train(tree)
+    _train(algorithm.name, tree)
     print(f"Serving the model on http://{HOST}:{port} …", flush=True)
     server = _serve(tree, port)
     try:
@@ -62,7 +62,7 @@ def demo(name: str, folder: Path, port: int, stay: bool) -> None:
 
 
 def _require_matplotlib() -> None:
-    """Before anything is trained for a picture that cannot be drawn."""
+    """Fail before training if the picture cannot be drawn."""
     if importlib.util.find_spec("matplotlib") is None:
         raise InvalidJob("The demo draws with matplotlib, which is not installed: pip install 'forecastle[demo]'.")
 
@@ -109,7 +109,7 @@ def _argument(body: bytes, tree: OptMl) -> str:
 
 
 def _free(port: int) -> int:
-    """`port`, or any other where it is taken."""
+    """`port`, or any free one if it is taken."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -119,10 +119,11 @@ def _free(port: int) -> int:
         return int(probe.getsockname()[1])
 
 
-def _train(tree: OptMl) -> None:
-    log = tree.base / "train.log"
+def _train(name: str, tree: OptMl) -> None:
+    environ = _environ(tree) | {"FORECASTLE_ALGORITHM": name}  # its example may fit others, too
+    log, command = tree.base / "train.log", [sys.executable, "-m", "forecastle", "train"]
     with log.open("wb") as file:
-        code = subprocess.run([sys.executable, "-m", "forecastle", "train"], env=_environ(tree), stdout=file).returncode
+        code = subprocess.run(command, env=environ, stdout=file).returncode
     if code:
         raise InvalidJob(f"{log}: training ended with exit code {code}.")
 
@@ -130,7 +131,7 @@ def _train(tree: OptMl) -> None:
 def _serve(tree: OptMl, port: int) -> "subprocess.Popen[bytes]":
     environ = _environ(tree) | {"FORECASTLE_HOST": HOST, "SAGEMAKER_BIND_TO_PORT": str(port)}
     with (tree.base / "serve.log").open("wb") as file:
-        # A session of its own: Ctrl-C is for the demo, which then stops the server.
+        # In a new session: Ctrl-C reaches the demo alone, which then stops the server.
         return subprocess.Popen(
             [sys.executable, "-m", "forecastle", "serve"], env=environ, stdout=file, start_new_session=True
         )

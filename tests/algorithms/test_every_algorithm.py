@@ -229,3 +229,12 @@ def test_the_algorithm_of_the_page_translates() -> None:
     request = model.decode(Payload(b"I love you\n", MediaType.parse("text/plain")))
     (prediction,) = model.predict([request], threads=1)
     assert model.encode(prediction, "text/plain") == b"ich liebe ?\n"
+
+
+def test_the_demo_trains_the_algorithm_that_it_shows(others: Path, tmp_path: Path) -> None:
+    environ = os.environ | {"FORECASTLE_ALGORITHMS": str(others), "FORECASTLE_ALGORITHM": "deepar"}
+    arguments = [COMMAND, "demo", ON_THE_PAGE, "--port", "0"]
+    done = subprocess.run(arguments, env=environ, cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Training Phrasebook on the example" in done.stdout
+    assert re.search(r"curl -H 'Content-Type: text/plain' --data-binary \$'I\\nlove\\n' http", done.stdout)
