@@ -29,6 +29,7 @@ class Algorithm(ABC, Generic[H]):
     title: ClassVar[str]  # for pages and messages
     aliases: ClassVar[Sequence[str]] = ()  # names that commands accept in addition to the folder's
     log_name: ClassVar[str]  # in the #metrics lines of SageMaker's logs, such as AWS/DeepAR
+    saved_line: ClassVar[str] = ""  # a line to log once the model is written, as SageMaker's algorithm does
     hyperparameters: ClassVar[type[Hyperparameters]]
     settings: ClassVar[type[EnvironmentSettings]] = EnvironmentSettings  # its own environment variables
     channels: ClassVar[Mapping[str, str]]  # name → what it is for; the first is required

@@ -21,6 +21,7 @@ class DeepARAlgorithm(Algorithm[DeepARHyperparameters]):
     title = "DeepAR"
     aliases = ("forecasting-deepar",)  # its name in AWS's registry
     log_name = "AWS/DeepAR"
+    saved_line = "Successfully serialized the model for prediction."
     hyperparameters = DeepARHyperparameters
     settings = DeepARSettings
     channels: ClassVar[Mapping[str, str]] = {

@@ -62,6 +62,7 @@ class ColumnMeanAlgorithm(Algorithm[ColumnMeanHyperparameters]):
 
     title = "Column Mean"
     log_name = "ColumnMean"
+    saved_line = "The mean is saved."
     hyperparameters = ColumnMeanHyperparameters
     channels: ClassVar[Mapping[str, str]] = {"train": "a number on each line", "test": "the same"}
     request_types = (CSV,)
