@@ -142,7 +142,7 @@ class Reader:
     def _indexed(self, values: Any, index: Any, key: Hashable, place: str, cat: Any, features: Any) -> Item:
         times = _times(index, place)
         if not len(times):
-            raise InvalidData(f"{place}: expected at least one value, as its index tells where it starts, got none.")
+            raise InvalidData(f"{place}: expected at least one value, because its index gives the start, got none.")
         steps = positions(times, self.frequency, place)
         target = np.full(int(steps.max()) + 1, np.nan)
         target[steps] = _numbers(values, place)
@@ -278,7 +278,7 @@ def _number(value: Any, place: str) -> float:
         return np.nan
     if isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
-    raise InvalidData(f"{place}: expected a number, or NaN where it is missing, got {_shown(value)}.")
+    raise InvalidData(f"{place}: expected a number, or NaN if it is missing, got {_shown(value)}.")
 
 
 def _categories(given: Any) -> list[Any] | None:

@@ -205,9 +205,11 @@ class DeepAR(BaseEstimator):  # type: ignore[misc]
         with _as_value_errors():
             if data is None:
                 if cat is not None or dynamic_feat is not None or start is not None:
-                    raise ValueError("data: expected series, as cat, dynamic_feat or start were given for them.")
+                    raise ValueError("data: expected series, because cat, dynamic_feat or start were given.")
                 if self._data is None:
-                    raise ValueError("data: expected series, as a loaded model has none of its own.")
+                    raise ValueError(
+                        "data: expected series, because a loaded model does not contain the series it was trained on."
+                    )
                 collection = self._data
             else:
                 ahead = self.model_.network.prediction_length

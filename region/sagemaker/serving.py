@@ -133,7 +133,7 @@ class ModelServer:
         command = self._launcher.command("serve", tree, environ)
         with self._lock:
             if self._stopping.is_set():
-                raise Broken("it was told to stop")
+                raise Broken("it was stopped")
             self._port = None
             given = self._launcher.environ(tree, environ, os.environ)
             self._process = self._region.processes.start(command, given, tree)

@@ -202,7 +202,7 @@ def test_checkpoints_on_a_full_disk_are_warned_of_and_training_goes_on(tmp_path:
     done = subprocess.run(mounted(tree, full), env=environ_of(tree), capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
     assert [warning.split(": ", 1)[1] for warning in warnings_in(done.stdout)] == full * [
-        "no space left on the disk it is to be written to: training goes on without new checkpoints."
+        "no space left on its disk: training goes on without new checkpoints."
     ]
 
 

@@ -47,7 +47,7 @@ def test_it_tells_how_good_the_forecasts_are_and_draws_the_chart(model: DeepARMo
     assert lines[0] == "20 customers, the next 72 hours of each, from 100 paths:"
     assert re.fullmatch(r"  mean weighted quantile loss  \d+\.\d{4}", lines[1])
     assert lines[2] == "  of the same hours last week  0.0661"
-    assert re.fullmatch(r"  of the hours to come, \d+\.\d% lie in the 80 % band\.", lines[3])
+    assert re.fullmatch(r"  share of values in the 80 % band  \d+\.\d%", lines[3])
 
 
 def test_the_example_s_request_is_one_that_its_model_answers(model: DeepARModel) -> None:

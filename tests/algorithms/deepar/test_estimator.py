@@ -218,7 +218,7 @@ def test_a_saved_model_answers_as_its_server_does(fitted: DeepAR, wide: pd.DataF
 
 def test_a_loaded_model_has_no_series_of_its_own(fitted: DeepAR, tmp_path: Path) -> None:
     fitted.save(tmp_path)
-    with pytest.raises(ValueError, match="data: expected series, as a loaded model has none of its own"):
+    with pytest.raises(ValueError, match="data: expected series, because a loaded model does not contain"):
         DeepAR.load(tmp_path).predict()
     artifact = read_artifact(tmp_path)
     write_artifact(tmp_path, replace(artifact, hyperparameters={"of_a_later_version": 1}))
