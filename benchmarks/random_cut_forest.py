@@ -4,7 +4,7 @@
 
 Medians of several runs, theirs and ours in turn, one thread; 100 trees of 256 points, 100,000 points of 1, 10 and 100
 columns; the HTTP figures with a forest of 50 × 206 on generated taxi rides. Ratios above 1 say how many times faster
-ours is, but for those called `…_over_…`, which are quotients of our own times.
+ours is, except those called `…_over_…`, which are quotients of our own times.
 """
 
 import statistics

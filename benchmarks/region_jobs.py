@@ -42,7 +42,7 @@ def main() -> None:
 
 
 class Region:
-    """A region of its own in a folder that goes with it."""
+    """A region in a temporary folder, which is removed with it."""
 
     def __init__(self, folder: Path) -> None:
         command = [sys.executable, "-m", "forecastle", "region", "up", "--home", str(folder), "--port", "0"]

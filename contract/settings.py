@@ -1,4 +1,4 @@
-"""The settings of servers and jobs, read once from the environment; each algorithm may add some of its own."""
+"""The settings of servers and jobs, read once from the environment; each algorithm may add its own."""
 
 import re
 from collections.abc import Mapping

@@ -22,7 +22,7 @@ KIND = "Process"
 
 
 class Process:
-    """A process in a session of its own; its stdout and stderr are one stream."""
+    """A process in its own session; its stdout and stderr are one stream."""
 
     def __init__(self, popen: "subprocess.Popen[bytes]", processes: "Processes") -> None:
         self._popen = popen
@@ -119,7 +119,7 @@ class Processes:
         return process
 
     def forget(self, process: Process) -> None:
-        """A process has ended: kill what it left behind in its session."""
+        """A process has ended: kill what it left running in its session."""
         process.kill()
         self._state.delete(KIND, str(process.pid))
 
@@ -144,7 +144,7 @@ class Processes:
 
 
 def _began(pid: int) -> int | None:
-    """When a process began, in clock ticks since the machine did; None where there is none of that number."""
+    """When a process began, in clock ticks since the machine did; None if there is no such process."""
     fields = _stat(pid)
     return None if fields is None else int(fields[19])
 

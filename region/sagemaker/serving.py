@@ -165,7 +165,7 @@ class ModelServer:
         raise Broken(f"it ended with exit code {code}{f': {last[-1]}' if last else ''}")
 
     def _watch(self) -> None:
-        """Start the process again whenever it ends and nobody told it to."""
+        """Restart the process whenever it ends without being stopped."""
         while True:
             assert self._process is not None
             code = self._process.wait()

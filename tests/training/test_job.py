@@ -99,7 +99,7 @@ def test_the_configuration_is_in_the_log_even_where_it_is_refused(tmp_path: Path
     assert "Final configuration: {'mood': 'well', 'shrinkage': '2'}" in stream.getvalue()
 
 
-def test_a_failure_before_any_file_is_read_is_told_too(tmp_path: Path) -> None:
+def test_a_failure_before_any_file_is_read_is_reported_too(tmp_path: Path) -> None:
     tree = write_job(tmp_path, {"shrinkage": "0"}, {"train/a": NUMBERS})
     assert "FORECASTLE_THREADS must be" in failure_of(tree, InvalidJob, FORECASTLE_THREADS="many")
 

@@ -37,7 +37,7 @@ def model(hyperparameters: DeepARHyperparameters) -> DeepARModel:
     )
 
 
-def test_it_tells_how_good_the_forecasts_are_and_draws_the_chart(model: DeepARModel, tmp_path: Path) -> None:
+def test_it_prints_how_good_the_forecasts_are_and_draws_the_chart(model: DeepARModel, tmp_path: Path) -> None:
     def ask(body: bytes, content_type: str, accept: str) -> bytes:
         request = model.decode(Payload(body, MediaType.parse(content_type)))
         return model.encode(model.predict([request], threads=1)[0], accept)

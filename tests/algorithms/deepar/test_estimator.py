@@ -285,7 +285,7 @@ def test_features_of_a_day_belong_to_it_whatever_the_time_of_day() -> None:
         by_row.predict(values, dynamic_feat=pd.concat([weekend[:1], weekend]), seed=1)
 
 
-def test_one_table_of_features_stands_for_all_series(wide: pd.DataFrame) -> None:
+def test_one_table_of_features_applies_to_all_series(wide: pd.DataFrame) -> None:
     times = pd.date_range(START, periods=HOURS + STEPS, freq="h")
     holiday = pd.DataFrame({"holiday": (times.day_of_year == 6).astype(int)}, index=times)
     model = small().fit(wide, dynamic_feat=holiday)
