@@ -38,7 +38,7 @@ def _installed() -> dict[str, str]:
 
 
 def find(name: str) -> Algorithm[Any]:
-    """The algorithm of that name, without its heavy libraries. Raises `InvalidJob` where there is none.
+    """The algorithm of that name, without its heavy libraries. Raises `InvalidJob` if there is none.
 
     Its name is the folder's in any spelling, such as `DeepAR` or `random-cut-forest`, or an alias that it declares.
     """
@@ -58,7 +58,7 @@ def _folder(name: str) -> str | None:
         if _plain(each) == wanted:
             return each
     for each in names:
-        with suppress(Exception):  # somebody else's folder may raise anything, and is not the one that is asked for
+        with suppress(Exception):  # another algorithm's module may raise anything
             if wanted in map(_plain, _imported(each).aliases):
                 return each
     return None

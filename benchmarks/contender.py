@@ -1,4 +1,4 @@
-"""Trainings in processes of their own, each of which does an epoch when it is told to: so they are measured in turn.
+"""Trainings in separate processes, each of which runs an epoch on request, so that they are measured in turn.
 
     python -m benchmarks.contender WHO PROBLEM
 
@@ -60,10 +60,10 @@ class Contender:
 
     def rate(self, clock: str = "busy") -> float:
         """Windows a second, over whole epochs: of the processor's time, or of `passed`, which other work prolongs."""
-        told = [self.epoch()]
-        while sum(epoch[clock] for epoch in told) < AT_LEAST:
-            told.append(self.epoch())
-        return float(sum(epoch["windows"] for epoch in told) / sum(epoch[clock] for epoch in told))
+        reports = [self.epoch()]
+        while sum(epoch[clock] for epoch in reports) < AT_LEAST:
+            reports.append(self.epoch())
+        return float(sum(epoch["windows"] for epoch in reports) / sum(epoch[clock] for epoch in reports))
 
     def epoch(self) -> dict[str, Any]:
         """Of one epoch.
@@ -79,8 +79,8 @@ class Contender:
         assert self._process.stdout is not None
         for line in self._process.stdout:
             if line.startswith("{"):  # libraries have their say, too
-                told: dict[str, Any] = json.loads(line)
-                return told
+                reports: dict[str, Any] = json.loads(line)
+                return reports
         self._complaints.seek(0)
         raise RuntimeError(f"a training ended before its time: {self._complaints.read()[-2000:]}")
 
@@ -118,13 +118,13 @@ class Turns:
         self._wait({})
 
     def next(self, windows: int) -> None:
-        """An epoch is done, of so many windows: tell it, and wait to be told to go on."""
+        """Report an epoch and its number of windows, and wait for the next request."""
         passed, busy = (now - then for now, then in zip(_clocks(), self._begin))
         more = memory("VmHWM") - self._resident
         self._wait({"windows": windows, "passed": passed, "busy": busy, "more_mib": more})
 
-    def _wait(self, told: dict[str, Any]) -> None:
-        print(json.dumps(told), flush=True)
+    def _wait(self, reports: dict[str, Any]) -> None:
+        print(json.dumps(reports), flush=True)
         if not sys.stdin.readline():
             os._exit(0)
         self._begin = _clocks()

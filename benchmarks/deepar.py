@@ -165,8 +165,8 @@ def memory_rows(runs: int) -> Iterator[Row]:  # noqa: ARG001
             status = Path(f"/proc/{process.pid}/status").read_text()
         resident = int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS"))) / 1024
         command = [sys.executable, "-m", "benchmarks.gluonts_mxnet", "memory", str(Path(folder, "theirs"))]
-        told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    peer = float(told.split()[-1])
+        output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    peer = float(output.split()[-1])
     yield "memory_over_mxnet", "MiB: ours after 1,000 requests, theirs after 20", resident, peer, resident / peer
 
 

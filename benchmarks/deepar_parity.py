@@ -4,12 +4,12 @@
                                        [--trainers native,mxnet,gluonts]
 
 Mean weighted quantile loss (lower is better) of the deciles of 100 paths: of all series together, and the mean of each
-one's own. The first hangs on the largest series, two of which are three eighths of all that M4 sums up.
+one's own. The first depends on the largest series, two of which are three eighths of M4's sum.
 
 `m4_hourly`: the 414 hourly series of M4, 48 hours ahead, scored on M4's own test part. `electricity`: a customer every
 two hours, trained on all but the last eight weeks, which are forecast a week ahead each.
 
-`deepar_parity.json`, beside this file, is what `--json` told: a pair for each seed, of 100 epochs on M4 and 50 on the
+`deepar_parity.json` in this folder is the output of `--json`: a pair for each seed, of 100 epochs on M4 and 50 on the
 customer.
 """
 
@@ -56,12 +56,12 @@ def main() -> None:
     parser.add_argument("--trainers", default=",".join(TRAINERS), help="who trains: engines of ours, or gluonts")
     arguments = parser.parse_args()
     os.environ |= {"OMP_NUM_THREADS": "1", "MXNET_OMP_MAX_THREADS": "1"}  # read as MXNet is imported
-    told: dict[str, dict[str, list[tuple[float, float]]]] = {}
+    results: dict[str, dict[str, list[tuple[float, float]]]] = {}
     with threadpool_limits(1):
         for name in arguments.only.split(","):
             task = TASKS[name]()
             trainers = arguments.trainers.split(",")
-            losses = told[name] = {"naive": [naive_loss(task)]} | {trainer: [] for trainer in trainers}
+            losses = results[name] = {"naive": [naive_loss(task)]} | {trainer: [] for trainer in trainers}
             for seed in range(arguments.seeds):
                 for trainer in trainers:
                     loss = trained_loss(trainer, replace_epochs(task, arguments.epochs), seed)
@@ -74,11 +74,11 @@ def main() -> None:
                     numbers = "  ".join(f"{mean:.4f} ± {std:.4f}" for mean, std in zip(middle, spread))
                     print(f"{name:12} {whose:8} {numbers}  mean of {len(found)}", flush=True)
     if arguments.json:
-        print(json.dumps({"mean_wQuantileLoss": told}))
+        print(json.dumps({"mean_wQuantileLoss": results}))
 
 
 def trained_loss(trainer: str, task: Task, seed: int) -> tuple[float, float]:
-    """Of what is forecast after a training of one's own; our networks by our forecaster, GluonTS' by GluonTS'."""
+    """Losses of forecasts after our own training; our networks by our forecaster, GluonTS' by GluonTS'."""
     asked = task.asked
     if trainer == "gluonts":
         predictor, _ = gluonts_mxnet.train(task.train, asked, seed)

@@ -8,7 +8,7 @@ epochs in turn, the first of which is not counted; medians of several turns. A s
 that other work does not count; for `threads`, which wants a quiet machine, it is one that passed. `torch` needs an
 interpreter that has torch 2.13, lightning 2.6, scipy and gluonts 0.17, which the variable TORCH_PYTHON names. `job` is
 the whole of the notebook's job, through `forecastle train` on all cores, its epochs 400, or what JOB_EPOCHS says;
-beside it stands what SageMaker's log tells, of the real data, on 8 vCPUs. Ratios above 1 say how many times faster ours
+next to it is what SageMaker's log reports for the real data, on 8 vCPUs. Ratios above 1 say how many times faster ours
 is, but for those called `…_over_…`, which are quotients of what the two columns say.
 """
 
@@ -155,13 +155,13 @@ def _of_job(log: str, took: float, peak: float) -> Iterator[Row]:
     rate = 1e3 * sum(windows) / sum(times)
     yield "job_s_vs_sagemaker", "s, the test channel included", took, 794.0, 794 / took
     yield "job_windows_per_s_vs_sagemaker", "windows a second in its epochs", rate, 127.0, rate / 127
-    told: Mapping[str, float] = {
+    figures: Mapping[str, float] = {
         "job_epochs": len(windows),
         "job_peak_mib": peak,
         "job_final_loss": numbers(r"train final_loss <loss>=([\d.e+-]+)")[0],
     }
     scores = {f"job_test_{name}": float(score) for name, score in re.findall(r"test (\w+) <loss>=([\d.e+-]+)", log)}
-    for key, value in {**told, **scores}.items():
+    for key, value in {**figures, **scores}.items():
         yield key, "as it is", value, value, value
 
 

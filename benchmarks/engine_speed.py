@@ -55,7 +55,7 @@ def load(engine: str) -> None:
 def train_on(
     engine: str, series: Sequence[Series], asked: Asked, zoneout: float, epoch_ended: Callable[[int], None]
 ) -> None:
-    """Train with an engine, telling the windows of each epoch."""
+    """Train with an engine, reporting the windows of each epoch."""
     settings = settings_of(asked, series, dropout_rate=zoneout)
     train(series, settings, Clock(epoch_ended), lambda: False, engine=engine)
 

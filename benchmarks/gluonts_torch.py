@@ -10,7 +10,7 @@ from forecastle.algorithms.deepar.series import Series
 
 
 def predictor(asked: Asked) -> Any:
-    """GluonTS' predictor. Its weights are fresh: what it costs does not hang on them."""
+    """GluonTS' predictor. Its weights are fresh: its speed does not depend on them."""
     estimator = _estimator(asked)
     return estimator.create_predictor(estimator.create_transformation(), estimator.create_lightning_module())
 

@@ -2,7 +2,7 @@
 
     python -m benchmarks.monte_carlo [--json] [--runs 5] [--only customer,m4_hourly,ar1,likelihoods]
 
-Each run trains a network by `native` for 100 epochs, with a seed of its own; then series that it was trained on are
+Each run trains a network by `native` for 100 epochs, with its own seed; then series that it was trained on are
 forecast with 100 paths, 16 times. The error is the root mean square, over all of that, of a quantile's distance from
 that of 100,000 paths, over the width of the 80 % band. Plain sampling takes the quantiles of the same paths, `samples`.
 Ratios are ours over plain sampling's, lower is better, for p10, p50 and p90. How far they are below 1 depends on the

@@ -4,7 +4,7 @@
 
 Medians of several runs, theirs and ours in turn, one thread; 100 trees of 256 points, 100,000 points of 1, 10 and 100
 columns; the HTTP figures with a forest of 50 × 206 on generated taxi rides. Ratios above 1 say how many times faster
-ours is, but for those called `…_over_…`, which are quotients of our own times.
+ours is, except those called `…_over_…`, which are quotients of our own times.
 """
 
 import statistics
@@ -96,7 +96,7 @@ def http_rows(runs: int) -> Iterator[Row]:
     from forecastle.algorithms import find
 
     score_points = scorer()
-    body = (find("random_cut_forest").example / "input" / "data" / "train" / "taxi.csv").read_bytes()
+    body = (find("random_cut_forest").example_folder / "input" / "data" / "train" / "taxi.csv").read_bytes()
     lines = body.splitlines(keepends=True)[:10_000]
     rides = np.array([float(line) for line in lines], dtype=np.float32)[:, np.newaxis]
     estimator = RandomCutForest(50, 512, sampling="sagemaker", random_state=0).fit(rides)

@@ -1,6 +1,6 @@
 """Real series: a customer of the electricity data, and those of the M4 competition that are hourly.
 
-They lie in `shared/data` beside the checkout, and are no part of it.
+They are in `shared/data` next to the checkout, and are not part of it.
 """
 
 import csv
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FOLDER = Path(__file__).resolve().parents[2] / "shared" / "data"
-ELECTRICITY_START, M4_START = "2011-01-01 00:00:00", "2015-07-01 12:00:00"  # M4's own are not told: any will do
+ELECTRICITY_START, M4_START = "2011-01-01 00:00:00", "2015-07-01 12:00:00"  # M4's are not published: any will do
 
 Floats = NDArray[np.float64]
 

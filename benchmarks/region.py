@@ -7,7 +7,7 @@ The peers want an environment of their own, which the variable S3_PEERS_PYTHON n
     uv venv .s3-peers && uv pip install --python .s3-peers/bin/python --require-hashes -r benchmarks/s3_peers.lock
 
 Medians of several runs, theirs and ours in turn, over one kept connection. Ours has what it answers on the disk; theirs
-have it in memory and lose it when they end. Ratios above 1 say how many times faster ours is, but for those called
+have it in memory and lose it when they end. Ratios above 1 say how many times faster ours is, except those called
 `…_over_…`, which are quotients of what the two columns say. Folders are made where it is started, and removed.
 """
 

@@ -29,7 +29,7 @@ from benchmarks.report import Row, report
 from benchmarks.timing import in_turn
 from forecastle.algorithms import find
 
-EXAMPLE = find("random_cut_forest").example / "input"
+EXAMPLE = find("random_cut_forest").example_folder / "input"
 ROLE = "arn:aws:iam::123456789012:role/forecastle"
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/randomcutforest:1"
 REQUESTS = 500
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 class Region:
-    """A region of its own in a folder that goes with it."""
+    """A region in a temporary folder, which is removed with it."""
 
     def __init__(self, folder: Path) -> None:
         command = [sys.executable, "-m", "forecastle", "region", "up", "--home", str(folder), "--port", "0"]

@@ -74,7 +74,7 @@ class S3Server:
 
 @contextmanager
 def s3_server(code: str, interpreter: str = sys.executable) -> Iterator[S3Server]:
-    """One of the three, on a folder and a port of its own, with a bucket."""
+    """One of the three, with its own folder, port and bucket."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:

@@ -30,27 +30,27 @@ MEDIA_TYPES = {
 PASTED_BYTES = 2_000  # longer requests are sent from a file
 
 
-def demo(algorithm: str, folder: Path, port: int, stay: bool) -> None:
-    """Run the demo of `algorithm` in a folder of that name below `folder`; with `stay`, serve on until Ctrl-C.
+def demo(name: str, folder: Path, port: int, stay: bool) -> None:
+    """Run the demo of an algorithm in the folder of its name below `folder`; with `stay`, serve until Ctrl-C.
 
-    The folder is then /opt/ml's tree, trained and served by the same commands as in the image. Raises
-    `ForecastleError` where a step fails.
+    That folder becomes an /opt/ml tree, trained and served by the same commands as in the image. Raises
+    `ForecastleError` if a step fails.
     """
-    example = find(algorithm)
-    if not (example.example / "input").is_dir():
-        raise InvalidJob(f"Algorithm {example.name} has no example: {example.example / 'input'} is missing.")
-    if type(example).demonstrate is not Algorithm.demonstrate:
+    algorithm = find(name)
+    if not (algorithm.example_folder / "input").is_dir():
+        raise InvalidJob(f"Algorithm {algorithm.name} has no example: {algorithm.example_folder / 'input'} is missing.")
+    if type(algorithm).demonstrate is not Algorithm.demonstrate:
         _require_matplotlib()
-    tree = OptMl(folder.resolve() / example.name)
-    shutil.copytree(example.example / "input", tree.base / "input", dirs_exist_ok=True)
+    tree = OptMl(folder.resolve() / algorithm.name)
+    shutil.copytree(algorithm.example_folder / "input", tree.base / "input", dirs_exist_ok=True)
     port = _free(port)
-    print(f"Training {example.title} on the example in {tree.base} …", flush=True)
-    _train(tree)
+    print(f"Training {algorithm.title} on the example in {tree.base} …", flush=True)
+    _train(algorithm.name, tree)
     print(f"Serving the model on http://{HOST}:{port} …", flush=True)
     server = _serve(tree, port)
     try:
         _await_ready(server, port, tree)
-        _show(example, tree, port)
+        _show(algorithm, tree, port)
         if stay:
             print("\nServing until Ctrl-C.", flush=True)
             server.wait()
@@ -62,25 +62,25 @@ def demo(algorithm: str, folder: Path, port: int, stay: bool) -> None:
 
 
 def _require_matplotlib() -> None:
-    """Before anything is trained for a picture that cannot be drawn."""
+    """Fail before training if the picture cannot be drawn."""
     if importlib.util.find_spec("matplotlib") is None:
         raise InvalidJob("The demo draws with matplotlib, which is not installed: pip install 'forecastle[demo]'.")
 
 
-def _show(example: Algorithm[Any], tree: OptMl, port: int) -> None:
-    picture = tree.output_data / f"{example.name}.png"
+def _show(algorithm: Algorithm[Any], tree: OptMl, port: int) -> None:
+    picture = tree.output_data / f"{algorithm.name}.png"
     picture.parent.mkdir(parents=True, exist_ok=True)
 
     def ask(body: bytes, content_type: str, accept: str) -> bytes:
         return _post(port, body, content_type, accept)
 
     print()
-    for line in example.demonstrate(ask, picture):
+    for line in algorithm.demonstrate(ask, picture):
         print(line)
     if picture.exists():
         print(f"\nPicture    {picture}", end="")
     print(f"\nIts page   http://{HOST}:{port}/docs")
-    media_type, body = _example_request(example, tree)
+    media_type, body = _example_request(algorithm, tree)
     print(
         f"Ask it     curl -H 'Content-Type: {media_type}' --data-binary {_argument(body, tree)} "
         f"http://{HOST}:{port}/invocations",
@@ -88,12 +88,12 @@ def _show(example: Algorithm[Any], tree: OptMl, port: int) -> None:
     )
 
 
-def _example_request(example: Algorithm[Any], tree: OptMl) -> tuple[str, bytes]:
+def _example_request(algorithm: Algorithm[Any], tree: OptMl) -> tuple[str, bytes]:
     """The example's request with its media type; if it has none in a known format, the model's own."""
-    for file in sorted(example.example.glob("request.*")):
+    for file in sorted(algorithm.example_folder.glob("request.*")):
         if file.suffix in MEDIA_TYPES:
             return MEDIA_TYPES[file.suffix], file.read_bytes()
-    payload = load_model(tree.model, threads=1, settings=Settings.from_environ(os.environ)).model.example()
+    payload = load_model(tree.model, threads=1, settings=Settings.from_environ(os.environ)).model.sample_request()
     return payload.content_type.essence, payload.body
 
 
@@ -109,7 +109,7 @@ def _argument(body: bytes, tree: OptMl) -> str:
 
 
 def _free(port: int) -> int:
-    """`port`, or any other where it is taken."""
+    """`port`, or any free one if it is taken."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -119,10 +119,11 @@ def _free(port: int) -> int:
         return int(probe.getsockname()[1])
 
 
-def _train(tree: OptMl) -> None:
-    log = tree.base / "train.log"
+def _train(name: str, tree: OptMl) -> None:
+    environ = _environ(tree) | {"FORECASTLE_ALGORITHM": name}  # its example may fit others, too
+    log, command = tree.base / "train.log", [sys.executable, "-m", "forecastle", "train"]
     with log.open("wb") as file:
-        code = subprocess.run([sys.executable, "-m", "forecastle", "train"], env=_environ(tree), stdout=file).returncode
+        code = subprocess.run(command, env=environ, stdout=file).returncode
     if code:
         raise InvalidJob(f"{log}: training ended with exit code {code}.")
 
@@ -130,7 +131,7 @@ def _train(tree: OptMl) -> None:
 def _serve(tree: OptMl, port: int) -> "subprocess.Popen[bytes]":
     environ = _environ(tree) | {"FORECASTLE_HOST": HOST, "SAGEMAKER_BIND_TO_PORT": str(port)}
     with (tree.base / "serve.log").open("wb") as file:
-        # A session of its own: Ctrl-C is for the demo, which then stops the server.
+        # In a new session: Ctrl-C reaches the demo alone, which then stops the server.
         return subprocess.Popen(
             [sys.executable, "-m", "forecastle", "serve"], env=environ, stdout=file, start_new_session=True
         )

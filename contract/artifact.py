@@ -62,7 +62,7 @@ class Artifact:
 
 
 def write_artifact(folder: Path, artifact: Artifact) -> None:
-    """Write a model to `folder`, whole or not at all: the manifest comes last, and names the files it goes with.
+    """Write a model to `folder`, whole or not at all: the manifest is written last, and names its files.
 
     A model that is there already stays until the new one is complete. The same model gives the same bytes.
     """

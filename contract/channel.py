@@ -155,7 +155,7 @@ def _size(path: Path) -> int:
 
 
 class _Fifo(io.RawIOBase):
-    """A FIFO: its writer may come late and pause for long, so `stopping` is asked again and again."""
+    """A FIFO: its writer may come late and pause for long, so `stopping` is polled."""
 
     def __init__(self, path: Path, name: str, stopping: Callable[[], bool]) -> None:
         # Opened like this, it does not wait for a writer; poll() below does, and distinguishes "not yet" from the end.

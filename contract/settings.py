@@ -1,4 +1,4 @@
-"""The settings of servers and jobs, read once from the environment; each algorithm may add some of its own."""
+"""The settings of servers and jobs, read once from the environment; each algorithm may add its own."""
 
 import re
 from collections.abc import Mapping
@@ -146,8 +146,8 @@ class Settings(EnvironmentSettings):
     def _one_process_for_several_models(self) -> Self:
         if self.multi_model and self.workers > 1:
             raise ValueError(
-                "Setting MODEL_SERVER_WORKERS must be 1 where SAGEMAKER_MULTI_MODEL is true: a model is loaded into "
-                f"the one process that is asked to, which uses all cores. Got '{self.workers}'."
+                "Setting MODEL_SERVER_WORKERS must be 1 if SAGEMAKER_MULTI_MODEL is true: "
+                f"all models are loaded into one process, which uses all cores. Got '{self.workers}'."
             )
         return self
 

@@ -36,7 +36,7 @@ def write_whole(path: Path, content: bytes | Callable[[BinaryIO], object]) -> No
             os.replace(temporary, path)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise OutOfSpace(f"{path}: no space left on the disk it is to be written to.") from error
+            raise OutOfSpace(f"{path}: no space left on its disk.") from error
         if error.errno in (
             errno.EACCES,
             errno.EPERM,

@@ -4,7 +4,7 @@
     forecastle region run -- python examples/electricity_sdk_3.py LD2011_2014.txt
 
 Trains DeepAR on all customers until September 2014, tests it on four weeks after that, and prints for some customers
-how much of the next week lies in the 80 % band. Needs `sagemaker>=3` and pandas.
+how much of the next week is in the 80 % band. Needs `sagemaker>=3` and pandas.
 """
 
 import argparse
@@ -47,7 +47,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", type=Path, help="LD2011_2014.txt")
     parser.add_argument("--epochs", type=int, default=400)
-    parser.add_argument("--role", help="the execution role's ARN; by default that of whoever asks")
+    parser.add_argument("--role", help="the execution role's ARN; by default the caller's")
     given = parser.parse_args()
     role, session, s3 = given.role or get_execution_role(), Session(), boto3.client("s3")
     bucket = session.default_bucket()
@@ -91,7 +91,7 @@ def main() -> None:
 
 
 def show(endpoint: Any, used: Any) -> None:
-    """How much of a customer's next week lies in the forecast's band."""
+    """How much of a customer's next week is in the forecast's band."""
     step = pd.tseries.frequencies.to_offset(FREQUENCY)
     past, future = used.loc[START : END - step], used.loc[END : END + (WEEK - 1) * step]
     request = {

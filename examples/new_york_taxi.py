@@ -2,7 +2,7 @@
 
     python examples/new_york_taxi.py nyc_taxi.csv
 
-The file is `timestamp,value`, half-hourly, as the Numenta Anomaly Benchmark has it. Each half hour is looked at
+The file is `timestamp,value`, half-hourly, as in the Numenta Anomaly Benchmark. Each half hour is looked at
 together with the 47 before it, a shingle, so that an unusual day shows and not only an unusual count.
 """
 

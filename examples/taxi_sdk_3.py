@@ -1,6 +1,6 @@
 """The taxi notebook's story with SageMaker's SDK 3 and today's pandas: which days were unusual?
 
-    forecastle region run -- python examples/taxi_sdk_3.py       # here, in a region of its own
+    forecastle region run -- python examples/taxi_sdk_3.py       # here, in a new region
     python examples/taxi_sdk_3.py --role arn:aws:iam::…:role/…   # or in AWS, with its own Random Cut Forest
 
 Needs `sagemaker>=3` and pandas.
@@ -27,7 +27,7 @@ CUTOFF_SIGMAS = 3.0
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--role", help="the execution role's ARN; by default that of whoever asks")
+    parser.add_argument("--role", help="the execution role's ARN; by default the caller's")
     role = parser.parse_args().role or get_execution_role()
     session, s3 = Session(), boto3.client("s3")
     bucket = session.default_bucket()

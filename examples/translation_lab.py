@@ -3,7 +3,7 @@
     eval "$(forecastle region env)"                        # or with AWS's own credentials, for AWS
     python examples/translation_lab.py lambda_function.py ENDPOINT
 
-`lambda_function.py` is the lab's function as it is: the name of the endpoint that it has in a line of its own,
+`lambda_function.py` is the lab's function as it is: the endpoint's name, in its own line,
 `endpoint_name = …`, is replaced by ENDPOINT. Prints the invoke URL, which curl and a page in a browser may POST to.
 """
 

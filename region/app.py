@@ -1,4 +1,4 @@
-"""The application: every service behind one port."""
+"""The application: every service at one port."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, MutableMapping
 from typing import Any, Protocol

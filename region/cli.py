@@ -34,18 +34,22 @@ def region(context: click.Context) -> None:
 def up_options(command: Callable[..., T]) -> Callable[..., T]:
     for option in (
         click.option(
-            "--docker", metavar="IMAGE", help="Run our own jobs and endpoints too in containers, of this image."
+            "--docker", metavar="IMAGE", help="Also run our own jobs and endpoints in containers, of this image."
         ),
         click.option(
-            "--allow-host", "hosts", metavar="NAME", multiple=True, help="A name that clients may call it by."
+            "--allow-host",
+            "hosts",
+            metavar="NAME",
+            multiple=True,
+            help="An additional host name for clients; may be repeated.",
         ),
         click.option("--host", default="127.0.0.1", show_default=True, help="The address to bind."),
         click.option("--taxi", type=FILE, help="The taxi notebook's data; by default they are generated."),
+        click.option("--bucket", "buckets", metavar="NAME", multiple=True, help="A bucket to create; may be repeated."),
         click.option(
-            "--bucket", "buckets", metavar="NAME", multiple=True, help="A bucket to make; as often as needed."
+            "--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, help="0 picks a free one."
         ),
-        click.option("--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, help="0 is a free one."),
-        click.option("--home", type=FOLDER, help="Where it keeps everything; by default below the user's data folder."),
+        click.option("--home", type=FOLDER, help="The region's folder; by default in the user's data folder."),
     ):
         command = option(command)
     return command
@@ -62,7 +66,7 @@ def up(
     hosts: tuple[str, ...],
     docker: str | None,
 ) -> None:
-    """Run a region until Ctrl-C; `forecastle region env` says what to set to use it."""
+    """Run a region until Ctrl-C; `forecastle region env` prints the variables to set."""
     from forecastle.region.server import Options, up
 
     up(Options(_home(home), port, host, buckets, taxi, hosts, docker), forecastle_command())
@@ -76,10 +80,10 @@ def up(
     type=click.Choice(["sh", "fish", "powershell", "dotenv"]),
     default="sh",
     show_default=True,
-    help="Whose words to use.",
+    help="The syntax to print.",
 )
 def env(home: Path | None, port: int | None, shell: str) -> None:
-    """Print what to set: eval "$(forecastle region env)"."""
+    """Print the variables to set: eval "$(forecastle region env)"."""
     from forecastle.region import variables
 
     where = _home(home)
@@ -126,7 +130,7 @@ def run(
 @click.option("--port", type=click.IntRange(1, 65535), default=PORT, show_default=True, help="Its port.")
 @click.option("--python", metavar="PATH", help="The kernel's Python; by default the active environment's.")
 def kernel(home: Path | None, port: int, python: str | None) -> None:
-    """Write a Jupyter kernel that has the region's variables."""
+    """Write a Jupyter kernel that sets the region's variables."""
     from forecastle.region.kernel import write
     from forecastle.region.variables import variables, write_files
 
@@ -148,7 +152,7 @@ def data() -> None:
 @click.option("--years", default="2011-2014", show_default=True, help="The first and the last, or one.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("LD2011_2014.txt"), show_default=True)
 def electricity(customers: int, years: str, out: Path) -> None:
-    """Write the electricity notebook's LD2011_2014.txt, made up in the original's form."""
+    """Write the electricity notebook's LD2011_2014.txt, synthetic, in the original's format."""
     from forecastle.region.samples.electricity import write
 
     first, last = _years(years)
@@ -160,20 +164,18 @@ def electricity(customers: int, years: str, out: Path) -> None:
 
 @region.group("lambda")
 def functions() -> None:
-    """Make Lambda functions without a console."""
+    """Create Lambda functions without a console."""
 
 
 @functions.command("create")
 @click.argument("name")
-@click.option(
-    "--file", "files", type=FILE, multiple=True, required=True, help="A file of its code; as often as needed."
-)
+@click.option("--file", "files", type=FILE, multiple=True, required=True, help="A file of its code; may be repeated.")
 @click.option("--handler", default="lambda_function.lambda_handler", show_default=True, help="Module and function.")
 @click.option(
-    "--timeout", type=click.IntRange(1, 900), default=30, show_default=True, help="Seconds an event may take."
+    "--timeout", type=click.IntRange(1, 900), default=30, show_default=True, help="Limit for an event, in seconds."
 )
-@click.option("--memory", type=click.IntRange(128, 10240), default=512, show_default=True, help="MB it may use.")
-@click.option("--env", "environ", metavar="NAME=VALUE", multiple=True, help="A variable; as often as needed.")
+@click.option("--memory", type=click.IntRange(128, 10240), default=512, show_default=True, help="Memory limit in MB.")
+@click.option("--env", "environ", metavar="NAME=VALUE", multiple=True, help="An environment variable; may be repeated.")
 @click.option("--home", type=FOLDER, help="The region's folder.")
 def create_function(
     name: str,
@@ -184,7 +186,7 @@ def create_function(
     environ: tuple[str, ...],
     home: Path | None,
 ) -> None:
-    """Make the function NAME of Python files, or give it new code."""
+    """Create the function NAME from Python files, or update its code."""
     from forecastle.region.lab import create_function
 
     given = dict(_pair("--env", text) for text in environ)
@@ -193,17 +195,24 @@ def create_function(
 
 @region.group("api")
 def apis() -> None:
-    """Make REST APIs without a console."""
+    """Create REST APIs without a console."""
 
 
 @apis.command("create")
 @click.argument("name")
-@click.option("--post", "posts", metavar="PATH=FUNCTION", multiple=True, required=True, help="What a POST there calls.")
-@click.option("--cors", metavar="ORIGIN", help="Whose pages may call it; * is any.")
+@click.option(
+    "--post",
+    "posts",
+    metavar="PATH=FUNCTION",
+    multiple=True,
+    required=True,
+    help="The function that a POST to PATH calls; may be repeated.",
+)
+@click.option("--cors", metavar="ORIGIN", help="The origin whose pages may call it; * allows any.")
 @click.option("--stage", default="prod", show_default=True, help="The stage it is deployed to.")
 @click.option("--home", type=FOLDER, help="The region's folder.")
 def create_api(name: str, posts: tuple[str, ...], cors: str | None, stage: str, home: Path | None) -> None:
-    """Make the API NAME in front of functions, and print its invoke URLs."""
+    """Create the API NAME for these functions, and print its invoke URLs."""
     from forecastle.region.lab import create_api
 
     for url in create_api(_home(home), name, dict(_pair("--post", text) for text in posts), cors, stage):

@@ -66,9 +66,11 @@ def _awaited(home: Home, region: "subprocess.Popen[bytes] | None") -> str:
         if address is not None:
             return address
         time.sleep(0.02)
-    told = (home.folder / LOG).read_text(errors="replace").strip().splitlines()
+    log_lines = (home.folder / LOG).read_text(errors="replace").strip().splitlines()
     region.kill()
-    raise NotReady(f"The region did not start: {told[-1].removeprefix('forecastle: ') if told else 'it said nothing'}")
+    raise NotReady(
+        f"The region did not start: {log_lines[-1].removeprefix('forecastle: ') if log_lines else 'it said nothing'}"
+    )
 
 
 def _run(command: Sequence[str], environ: dict[str, str]) -> int:

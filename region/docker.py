@@ -1,4 +1,4 @@
-"""Containers, by Docker's command line: no library of its own is needed for five commands."""
+"""Containers, by Docker's command line: five commands need no library."""
 
 import hashlib
 import re

@@ -1,7 +1,7 @@
 """Who may knock: programs on this machine, not pages in a browser nor names that somebody else resolves to it.
 
 The region starts processes, so a page that a user happens to visit must not reach it: a browser sends `Origin` with a
-request to another site, and a name that was rebound to 127.0.0.1 stands in `Host`.
+request to another site, and a name that was rebound to 127.0.0.1 is in `Host`.
 """
 
 import re

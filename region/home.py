@@ -103,7 +103,7 @@ class Home:
 
 
 def default_home(environ: Mapping[str, str]) -> Home:
-    """`forecastle/region` below the user's data folder, as XDG has it."""
+    """`forecastle/region` in the user's data folder, according to XDG."""
     data = environ.get("XDG_DATA_HOME") or str(Path(environ.get("HOME") or Path.home()) / ".local" / "share")
     return Home(Path(data) / "forecastle" / "region")
 

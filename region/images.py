@@ -1,6 +1,6 @@
 """What an image means here: a process of forecastle's, a container, or nothing.
 
-The repository's name in the image's URI decides, whatever registry, account, region and tag stand beside it.
+The repository's name in the image's URI decides; registry, account, region and tag do not matter.
 """
 
 import functools
@@ -47,7 +47,7 @@ class Launcher:
         return {**kept, **given, **own, **self._algorithm()}
 
     def clean(self, tree: Path) -> None:
-        """Remove the container of a tree, where there is one."""
+        """Remove the container of a tree, if there is one."""
         if self.container is not None:
             docker.remove(tree)
 

@@ -24,7 +24,7 @@ KIND = "Process"
 
 
 class Process:
-    """A process in a session of its own; its stdout and stderr are one stream."""
+    """A process in its own session; its stdout and stderr are one stream."""
 
     def __init__(self, popen: "subprocess.Popen[bytes]", processes: "Processes") -> None:
         self._popen = popen
@@ -122,7 +122,7 @@ class Processes:
         return process
 
     def forget(self, process: Process) -> None:
-        """A process has ended: kill what it left behind in its session."""
+        """A process has ended: kill what it left running in its session."""
         process.kill()
         self._ended.put(process.pid)
         with suppress(sqlite3.OperationalError):  # the disk is full: the next one that ends tries again
@@ -159,7 +159,7 @@ class Processes:
 
 
 def _began(pid: int) -> int | None:
-    """When a process began, in clock ticks since the machine did; None where there is none of that number."""
+    """When a process began, in clock ticks since the machine did; None if there is no such process."""
     fields = _stat(pid)
     return None if fields is None else int(fields[19])
 

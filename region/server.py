@@ -159,9 +159,9 @@ def _make_buckets(region: LocalRegion, options: Options) -> None:
             region.objects.make_bucket(name)
         except ValueError as error:
             raise InvalidJob(f"--bucket {name}: {error}") from None
-    told = taxi.put(region.objects, options.taxi)
-    if told is not None:
-        region.say(told)
+    notice = taxi.put(region.objects, options.taxi)
+    if notice is not None:
+        region.say(notice)
 
 
 def _app(region: LocalRegion, s3: S3, options: Options) -> OnePort:

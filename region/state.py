@@ -1,6 +1,6 @@
 """What a region knows: records by kind and name, in SQLite.
 
-A record is on the disk before the answer that tells of it is sent.
+A record is on the disk before the response that reports it is sent.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The environment in which AWS's clients reach the region, and how shells are told of it."""
+"""The environment in which AWS's clients reach the region, and how shells set it."""
 
 import os
 import shlex

@@ -28,7 +28,7 @@ class Exchange:
 
     Attributes
     ----------
-    id : the client's X-Request-Id if it is valid, otherwise a random one; every answer has it.
+    id : the client's X-Request-Id if it is valid, otherwise a random one; every response contains it.
     route : the path's template, by which the metrics count requests.
     model, endpoint, inference_id : the model that answered, and the names that the client gave.
     error : the error's sentence.

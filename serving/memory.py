@@ -1,6 +1,6 @@
 """The memory of the process: the garbage collector's part of it, and the C library's heap.
 
-Source: glibc's `malloc/malloc.c`: each thread may have a heap of its own, and `malloc_trim` returns the free end of the
+Source: glibc's `malloc/malloc.c`: each thread may have its own heap, and `malloc_trim` returns the free end of the
 first one alone. Other C libraries have neither these calls nor such heaps.
 """
 

@@ -82,7 +82,7 @@ def predict(calls: Sequence[Call], threads: int) -> list[Any]:
 
 def warm_up(held: HeldModel, threads: int) -> None:
     """Answer the model's examples in every response type, so that no request has to wait for a compiler."""
-    for payload in held.model.examples():
+    for payload in held.model.sample_requests():
         call = Call(held, replace(payload, threads=threads), held.response_types[0])
         call.decode()
         (prediction,) = predict([call], threads)

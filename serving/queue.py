@@ -18,7 +18,7 @@ from forecastle.serving.models import HeldModel
 from forecastle.serving.prediction import Call, predict
 
 UNDERRATED = 2.0  # cost() is an estimate: only what it puts at more than so many times the timeout is refused
-BATCH_BYTES = 32 * 2**20  # of bodies in a batch; a larger body is a batch of its own
+BATCH_BYTES = 32 * 2**20  # of bodies in a batch; a larger body is its own batch
 
 
 @dataclass(slots=True, eq=False, repr=False)

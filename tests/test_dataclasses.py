@@ -59,6 +59,6 @@ def test_the_carriers_are_found() -> None:
 
 
 @pytest.mark.parametrize("kind", CARRIERS, ids=lambda kind: f"{kind.__module__}.{kind.__qualname__}")
-def test_a_carrier_is_told_by_its_identity_alone(kind: type) -> None:
+def test_a_carrier_is_compared_by_identity(kind: type) -> None:
     assert "__repr__" not in vars(kind), "give it repr=False"
     assert "__eq__" not in vars(kind), "give it eq=False"

@@ -35,7 +35,7 @@ NOT_RUN = list(
 def forest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `model/`, a Random Cut Forest of the example."""
     folder = tmp_path_factory.mktemp("forest")
-    data = find("random_cut_forest").example / "input" / "data" / "train"
+    data = find("random_cut_forest").example_folder / "input" / "data" / "train"
     train_files("random_cut_forest", data, folder / "model", {"num_trees": "50", "seed": "7"}, io.StringIO(), {})
     return folder
 

@@ -38,7 +38,7 @@ class MostCommon(Model):
     def artifact(self):
         return Artifact({"value": np.array(self.value)})
 
-    def example(self):
+    def sample_request(self):
         return Payload(b"?", MediaType.parse("text/plain"))
 
     def decode(self, payload):

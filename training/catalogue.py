@@ -32,7 +32,7 @@ def catalogue() -> Catalogue:
 
 
 def named(name: str) -> Algorithm[Any]:
-    """The algorithm of that name. Raises `InvalidJob` where there is none or where it cannot be imported."""
+    """The algorithm of that name. Raises `InvalidJob` if it is unknown or cannot be imported."""
     try:
         return find(name)
     except InvalidJob:

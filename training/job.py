@@ -113,6 +113,8 @@ def _learn(algorithm: Algorithm[Any], job: Job[Any], spec: JobSpec, log: StreamL
     )
     # Before the evaluation, which may fail: there is a model to serve in any case.
     write_artifact(spec.model, artifact)
+    if algorithm.saved_line:
+        log.line(algorithm.saved_line)
     scores = _evaluated(algorithm, model, job, log)
     if scores:
         artifact = replace(artifact, metrics={**artifact.metrics, **scores})

@@ -21,6 +21,7 @@ class DeepARAlgorithm(Algorithm[DeepARHyperparameters]):
     title = "DeepAR"
     aliases = ("forecasting-deepar",)  # its name in AWS's registry
     log_name = "AWS/DeepAR"
+    saved_line = "Successfully serialized the model for prediction."
     hyperparameters = DeepARHyperparameters
     settings = DeepARSettings
     channels: ClassVar[Mapping[str, str]] = {
@@ -57,7 +58,7 @@ class DeepARAlgorithm(Algorithm[DeepARHyperparameters]):
     def demonstrate(self, ask: Ask, picture: Path) -> Iterable[str]:
         from forecastle.algorithms.deepar.demo import demonstrate
 
-        return demonstrate(self.example, ask, picture)
+        return demonstrate(self.example_folder, ask, picture)
 
     def compile(self) -> None:
         from forecastle.algorithms.deepar.warmup import compile_kernels

@@ -1,6 +1,6 @@
 """Time series as people have them in Python: pandas' objects, arrays with a start, SageMaker's records.
 
-pandas is never imported here: whoever passes one of its objects has imported it.
+pandas is never imported here: a caller who passes one of its objects has imported it.
 """
 
 import json
@@ -36,7 +36,7 @@ class Item:
     target : (length,), NaN where a value is missing.
     cat : its categories; None where none were given.
     dynamic_feat : its dynamic features, a row each; None where none were given.
-    cut : whether the features may be longer than what is asked for, as they are aligned by their times.
+    cut : whether the features may be longer than requested, because they are aligned by their times.
     index : pandas' index of the series, where it has one.
     month_ends : whether the times of the series are the last days of months.
     """
@@ -52,7 +52,7 @@ class Item:
     month_ends: bool = False
 
     def record(self, steps: int) -> dict[str, Any]:
-        """The series as SageMaker's records and requests have it; features that may be cut have `steps` values."""
+        """The series in the form of SageMaker's records and requests; features that may be cut have `steps` values."""
         record: dict[str, Any] = {"start": self.base.item(), "target": self.target}
         if self.cat is not None:
             record["cat"] = self.cat
@@ -142,7 +142,7 @@ class Reader:
     def _indexed(self, values: Any, index: Any, key: Hashable, place: str, cat: Any, features: Any) -> Item:
         times = _times(index, place)
         if not len(times):
-            raise InvalidData(f"{place}: expected at least one value, as its index tells where it starts, got none.")
+            raise InvalidData(f"{place}: expected at least one value, because its index gives the start, got none.")
         steps = positions(times, self.frequency, place)
         target = np.full(int(steps.max()) + 1, np.nan)
         target[steps] = _numbers(values, place)
@@ -278,7 +278,7 @@ def _number(value: Any, place: str) -> float:
         return np.nan
     if isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
-    raise InvalidData(f"{place}: expected a number, or NaN where it is missing, got {_shown(value)}.")
+    raise InvalidData(f"{place}: expected a number, or NaN if it is missing, got {_shown(value)}.")
 
 
 def _categories(given: Any) -> list[Any] | None:

@@ -43,7 +43,7 @@ def demonstrate(example: Path, ask: Ask, picture: Path) -> Iterable[str]:
     yield f"{len(series)} customers, the next {steps * STEP.seconds // 3600} hours of each, from 100 paths:"
     yield f"  mean weighted quantile loss  {scores['mean_wQuantileLoss']:.4f}"
     yield f"  of the same hours last week  {naive:.4f}"
-    yield f"  of the hours to come, {inside:.1%} lie in the 80 % band."
+    yield f"  share of values in the 80 % band  {inside:.1%}"
 
 
 def draw(series: Sequence[dict[str, Any]], quantiles: Floats, picture: Path) -> None:

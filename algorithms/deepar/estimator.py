@@ -52,7 +52,7 @@ class DeepAR(BaseEstimator):  # type: ignore[misc]
     num_dynamic_feat : "auto", "ignore" or int, default="auto"
         The number of dynamic features. "auto" takes it from the data; "ignore" does without.
     embedding_dimension : int, default=10
-        The numbers that stand for a category.
+        The size of each category's embedding vector.
     likelihood : {"student-T", "gaussian", "negative-binomial", "beta", "deterministic-L1"}, default="student-T"
         What a value is drawn from. "negative-binomial" is for counts, "beta" for values in (0, 1), "deterministic-L1"
         for a point forecast.
@@ -102,7 +102,7 @@ class DeepAR(BaseEstimator):  # type: ignore[misc]
     `dynamic_feat` gives features that are known ahead, such as prices or holidays, for each step of a series; `predict`
     needs those of the steps to be forecast as well. It is, for each series, in their order or in a dict by their keys,
     an array of (features, steps), or a DataFrame with times in its index and a feature a column, which may be longer
-    than the series; one such DataFrame alone stands for all series. For a long DataFrame it is the names of columns;
+    than the series; a single DataFrame applies to all series. For a long DataFrame it is the names of columns;
     the last `prediction_length` rows of each series given to `predict` are then those to be forecast, without `y`.
 
     References
@@ -206,9 +206,11 @@ class DeepAR(BaseEstimator):  # type: ignore[misc]
         with _as_value_errors():
             if data is None:
                 if cat is not None or dynamic_feat is not None or start is not None:
-                    raise ValueError("data: expected series, as cat, dynamic_feat or start were given for them.")
+                    raise ValueError("data: expected series, because cat, dynamic_feat or start were given.")
                 if self._data is None:
-                    raise ValueError("data: expected series, as a loaded model has none of its own.")
+                    raise ValueError(
+                        "data: expected series, because a loaded model does not contain the series it was trained on."
+                    )
                 collection = self._data
             else:
                 ahead = self.model_.network.prediction_length
@@ -300,7 +302,7 @@ def _set(values: Any) -> dict[str, object]:
 
 @contextmanager
 def _as_value_errors() -> Iterator[None]:
-    """What a server or a job refuses is a `ValueError` in Python, as scikit-learn has it."""
+    """Raise `ValueError` for what a server or a job refuses, as scikit-learn does."""
     try:
         yield
     except UserError as error:

@@ -64,7 +64,7 @@ class DeepARModel(Model[Request, Prediction]):
         parameters = self.network.parameters() | ({} if self.seed is None else {"seed": self.seed})
         return Artifact(self.network.arrays(), parameters, metrics=self.metrics)
 
-    def example(self) -> Payload:
+    def sample_request(self) -> Payload:
         network = self.network
         steps = range(min(network.context_length, EXAMPLE_STEPS))
         instance: dict[str, Any] = {"start": "2024-01-01 00:00:00", "target": [_typical(network, i) for i in steps]}
@@ -75,9 +75,9 @@ class DeepARModel(Model[Request, Prediction]):
         configuration = {"num_samples": 100, "output_types": ["mean", "quantiles"], "quantiles": ["0.1", "0.5", "0.9"]}
         return Payload(orjson.dumps({"instances": [instance], "configuration": configuration}), MediaType.parse(JSON))
 
-    def examples(self) -> Sequence[Payload]:
+    def sample_requests(self) -> Sequence[Payload]:
         """The example's series in every request type, with every output type."""
-        document = orjson.loads(self.example().body)
+        document = orjson.loads(self.sample_request().body)
         document["configuration"]["output_types"] = OUTPUT_TYPES
         return (
             Payload(orjson.dumps(document), MediaType.parse(JSON)),

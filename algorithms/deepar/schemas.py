@@ -13,8 +13,8 @@ _INSTANCE = {
     "properties": {
         "start": {"type": "string", "examples": ["2024-01-01 00:00:00"]},
         "target": {"type": "array", "items": _VALUE},
-        "cat": {"type": ["array", "integer", "null"], "description": "Where the model has categories."},
-        "dynamic_feat": {"type": ["array", "null"], "description": "Where the model has dynamic features."},
+        "cat": {"type": ["array", "integer", "null"], "description": "Required if the model has categories."},
+        "dynamic_feat": {"type": ["array", "null"], "description": "Required if the model has dynamic features."},
     },
     "required": ["start", "target"],
 }

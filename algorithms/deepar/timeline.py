@@ -17,7 +17,7 @@ SPARSEST = 100  # steps for each value: an index of fewer values is of another f
 def positions(times: Times, frequency: Frequency, place: str, base: np.datetime64 | None = None) -> Counts:
     """The step of each time, (n,), counted from `base`, by default the earliest; times need not be sorted.
 
-    Raises `InvalidData` where two times lie in one step, a time lies between two steps, or hardly any step has a value.
+    Raises `InvalidData` if two times are in one step, a time is between two steps, or hardly any step has a value.
     """
     base = times.min() if base is None else base
     periods = _periods(times, frequency.unit) - _periods(np.array([base]), frequency.unit)
@@ -40,7 +40,7 @@ def positions(times: Times, frequency: Frequency, place: str, base: np.datetime6
 
 
 def _periods(times: Times, unit: str) -> Counts:
-    """The number of the month, week, day … that each time lies in."""
+    """The number of the month, week, day … that contains each time."""
     if unit == "M":
         return times.astype("M8[M]").astype(np.int64)
     if unit == "W":  # weeks end on Sunday
@@ -49,7 +49,7 @@ def _periods(times: Times, unit: str) -> Counts:
 
 
 def are_month_ends(times: Times) -> bool:
-    """Whether each time lies on the last day of its month."""
+    """Whether each time is on the last day of its month."""
     following = times.astype("M8[D]") + np.timedelta64(1, "D")
     return bool((following.astype("M8[M]") != times.astype("M8[M]")).all())
 

@@ -42,7 +42,7 @@ def _answer(algorithm: Algorithm[Any]) -> None:
     batch = replace(BATCH, output_types=frozenset(OUTPUT_TYPES))
     for likelihood, features in itertools.product(LIKELIHOODS.values(), (0, 1)):
         model = DeepARModel(_network(likelihood, features), batch=batch)
-        for payload in model.examples():
+        for payload in model.sample_requests():
             request = model.decode(payload)
             (prediction,) = model.predict([request], threads=1)
             for response_type in algorithm.response_types:

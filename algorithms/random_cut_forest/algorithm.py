@@ -61,7 +61,7 @@ class RandomCutForestAlgorithm(Algorithm[RandomCutForestHyperparameters]):
     def demonstrate(self, ask: Ask, picture: Path) -> Iterable[str]:
         from forecastle.algorithms.random_cut_forest.demo import demonstrate
 
-        return demonstrate(self.example, ask, picture)
+        return demonstrate(self.example_folder, ask, picture)
 
     def compile(self) -> None:
         from forecastle.algorithms.random_cut_forest.warmup import compile_kernels

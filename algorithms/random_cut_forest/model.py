@@ -78,15 +78,15 @@ class RandomCutForestModel(Model[Query, Scores]):
     def facts(self) -> Mapping[str, float]:
         return {"threshold": self.threshold}
 
-    def example(self) -> Payload:
+    def sample_request(self) -> Payload:
         rows = max(1, min(EXAMPLE_ROWS, EXAMPLE_NUMBERS // self.forest.dimensions))
         leaves = np.linspace(0, self.forest.leaf_offsets[1] - 1, rows).astype(np.int64)  # of the first tree
         lines = (b",".join(b"%.9g" % x for x in row) + b"\n" for row in self.forest.leaf_points[leaves].tolist())
         return Payload(b"".join(lines), MediaType.parse(CSV))
 
-    def examples(self) -> Sequence[Payload]:
+    def sample_requests(self) -> Sequence[Payload]:
         """The example's rows in every request type, dense and sparse, and with attribution."""
-        example = self.example()
+        example = self.sample_request()
         rows = decode_rows(example.body, example.content_type, width=self.forest.dimensions).features
         count, width = rows.shape
         dense = [{"features": row} for row in rows.tolist()]

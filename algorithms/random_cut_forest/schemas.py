@@ -47,7 +47,7 @@ _SCORE = {
             "type": "object",
             "properties": {name: {"type": "array", "items": {"type": "number"}} for name in ("high", "low")},
             "required": ["high", "low"],
-            "description": "Where attribution=true was asked for: each column's share in the score.",
+            "description": "With attribution=true: each column's share of the score.",
         },
     },
     "required": ["score"],

@@ -34,7 +34,7 @@ def compile_kernels(algorithm: Algorithm[RandomCutForestHyperparameters]) -> Non
             grow(rows, drawn_rows(len(rows), 4, 8, seed=1), seed=1),
         ]
         for model in map(RandomCutForestModel, forests):
-            for payload in model.examples():
+            for payload in model.sample_requests():
                 query = model.decode(payload)
                 (scores,) = model.predict([query], threads=1)
                 for response_type in algorithm.response_types:

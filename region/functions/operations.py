@@ -187,7 +187,7 @@ def _content(region: LocalRegion, code: Request) -> bytes:
 
 
 def _unpacked(region: LocalRegion, function: Request, content: bytes) -> Request:
-    """Unpack a zip into a folder of its own; what the record says of it."""
+    """Unpack a zip into its own folder; return its part of the record."""
     code = uuid.uuid4().hex
     folder = region.home.functions / function["FunctionName"] / code
     try:

@@ -30,7 +30,7 @@ class Outcome:
     """What an invocation came to."""
 
     payload: bytes
-    error: str | None  # Handled or Unhandled, as X-Amz-Function-Error has it
+    error: str | None  # Handled or Unhandled, for X-Amz-Function-Error
     log: bytes
 
 
@@ -52,10 +52,10 @@ class Worker:
             )
         finally:
             os.close(inside)
-        told = (
+        entries = (
             f"This function runs on Python {sys.version.split()[0]}; its Runtime {function['Runtime']} is not matched."
         )
-        region.journal.write(self._group, self._stream, [told])
+        region.journal.write(self._group, self._stream, [entries])
         self._pump = Pump(self._process, region.journal, self._group, self._stream, folder, self._seen)
         begun = self._read(time.monotonic() + INIT_SECONDS)
         self._failure = None if begun and begun["ready"] else (begun or {}).get("error") or _exited("did not start", "")
@@ -111,8 +111,8 @@ class Worker:
 
     def _failed(self, number: str, began: float, error: dict[str, Any]) -> Outcome:
         if error.get("stackTrace"):
-            told = [f"[ERROR] {error['errorType']}: {error['errorMessage']}", "Traceback (most recent call last):"]
-            self._log([*told, *(line.rstrip() for frame in error["stackTrace"] for line in frame.splitlines())])
+            entries = [f"[ERROR] {error['errorType']}: {error['errorMessage']}", "Traceback (most recent call last):"]
+            self._log([*entries, *(line.rstrip() for frame in error["stackTrace"] for line in frame.splitlines())])
         return Outcome(json.dumps(error).encode(), "Unhandled", self._ended(number, began))
 
     def _ended(self, number: str, began: float) -> bytes:

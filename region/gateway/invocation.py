@@ -103,8 +103,8 @@ class _Call:
         event = json.loads(sent or "{}")
         function = function_of(self._region, {"FunctionName": _function(integration)})
         outcome = self._region.functions.invoke(self._region, function, event)
-        told = outcome.payload.decode()
-        return self._responded(_chosen(integration["integrationResponses"], told if outcome.error else None), told)
+        reply = outcome.payload.decode()
+        return self._responded(_chosen(integration["integrationResponses"], reply if outcome.error else None), reply)
 
     def _sent(self, integration: dict[str, Any]) -> str:
         """The body for the integration: by its template, or as it came."""
@@ -139,25 +139,25 @@ class _Call:
         function = function_of(self._region, {"FunctionName": _function(integration)})
         outcome = self._region.functions.invoke(self._region, function, self._event())
         try:
-            told = json.loads(outcome.payload)
+            reply = json.loads(outcome.payload)
             if (
                 outcome.error is not None
-                or not isinstance(told, dict)
-                or not isinstance(told.get("statusCode", 200), int)
+                or not isinstance(reply, dict)
+                or not isinstance(reply.get("statusCode", 200), int)
             ):
                 raise ValueError
-            body = told.get("body") or ""
-            content = base64.b64decode(body) if told.get("isBase64Encoded") else str(body).encode()
+            body = reply.get("body") or ""
+            content = base64.b64decode(body) if reply.get("isBase64Encoded") else str(body).encode()
         except ValueError:
             return _refused(502, "Internal server error", "InternalServerErrorException")
         headers = {"Content-Type": JSON} | {
-            str(name): str(value) for name, value in (told.get("headers") or {}).items()
+            str(name): str(value) for name, value in (reply.get("headers") or {}).items()
         }
-        if any(name.lower() == "content-type" for name in told.get("headers") or {}):
-            headers.pop("Content-Type") if "Content-Type" not in told["headers"] else None
-        for name, values in (told.get("multiValueHeaders") or {}).items():
+        if any(name.lower() == "content-type" for name in reply.get("headers") or {}):
+            headers.pop("Content-Type") if "Content-Type" not in reply["headers"] else None
+        for name, values in (reply.get("multiValueHeaders") or {}).items():
             headers[name] = ", ".join(map(str, values))
-        return Answer(told.get("statusCode", 200), headers, content)
+        return Answer(reply.get("statusCode", 200), headers, content)
 
     def _event(self) -> dict[str, Any]:
         """The event of a proxy integration, version 1.0."""

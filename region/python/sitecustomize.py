@@ -48,7 +48,7 @@ class _Watch:
 
 
 def _run_the_one_that_this_hides():
-    """An environment may have a sitecustomize of its own further down the path."""
+    """An environment may have its own sitecustomize further down the path."""
     for folder in sys.path:
         path = os.path.join(folder or os.curdir, "sitecustomize.py")
         if os.path.isfile(path) and os.path.dirname(os.path.abspath(path)) != HERE:

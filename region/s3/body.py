@@ -30,7 +30,7 @@ class Integrity:
     ----------
     algorithm : of the checksum to compute: the client's, or S3's default where `asked` is false.
     value : the checksum, in base64, where it came in a header.
-    trailer : the header's name where it is to come behind the body.
+    trailer : the header's name if it is sent after the body.
     md5, sha256 : of the bytes, where they were sent.
     length : the size of what is in the chunks of an aws-chunked body, None for a plain one or where it is not said.
     """
@@ -140,7 +140,7 @@ class Body:
 
     @property
     def awaited(self) -> bool:
-        """Whether the client waits to be told to send it, and has not been."""
+        """Whether the client still waits for `100 Continue` before it sends the body."""
         return "expect" in self.headers and not self._asked
 
     async def drain(self, most: int) -> None:

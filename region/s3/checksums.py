@@ -100,7 +100,7 @@ def usual_kind(algorithm: str) -> str:
 
 
 def check_kind(algorithm: str, kind: str) -> str:
-    """The kind, where S3 has it of that algorithm: only CRCs combine, and CRC64NVME is never composite."""
+    """The kind, if S3 supports it for that algorithm: only CRCs combine, and CRC64NVME is never composite."""
     if kind not in (FULL_OBJECT, COMPOSITE):
         raise S3Error("InvalidRequest", "Value for x-amz-checksum-type header is invalid.")
     if (kind == FULL_OBJECT and algorithm not in _COMBINE) or (kind == COMPOSITE and algorithm == "CRC64NVME"):

@@ -68,7 +68,7 @@ def _among(etag: str, header: str) -> bool:
 
 
 def _seconds(date: str | None, entry: Object, unreadable: float | None = None) -> float:
-    """A date's seconds since 1970; where there is none that can be read, one that fails no condition."""
+    """A date's seconds since 1970; if it cannot be parsed, a value that fails no condition."""
     try:
         return parsedate_to_datetime(date or "").timestamp()
     except ValueError:

@@ -14,7 +14,7 @@ from forecastle.region.s3.entries import Object, Piece, blobs_of
 class Contents(io.RawIOBase):
     """An object's bytes, as they were when it was opened, whatever becomes of the object meanwhile.
 
-    The files behind it must be held already; closing releases them. One of them is open at a time.
+    Its files must be held already; closing releases them. One of them is open at a time.
     """
 
     def __init__(self, entry: Object, pieces: Sequence[Piece], blobs: Blobs) -> None:

@@ -21,7 +21,7 @@ def copy(
     algorithm: str | None = None,
     conditions: Conditions = ANYHOW,
 ) -> Object:
-    """Copy an object, with a description or an algorithm of its own where these are given.
+    """Copy an object, with its own description or algorithm if these are given.
 
     One file becomes one more name for it, at once; an object that came in parts is read, since its copy has another
     ETag, that of its bytes.

@@ -11,7 +11,7 @@ from forecastle.region.s3.service import Service
 Operation = Callable[[Service, Request], Awaitable[Response]]
 
 SERVICE, BUCKET, OBJECT = "service", "bucket", "object"
-COPY = " from a copy source"  # behind a subresource: a PUT that has the header x-amz-copy-source and no body
+COPY = " from a copy source"  # after a subresource: a PUT that has the header x-amz-copy-source and no body
 
 OPERATIONS: Mapping[tuple[str, str, str], Operation] = {
     (SERVICE, "GET", ""): buckets.list_buckets,

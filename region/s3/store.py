@@ -53,7 +53,7 @@ class Store:
             return buckets.one(connection, name)
 
     def create_bucket(self, name: str, region: str = "us-east-1") -> Bucket:
-        """A new bucket; BucketAlreadyOwnedByYou where there is one, InvalidBucketName for a name that AWS refuses."""
+        """A new bucket; BucketAlreadyOwnedByYou if it exists, InvalidBucketName for a name that AWS refuses."""
         check_bucket_name(name)
         with self.database.write() as connection:
             return buckets.create(connection, name, self.clock(), region)

@@ -46,7 +46,7 @@ def parsed(data: bytes, root: str) -> Element:
 
 
 def required(element: Element, name: str) -> str:
-    """The text of a child; MalformedXML where there is none."""
+    """The text of a child; MalformedXML if there is none."""
     child = element.find(name)
     if child is None:
         raise S3Error("MalformedXML")

@@ -1,1 +1,1 @@
-"""SageMaker: training jobs, models, endpoints and what goes with them."""
+"""SageMaker: training jobs, models, endpoints, transforms and tuning."""

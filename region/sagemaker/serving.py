@@ -133,7 +133,7 @@ class ModelServer:
         command = self._launcher.command("serve", tree, environ)
         with self._lock:
             if self._stopping.is_set():
-                raise Broken("it was told to stop")
+                raise Broken("it was stopped")
             self._port = None
             given = self._launcher.environ(tree, environ, os.environ)
             self._process = self._region.processes.start(command, given, tree)
@@ -165,7 +165,7 @@ class ModelServer:
         raise Broken(f"it ended with exit code {code}{f': {last[-1]}' if last else ''}")
 
     def _watch(self) -> None:
-        """Start the process again whenever it ends and nobody told it to."""
+        """Restart the process whenever it ends without being stopped."""
         while True:
             assert self._process is not None
             code = self._process.wait()

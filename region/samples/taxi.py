@@ -39,7 +39,7 @@ def put(objects: Objects, file: Path | None) -> str | None:
         return f"s3://{BUCKET}/{KEY} has generated rides; --taxi FILE puts the real ones there"
     with file.open("rb") as opened:
         if opened.readline().strip() != HEADER.encode():
-            raise InvalidJob(f"--taxi {file}: expected {HEADER} in its first line, as nyc_taxi.csv has it.")
+            raise InvalidJob(f"--taxi {file}: expected {HEADER} in its first line, as in nyc_taxi.csv.")
     objects.put_file(BUCKET, KEY, file)
     return f"s3://{BUCKET}/{KEY} has the rides of {file}"
 

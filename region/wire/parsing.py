@@ -78,7 +78,7 @@ def specificity(operation: Any) -> tuple[int, int]:
 
 
 _PATHS: dict[str, re.Pattern[str]] = {}
-_LABELS: dict[str, str] = {}  # a group's name, which must be an identifier, and the label it stands for
+_LABELS: dict[str, str] = {}  # a group's name, which must be an identifier, and its label
 
 
 def _path(template: str) -> re.Pattern[str]:

@@ -23,7 +23,7 @@ class Bodies:
         requests = _content(loaded, lambda held: held.request_types, lambda held: held.algorithm.request_schemas)
         answers = _content(loaded, lambda held: held.response_types, lambda held: held.algorithm.answer_schemas)
         for held in loaded:
-            example = held.model.example()
+            example = held.model.sample_request()
             media = requests.get(example.content_type.essence, {})
             media.setdefault("example", example.body.decode("utf-8", "replace"))
         return cls(requests, answers)

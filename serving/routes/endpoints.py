@@ -73,7 +73,7 @@ class EndpointStream:
                 await send({"type": "http.response.body", "body": frame, "more_body": True})
             await send({"type": "http.response.body", "body": b""})
 
-        # The client's Accept names the event stream; the body inside it has a header of its own.
+        # The client's Accept names the event stream; the body inside it has its own header.
         headers = [header for header in scope["headers"] if header[0] != b"accept"]
         headers += [(b"accept", value) for name, value in headers if name == b"x-amzn-sagemaker-accept"]
         await self.app({**scope, "headers": headers}, receive, send_on)

@@ -59,7 +59,7 @@ class Page:
 
 
 def _described(held: HeldModel) -> Mapping[str, Any]:
-    example = held.model.example()
+    example = held.model.sample_request()
     return {
         "name": held.name,
         "title": held.algorithm.title,

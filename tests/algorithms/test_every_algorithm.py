@@ -73,7 +73,7 @@ class Trained:
 @pytest.fixture(scope="module", params=[*available(), ON_THE_PAGE])
 def trained(request: pytest.FixtureRequest, others: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     algorithm, tree = find(request.param), tmp_path_factory.mktemp(request.param)
-    shutil.copytree(algorithm.example / "input", tree / "input")
+    shutil.copytree(algorithm.example_folder / "input", tree / "input")
     given = {name: value for name, value in os.environ.items() if not name.startswith(("FORECASTLE_", "SAGEMAKER_"))}
     folders = os.pathsep.join(filter(None, [str(others), os.environ.get("FORECASTLE_ALGORITHMS")]))
     environ = given | {"SAGEMAKER_BASE_DIR": str(tree), "FORECASTLE_ALGORITHMS": folders}
@@ -89,11 +89,11 @@ def imports() -> ImportGraph:
 
 
 def requests_of(model: Model[Any, Any]) -> list[Payload]:
-    return [model.example(), *model.examples()]
+    return [model.sample_request(), *model.sample_requests()]
 
 
 def test_its_example_is_complete(trained: Trained) -> None:
-    folder = trained.algorithm.example
+    folder = trained.algorithm.example_folder
     hyperparameters = json.loads((folder / "input" / "config" / "hyperparameters.json").read_text())
     trained.algorithm.hyperparameters.parse(hyperparameters)
     assert (folder / "input" / "data" / next(iter(trained.algorithm.channels))).is_dir()
@@ -139,7 +139,7 @@ def test_it_answers_every_request_type_in_every_response_type(trained: Trained) 
 def test_a_seedless_answer_does_not_depend_on_threads(trained: Trained) -> None:
     """Where the algorithm draws at random, its first answers say so by differing from one call to the next."""
     model = trained.model()
-    payload, media_type = model.example(), trained.algorithm.response_types[0]
+    payload, media_type = model.sample_request(), trained.algorithm.response_types[0]
 
     def answer(threads: int) -> bytes:
         request = model.decode(payload)
@@ -173,7 +173,7 @@ def test_a_body_that_is_garbage_is_refused_in_one_sentence_or_answered(trained: 
 
 
 def test_an_unknown_hyperparameter_is_named(trained: Trained) -> None:
-    given = json.loads((trained.algorithm.example / "input" / "config" / "hyperparameters.json").read_text())
+    given = json.loads((trained.algorithm.example_folder / "input" / "config" / "hyperparameters.json").read_text())
     with pytest.raises(InvalidJob, match=r"^Hyperparameter no_such_thing is unknown"):
         trained.algorithm.hyperparameters.parse(given | {"no_such_thing": "1"})
 
@@ -229,3 +229,12 @@ def test_the_algorithm_of_the_page_translates() -> None:
     request = model.decode(Payload(b"I love you\n", MediaType.parse("text/plain")))
     (prediction,) = model.predict([request], threads=1)
     assert model.encode(prediction, "text/plain") == b"ich liebe ?\n"
+
+
+def test_the_demo_trains_the_algorithm_that_it_shows(others: Path, tmp_path: Path) -> None:
+    environ = os.environ | {"FORECASTLE_ALGORITHMS": str(others), "FORECASTLE_ALGORITHM": "deepar"}
+    arguments = [COMMAND, "demo", ON_THE_PAGE, "--port", "0"]
+    done = subprocess.run(arguments, env=environ, cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Training Phrasebook on the example" in done.stdout
+    assert re.search(r"curl -H 'Content-Type: text/plain' --data-binary \$'I\\nlove\\n' http", done.stdout)

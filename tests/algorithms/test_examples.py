@@ -91,6 +91,6 @@ def test_examples_are_in_every_request_type(tmp_path: Path, name: str) -> None:
     folder = write_forest(tmp_path, 2) if name == "random_cut_forest" else write_network(tmp_path, "student-T")
     held = load_model(folder, threads=1, settings=Settings.from_environ({}))
     algorithm = find(name)
-    assert {payload.content_type.essence for payload in held.model.examples()} == set(algorithm.request_types)
+    assert {payload.content_type.essence for payload in held.model.sample_requests()} == set(algorithm.request_types)
     for read, written in itertools.product(algorithm.request_types, algorithm.response_types):
         assert held.is_warm_for(read, written)

@@ -94,7 +94,7 @@ def test_finding_the_algorithms_imports_none_of_their_libraries() -> None:
         (["serve", "--port", "70000"], "70000 is not in the range 0<=x<=65535."),
     ],
 )
-def test_a_wrong_use_is_told_in_a_sentence(
+def test_wrong_usage_is_reported_in_a_sentence(
     arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(arguments) == UserError.exit_code

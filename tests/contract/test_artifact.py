@@ -247,7 +247,7 @@ def test_arrays_of_objects_are_never_written(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_that_is_missing_or_empty_or_anothers_is_told_apart(tmp_path: Path) -> None:
+def test_a_missing_an_empty_and_a_foreign_folder_have_different_messages(tmp_path: Path) -> None:
     assert fault_of(tmp_path / "no") == f"{tmp_path}/no: there is no such folder: mount the model there, or train one."
     assert fault_of(tmp_path) == (
         f"{tmp_path}: the folder is empty: it must contain a model, manifest.json and its arrays."

@@ -80,7 +80,7 @@ def test_the_type_that_the_client_likes_best_is_chosen(accept: str | None, chose
 
 
 @pytest.mark.parametrize("accept", ["text/csv", "*/*;q=0", "application/json;q=x", "text/*"])
-def test_a_client_that_accepts_none_of_the_types_is_told_them(accept: str) -> None:
+def test_a_client_that_accepts_none_of_the_types_gets_their_names(accept: str) -> None:
     with pytest.raises(NotAcceptable) as caught:
         negotiate(accept, OFFERED)
     assert caught.value.sentence == f"Accept: expected one of {', '.join(OFFERED)}, got {accept!r}."

@@ -55,7 +55,7 @@ def test_several_models_are_switched_on_in_any_case(value: str) -> None:
 
 def test_several_models_take_one_process() -> None:
     environ = {"SAGEMAKER_MULTI_MODEL": "true", "MODEL_SERVER_WORKERS": "4"}
-    with pytest.raises(InvalidJob, match=r"^Setting MODEL_SERVER_WORKERS must be 1 where .* Got '4'\.$"):
+    with pytest.raises(InvalidJob, match=r"^Setting MODEL_SERVER_WORKERS must be 1 if .* Got '4'\.$"):
         Settings.from_environ(environ)
     assert Settings.from_environ(environ | {"SAGEMAKER_MULTI_MODEL": "false"}).workers == 4
 

@@ -67,7 +67,7 @@ def test_rows_are_read(body: bytes) -> None:
         (b"1;2\n", "row 1, column 1: expected a number, got '1;2'."),
     ],
 )
-def test_a_fault_is_told_with_its_place(body: bytes, sentence: str) -> None:
+def test_an_error_names_its_place(body: bytes, sentence: str) -> None:
     with pytest.raises(InvalidData) as error:
         csv.decode(body)
     assert error.value.sentence == sentence
@@ -94,7 +94,7 @@ def test_a_row_is_exact_where_float32_holds_all_its_columns(size: int) -> None:
 
 @pytest.mark.parametrize("byte", [*b"/:;x\x00", 0x7F, 0x80, 0xFA, 0xFF])
 @pytest.mark.parametrize("at", range(8))
-def test_a_byte_among_digits_is_told_from_them(byte: int, at: int) -> None:
+def test_a_byte_among_digits_is_refused(byte: int, at: int) -> None:
     field = bytes(byte if i == at else 0x39 for i in range(8))
     with pytest.raises(InvalidData, match=r"row 2, column 1: expected|UTF-16"):
         csv.decode(b"1\n" + field + b"\n99999999\n")
@@ -129,7 +129,7 @@ def test_a_file_in_pieces_is_read_as_in_one(size: int) -> None:
         ([], "row 1: expected numbers, got nothing."),
     ],
 )
-def test_a_fault_in_a_file_is_told_with_its_place_in_the_whole(chunks: list[bytes], sentence: str) -> None:
+def test_an_error_in_a_file_names_its_place_in_the_whole_file(chunks: list[bytes], sentence: str) -> None:
     with pytest.raises(InvalidData) as error:
         list(csv.read(chunks, label_size=0))
     assert error.value.sentence == sentence

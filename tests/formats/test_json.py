@@ -246,7 +246,7 @@ def _sparse(text: str) -> bytes:
         ),
     ],
 )
-def test_a_fault_is_told_with_its_place(body: bytes, sentence: str) -> None:
+def test_an_error_names_its_place(body: bytes, sentence: str) -> None:
     with pytest.raises(InvalidData) as error:
         _decode(body)
     assert error.value.sentence == sentence

@@ -55,7 +55,7 @@ def test_sparse_lines_are_read() -> None:
         (b'{"features": [1]}\n\xff\n', "byte 18: expected text in UTF-8, got another encoding."),
     ],
 )
-def test_a_fault_is_told_with_its_line(body: bytes, sentence: str) -> None:
+def test_an_error_names_its_line(body: bytes, sentence: str) -> None:
     with pytest.raises(InvalidData) as error:
         _decode(body)
     assert error.value.sentence == sentence

@@ -163,7 +163,7 @@ def _entry(tensor_tag: int, tensor: bytes, name: bytes = b"values") -> bytes:
         (_frame([1], label=[1, 2]), 'byte 42: expected one finite number under label["values"]'),
     ],
 )
-def test_a_fault_is_told_with_record_and_byte(body: bytes, sentence: str) -> None:
+def test_an_error_names_record_and_byte(body: bytes, sentence: str) -> None:
     record = 2 if body.startswith(ONE) else 1
     with pytest.raises(InvalidData) as error:
         _decode(body)

@@ -29,7 +29,7 @@ ENVIRON = {"DEEPAR_INFERENCE_CONFIG": SEEDED}
 
 def write_job(tree: Path, algorithm: str, **given: str) -> Path:
     """An /opt/ml with the example's job in it, which anybody may write to."""
-    shutil.copytree(find(algorithm).example / "input", tree / "input")
+    shutil.copytree(find(algorithm).example_folder / "input", tree / "input")
     path = tree / "input" / "config" / "hyperparameters.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | SHORT[algorithm] | given))
     for folder in ("model", "output"):
@@ -51,7 +51,7 @@ def train_here(tree: Path) -> str:
 
 def requests(algorithm: str) -> Iterator[tuple[str, bytes]]:
     """A request in each of the media types that the algorithm reads."""
-    path = next(find(algorithm).example.glob("request.*"))
+    path = next(find(algorithm).example_folder.glob("request.*"))
     body = path.read_bytes()
     if algorithm == "deepar":
         document = json.loads(body)

@@ -85,7 +85,7 @@ def test_a_job_that_cannot_be_done_exits_1_with_its_cause_first(
 def test_a_full_disk_below_the_model_is_one_sentence(image: str, algorithm: str, tmp_path: Path) -> None:
     tree = write_job(tmp_path / "ml", algorithm)
     done = train(image, tree, "--tmpfs", "/opt/ml/model:size=64k")
-    sentence = r"/opt/ml/model/content-\w+/\w+\.npy: no space left on the disk it is to be written to\."
+    sentence = r"/opt/ml/model/content-\w+/\w+\.npy: no space left on its disk\."
     assert done.returncode == OutOfSpace.exit_code
     assert re.fullmatch(rf"forecastle: {sentence}\n", done.stderr)
     assert re.fullmatch(sentence, (tree / "output" / "failure").read_text().splitlines()[0])
@@ -100,7 +100,7 @@ def test_a_full_disk_below_the_output_is_one_sentence_before_the_training(
     fill_up = "cat /dev/zero >/opt/ml/output/zeros 2>/tmp/full; exec forecastle train"
     done = docker("run", "--rm", *mounts, "--entrypoint", "sh", image, "-c", fill_up, check=False)
     assert done.returncode == OutOfSpace.exit_code
-    full = "no space left on the disk it is to be written to."
+    full = "no space left on its disk."
     assert done.stderr == f"forecastle: /opt/ml/output/data/.writable: {full}\n"
     assert list((tree / "model").iterdir()) == []
 

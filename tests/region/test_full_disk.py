@@ -43,7 +43,7 @@ def test_a_job_that_fills_the_disk_fails_and_the_next_one_runs(region: RunningRe
     job = ended(region, create(region, Environment={"PYTHONPATH": path}))
     assert job["TrainingJobStatus"] == "Failed"
     assert job["FailureReason"].startswith("AlgorithmError: ")
-    assert "no space left on the disk" in job["FailureReason"]
+    assert "no space left on its disk" in job["FailureReason"]
 
     name = create(region)
     job = ended(region, name)

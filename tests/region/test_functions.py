@@ -42,7 +42,7 @@ def test_the_log_has_what_was_printed_between_start_and_end(region: RunningRegio
     assert [event["message"] for event in logs["events"]] == tail
 
 
-def test_an_exception_is_told_as_lambda_tells_it(region: RunningRegion) -> None:
+def test_an_exception_is_reported_as_lambda_does(region: RunningRegion) -> None:
     name = function(region, "def lambda_handler(event, context):\n    raise KeyError('sentences')\n")
     answer = invoke(region, name, LogType="Tail")
     assert (answer["StatusCode"], answer["FunctionError"]) == (200, "Unhandled")

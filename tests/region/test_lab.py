@@ -31,7 +31,7 @@ def cells() -> list[str]:
 
 
 @pytest.mark.skipif(not NOTEBOOK.exists(), reason=f"the lab's notebook {NOTEBOOK} is not here")
-def test_the_labs_function_answers_behind_the_labs_api(region: RunningRegion, tmp_path: Path) -> None:
+def test_the_labs_function_answers_through_the_labs_api(region: RunningRegion, tmp_path: Path) -> None:
     source, event = cells()
     (tmp_path / "lambda_function.py").write_text(source)
     name = endpoint(region, config(region, {"one": (model(region, trained(region)), 1.0)}))

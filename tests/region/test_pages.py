@@ -17,7 +17,7 @@ from tests.sagemaker.sdk import Sdk, made
 from tests.sagemaker.snippets import page
 from tests.sagemaker.test_snippets import HURRIED
 
-EXAMPLE = find("random_cut_forest").example / "input" / "data"
+EXAMPLE = find("random_cut_forest").example_folder / "input" / "data"
 FEWER = {"max_jobs=20": "max_jobs=3", '"epochs": 100': '"epochs": 2'}  # of the same
 
 pytestmark = pytest.mark.image  # no Docker, but minutes, and packages that nothing else needs

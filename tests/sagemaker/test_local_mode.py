@@ -109,7 +109,7 @@ def test_sdk_3_trains_a_forest(sdk3: Sdk, work: Path) -> None:
 
 def job_for(algorithm: str, work: Path, **changes: Any) -> dict[str, Any]:
     """The algorithm's example, copied: local mode mounts nothing out of /root and its like."""
-    example = shutil.copytree(find(algorithm).example, work / "example")
+    example = shutil.copytree(find(algorithm).example_folder, work / "example")
     hyperparameters = json.loads((example / "input" / "config" / "hyperparameters.json").read_text()) | changes
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -18,7 +18,7 @@ from tests.sagemaker.sdk import Sdk
 from tests.sagemaker.snippets import metric_definitions, page
 from tests.serving.running_server import RunningServer
 
-EXAMPLE = find("random_cut_forest").example
+EXAMPLE = find("random_cut_forest").example_folder
 IMAGE = "111122223333.dkr.ecr.eu-west-1.amazonaws.com/forecastle:0.1.0"
 # Nobody waits for a fake, where the SDK sleeps up to 30 seconds between two looks at it.
 HURRIED = "import time\nsleep = time.sleep\ntime.sleep = lambda seconds: sleep(min(seconds, 0.05))\n"

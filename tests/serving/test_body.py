@@ -54,7 +54,7 @@ def test_a_body_in_chunks_is_put_together(server: RunningServer) -> None:
         assert read_answer(connection)[2] == b'{"scores": [{"score": 3.0}, {"score": 43.0}]}'
 
 
-def test_a_client_that_asks_first_is_told_to_go_on(server: RunningServer) -> None:
+def test_a_client_that_expects_100_continue_gets_it(server: RunningServer) -> None:
     with server.connection() as connection:
         connection.sendall(HEAD + b"Content-Length: 4\r\nExpect: 100-continue\r\n\r\n")
         assert read_answer(connection)[0] == 100

@@ -5,7 +5,7 @@ import pytest
 from tests.serving.running_server import RunningServer
 
 
-def test_a_sane_request_id_is_the_clients_and_stands_in_answer_and_log(server: RunningServer) -> None:
+def test_a_valid_request_id_is_the_clients_and_is_in_response_and_log(server: RunningServer) -> None:
     response = server.post("/invocations", headers={"X-Request-Id": "order-17.b:2"})
     assert response.headers["x-request-id"] == "order-17.b:2"
     assert server.await_line("request", id="order-17.b:2")["status"] == 200

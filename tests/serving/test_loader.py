@@ -51,7 +51,7 @@ def test_the_first_model_gives_its_memory_back_too_though_it_was_kept_with_its_l
     assert anonymous_kib(several) < before + 0.4 * WEIGHT_KIB
 
 
-def test_a_model_that_could_not_be_loaded_leaves_no_memory_behind(several: RunningServer, write: Write) -> None:
+def test_a_model_that_could_not_be_loaded_frees_its_memory(several: RunningServer, write: Write) -> None:
     several.load("first", write("small"))
     before = anonymous_kib(several)
     assert several.load("large", write("large", weights=WEIGHTS, broken=True)).status_code == 400

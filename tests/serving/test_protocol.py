@@ -130,7 +130,7 @@ def test_a_blank_line_before_a_head_is_passed_over(impatient: tuple[str, int]) -
             connection.sendall(b"\r\n")
 
 
-def test_a_blank_line_behind_a_body_leaves_the_connection_open_for_long(impatient: tuple[str, int]) -> None:
+def test_a_blank_line_after_a_body_leaves_the_connection_open_for_long(impatient: tuple[str, int]) -> None:
     with connection_to(impatient) as connection:
         for _ in range(2):  # the answer comes after the time a head has, and so does the next head
             connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -159,7 +159,7 @@ def test_a_later_head_that_stops_after_its_first_piece_is_408(impatient: tuple[s
         assert read_answer(connection)[0] == 408
 
 
-def test_a_head_that_waits_behind_an_answer_leaves_that_whole(impatient: tuple[str, int]) -> None:
+def test_a_head_that_waits_after_an_answer_leaves_that_whole(impatient: tuple[str, int]) -> None:
     with connection_to(impatient) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\n")
         assert read_answer(connection)[2] == b"here"

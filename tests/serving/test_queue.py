@@ -58,7 +58,7 @@ def test_a_fault_in_a_batch_is_answered_to_the_request_it_belongs_to(start: Star
     assert statuses == [200, 500, 400, 400, 500, 200]
 
 
-def test_one_request_more_than_the_queue_holds_is_503_and_told_when_to_come_back(start: Start) -> None:
+def test_one_request_more_than_the_queue_holds_is_503_with_a_time_to_retry(start: Start) -> None:
     server = start({"FORECASTLE_QUEUE": str(runner_count())}).await_ready()
     with ThreadPoolExecutor(16) as pool:
         busy = occupy(server, pool, 0.7)

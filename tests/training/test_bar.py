@@ -58,7 +58,7 @@ def test_the_bar_is_gone_at_the_end() -> None:
     assert on_a_terminal([(0.0, 0.5), (1.0, 1.0)]).endswith("\r\x1b[K")
 
 
-def test_a_line_stands_above_the_bar() -> None:
+def test_a_line_is_printed_above_the_bar() -> None:
     leader, follower = pty.openpty()
     with open(follower, "w", encoding="utf-8") as stream:
         log = StreamLog(stream, "algo-1", now=lambda: 0.0)

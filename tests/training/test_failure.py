@@ -38,7 +38,7 @@ def test_text_that_no_file_can_hold_does_not_hide_the_cause(tmp_path: Path) -> N
     assert (tmp_path / "failure").read_text() == "file \\udcff: expected rows.\n"
 
 
-def test_a_failure_file_that_cannot_be_written_is_told_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_failure_file_that_cannot_be_written_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "output").write_text("no folder")
     path = tmp_path / "output" / "job" / "failure"
     with pytest.raises(InvalidData), failure_reported(path):

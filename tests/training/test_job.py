@@ -99,7 +99,7 @@ def test_the_configuration_is_in_the_log_even_where_it_is_refused(tmp_path: Path
     assert "Final configuration: {'mood': 'well', 'shrinkage': '2'}" in stream.getvalue()
 
 
-def test_a_failure_before_any_file_is_read_is_told_too(tmp_path: Path) -> None:
+def test_a_failure_before_any_file_is_read_is_reported_too(tmp_path: Path) -> None:
     tree = write_job(tmp_path, {"shrinkage": "0"}, {"train/a": NUMBERS})
     assert "FORECASTLE_THREADS must be" in failure_of(tree, InvalidJob, FORECASTLE_THREADS="many")
 
@@ -202,7 +202,7 @@ def test_checkpoints_on_a_full_disk_are_warned_of_and_training_goes_on(tmp_path:
     done = subprocess.run(mounted(tree, full), env=environ_of(tree), capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
     assert [warning.split(": ", 1)[1] for warning in warnings_in(done.stdout)] == full * [
-        "no space left on the disk it is to be written to: training goes on without new checkpoints."
+        "no space left on its disk: training goes on without new checkpoints."
     ]
 
 

@@ -267,7 +267,7 @@ def test_a_user_error_is_reported_with_its_place_and_leaves_no_model(
         ("text/csv", write_dense(ROWS), r"train/a: byte 0: expected text/csv, got application/x-recordio-protobuf\."),
     ],
 )
-def test_a_content_type_that_does_not_fit_the_data_is_told(
+def test_a_content_type_that_does_not_fit_the_data_is_reported(
     tmp_path: Path, content_type: str, data: str | bytes, sentence: str
 ) -> None:
     config = {"train": {"ContentType": content_type}}

@@ -45,6 +45,7 @@ def test_a_job_that_finishes_soon_ends_well_and_without_evaluation(tmp_path: Pat
     code, output, errors = terminated(tree, "Mood: finishing")
     assert (code, errors) == (0, "")
     assert "Stopped by SIGTERM: the model is written, and was not evaluated." in output
+    assert "The mean is saved." in output
     assert read_artifact(tree.model).arrays["mean"] == 2
 
 

@@ -40,7 +40,6 @@ def evaluate(model: Model[Any, Any], job: Job[DeepARHyperparameters]) -> dict[st
     """
     assert isinstance(model, DeepARModel)
     log, given, network = job.log, job.hyperparameters, model.network
-    log.line("Successfully serialized the model for prediction.")  # it is on disk before it is scored
     if "test" not in job.channels:
         log.line("Test data is not provided.")
         return {}

@@ -100,7 +100,7 @@ class Settings:
         )
 
     def record(self) -> dict[str, Any]:
-        """All that decides what is learned, flat and as JSON has it: two jobs are the same if theirs are."""
+        """Everything that determines what is learned, as flat JSON: jobs with equal values are the same."""
         given = self.given.model_dump(mode="json", include=_TRAINING)
         data = {
             "cardinality": list(self.data.cardinality),

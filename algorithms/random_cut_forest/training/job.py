@@ -124,10 +124,10 @@ def _require_width(name: str, block: Block, width: int, *, labels: bool) -> None
     if labels and columns == width:
         raise InvalidData(expected=f"a label, 0 or 1, before the {width} columns", got="no label")
     if block.features.shape[1] != width:
-        beside = " beside the label" if block.labels is not None else ""
+        without = " without the label" if block.labels is not None else ""
         hint = "" if labels or columns != width + 1 else " (with label_size=1 in its ContentType the first is a label)"
         raise InvalidJob(
-            f"Hyperparameter feature_dim must be the number of columns of the data{beside}, "
+            f"Hyperparameter feature_dim must be the number of columns of the data{without}, "
             f"{block.features.shape[1]} in {name}{hint}. Got {width}."
         )
 

@@ -35,8 +35,10 @@ async def create_multipart_upload(service: Service, request: Request) -> Respons
     )
     content: Elements = [("Bucket", request.bucket), ("Key", request.key), ("UploadId", upload.id)]
     answer = document("InitiateMultipartUploadResult", content)
-    told = {"x-amz-checksum-algorithm": algorithm, "x-amz-checksum-type": kind} if asked else {}
-    return Response(200, {**answer.headers, **described.encryption_headers(description), **told}, answer.body)
+    checksum_headers = {"x-amz-checksum-algorithm": algorithm, "x-amz-checksum-type": kind} if asked else {}
+    return Response(
+        200, {**answer.headers, **described.encryption_headers(description), **checksum_headers}, answer.body
+    )
 
 
 async def upload_part(service: Service, request: Request) -> Response:

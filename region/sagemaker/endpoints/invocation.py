@@ -125,13 +125,13 @@ async def _url(region: LocalRegion, server: ModelServer, request: Mapping[str, A
     return f"{server.url}/models/{name}/invoke"
 
 
-def _error(fleet: Fleet, variant: Variant, status: int, told: str) -> Refusal:
+def _error(fleet: Fleet, variant: Variant, status: int, reason: str) -> Refusal:
     whose = "client" if 400 <= status < 500 else "server"
     code = status or SERVER_FAULT
     place = f"{GROUP}{fleet.endpoint}"
     sentence = (
-        f'Received {whose} error ({code}) from primary with message "{told}". See the log group {place}, '
+        f'Received {whose} error ({code}) from primary with message "{reason}". See the log group {place}, '
         f"streams {variant.name}/, for more information."
     )
-    members = {"OriginalStatusCode": code, "OriginalMessage": told, "LogStreamArn": arn("logs", f"log-group:{place}")}
+    members = {"OriginalStatusCode": code, "OriginalMessage": reason, "LogStreamArn": arn("logs", f"log-group:{place}")}
     return Refusal("ModelError", sentence, STATUS, **members)

@@ -52,6 +52,6 @@ def _load(client: httpx.Client, server: ModelServer, name: str, folder: str) -> 
 
 
 def _unload_one(client: httpx.Client, server: ModelServer) -> bool:
-    """Unload the model that was loaded first; false where there is none."""
+    """Unload the model that was loaded first; False if there is none."""
     there = client.get(f"{server.url}/models").json()["models"]
     return bool(there) and client.delete(f"{server.url}/models/{there[0]['modelName']}").status_code == 200

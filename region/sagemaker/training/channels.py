@@ -31,7 +31,7 @@ def link(found: Sequence[Source], folder: Path, objects: Objects) -> None:
 
 
 class Feeder:
-    """A channel in Pipe mode: a FIFO for each epoch, through which the objects come one behind the other."""
+    """A channel in Pipe mode: a FIFO for each epoch, through which the objects come one after the other."""
 
     def __init__(self, channel: dict[str, Any], found: Sequence[Source], folder: Path, objects: Objects) -> None:
         self._folder = folder  # the channel's own; its FIFOs are beside it
@@ -46,7 +46,7 @@ class Feeder:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop feeding, whoever reads or does not."""
+        """Stop feeding, whether or not somebody reads."""
         self._over.set()
         while self._thread.is_alive():
             for epoch in (self._epoch, self._epoch + 1):  # a reader frees one that waits for a reader

@@ -36,7 +36,7 @@ class Failed(Exception):
 
 
 class Stopped(Exception):
-    """The job was told to stop."""
+    """The job was stopped."""
 
 
 class Job:
@@ -180,21 +180,21 @@ class Sender:
         return self._processing.written(pack, body)
 
     def _sent(self, client: httpx.Client, url: str, body: bytes, headers: dict[str, str]) -> httpx.Response:
-        told = ""
+        reason = ""
         for _ in range(self._tries):
             if self._stop.is_set():
                 raise Stopped
             try:
                 answer = client.post(url, content=body, headers=headers)
             except httpx.HTTPError as error:
-                told = f"the container did not answer ({type(error).__name__})"
+                reason = f"the container did not answer ({type(error).__name__})"
                 continue
             if answer.status_code < 400:
                 return answer
-            told = f"Bad HTTP status received from algorithm: {answer.status_code}: {answer.text}"
+            reason = f"Bad HTTP status received from algorithm: {answer.status_code}: {answer.text}"
             if answer.status_code < 500:
                 break
-        raise Failed(told)
+        raise Failed(reason)
 
 
 def end(region: LocalRegion, name: str, status: str, why: str | None = None) -> None:

@@ -164,8 +164,8 @@ def _counted(region: LocalRegion, job: Request) -> Request:
     goal = job["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]
     found = [each for each in children(region, job["HyperParameterTuningJobName"]) if each.get("Objective") is not None]
     best = sorted(found, key=lambda each: each["Objective"], reverse=goal["Type"] == "Maximize")[:1]
-    told = job | _counters(region, job["HyperParameterTuningJobName"])
-    return told | ({"BestTrainingJob": _summary(best[0], job)} if best else {})
+    described = job | _counters(region, job["HyperParameterTuningJobName"])
+    return described | ({"BestTrainingJob": _summary(best[0], job)} if best else {})
 
 
 def _counters(region: LocalRegion, name: str) -> Request:

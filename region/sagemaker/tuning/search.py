@@ -9,7 +9,7 @@ from forecastle.region.sagemaker.tuning.ranges import Choices, Range
 
 
 class Search(Protocol):
-    """A strategy; what it has asked for it is told of by the number that it gave."""
+    """A search strategy: it proposes trials by number, and `tell` reports a trial's value."""
 
     def ask(self) -> tuple[int, dict[str, str]] | None:
         """The number of a trial and its hyperparameters; None where there is nothing left to try."""

@@ -15,7 +15,7 @@ from forecastle.algorithms.interface import Payload
 from forecastle.contract.media_type import JSON, MediaType
 from tests.algorithms.deepar.networks import random_network
 
-EXAMPLE = find("deepar").example
+EXAMPLE = find("deepar").example_folder
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -37,7 +37,7 @@ def model(hyperparameters: DeepARHyperparameters) -> DeepARModel:
     )
 
 
-def test_it_tells_how_good_the_forecasts_are_and_draws_the_chart(model: DeepARModel, tmp_path: Path) -> None:
+def test_it_prints_how_good_the_forecasts_are_and_draws_the_chart(model: DeepARModel, tmp_path: Path) -> None:
     def ask(body: bytes, content_type: str, accept: str) -> bytes:
         request = model.decode(Payload(body, MediaType.parse(content_type)))
         return model.encode(model.predict([request], threads=1)[0], accept)
@@ -47,7 +47,7 @@ def test_it_tells_how_good_the_forecasts_are_and_draws_the_chart(model: DeepARMo
     assert lines[0] == "20 customers, the next 72 hours of each, from 100 paths:"
     assert re.fullmatch(r"  mean weighted quantile loss  \d+\.\d{4}", lines[1])
     assert lines[2] == "  of the same hours last week  0.0661"
-    assert re.fullmatch(r"  of the hours to come, \d+\.\d% lie in the 80 % band\.", lines[3])
+    assert re.fullmatch(r"  share of values in the 80 % band  \d+\.\d%", lines[3])
 
 
 def test_the_example_s_request_is_one_that_its_model_answers(model: DeepARModel) -> None:

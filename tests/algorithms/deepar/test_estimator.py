@@ -218,7 +218,7 @@ def test_a_saved_model_answers_as_its_server_does(fitted: DeepAR, wide: pd.DataF
 
 def test_a_loaded_model_has_no_series_of_its_own(fitted: DeepAR, tmp_path: Path) -> None:
     fitted.save(tmp_path)
-    with pytest.raises(ValueError, match="data: expected series, as a loaded model has none of its own"):
+    with pytest.raises(ValueError, match="data: expected series, because a loaded model does not contain"):
         DeepAR.load(tmp_path).predict()
     artifact = read_artifact(tmp_path)
     write_artifact(tmp_path, replace(artifact, hyperparameters={"of_a_later_version": 1}))
@@ -285,7 +285,7 @@ def test_features_of_a_day_belong_to_it_whatever_the_time_of_day() -> None:
         by_row.predict(values, dynamic_feat=pd.concat([weekend[:1], weekend]), seed=1)
 
 
-def test_one_table_of_features_stands_for_all_series(wide: pd.DataFrame) -> None:
+def test_one_table_of_features_applies_to_all_series(wide: pd.DataFrame) -> None:
     times = pd.date_range(START, periods=HOURS + STEPS, freq="h")
     holiday = pd.DataFrame({"holiday": (times.day_of_year == 6).astype(int)}, index=times)
     model = small().fit(wide, dynamic_feat=holiday)

@@ -56,7 +56,7 @@ def predictions(model: DeepARModel, request: Payload) -> list[dict[str, Any]]:
     return found
 
 
-def test_all_that_is_asked_for_is_told_in_the_order_of_the_developer_guide(model: DeepARModel) -> None:
+def test_all_requested_output_is_in_the_order_of_the_developer_guide(model: DeepARModel) -> None:
     (told,) = predictions(model, payload(INSTANCE, **ALL))
     assert list(told) == ["quantiles", "samples", "mean"]
     assert list(told["quantiles"]) == ["0.1", "0.9"]
@@ -65,7 +65,7 @@ def test_all_that_is_asked_for_is_told_in_the_order_of_the_developer_guide(model
     assert (np.array(told["quantiles"]["0.1"]) < told["quantiles"]["0.9"]).all()
 
 
-def test_what_is_told_is_what_the_forecaster_says(model: DeepARModel) -> None:
+def test_answers_are_what_the_forecaster_returns(model: DeepARModel) -> None:
     (told,) = predictions(model, payload(INSTANCE, **ALL))
     series = Series(np.datetime64("2024-01-01T00:00:00", "s"), np.array(TARGET, np.float32))
     (own,) = forecast(model.network, [series], num_samples=20, quantiles=[0.1, 0.9], seed=5, want_samples=True)
@@ -74,7 +74,7 @@ def test_what_is_told_is_what_the_forecaster_says(model: DeepARModel) -> None:
     assert list(told["quantiles"].values()) == pytest.approx(own.quantiles, abs=6e-11)
 
 
-def test_without_a_configuration_the_mean_alone_is_told(model: DeepARModel) -> None:
+def test_without_a_configuration_only_the_mean_is_returned(model: DeepARModel) -> None:
     assert [list(told) for told in predictions(model, payload(INSTANCE, INSTANCE))] == [["mean"], ["mean"]]
 
 
@@ -136,7 +136,7 @@ def test_missing_values_and_an_empty_target_are_forecast(model: DeepARModel) -> 
 @pytest.mark.parametrize("rich", [False, True])
 def test_its_example_is_a_request_that_it_answers(likelihood: str, rich: bool) -> None:
     model = DeepARModel(small(likelihood=likelihood, cardinality=(3, 2) if rich else (), num_dynamic_feat=2 * rich))
-    (told,) = predictions(model, model.example())
+    (told,) = predictions(model, model.sample_request())
     assert list(told["quantiles"]) == ["0.1", "0.5", "0.9"]
     assert np.isfinite(told["mean"]).all()
 
@@ -156,7 +156,7 @@ def test_categories_and_dynamic_features_tell() -> None:
     assert mean(0, 0.0)[3] != mean(0, 1.0)[3]
 
 
-def test_a_fault_is_told_with_its_place(model: DeepARModel) -> None:
+def test_an_error_names_its_place(model: DeepARModel) -> None:
     with pytest.raises(InvalidData, match=r"^instances\[1\]\.cat: expected none, as the model was trained without"):
         model.decode(payload(INSTANCE, {**INSTANCE, "cat": [0]}))
     with pytest.raises(InvalidData, match=r"^line 2: target\[0\]: expected a number"):

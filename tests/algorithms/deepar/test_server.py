@@ -127,7 +127,7 @@ def test_the_same_seed_gives_the_same_bytes_in_a_crowd(server: RunningServer) ->
         ),
     ],
 )
-def test_a_fault_is_told_in_one_line(
+def test_an_error_is_one_line(
     server: RunningServer, instance: dict[str, Any], configuration: dict[str, Any], status: int, sentence: str
 ) -> None:
     response = asked(server, INSTANCE, instance, **configuration)

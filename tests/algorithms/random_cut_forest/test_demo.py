@@ -13,11 +13,11 @@ from forecastle.algorithms.random_cut_forest.demo import episodes
 from forecastle.algorithms.random_cut_forest.model import RandomCutForestModel
 from forecastle.contract.media_type import MediaType
 
-EXAMPLE = find("random_cut_forest").example
+EXAMPLE = find("random_cut_forest").example_folder
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def test_it_tells_the_four_events_and_draws_the_chart(tmp_path: Path) -> None:
+def test_it_prints_the_four_events_and_draws_the_chart(tmp_path: Path) -> None:
     rides = np.loadtxt(EXAMPLE / "input" / "data" / "train" / "taxi.csv")[:, np.newaxis]
     forest = RandomCutForest(50, 512, sampling="sagemaker", random_state=7).fit(rides).forest_
     model = RandomCutForestModel(forest)

@@ -134,7 +134,7 @@ def test_a_model_of_nothing_is_refused(tmp_path: Path) -> None:
         RandomCutForest.load(tmp_path)
 
 
-def test_it_pickles_clones_and_stands_in_a_pipeline(points: NDArray[np.float64]) -> None:
+def test_it_pickles_clones_and_works_in_a_pipeline(points: NDArray[np.float64]) -> None:
     forest = RandomCutForest(random_state=1).fit(points)
     again = pickle.loads(pickle.dumps(forest))
     assert again.score_samples(points).tobytes() == forest.score_samples(points).tobytes()

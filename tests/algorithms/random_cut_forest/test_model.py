@@ -114,7 +114,7 @@ def test_a_row_of_another_width_is_refused_with_its_place(model: RandomCutForest
 
 
 def test_its_example_is_a_request_that_it_answers(model: RandomCutForestModel) -> None:
-    assert json.loads(answered(model, model.example()))["scores"][0]["score"] > 0
+    assert json.loads(answered(model, model.sample_request()))["scores"][0]["score"] > 0
 
 
 def test_the_artifact_gives_the_same_model(model: RandomCutForestModel) -> None:
@@ -123,7 +123,7 @@ def test_the_artifact_gives_the_same_model(model: RandomCutForestModel) -> None:
     assert answered(again, payload(b"1,2,3\n")) == answered(model, payload(b"1,2,3\n"))
 
 
-def test_the_threshold_is_kept_and_told(model: RandomCutForestModel) -> None:
+def test_the_threshold_is_saved_and_shown(model: RandomCutForestModel) -> None:
     artifact = model.artifact()
     assert model.facts() == {"threshold": model.threshold} == {"threshold": artifact.parameters["threshold"]}
     again = find("random_cut_forest").load(replace(artifact, parameters={"threshold": 2.5}), EnvironmentSettings())

@@ -96,7 +96,7 @@ def test_a_repeated_point_scores_lower_than_a_single_one_and_both_are_finite_at_
     assert all(np.isfinite(scores))
 
 
-def test_columns_that_are_too_high_and_too_low_are_told_apart() -> None:
+def test_attribution_distinguishes_columns_that_are_too_high_and_too_low() -> None:
     forest = forest_of(points("gaussian", 500, 3, 0), 30, 128)
     high, low = attribute(forest, np.array([[9, 0, -9]], np.float32))
     assert high[0, 0] > 5 * (high[0, 1] + high[0, 2])

@@ -120,7 +120,7 @@ def test_a_range_that_cannot_be_read_is_the_whole(s3: Any, bucket: str, asked: s
 
 
 @pytest.mark.parametrize(("body", "asked"), [(b"0123", "bytes=4-"), (b"", "bytes=0-"), (b"0123", "bytes=-0")])
-def test_a_range_behind_the_end_is_refused(s3: Any, bucket: str, body: bytes, asked: str) -> None:
+def test_a_range_beyond_the_end_is_refused(s3: Any, bucket: str, body: bytes, asked: str) -> None:
     s3.put_object(Bucket=bucket, Key="digits", Body=body)
     with pytest.raises(ClientError) as refused:
         s3.get_object(Bucket=bucket, Key="digits", Range=asked)
@@ -175,7 +175,7 @@ def test_what_the_server_cannot_do_is_refused_and_not_ignored(s3: Any, bucket: s
         assert code(refused) == "NotImplemented"
 
 
-def test_deleting_many_tells_of_each(s3: Any, bucket: str) -> None:
+def test_deleting_many_reports_each(s3: Any, bucket: str) -> None:
     for key in ("a", "b"):
         s3.put_object(Bucket=bucket, Key=key, Body=b"")
     objects = [{"Key": "a"}, {"Key": "never"}, {"Key": "b", "VersionId": "other"}]

@@ -83,7 +83,7 @@ def test_a_fault_of_the_containers_is_a_model_error_and_is_not_retried(
     ("headers", "status"),
     [({"ContentType": "image/png"}, 415), ({"ContentType": "text/csv", "Accept": "image/png"}, 406)],
 )
-def test_the_original_status_is_told(runtime: Callable[[str], Any], headers: dict[str, str], status: int) -> None:
+def test_the_original_status_is_reported(runtime: Callable[[str], Any], headers: dict[str, str], status: int) -> None:
     with pytest.raises(ClientError) as raised:
         runtime("sagemaker-runtime").invoke_endpoint(EndpointName=ENDPOINT_NAME, Body=b"1", **headers)
     assert raised.value.response["OriginalStatusCode"] == status

@@ -332,6 +332,6 @@ def test_a_server_of_several_models_takes_one_process_and_no_model_of_its_own(st
     server = start(SEVERAL | {"MODEL_SERVER_WORKERS": "2"})
     assert server.await_end() == 1
     assert server.stderr == (
-        "forecastle: Setting MODEL_SERVER_WORKERS must be 1 where SAGEMAKER_MULTI_MODEL is true: a model is loaded "
-        "into the one process that is asked to, which uses all cores. Got '2'.\n"
+        "forecastle: Setting MODEL_SERVER_WORKERS must be 1 if SAGEMAKER_MULTI_MODEL is true: all models are "
+        "loaded into one process, which uses all cores. Got '2'.\n"
     )

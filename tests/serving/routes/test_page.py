@@ -14,7 +14,7 @@ def content(html: str) -> dict[str, object]:
     return data
 
 
-def test_the_page_tells_which_model_is_served_and_how_to_ask_it(server: RunningServer) -> None:
+def test_the_page_shows_the_model_and_how_to_query_it(server: RunningServer) -> None:
     response = server.get("/docs")
     assert response.headers["content-type"] == "text/html; charset=utf-8"
     assert content(response.text)["model"] == {

@@ -211,7 +211,7 @@ def test_zipped_files_and_folders_are_read_in_the_order_of_their_names(tmp_path:
     assert [each.target[0] for each in read(tmp_path).series] == [1, 2]
 
 
-def test_the_content_type_tells_where_the_extension_does_not(tmp_path: Path) -> None:
+def test_the_content_type_decides_if_the_extension_does_not(tmp_path: Path) -> None:
     (tmp_path / "part-0").write_bytes(lines(record()))
     assert len(read(tmp_path, content_type="application/jsonlines").series) == 1
     with pytest.raises(UnsupportedMediaType, match=r"^train.*/part-0: expected \.json, \.jsonl or \.parquet, or a Con"):

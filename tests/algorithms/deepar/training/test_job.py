@@ -107,7 +107,7 @@ def test_a_batch_s_loss_is_the_mean_since_the_report_before_it_and_batches_count
     assert mean.value == 4.5
 
 
-def test_an_early_end_is_told_as_sagemaker_tells_it(tmp_path: Path) -> None:
+def test_an_early_end_is_logged_as_sagemaker_does(tmp_path: Path) -> None:
     given = SMALL | {"epochs": "40", "early_stopping_patience": "3", "learning_rate": "0.5"}
     log = masked(log_of(write_job(tmp_path, given, {"train/a.json": json_lines(waves())})))
     done = [int(epoch) for epoch in re.findall(r"epoch=(\d+), train loss", log)]
@@ -343,7 +343,7 @@ def test_a_job_killed_at_any_moment_goes_on_from_its_last_epoch(tmp_path: Path) 
     assert [path.name for path in tree.checkpoints.iterdir()] == ["deepar.npz"]
 
 
-def test_a_checkpoint_that_cannot_be_written_is_told_of_once_and_loses_nothing(tmp_path: Path) -> None:
+def test_a_checkpoint_that_cannot_be_written_is_reported_once_and_loses_nothing(tmp_path: Path) -> None:
     tree = write_job(tmp_path, SMALL, {"train/a.json": json_lines(waves())})
     (tree.checkpoints / "deepar.npz").mkdir(parents=True)
     log = log_of(tree)

@@ -8,7 +8,7 @@ from forecastle.algorithms.deepar.training.metrics import losses_of, metrics_of
 LEVELS = [0.1, 0.5]
 
 
-def test_quantile_losses_weigh_what_lies_above_and_below_as_the_developer_guide_has_it() -> None:
+def test_quantile_losses_weigh_values_above_and_below_as_in_the_developer_guide() -> None:
     observed = np.array([[10.0, 20.0]])
     mean = np.array([[13.0, 16.0]])
     quantiles = np.array([[[12.0, 15.0]], [[10.0, 24.0]]])

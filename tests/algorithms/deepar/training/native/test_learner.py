@@ -219,7 +219,7 @@ def test_a_batch_of_any_size_is_learned_from_whatever_came_before(count: int) ->
     assert same(used.state(), fresh.state())
 
 
-def test_a_windows_loss_hangs_on_nothing_else_in_its_batch() -> None:
+def test_a_windows_loss_depends_on_nothing_else_in_its_batch() -> None:
     given = settings(dropout_rate=0.0)
     source = WindowSource(waves(), given)
     drawn = source.draw(np.random.default_rng(0))

@@ -12,7 +12,7 @@ from tests.algorithms.deepar.waves import settings
 GIVEN = settings(cardinality=(4, 3), num_dynamic_feat=2, num_layers=3)
 
 
-def test_the_arrays_lie_one_behind_the_other_in_the_networks_order() -> None:
+def test_the_arrays_follow_one_another_in_the_networks_order() -> None:
     parameters = WeightVector.of(GIVEN)
     vector = np.arange(parameters.size, dtype=np.float32)
 
@@ -23,7 +23,7 @@ def test_the_arrays_lie_one_behind_the_other_in_the_networks_order() -> None:
     assert Network.from_artifact(network.parameters(), network.arrays()).parameters() == network.parameters()
 
 
-def test_the_kernels_find_each_layer_where_it_lies() -> None:
+def test_the_kernels_find_each_layer_at_its_offset() -> None:
     plan, starts, at = plan_of(GIVEN), {}, 0
     for name, array in WeightVector.of(GIVEN).split(WeightVector.of(GIVEN).initial(0)).items():
         starts[name] = at

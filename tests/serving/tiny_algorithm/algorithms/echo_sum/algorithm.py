@@ -47,13 +47,13 @@ class EchoSumModel(Model[Request, Request]):
     def artifact(self) -> Artifact:
         return self._artifact
 
-    def example(self) -> Payload:
+    def sample_request(self) -> Payload:
         return Payload(b"1,2,3\n4,5,6\n", MediaType.parse(CSV))
 
-    def examples(self) -> Sequence[Payload]:
+    def sample_requests(self) -> Sequence[Payload]:
         if "lone_example" in self._artifact.parameters:
-            return (self.example(),)
-        return self.example(), Payload(b'{"rows": [[1, 2, 3]]}', MediaType.parse(JSON))
+            return (self.sample_request(),)
+        return self.sample_request(), Payload(b'{"rows": [[1, 2, 3]]}', MediaType.parse(JSON))
 
     def facts(self) -> Mapping[str, float]:
         return {"sum": 21.0}

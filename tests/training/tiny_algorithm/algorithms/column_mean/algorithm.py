@@ -36,7 +36,7 @@ class ColumnMean(Model[int, float]):
         metrics = {"train:mean": self.mean, "train:undefined": float("nan")}
         return Artifact({"mean": np.array(self.mean)}, metrics=metrics)
 
-    def example(self) -> Payload:
+    def sample_request(self) -> Payload:
         return Payload(b"1\n2\n", MediaType.parse(CSV))
 
     def decode(self, payload: Payload) -> int:
@@ -62,6 +62,7 @@ class ColumnMeanAlgorithm(Algorithm[ColumnMeanHyperparameters]):
 
     title = "Column Mean"
     log_name = "ColumnMean"
+    saved_line = "The mean is saved."
     hyperparameters = ColumnMeanHyperparameters
     channels: ClassVar[Mapping[str, str]] = {"train": "a number on each line", "test": "the same"}
     request_types = (CSV,)
