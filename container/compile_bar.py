@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TextIO
 
+from forecastle.contract.bar import Bar
 from forecastle.kernels.compiling import COMPILATION
-from forecastle.training.bar import Bar
 
 NOTE = "compiling kernels, once"
 LINE = f"forecastle: {NOTE}: this takes a minute or less; `forecastle compile` does it ahead of the first use."

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TextIO
 
-from forecastle.training.bar import Bar
+from forecastle.contract.bar import Bar
 
 
 class StreamLog:

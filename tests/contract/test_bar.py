@@ -12,7 +12,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecastle.training.bar import WIDTH, Bar, picture
+from forecastle.contract.bar import WIDTH, Bar, picture
 from forecastle.training.job_log import StreamLog
 from tests.training.tree import environ_of, write_job
 
