@@ -85,11 +85,11 @@ class _Connection(asyncio.Protocol):
 
     async def ask(self, content: bytes) -> Response:
         """Send a request and wait for its answer."""
+        self._headers, self._parts, self.began, self.kept = {}, [], False, False
         if self._transport is None or self._transport.is_closing():
             raise Gone("the connection was closed")
         self._answer = asyncio.get_running_loop().create_future()
         self._parser = httptools.HttpResponseParser(self)
-        self._headers, self._parts, self.began, self.kept = {}, [], False, False
         self._transport.write(content)
         return await self._answer
 
