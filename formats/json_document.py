@@ -30,12 +30,12 @@ def decode(body: bytes, *, width: int | None, max_bytes: int) -> Block:
         rows.append(document, ("instance",))
         return rows.dense(max_bytes)
     document = _object(document, ())
+    require_known(document, ("instances",))  # first: a misspelt "instances" is missing, too
     instances = _member(document, "instances", ())
     if not isinstance(instances, list):
         raise InvalidData(place=("instances",), expected="a list", got=quotation.of_json(instances))
     if not instances:
         raise InvalidData(place=("instances",), expected="at least one instance", got="none")
-    require_known(document, ("instances",))
     rows = Rows(width)
     for index, instance in enumerate(instances):
         rows.append(instance, ("instances", index))

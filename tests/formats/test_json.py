@@ -53,7 +53,7 @@ def test_an_instance_with_nothing_around_it_may_take_several_lines() -> None:
             b'{"features": [1]}\n{"features": [',
             "line 2, column 15: expected valid JSON, got nothing (expecting value).",
         ),
-        (b'{"instance": [1]}', 'Expected "instances", which is missing.'),
+        (b'{"instance": [1]}', "instance is unknown: did you mean instances?"),
     ],
 )
 def test_a_fault_in_instances_with_nothing_around_them_has_its_place(body: bytes, sentence: str) -> None:

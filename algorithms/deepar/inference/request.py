@@ -69,6 +69,7 @@ def _of_document(body: bytes, network: Network, batch: Configuration, threads: i
         return _request((read_instance(document, network, ("instance",)),), batch)
     if not isinstance(document, dict):
         raise InvalidData(f"Expected an object, got {quotation.of_json(document)}.")
+    require_known(document, ("instances", "configuration"))  # first: a misspelt "instances" is missing, too
     if "instances" not in document:
         raise InvalidData('Expected "instances", which is missing.')
     instances = document["instances"]
@@ -76,7 +77,6 @@ def _of_document(body: bytes, network: Network, batch: Configuration, threads: i
         raise InvalidData(f"instances: expected a list, got {quotation.of_json(instances)}.")
     if not instances:
         raise InvalidData("instances: expected at least one series, got none.")
-    require_known(document, ("instances", "configuration"))
     given = document.get("configuration")
     wanted = LIVE if given is None else configuration(given, LIVE)
     footprint.require(len(instances), network, wanted, threads)

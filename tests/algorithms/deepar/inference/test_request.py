@@ -64,7 +64,7 @@ def test_a_fault_in_series_with_nothing_around_them_has_its_place() -> None:
     wrong = INSTANCE.replace(b"2.5", b'"a"')
     assert fault(wrong).startswith("instance.target[2]: expected ")
     assert fault(INSTANCE + b"\n" + wrong).startswith("line 2: target[2]: expected ")
-    assert fault(b'{"instance": []}') == 'Expected "instances", which is missing.'
+    assert fault(b'{"instance": []}') == "instance is unknown: did you mean instances?"
 
 
 def test_each_request_without_a_seed_has_one_of_its_own() -> None:
