@@ -15,7 +15,7 @@ LONGEST = 2**18  # bytes of a CloudWatch event
 
 
 class Pump:
-    """Reads a process's output to its end, on its own thread."""
+    """Reads a process's output to its end, on a thread of its own."""
 
     def __init__(
         self,
@@ -54,13 +54,13 @@ class Pump:
 
     def _write(self, lines: list[bytes]) -> None:
         # In SageMaker's container the tree is /opt/ml, and the job's lines say so.
-        texts = [line.decode("utf-8", "replace").rstrip("\r").replace(self._tree, "/opt/ml") for line in lines]
+        told = [line.decode("utf-8", "replace").rstrip("\r").replace(self._tree, "/opt/ml") for line in lines]
         kept = [
             line
-            for line, following in zip(texts, [*texts[1:], ""])
+            for line, following in zip(told, [*told[1:], ""])
             if line != END_OF_LOG and not (line == "" and following == END_OF_LOG)
         ]
         if kept:
             self._journal.write(*self._place, kept)
             self.last = (self.last + kept)[-KEPT_LINES:]
-        self._seen(texts)
+        self._seen(told)

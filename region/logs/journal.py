@@ -88,7 +88,7 @@ class Journal:
     def events(
         self, stream: int, since: int, until: int, after: tuple[int, int], limit: int, newest_first: bool = False
     ) -> list[Event]:
-        """Lines with `since` ≤ at < `until`, beyond the place `after` (at, id) in the requested direction."""
+        """Lines with `since` ≤ at < `until`, beyond the place `after` (at, id) in the direction that is asked for."""
         beyond, order = ("<", "DESC") if newest_first else (">", "ASC")
         query = (
             f"SELECT id, at, message FROM events WHERE stream = ? AND at >= ? AND at < ? AND (at, id) {beyond} (?, ?) "
@@ -113,7 +113,7 @@ class Journal:
         return [Event(number, at, message, names[stream]) for number, at, message, stream in rows]
 
     def delete(self, group: str, stream: str | None = None) -> bool:
-        """Forget a group, or one of its streams; False if there is none."""
+        """Forget a group, or one of its streams; false where there is none."""
         with self._lock, _transaction(self._database):
             which = "log_group = ?" + (" AND name = ?" if stream is not None else "")
             names = (group,) if stream is None else (group, stream)
