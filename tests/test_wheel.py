@@ -22,7 +22,7 @@ SOURCES = ("forecastle", "container", "training", "serving", "region", "algorith
 FILES = ("Makefile", "pyproject.toml", "hatch_build.py", "README.md", "LICENSE")
 ONE_KERNEL = """
 import numpy as np
-from forecastle.algorithms.deepar.training.native.adam import descend
+from forecastle.algorithms.deepar.training.adam import descend
 descend(*(np.zeros(2, np.float32) for _ in range(3)), np.zeros((1, 2), np.float32), 1.0, 0.1)
 print(sum(descend.stats.cache_hits.values()), sum(descend.stats.cache_misses.values()))
 """

@@ -34,8 +34,8 @@ def known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Catalogue:
     sources = {
         "median": RIVAL.format(name="Median", fields="    window: int\n    step: int = 1"),
         "mode": RIVAL.format(name="Mode", fields="    bins: int\n    step: int = 1"),
-        "phrasebook": RIVAL.format(name="Phrasebook", fields="    language: str = 'de'\n    step: int = 1")
-        + "Phrasebook.channels = {'train': 'phrases', 'vocab': 'words'}\n",
+        "wordlist": RIVAL.format(name="Wordlist", fields="    language: str = 'de'\n    step: int = 1")
+        + "Wordlist.channels = {'train': 'phrases', 'vocab': 'words'}\n",
         "broken": "\nimport a_library_that_nobody_has\n",
     }
     for name, source in sources.items():
@@ -56,9 +56,9 @@ def known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Catalogue:
         ({"bins"}, {"train"}, "mode"),
         ({"bins", "step", "_kvstore", "sagemaker_program", "mini_batch_size"}, {"train"}, "mode"),
         ({"window", "bin"}, {"train"}, "median"),  # it knows one of them, and refuses the other
-        ({"step", "tempo"}, {"train", "vocab"}, "phrasebook"),  # it alone reads the channel vocab
-        ({"language"}, {"train"}, "phrasebook"),
-        (set(), {"train", "vocab"}, "phrasebook"),
+        ({"step", "tempo"}, {"train", "vocab"}, "wordlist"),  # it alone reads the channel vocab
+        ({"language"}, {"train"}, "wordlist"),
+        (set(), {"train", "vocab"}, "wordlist"),
     ],
 )
 def test_the_algorithm_is_the_one_with_the_most_evidence(
@@ -69,7 +69,7 @@ def test_the_algorithm_is_the_one_with_the_most_evidence(
 
 @pytest.mark.parametrize("given", [{"window", "stepp"}, {"window"}, {"bins", "step", "other"}])
 def test_an_algorithm_that_requires_nothing_changes_nothing_for_the_others(known: Catalogue, given: set[str]) -> None:
-    without = Catalogue({name: each for name, each in known.usable.items() if name != "phrasebook"}, known.broken)
+    without = Catalogue({name: each for name, each in known.usable.items() if name != "wordlist"}, known.broken)
     assert fitting(given, {"train"}, known) is fitting(given, {"train"}, without)
 
 
@@ -90,14 +90,14 @@ def test_no_match_names_all_and_says_which_cannot_be_imported(known: Catalogue, 
     names = ", ".join(sorted(given)) or "none"
     assert caught.value.sentence.startswith(
         f"The hyperparameters given ({names}) and channels (train) fit no algorithm: median requires window; mode "
-        "requires bins; phrasebook requires nothing; Algorithm broken cannot be imported: ModuleNotFoundError: "
+        "requires bins; wordlist requires nothing; Algorithm broken cannot be imported: ModuleNotFoundError: "
         "No module named 'a_library_that_nobody_has' ("
     )
-    assert fitting(given, {"train"}, known, default="phrasebook").name == "phrasebook"
+    assert fitting(given, {"train"}, known, default="wordlist").name == "wordlist"
 
 
 def test_an_algorithm_that_cannot_be_imported_is_refused_by_name_with_the_place(known: Catalogue) -> None:
-    assert list(known.usable) == ["median", "mode", "phrasebook"]
+    assert list(known.usable) == ["median", "mode", "wordlist"]
     with pytest.raises(InvalidJob, match=r"^Algorithm broken cannot be imported: .*algorithm\.py, line 2\)\.$"):
         named("broken")
 
@@ -105,7 +105,7 @@ def test_an_algorithm_that_cannot_be_imported_is_refused_by_name_with_the_place(
 def test_an_unknown_name_is_answered_with_the_known_ones(known: Catalogue) -> None:
     assert known.broken
     with pytest.raises(
-        InvalidJob, match=r"^Algorithm 'prophet' is unknown; known are broken, median, mode, phrasebook\.$"
+        InvalidJob, match=r"^Algorithm 'prophet' is unknown; known are broken, median, mode, wordlist\.$"
     ):
         named("prophet")
 
