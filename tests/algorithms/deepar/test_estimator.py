@@ -374,7 +374,7 @@ def test_a_parameter_out_of_range_is_refused_by_name(
         ({"num_samples": 0}, "num_samples: expected a whole number from 1 to"),
         ({"seed": -1}, "seed: expected a whole number from 0 to"),
         ({"data": [series(1.0)], "cat": [0]}, r"data\[0\]\.cat: expected none, as the model was trained without"),
-        ({"cat": [0]}, "data: expected series, as cat, dynamic_feat or start were given for them"),
+        ({"cat": [0]}, "data: expected series, because cat, dynamic_feat or start were given"),
     ],
 )
 def test_a_forecast_that_cannot_be_made_is_refused(fitted: DeepAR, asked: dict[str, Any], sentence: str) -> None:

@@ -104,10 +104,10 @@ def test_importing_the_forecaster_brings_neither_pandas_nor_an_engine() -> None:
 
 
 def test_a_frequency_is_parsed_where_it_comes_in_and_nowhere_else() -> None:
-    """From hyperparameters, artifacts and the estimator's parameters; the warm-up has its own."""
+    """From hyperparameters, artifacts, SageMaker's too, and the estimator; the warm-up has its own."""
     folder = Path(inspect.getfile(Frequency)).resolve().parent
     parsing = {path.name for path in folder.rglob("*.py") if "Frequency.parse(" in path.read_text("utf-8")}
-    assert parsing == {"estimator.py", "hyperparameters.py", "network.py", "warmup.py"}
+    assert parsing == {"configuration.py", "estimator.py", "hyperparameters.py", "network.py", "warmup.py"}
 
 
 def test_a_frequency_keeps_its_text_and_is_compared_without() -> None:
