@@ -190,7 +190,7 @@ def _require_finite_or_a_sentence(decode: Callable[[], Any]) -> None:
         assert len(decoded)
         assert np.isfinite(decoded).all()
     else:
-        assert sentence.endswith(".")
+        assert sentence.endswith((".", "?"))
         assert "\n" not in sentence
 
 
