@@ -190,7 +190,7 @@ def _require_finite_or_a_sentence(decode: Callable[[], Any]) -> None:
         assert len(decoded)
         assert np.isfinite(decoded).all()
     else:
-        assert sentence.endswith((".", "?"))
+        assert sentence.endswith("?" if ": did you mean " in sentence else ".")
         assert "\n" not in sentence
 
 
