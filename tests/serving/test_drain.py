@@ -68,8 +68,11 @@ def test_requests_that_were_sent_and_not_yet_read_are_answered(start: Start, wor
             for connection in kept + new:
                 connection.sendall(REQUEST)
         for connection in kept + new:
+            # Exactly one answer, and then the end of the stream.
             ((status, headers, body),) = read_answers(connection)
-            assert (status, headers["connection"], body) == (200, "close", SCORED)
+            assert (status, body) == (200, SCORED)
+            # Several workers hear of the signal from their supervisor, and may have answered by then.
+            assert headers.get("connection") in (["close"] if workers == "1" else ["close", None])
     assert server.await_end() == 0
     assert server.stderr == ""
     assert not server.lines("error")
