@@ -15,6 +15,7 @@ import uvicorn
 
 from forecastle.contract.errors import InvalidJob
 from forecastle.contract.opt_ml import OptMl
+from forecastle.contract.place import Source
 from forecastle.contract.settings import Settings
 from forecastle.kernels.threads import available_cores
 from forecastle.serving.app import Application
@@ -46,8 +47,9 @@ def serve(settings: Settings, tree: OptMl, environ: MutableMapping[str, str]) ->
     began = perf_counter()
     if settings.multi_model and tree.model_folder is not None:
         raise InvalidJob(
-            f"--model {tree.model_folder}: a server of several models (setting SAGEMAKER_MULTI_MODEL) starts with "
-            "none, and loads them by POST /models."
+            "a server of several models (setting SAGEMAKER_MULTI_MODEL) starts with none, and loads them by POST "
+            "/models.",
+            place=(Source(f"--model {tree.model_folder}"),),
         )
     signal.signal(signal.SIGTERM, _leave)  # PID 1 ignores the signal unless it has a handler
     with _bound(settings) as listener:
@@ -178,7 +180,8 @@ def _bound(settings: Settings) -> Iterator[socket.socket]:
     except OSError as error:
         number = error.errno or 0  # a name that cannot be resolved gives a negative number, which is not an errno
         reason = os.strerror(number) if number > 0 else error.strerror
-        raise InvalidJob(f"{settings.host}:{settings.port}: the server cannot listen there ({reason}).") from None
+        place = (Source(f"{settings.host}:{settings.port}"),)
+        raise InvalidJob(f"the server cannot listen there ({reason}).", place=place) from None
     with listener:
         port = listener.getsockname()[1]
         host = f"[{settings.host}]" if family == socket.AF_INET6 else settings.host

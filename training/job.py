@@ -17,6 +17,7 @@ from forecastle.contract.errors import ForecastleError, InvalidJob, Stopped
 from forecastle.contract.hyperparameters import Hyperparameters
 from forecastle.contract.job_files import Hosts, read_hosts
 from forecastle.contract.opt_ml import OptMl
+from forecastle.contract.place import Source
 from forecastle.contract.settings import Settings
 from forecastle.contract.whole_file import remove_abandoned, write_whole
 from forecastle.kernels.compiling import COMPILATION
@@ -155,7 +156,7 @@ def _missing_file_named(spec: JobSpec) -> Iterator[None]:
     except InvalidJob as error:
         if not spec.missing:
             raise
-        raise InvalidJob(f"{spec.source}: there is no such file. {error.sentence}") from None
+        raise InvalidJob(f"there is no such file. {error.sentence}", place=(Source(spec.source),)) from None
 
 
 def _channels(
