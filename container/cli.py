@@ -206,7 +206,7 @@ def _report_compilation(context: click.Context) -> None:
     """Until the command is done."""
     from forecastle.container.compile_bar import compilation_reported
 
-    context.with_resource(compilation_reported(sys.stderr))
+    context.with_resource(compilation_reported(sys.stderr, os.environ.get("TERM", "")))
 
 
 def _pair(text: str) -> tuple[str, str]:

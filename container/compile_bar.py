@@ -1,11 +1,10 @@
 """Reports that kernels are being compiled: only the first use of an installation takes that long."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TextIO
 
-from forecastle.contract.bar import Bar
+from forecastle.contract.bar import Bar, can_draw
 from forecastle.kernels.compiling import COMPILATION
 
 NOTE = "compiling kernels, once"
@@ -13,10 +12,10 @@ LINE = f"forecastle: {NOTE}: this takes a minute or less; `forecastle compile` d
 
 
 @contextmanager
-def compilation_reported(stream: TextIO) -> Iterator[None]:
-    """Report on `stream` when kernels are compiled: with a bar on a terminal, else with one line."""
-    bar, reported = Bar(stream), False
-    terminal = stream.isatty() and os.environ.get("TERM") != "dumb"
+def compilation_reported(stream: TextIO, term: str = "") -> Iterator[None]:
+    """Report on `stream` when kernels are compiled: with a bar on a terminal of kind `term`, else with one line."""
+    bar, reported = Bar(stream, term), False
+    terminal = can_draw(stream, term)
 
     def report(running: bool) -> None:
         nonlocal reported

@@ -42,7 +42,7 @@ def train(environ: Mapping[str, str], stream: TextIO) -> None:
     with failure_reported(tree.failure), sigterm_noted() as stopping:
         settings = Settings.from_environ(environ)
         hosts = read_hosts(tree)
-        log = StreamLog(stream, hosts.current)
+        log = StreamLog(stream, hosts.current, term=environ.get("TERM", ""))
         if hosts.leads:
             spec = from_tree(tree, settings.algorithm)
             _warn_of_shards(spec.channels, hosts, log)
@@ -68,7 +68,8 @@ def train_files(
     started = time.time()
     with failure_reported(None), sigterm_noted() as stopping:
         spec = from_files(named(algorithm), data, test, content_type, given, out)
-        _run(spec, StreamLog(stream, Hosts().current), stopping, Settings.from_environ(environ), started)
+        log = StreamLog(stream, Hosts().current, term=environ.get("TERM", ""))
+        _run(spec, log, stopping, Settings.from_environ(environ), started)
 
 
 def _run(spec: JobSpec, log: StreamLog, stopping: Callable[[], bool], settings: Settings, started: float) -> None:

@@ -25,13 +25,18 @@ class StreamLog:
     """
 
     def __init__(
-        self, stream: TextIO, host: str, algorithm: str = "", now: Callable[[], float] = time.time
-    ) -> None:  # `now`: Unix time
+        self,
+        stream: TextIO,
+        host: str,
+        algorithm: str = "",
+        term: str = "",  # the environment variable TERM
+        now: Callable[[], float] = time.time,  # Unix time
+    ) -> None:
         self.stream = stream
         self.host = host
         self.algorithm = algorithm
         self._now = now
-        self._bar = Bar(stream)
+        self._bar = Bar(stream, term)
         self._lock = threading.RLock()
 
     def line(self, text: str) -> None:

@@ -17,12 +17,12 @@ from forecastle.training.job_log import StreamLog
 from tests.training.tree import environ_of, write_job
 
 
-def on_a_terminal(shares: list[tuple[float, float]]) -> str:
+def on_a_terminal(shares: list[tuple[float, float]], term: str = "xterm") -> str:
     """What a terminal gets of a bar that is drawn at each (time, share), with a line after the first."""
     leader, follower = pty.openpty()
     clock = [0.0]
     with open(follower, "w", encoding="utf-8") as stream:
-        bar = Bar(stream, now=lambda: clock[0])
+        bar = Bar(stream, term, now=lambda: clock[0])
         for clock[0], share in shares:
             bar.draw(share, "trees")
         stream.flush()
@@ -52,6 +52,10 @@ def test_what_comes_after_something_else_has_a_time_of_its_own() -> None:
 def test_the_bar_is_drawn_no_more_often_than_eyes_can_follow() -> None:
     often = on_a_terminal([(step / 1000, step / 1000) for step in range(1000)])
     assert often.count("trees") <= 11
+
+
+def test_a_terminal_that_cannot_erase_a_line_gets_no_bar() -> None:
+    assert on_a_terminal([(0.0, 0.0), (30.0, 0.25)], term="dumb") == ""
 
 
 def test_the_bar_is_gone_at_the_end() -> None:
