@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from forecastle.contract.artifact import MANIFEST
 from forecastle.contract.errors import InvalidData, InvalidJob, OutOfSpace
@@ -36,38 +37,49 @@ def unpacked(model: Path) -> Iterator[Path]:
     except OSError as error:
         raise InvalidJob(f"{archive}: cannot be unpacked: no temporary folder ({error.strerror}).") from None
     with folder as name:
-        _unpack(archive, Path(name))
+        with _opened(archive) as stream:
+            unpack(stream, Path(name), str(archive))
         try:
             yield Path(name)
         except InvalidData as error:
             raise type(error)(error.sentence.replace(name, str(archive))) from None
 
 
-def _unpack(archive: Path, folder: Path) -> None:
+def unpack(archive: BinaryIO, folder: Path, name: str) -> None:
+    """Unpack a .tar.gz into an existing folder; `name` is what its errors call it.
+
+    Only plain files are taken, with paths inside of the archive and in bounded numbers and sizes. Raises `InvalidData`
+    for any other archive, and `OutOfSpace`.
+    """
     try:
         with _Bounded(archive) as stream, tarfile.open(fileobj=stream, mode="r:") as members:
             seen: set[PurePosixPath] = set()
             for number, member in enumerate(members):
                 if number >= MOST_FILES:
-                    raise InvalidData(f"{archive}: expected at most {MOST_FILES} files.")
+                    raise InvalidData(f"{name}: expected at most {MOST_FILES} files.")
                 if member.isdir():
                     continue
-                path = _inside(archive, member)
+                path = _inside(name, member)
                 if path in seen:
-                    raise InvalidData(f"{archive}: {str(path)!r:.80}: the archive contains this file twice.")
+                    raise InvalidData(f"{name}: {str(path)!r:.80}: the archive contains this file twice.")
                 seen.add(path)
                 _write(members, member, folder / path)
+    except (gzip.BadGzipFile, tarfile.TarError, zlib.error, EOFError, ValueError, RecursionError) as error:
+        raise InvalidData(f"{name}: expected a complete .tar.gz ({str(error) or type(error).__name__:.80}).") from None
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise OutOfSpace(f"{archive}: no space left on the disk that it is unpacked to.") from None
-        raise InvalidData(f"{archive}: cannot be unpacked ({error.strerror or error}).") from None
-    except (tarfile.TarError, zlib.error, EOFError, ValueError, RecursionError) as error:
-        raise InvalidData(
-            f"{archive}: expected a complete .tar.gz ({str(error) or type(error).__name__:.80})."
-        ) from None
+            raise OutOfSpace(f"{name}: no space left on the disk that it is unpacked to.") from None
+        raise InvalidData(f"{name}: cannot be unpacked ({error.strerror or error}).") from None
 
 
-def _inside(archive: Path, member: tarfile.TarInfo) -> PurePosixPath:
+def _opened(archive: Path) -> BinaryIO:
+    try:
+        return archive.open("rb")
+    except OSError as error:
+        raise InvalidData(f"{archive}: cannot be unpacked ({error.strerror}).") from None
+
+
+def _inside(archive: str, member: tarfile.TarInfo) -> PurePosixPath:
     """Where a member goes, below the folder."""
     path = PurePosixPath(member.name)
     if path.is_absolute() or not path.parts or ".." in path.parts or "\0" in member.name:
@@ -87,13 +99,15 @@ def _write(members: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> Non
         shutil.copyfileobj(content, file)
         if file.tell() != member.size:
             raise EOFError(f"{member.name:.40} ends early")
+    if member.mode & 0o100:  # a script of the model's container
+        path.chmod(0o755)
 
 
 class _Bounded(gzip.GzipFile):
     """A gzip stream that is neither read nor skipped beyond the limit, nor read into memory in one large piece."""
 
-    def __init__(self, archive: Path) -> None:
-        super().__init__(archive, "rb")
+    def __init__(self, archive: BinaryIO) -> None:
+        super().__init__(fileobj=archive, mode="rb")
 
     def read(self, size: int | None = -1) -> bytes:
         if size is None or not 0 <= size <= _MOST_AT_ONCE:
