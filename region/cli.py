@@ -6,18 +6,21 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from forecastle.contract.errors import InvalidJob
 from forecastle.region.home import Home, default_home
 
+if TYPE_CHECKING:
+    from forecastle.region.variables import Variables
+
 FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 PORT = 4566
 T = TypeVar("T")
-NEEDED = ("botocore", "httpx")
+NEEDED = ("botocore", "cryptography", "httpx")
 
 
 @click.group("region", invoke_without_command=True)
@@ -72,7 +75,16 @@ def up(
     up(Options(_home(home), port, host, buckets, taxi, hosts, docker), forecastle_command())
 
 
+proxy_option = click.option(
+    "--proxy",
+    is_flag=True,
+    help="Clients keep AWS's own addresses and reach the region as their HTTPS proxy, with a certificate authority for "
+    "AWS's domains only.",
+)
+
+
 @region.command()
+@proxy_option
 @click.option("--home", type=FOLDER, help="The region's folder.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Its port, if it does not run yet.")
 @click.option(
@@ -82,7 +94,7 @@ def up(
     show_default=True,
     help="The syntax to print.",
 )
-def env(home: Path | None, port: int | None, shell: str) -> None:
+def env(home: Path | None, port: int | None, shell: str, proxy: bool) -> None:
     """Print the variables to set: eval "$(forecastle region env)"."""
     from forecastle.region import variables
 
@@ -90,12 +102,14 @@ def env(home: Path | None, port: int | None, shell: str) -> None:
     address = where.address() if port is None else None
     where.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     variables.write_files(where)
-    for name, value in variables.variables(where, address or f"http://127.0.0.1:{port or PORT}", os.environ).items():
+    given = _variables(proxy)(where, address or f"http://127.0.0.1:{port or PORT}", os.environ)
+    for name, value in given.items():
         click.echo(variables.SHELLS[shell](name, value))
 
 
 @region.command(context_settings={"ignore_unknown_options": False})
 @up_options
+@proxy_option
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @click.pass_context
 def run(
@@ -107,6 +121,7 @@ def run(
     host: str,
     hosts: tuple[str, ...],
     docker: str | None,
+    proxy: bool,
     command: tuple[str, ...],
 ) -> int:
     """Run COMMAND in a region: forecastle region run -- jupyter lab.
@@ -122,23 +137,24 @@ def run(
     options += [part for name in hosts for part in ("--allow-host", name)]
     options += [] if taxi is None else ["--taxi", str(taxi)]
     options += [] if docker is None else ["--docker", docker]
-    return run_beside(where, [*forecastle_command(), "region", "up", *options], command)
+    return run_beside(where, [*forecastle_command(), "region", "up", *options], command, _variables(proxy))
 
 
 @region.command()
+@proxy_option
 @click.option("--home", type=FOLDER, help="The region's folder.")
 @click.option("--port", type=click.IntRange(1, 65535), default=PORT, show_default=True, help="Its port.")
 @click.option("--python", metavar="PATH", help="The kernel's Python; by default the active environment's.")
-def kernel(home: Path | None, port: int, python: str | None) -> None:
+def kernel(home: Path | None, port: int, python: str | None, proxy: bool) -> None:
     """Write a Jupyter kernel that sets the region's variables."""
     from forecastle.region.kernel import write
-    from forecastle.region.variables import variables, write_files
+    from forecastle.region.variables import write_files
 
     where = _home(home)
     where.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_files(where)
     address = where.address() or f"http://127.0.0.1:{port}"
-    folder = write(python, variables(where, address, {}), os.environ)
+    folder = write(python, _variables(proxy)(where, address, {}), os.environ)
     click.echo(f"Kernel 'Python (forecastle region)' is in {folder}. It calls {address}: run `forecastle region up`.")
 
 
@@ -217,6 +233,17 @@ def create_api(name: str, posts: tuple[str, ...], cors: str | None, stage: str, 
 
     for url in create_api(_home(home), name, dict(_pair("--post", text) for text in posts), cors, stage):
         click.echo(url)
+
+
+def _variables(proxy: bool) -> "Variables":
+    """What gives a client's variables."""
+    if proxy:
+        from forecastle.region.proxy.environment import proxied_variables
+
+        return proxied_variables
+    from forecastle.region.variables import variables
+
+    return variables
 
 
 def _pair(option: str, text: str) -> tuple[str, str]:
