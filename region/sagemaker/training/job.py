@@ -7,18 +7,18 @@ import shutil
 import threading
 import time
 import traceback
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from forecastle.region.account import REGION
-from forecastle.region.images import Launcher, launcher
+from forecastle.region.images import launcher
 from forecastle.region.local_region import LocalRegion
-from forecastle.region.objects import Missing, joined, place_below, split
+from forecastle.region.objects import Missing, joined, split
 from forecastle.region.processes import Process
 from forecastle.region.pump import Pump
 from forecastle.region.sagemaker.archives import files_below, upload_archive, upload_files
+from forecastle.region.sagemaker.training import checkpoints
 from forecastle.region.sagemaker.training.channels import Feeder, link
 from forecastle.region.sagemaker.training.measures import Measures
 from forecastle.region.sagemaker.training.sources import NoData, sources
@@ -104,7 +104,9 @@ class Job:
             trees = [self._prepared(job, folder / host, host, hosts, feeders) for host in hosts]
             move(self.region, self.name, "Training")
             measures = Measures.of(self.name, job["AlgorithmSpecification"]["MetricDefinitions"], self.region.series)
-            codes, late, last = self._trained(job, trees, hosts, measures)
+            folders = [tree.checkpoints for tree in trees]
+            with checkpoints.uploaded(checkpoints.uri_of(job), folders, self.region.objects):
+                codes, late, last = self._trained(job, trees, hosts, measures)
         if self._abandoned:
             raise Abandoned
         more: dict[str, Any] = {"FinalMetricDataList": measures.final_list()}
@@ -131,17 +133,9 @@ class Job:
             else:
                 place.mkdir()
                 link(found, place, self.region.objects)
-        uri = job.get("CheckpointConfig", {}).get("S3Uri")
-        if uri:
-            tree.checkpoints.mkdir()
-            bucket, prefix = split(uri)
-            for key in self.region.objects.keys(bucket, prefix):
-                if key.endswith("/"):  # a console's folder
-                    continue
-                path = place_below(tree.checkpoints, f"s3://{bucket}/{key}", key[len(prefix) :].lstrip("/"))
-                path.parent.mkdir(parents=True, exist_ok=True)
-                with self.region.objects.open(bucket, key) as file, path.open("wb") as copy:
-                    shutil.copyfileobj(file, copy)  # no link: a job writes its checkpoints anew
+        uri = checkpoints.uri_of(job)
+        if uri is not None:
+            checkpoints.restore(uri, tree.checkpoints, self.region.objects)
         return tree
 
     def _trained(
@@ -156,7 +150,9 @@ class Job:
                 if self._stop.is_set():
                     break
                 environ = _environ(job, self.region, self.region.jobs.share())
-                process = _started(start, "train", tree.base, environ, self.region)
+                command = start.command("train", tree.base, environ, checkpoints.mounts_of(job, tree))
+                given = start.environ(tree.base, environ, os.environ)
+                process = self.region.processes.start(command, given, tree.base)
                 self._processes.append(process)
             stream = f"{self.name}/{host}-{int(time.time())}"
             pumps.append(Pump(process, self.region.journal, LOG_GROUP, stream, tree.base, measures.read))
@@ -205,15 +201,6 @@ class Job:
         place = joined(job["OutputDataConfig"]["S3OutputPath"], self.name, "output")
         if any(files_below(folder) for folder in folders):
             upload_archive(folders, f"{place}/output.tar.gz", self.region.objects, trees[0].base)
-        uri = job.get("CheckpointConfig", {}).get("S3Uri")
-        if uri:
-            for tree in trees:
-                upload_files(tree.checkpoints, uri, self.region.objects)
-
-
-def _started(start: Launcher, verb: str, base: Path, environ: Mapping[str, str], region: LocalRegion) -> Process:
-    command = start.command(verb, base, environ)
-    return region.processes.start(command, start.environ(base, environ, os.environ), base)
 
 
 def _environ(job: dict[str, Any], region: LocalRegion, threads: int) -> dict[str, str]:
