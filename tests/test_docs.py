@@ -58,6 +58,7 @@ ENVIRONMENT = re.compile(r"environ(?:\.get\(|\.pop\(|\.setdefault\(|\[)\s*([^,\]
 # Variables that others define, and no settings of ours.
 FOREIGN = {
     "COLUMNS",  # of the terminal
+    "NO_COLOR",
     "TERM",
     "NUMBA_CACHE_DIR",
     "NUMBA_CPU_NAME",
