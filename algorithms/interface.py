@@ -8,7 +8,7 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from forecastle.algorithms.job import H, Job, JobLog
 from forecastle.algorithms.request import Ask, Payload
@@ -16,11 +16,21 @@ from forecastle.contract.artifact import Artifact
 from forecastle.contract.channel import Channel
 from forecastle.contract.hyperparameters import Hyperparameters
 from forecastle.contract.settings import EnvironmentSettings
+from forecastle.contract.typed_text import TypedText
 
-__all__ = ["Algorithm", "Ask", "Job", "JobLog", "Model", "Payload"]
+if TYPE_CHECKING:
+    from forecastle.algorithms.chart import Chart
+
+__all__ = ["Algorithm", "Ask", "ChartOptions", "Job", "JobLog", "Model", "Payload"]
 
 Request = TypeVar("Request")
 Prediction = TypeVar("Prediction")
+
+
+class ChartOptions(TypedText):
+    """The base of what `forecastle plot --set` takes for an algorithm."""
+
+    noun: ClassVar[str] = "Chart option"
 
 
 class Algorithm(ABC, Generic[H]):
@@ -65,6 +75,22 @@ class Algorithm(ABC, Generic[H]):
 
     def demonstrate(self, ask: Ask, picture: Path) -> Iterable[str]:  # noqa: ARG002
         """Send the example to a server of its model, draw the answer to `picture`, and yield lines to print."""
+        return ()
+
+    def chart_options(self) -> type[ChartOptions]:
+        """The options of `plot`."""
+        return ChartOptions
+
+    def plot(self, ask: Ask, payload: Payload, options: Any) -> "Chart | None":
+        """Send a request to a server or a model, and draw the answer; None if it is no request of this algorithm.
+
+        `options` has the type that `chart_options` returns. An algorithm without this method has no chart.
+        """
+        del ask, payload, options
+        return None
+
+    def examine(self, job: Job[H]) -> Iterable[str]:  # noqa: ARG002
+        """Read and check a job's data without training, and yield a line for each channel. Raises `UserError`."""
         return ()
 
     def infer(self, given: Mapping[str, str], channels: Mapping[str, Channel]) -> dict[str, str]:

@@ -100,6 +100,7 @@ def test_every_environment_variable_that_the_sources_read_is_documented() -> Non
             "contract/environment.py",  # `BASE_DIR` and `PORT`
             "contract/settings.py",  # the tables
             "region/kernel.py",  # `VIRTUAL_ENV` and `CONDA_PREFIX`
+            "region/proxy/environment.py",  # the variables that name certificates
         }
     }
 

@@ -132,7 +132,7 @@ def _algorithm(spec: JobSpec, settings: Settings, log: StreamLog) -> Algorithm[A
     known = catalogue()
     for sentence in known.broken.values():
         log.warning(sentence)
-    with _missing_file_named(spec):
+    with missing_file_named(spec.file):
         return fitting(spec.hyperparameters.keys(), spec.channels.keys(), known, settings.default_algorithm)
 
 
@@ -144,19 +144,19 @@ def _hyperparameters(algorithm: Algorithm[Any], spec: JobSpec, log: StreamLog) -
     log.line(f"Reading default configuration from {source}: {defaults}")
     log.line(f"Merging with provided configuration from {spec.source}: {given}")
     log.line(f"Final configuration: {defaults | given}")
-    with _missing_file_named(spec):
+    with missing_file_named(spec.file):
         return kind.parse(given)
 
 
 @contextmanager
-def _missing_file_named(spec: JobSpec) -> Iterator[None]:
+def missing_file_named(file: Path | None) -> Iterator[None]:
     """Name the missing hyperparameters file first if the hyperparameters are invalid because of it."""
     try:
         yield
     except InvalidJob as error:
-        if not spec.missing:
+        if file is None or file.exists():
             raise
-        raise InvalidJob(f"there is no such file. {error.sentence}", place=(Source(spec.source),)) from None
+        raise InvalidJob(f"there is no such file. {error.sentence}", place=(Source(str(file)),)) from None
 
 
 def _channels(

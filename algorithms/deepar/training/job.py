@@ -1,11 +1,12 @@
 """A training job of DeepAR: from the channels' bytes to a network, with SageMaker's log lines."""
 
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
 from forecastle.algorithms.deepar.hyperparameters import DeepARHyperparameters
 from forecastle.algorithms.deepar.training.checkpoint import seed_in
-from forecastle.algorithms.deepar.training.dataset import Dataset, Statistics, read_dataset
+from forecastle.algorithms.deepar.training.dataset import Dataset, Statistics, read_dataset, statistics
 from forecastle.algorithms.deepar.training.evaluation import TrainedModel, read_test
 from forecastle.algorithms.deepar.training.fields import fields_of_train
 from forecastle.algorithms.deepar.training.log import TrainingLog, log_fields, log_statistics
@@ -32,10 +33,7 @@ def fit(job: Job[DeepARHyperparameters]) -> TrainedModel:
     train = read_dataset(job.channels["train"], fields_of_train(given), given.likelihood, job.stopping)
     log_fields(given, train, job.log)
     numbers = log_statistics(train, "Training", job.log)
-    if numbers.observations < FEWEST_OBSERVATIONS:
-        raise InvalidData(
-            f"Channel train: expected at least {FEWEST_OBSERVATIONS} observations in all, got {numbers.observations}."
-        )
+    _require_enough(numbers)
     _warn(given, train, numbers, job.log)
     work = work_per_epoch(numbers.series, given.mini_batch_size)
     if work.share < 1:
@@ -66,6 +64,35 @@ def fit(job: Job[DeepARHyperparameters]) -> TrainedModel:
     model = TrainedModel(trained.network, metrics={"train:final_loss": trained.loss}, seed=settings.seed)
     model.test = test
     return model
+
+
+def examine(job: Job[DeepARHyperparameters]) -> Iterator[str]:
+    """Read all series without training, and yield a line for each channel. Raises what `fit` raises on data."""
+    train = read_dataset(
+        job.channels["train"], fields_of_train(job.hyperparameters), job.hyperparameters.likelihood, job.stopping
+    )
+    numbers = statistics(train.series)
+    _require_enough(numbers)
+    _warn(job.hyperparameters, train, numbers, job.log)
+    yield _described("train", numbers)
+    if "test" in job.channels:
+        test = read_test(job, train.cardinality, train.num_dynamic_feat, f"the train channel ({train.first})")
+        yield _described("test", statistics(test.series))
+
+
+def _described(name: str, numbers: Statistics) -> str:
+    missing = "some are missing" if numbers.missing else "none is missing"
+    return (
+        f"Channel {name}: {numbers.series:,} series with {numbers.observations:,} values from {numbers.smallest:g} to "
+        f"{numbers.largest:g}; {missing}."
+    )
+
+
+def _require_enough(numbers: Statistics) -> None:
+    if numbers.observations < FEWEST_OBSERVATIONS:
+        raise InvalidData(
+            f"Channel train: expected at least {FEWEST_OBSERVATIONS} observations in all, got {numbers.observations}."
+        )
 
 
 def _warn(given: DeepARHyperparameters, train: Dataset, numbers: Statistics, log: JobLog) -> None:

@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import chain
 
@@ -17,7 +18,7 @@ from forecastle.algorithms.random_cut_forest.training.reservoir import Reservoir
 from forecastle.contract.channel import Channel
 from forecastle.contract.errors import InvalidData, InvalidJob, Stopped, UnsupportedMediaType
 from forecastle.contract.free_memory import available_memory
-from forecastle.contract.place import Source
+from forecastle.contract.place import At, Source
 from forecastle.formats.block import Block
 from forecastle.formats.rows import read_rows
 
@@ -74,6 +75,20 @@ def fit(job: Job[RandomCutForestHyperparameters]) -> RandomCutForestModel:
     return model
 
 
+def examine(job: Job[RandomCutForestHyperparameters]) -> Iterator[str]:
+    """Read all rows without growing a forest, and yield a line for each channel. Raises what `fit` raises on data."""
+    given = job.hyperparameters
+    train = sum(
+        len(block.features)
+        for _, block in read_blocks(job.channels["train"], given.feature_dim, job.stopping, labels=False)
+    )
+    yield f"Channel train: {train:,} rows of {given.feature_dim} columns."
+    if "test" in job.channels:
+        labels = [block.labels for block in labelled_blocks(job.channels["test"], given.feature_dim, job.stopping)]
+        marks = np.concatenate([each for each in labels if each is not None])
+        yield f"Channel test: {len(marks):,} rows, {int(marks.sum()):,} of them labelled as anomalies."
+
+
 def forest_info(forest: Forest) -> str:
     """The forest in one line of SageMaker's log: averages are truncated to integers, depths count levels."""
     nodes, depths = forest.num_nodes, forest.depths
@@ -117,6 +132,19 @@ def read_blocks(
                 yield name, block
         except (InvalidData, UnsupportedMediaType) as error:
             raise error.within(name) from None
+
+
+def labelled_blocks(channel: Channel, width: int, stopping: Callable[[], bool]) -> Iterator[Block]:
+    """A test channel's rows, block by block. Raises `InvalidData` if there are labels other than 0 and 1."""
+    rows: Counter[str] = Counter()  # read so far, by file
+    for name, block in read_blocks(channel, width, stopping, labels=True):
+        assert block.labels is not None
+        odd = np.flatnonzero((block.labels != 0) & (block.labels != 1))
+        if len(odd):
+            place = (Source(name), At("row", rows[name] + int(odd[0]) + 1))
+            raise InvalidData(place=place, expected="a label of 0 or 1", got=f"{block.labels[odd[0]]:g}")
+        rows[name] += len(block.labels)
+        yield block
 
 
 def _require_width(name: str, block: Block, width: int, *, labels: bool) -> None:
