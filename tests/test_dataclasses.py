@@ -37,7 +37,7 @@ def dataclasses_of_ours() -> list[type]:
 
 
 def carries_payload(hint: object) -> bool:
-    """Whether a value of that type may hold bytes or arrays, be it deep within."""
+    """Whether a value of that type may contain bytes or arrays, at any depth."""
     origin = typing.get_origin(hint) or hint
     if isinstance(origin, type) and issubclass(origin, PAYLOADS):
         return True

@@ -106,7 +106,7 @@ def test_every_environment_variable_that_the_sources_read_is_documented() -> Non
 
 
 def test_nothing_below_container_uses_the_process_s_environment() -> None:
-    """`container/` hands it down. The region starts processes, and has a command of its own."""
+    """`container/` passes it down. The region starts processes, and has its own command."""
     users = [path for path, text in sources(*FLOORS).items() if "os.environ" in text or "getenv" in text]
     others = [path for path in users if not path.startswith(("container/", "region/"))]
     assert others == ["algorithms/deepar/training/mxnet.py"]  # sets what MXNet reads when it is imported

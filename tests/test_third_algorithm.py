@@ -107,7 +107,7 @@ def forecastle(*arguments: str) -> list[str]:
 
 @contextmanager
 def serving(environ: dict[str, str], *arguments: str) -> Iterator[http.client.HTTPConnection]:
-    """A connection to `forecastle serve`, once it is ready; it must then end well when told to."""
+    """A connection to `forecastle serve`, once it is ready; it must then exit with 0 on SIGTERM."""
     with subprocess.Popen(forecastle("serve", *arguments), env=environ, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         log = ""

@@ -1,4 +1,4 @@
-"""The wheel that carries compiled kernels: whoever installs it compiles nothing."""
+"""The wheel with compiled kernels: its users compile nothing."""
 
 import json
 import os

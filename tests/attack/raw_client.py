@@ -82,7 +82,7 @@ def leave(server: RunningServer, packets: Sequence[bytes], *, abruptly: bool) ->
 
 
 def require_calm(server: RunningServer) -> None:
-    """The server answers, failed at nothing, and its loop was not held up: by the monitor's figures of its own CPU."""
+    """The server answers, logged no failure, and its own code did not block the loop, by the monitor's CPU times."""
     assert server.get("/ping").status_code == 200
     assert not [line for line in server.lines("error") if "traceback" in line]
     assert not [line for line in server.lines("stall") if line["cpu_ms"] >= 250]

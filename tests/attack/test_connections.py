@@ -75,7 +75,7 @@ def requests(draw: st.DrawFn, name: str, last: bool) -> Request:
 
 @st.composite
 def chunked(draw: st.DrawFn, body: bytes) -> bytes:
-    """The body in chunks, with extensions and trailers, and what stands between it and the other headers."""
+    """The body in chunks, with extensions and trailers, and what comes between it and the other headers."""
     cuts = sorted(draw(st.lists(st.integers(1, max(1, len(body) - 1)), max_size=6, unique=True)))
     pieces = [body[start:stop] for start, stop in zip([0, *cuts], [*cuts, len(body)])]
     extension = draw(st.sampled_from([b"", b";a", b';a="b"', b";" + b"e" * 2000]))

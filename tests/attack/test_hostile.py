@@ -45,7 +45,7 @@ CONNECTIONS: dict[str, tuple[bytes, list[int]]] = {
     "HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", [400]),
     "a version to come": (b"GET /ping HTTP/9.9\r\n" + CLOSE + b"\r\n", [400]),
     "a tunnel": (b"CONNECT a:80 HTTP/1.1\r\n" + CLOSE + b"\r\n", [405]),
-    "a method of nobody": (b"BREW /ping HTTP/1.1\r\n" + CLOSE + b"\r\n", [400]),
+    "an unknown method": (b"BREW /ping HTTP/1.1\r\n" + CLOSE + b"\r\n", [400]),
     "all of a server": (b"OPTIONS * HTTP/1.1\r\n" + CLOSE + b"\r\n", [404]),
     "a path that is none": (b"GET ping HTTP/1.1\r\n" + CLOSE + b"\r\n", [400]),
     "a path in another's address": (b"GET http://b/ping HTTP/1.1\r\n" + CLOSE + b"\r\n", [200]),

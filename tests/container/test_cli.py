@@ -25,7 +25,7 @@ HEAVY = {"numba", "sklearn", "pandas", "mxnet", "gluonts", "scipy", "matplotlib"
 
 
 def forecastle(*arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
-    """The installed command, beside the interpreter that runs the tests."""
+    """The installed command, from the environment that runs the tests."""
     return subprocess.run(
         [str(Path(sys.executable).parent / "forecastle"), *arguments],
         env=os.environ | environ,

@@ -108,7 +108,7 @@ def run(environ: dict[str, str], *arguments: str) -> "subprocess.CompletedProces
 
 
 def seconds_left_out(log: str) -> float:
-    """What is missing in a job's totaltime, beside its beginning and end."""
+    """The time that a job's totaltime lacks, apart from its start and end."""
     (record,) = (json.loads(line) for line in re.findall(r'#metrics (.*"totaltime".*)', log))
     return float(record["EndTime"] - record["StartTime"] - record["Metrics"]["totaltime"]["sum"] / 1000)
 

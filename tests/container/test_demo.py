@@ -1,4 +1,4 @@
-"""The demo, where it cannot be shown."""
+"""The demo, if it cannot be shown."""
 
 import subprocess
 import sys

@@ -16,7 +16,7 @@ ROOT: tuple[str, ...] = ()
 STRANGER = ("--user", "12345", "--cap-drop", "ALL", "--read-only", "--tmpfs", "/tmp")  # who has no passwd entry
 READ_ONLY = ("--read-only",)  # and nowhere to write at all
 
-CACHE_LOG = ("-e", "NUMBA_DEBUG_CACHE=1")  # numba tells what it loads and what it has to compile
+CACHE_LOG = ("-e", "NUMBA_DEBUG_CACHE=1")  # numba reports what it loads and what it compiles
 
 
 def docker(*arguments: str | Path, check: bool = True) -> "subprocess.CompletedProcess[str]":
@@ -61,8 +61,8 @@ class Server:
         return answer
 
     def log(self) -> str:
-        told = docker("logs", self.name)
-        return told.stdout + told.stderr
+        logs = docker("logs", self.name)
+        return logs.stdout + logs.stderr
 
     def stop(self) -> int:
         """The exit code of the container, stopped as SageMaker does."""

@@ -1,4 +1,4 @@
-"""docker-compose.yml, with the commands of docs/operations.md, in a checkout that is somebody's."""
+"""docker-compose.yml, with the commands of docs/operations.md, in a checkout that another user owns."""
 
 import os
 import shutil

@@ -67,7 +67,7 @@ class FakeAws:
         return [parameters for name, parameters in self.requests if name == operation]
 
     def running(self) -> list[str]:
-        """The endpoints that nobody has deleted, and that would cost."""
+        """The endpoints that have not been deleted, and would cost money."""
         return [name for kind, name in self._resources if kind == "Endpoint"]
 
     def answer(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answer:
@@ -198,7 +198,7 @@ def faults(shape: Any, value: Any, place: str = "") -> list[str]:
         if not isinstance(value, str):
             return [f"{place}: expected text, got {value!r}"]
         if shape.enum and value not in shape.enum:
-            found.append(f"{place}: {value!r} is none of {', '.join(shape.enum)}")
+            found.append(f"{place}: {value!r} is not one of {', '.join(shape.enum)}")
         if "pattern" in shape.metadata and not re.fullmatch(_python(shape.metadata["pattern"]), value):
             found.append(f"{place}: {value!r} does not look like {shape.metadata['pattern']}")
     if shape.type_name != "boolean" and not isinstance(length, bool):
@@ -214,28 +214,28 @@ def _python(pattern: str) -> str:
 
 
 def _outcome(kind: str, name: str, asked: dict[str, Any]) -> dict[str, Any]:
-    """What a description says beside what was asked for: everything went well."""
+    """What a description adds to the request: everything succeeded."""
     now = time.time()
-    told: dict[str, Any] = {f"{kind}Arn": _arn(kind, name), "CreationTime": now, "LastModifiedTime": now}
+    added: dict[str, Any] = {f"{kind}Arn": _arn(kind, name), "CreationTime": now, "LastModifiedTime": now}
     if kind == "TrainingJob":
-        told |= {"ModelArtifacts": {"S3ModelArtifacts": _artifact(name, asked)}, "SecondaryStatus": "Completed"}
-        told |= {
+        added |= {"ModelArtifacts": {"S3ModelArtifacts": _artifact(name, asked)}, "SecondaryStatus": "Completed"}
+        added |= {
             "TrainingStartTime": now,
             "TrainingEndTime": now,
             "BillableTimeInSeconds": 1,
             "TrainingTimeInSeconds": 1,
         }
-        told |= {"BillableTimeInSeconds": 1}
-        told |= {"SecondaryStatusTransitions": [{"Status": "Completed", "StartTime": now, "StatusMessage": ""}]}
+        added |= {"BillableTimeInSeconds": 1}
+        added |= {"SecondaryStatusTransitions": [{"Status": "Completed", "StartTime": now, "StatusMessage": ""}]}
     if kind == "HyperParameterTuningJob":
         best = {"TrainingJobName": f"{name}-001", "TrainingJobArn": _arn("TrainingJob", name), "CreationTime": now}
-        told |= {"BestTrainingJob": best | {"TrainingJobStatus": "Completed", "TunedHyperParameters": {}}}
-        told |= {"TrainingJobStatusCounters": {"Completed": 1}, "ObjectiveStatusCounters": {"Succeeded": 1}}
+        added |= {"BestTrainingJob": best | {"TrainingJobStatus": "Completed", "TunedHyperParameters": {}}}
+        added |= {"TrainingJobStatusCounters": {"Completed": 1}, "ObjectiveStatusCounters": {"Succeeded": 1}}
     if kind == "Endpoint":
-        told["ProductionVariants"] = [{"VariantName": "AllTraffic", "CurrentInstanceCount": 1}]
+        added["ProductionVariants"] = [{"VariantName": "AllTraffic", "CurrentInstanceCount": 1}]
     if kind in ("Endpoint", "TrainingJob", "TransformJob", "HyperParameterTuningJob"):
-        told[f"{kind}Status"] = "InService" if kind == "Endpoint" else "Completed"
-    return told
+        added[f"{kind}Status"] = "InService" if kind == "Endpoint" else "Completed"
+    return added
 
 
 def _artifact(job: str, asked: dict[str, Any]) -> str:

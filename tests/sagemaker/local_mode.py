@@ -16,7 +16,7 @@ from sagemaker.inputs import TrainingInput  # type: ignore[import-not-found]
 from sagemaker.local import LocalSession  # type: ignore[import-not-found]
 from sagemaker.serializers import CSVSerializer, IdentitySerializer, JSONLinesSerializer, JSONSerializer  # type: ignore[import-not-found]
 
-ROLE = "arn:aws:iam::111122223333:role/any"  # local mode wants one, and asks nobody about it
+ROLE = "arn:aws:iam::111122223333:role/any"  # local mode requires one, and does not check it
 
 
 def main(job: dict[str, Any]) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def main(job: dict[str, Any]) -> dict[str, Any]:
             "local_code": True,
             "serving_port": job["port"],
             "container_root": str(work),
-            "container_config": {"user": job["user"]},  # so that the files belong to whoever runs this
+            "container_config": {"user": job["user"]},  # so that the files belong to the user who runs this
         }
     }
     estimator = Estimator(

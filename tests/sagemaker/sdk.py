@@ -1,4 +1,4 @@
-"""A version of SageMaker's Python SDK in an environment of its own, made by pip from its lock beside this file.
+"""A version of SageMaker's Python SDK in its own environment, installed by pip from its lock in this folder.
 
 The SDK's own dependencies would overturn ours. An environment is kept in .sagemaker-sdk/ of the checkout until its lock
 changes, so that only the first run waits for it.
@@ -17,7 +17,7 @@ import pytest
 HERE = Path(__file__).parent
 KEPT = HERE.parents[1] / ".sagemaker-sdk"
 TIMEOUT_SECONDS = 900
-DEAD_END = "http://127.0.0.1:9"  # a port that nobody listens on: what would leave this machine comes to an end there
+DEAD_END = "http://127.0.0.1:9"  # a port on which nothing listens: requests that would leave this machine fail
 QUIET = "SchemaVersion: '1.0'\nSageMaker:\n  PythonSDK:\n    Modules:\n      TelemetryOptOut: true\n"
 
 
@@ -29,7 +29,7 @@ class Sdk:
     python: Path
 
     def run(self, script: Path, *arguments: str, home: Path, environ: dict[str, str]) -> str:
-        """Run a script with it, offline and as nobody of AWS's; its stdout."""
+        """Run a script with it, offline and without credentials of AWS; returns its stdout."""
         done = subprocess.run(
             [str(self.python), str(script), *arguments],
             cwd=home,

@@ -79,8 +79,8 @@ def test_sdk_2_trains_deploys_predicts_transforms_and_deletes_a_deepar(sdk2: Sdk
     configuration = {"num_samples": 20, "output_types": ["quantiles"], "quantiles": ["0.5"]}
     transform = {"DEEPAR_INFERENCE_CONFIG": json.dumps(configuration)}
     job |= {"records_type": "application/jsonlines", "transform_environment": transform}
-    *log, told = run(sdk2, "local_mode.py", job, work)
-    answers = json.loads(told)
+    *log, answered = run(sdk2, "local_mode.py", job, work)
+    answers = json.loads(answered)
 
     assert {
         name for name, regex in metric_definitions().items() if not any(re.search(regex, line) for line in log)

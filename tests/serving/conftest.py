@@ -23,7 +23,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Start a server with settings of its own, and a model with such parameters; it ends with the test."""
+    """Start a server with these settings and a model with these parameters; it is stopped after the test."""
     with ExitStack() as stack:
 
         def start(environ: dict[str, str] | None = None, **parameters: Any) -> RunningServer:

@@ -1,4 +1,4 @@
-"""A server in a process of its own, as the tests see it: its socket, its log and its end."""
+"""A server in its own process, as the tests see it: its socket, its log and its exit."""
 
 import json
 import os
@@ -26,7 +26,7 @@ PATIENCE_SECONDS = 60.0
 
 
 def write_model(folder: Path, weights: int = 1, **parameters: object) -> Path:
-    """Write a model of the tiny algorithm below `folder`, a base as SAGEMAKER_BASE_DIR has it; with weights, if any."""
+    """Write a model of the tiny algorithm, with weights if given, to the tree in `folder` (SAGEMAKER_BASE_DIR)."""
     artifact = Artifact(
         {"weights": np.ones(weights)}, parameters, {"depth": "3"}, {"train_loss": 0.25}, algorithm="echo_sum"
     )

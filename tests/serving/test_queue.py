@@ -78,7 +78,7 @@ def test_a_request_that_waited_past_its_time_is_503_and_not_predicted(start: Sta
     with ThreadPoolExecutor(16) as pool:
         busy = occupy(server, pool, 1.2)
         late = server.ask(sleep=0.01)
-        # Those that are predicted when their time is up are told so too; nobody can stop them.
+        # Requests that are being predicted when their time is up get the same error; they cannot be interrupted.
         assert [task.result().status_code for task in busy] == [503] * len(busy)
     assert late.status_code == 503
     assert late.text == "The answer was not ready within 0.4 seconds (setting MODEL_SERVER_TIMEOUT)."

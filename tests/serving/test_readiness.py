@@ -12,7 +12,7 @@ from forecastle.contract.media_type import CSV, JSON, JSON_LINES, RECORDIO
 from forecastle.formats.recordio_writer import write_dense, write_sparse
 from tests.serving.running_server import RunningServer
 
-COMPILATION_SECONDS = 400  # at the most, on a busy machine
+COMPILATION_SECONDS = 400  # at most, on a busy machine
 ROWS = np.array([[0.5, 2.0], [9.0, -3.25]], np.float32)
 BODIES = [
     (CSV, b"0.5,2\n9,-3.25\n"),

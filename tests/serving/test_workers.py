@@ -1,4 +1,4 @@
-"""Several worker processes behind one port."""
+"""Several worker processes on one port."""
 
 import os
 import shutil
@@ -91,5 +91,5 @@ def test_workers_end_with_the_process_that_started_them(start: Start) -> None:
     ):
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    for folder in shared_folders(pids):  # nobody was left to remove it
+    for folder in shared_folders(pids):  # no process was left to remove it
         shutil.rmtree(folder)

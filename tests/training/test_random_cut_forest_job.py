@@ -136,7 +136,7 @@ def test_a_pipe_is_read_to_its_end_once(
     config = {"train": {"TrainingInputMode": "Pipe", "RecordWrapperType": "None"}}
     tree = write_job(tmp_path, GIVEN, {}, inputdataconfig=config)
     os.mkfifo(tree.data / "train_0")
-    os.mkfifo(tree.data / "train_1")  # of the next epoch, which nobody waits for
+    os.mkfifo(tree.data / "train_1")  # of the next epoch, which is never read
     writer = threading.Thread(target=(tree.data / "train_0").write_bytes, args=[content])
     writer.start()
     assert same(model_of(tree), plain)

@@ -180,7 +180,7 @@ def test_a_folder_without_a_sound_model_is_400_with_its_place(several: RunningSe
 def test_a_model_for_which_there_is_no_memory_is_507(several: RunningServer, tmp_path: Path) -> None:
     folder = write_model(tmp_path) / "model"
     with (folder / "arrays-of-an-earlier-training.npz").open("wb") as file:
-        file.truncate(2**43)  # no disk has it, nor is any of it read
+        file.truncate(2**43)  # larger than any disk, and never read
     response = several.load("taxi", folder)
     assert (response.status_code, response.json()["type"]) == (507, "InsufficientStorageException")
     assert response.json()["message"].startswith("Model taxi: expected 26,388,")

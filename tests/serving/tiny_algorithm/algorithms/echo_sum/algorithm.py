@@ -20,7 +20,7 @@ _MEBIBYTE = bytes(2**20)
 
 
 class Request(dict[str, Any]):
-    """Rows; sleep, in seconds; fault, at a step. Large ones take seconds to be shown or compared: nobody may."""
+    """Rows; sleep, in seconds; fault, at a step. Showing or comparing a large one takes seconds, and fails."""
 
     def __repr__(self) -> str:
         raise AssertionError("a request was shown")
@@ -94,8 +94,8 @@ class EchoSumModel(Model[Request, Request]):
         sums = [sum(row) for row in prediction["rows"]]
         if media_type == CSV:
             return "".join(f"{value}\n" for value in sums).encode()
-        told = {"attributes": prediction["attributes"]} if prediction["attributes"] else {}
-        return json.dumps({"scores": [{"score": value} for value in sums]} | told).encode()
+        extra = {"attributes": prediction["attributes"]} if prediction["attributes"] else {}
+        return json.dumps({"scores": [{"score": value} for value in sums]} | extra).encode()
 
 
 def _hold_up(request: Request) -> None:
