@@ -1,4 +1,4 @@
-"""Dataclasses that carry a payload: neither shown as text nor compared by value, either of which takes seconds."""
+"""Dataclasses with a payload have no generated repr or comparison, which would take seconds."""
 
 import dataclasses
 import importlib

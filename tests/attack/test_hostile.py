@@ -1,4 +1,4 @@
-"""Hostile requests, a line each: what they are refused with, and that nothing else comes of them."""
+"""Hostile requests, one per line: the errors, and that they have no other effect."""
 
 import json
 
@@ -157,7 +157,7 @@ def test_a_hostile_body_is_refused_in_one_sentence(forest: RunningServer, name: 
         assert "\n" not in response.text
 
 
-def test_memory_comes_back_after_all_of_it(forest: RunningServer) -> None:
+def test_memory_returns_after_all_attacks(forest: RunningServer) -> None:
     def all_of_it() -> None:
         for media_type, body, _ in BODIES.values():
             forest.post("/invocations", body, media_type)

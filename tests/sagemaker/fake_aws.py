@@ -1,4 +1,4 @@
-"""AWS as the SDK's requests see it: each is held against botocore's own model of the service, kept, and answered.
+"""A fake of AWS: each request is validated with botocore's model of the service, recorded and answered.
 
 Jobs are completed and endpoints in service as soon as they are asked for. Buckets are kept in memory. What an endpoint
 is asked goes to a server of ours. Everything else is refused, so that no request stays unseen.
@@ -36,7 +36,7 @@ class Answer:
 
 
 class FakeAws:
-    """An address for every service; `requests` has what SageMaker was asked to make, `objects` what S3 holds."""
+    """An address for every service; `requests` has what was created in SageMaker, `objects` the content of S3."""
 
     def __init__(self, invoke: Invocation) -> None:
         self.requests: list[tuple[str, dict[str, Any]]] = []
@@ -71,7 +71,7 @@ class FakeAws:
         return [name for kind, name in self._resources if kind == "Endpoint"]
 
     def answer(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """One request of whichever service its signature names."""
+        """One request, of the service that its signature names."""
         signed = re.search(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/", headers.get("Authorization", ""))
         service = signed[1] if signed else "nothing signed"
         operation = headers.get("X-Amz-Target", "").rpartition(".")[2]
@@ -171,13 +171,13 @@ class FakeAws:
             do_GET = do_POST = do_PUT = do_HEAD = do_DELETE = answered  # noqa: N815 - as the base class calls them
 
             def log_message(self, *_: Any) -> None:
-                """The tests look at `requests`."""
+                """Nothing to log: the tests inspect `requests`."""
 
         return Handler
 
 
 def faults(shape: Any, value: Any, place: str = "") -> list[str]:
-    """What the service would not take: botocore's client looks at names and types alone, this at the values too."""
+    """What the service would refuse: botocore's client checks only names and types, this also checks values."""
     if shape.type_name == "structure":
         missing = [f"{place}.{name} is missing" for name in shape.required_members if name not in value]
         unknown = [f"{place}.{name} is unknown" for name in value if name not in shape.members]

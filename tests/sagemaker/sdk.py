@@ -45,12 +45,12 @@ class Sdk:
 
 
 def made(major: int) -> Sdk:
-    """The SDK's environment, kept or made now; the test is skipped where no package can be had."""
+    """The SDK's environment, cached or created now; the test is skipped if packages cannot be installed."""
     return Sdk(major, environment(str(major), HERE / f"sdk{major}.lock", sys.executable))
 
 
 def environment(name: str, lock: Path, interpreter: str) -> Path:
-    """The Python of an environment with what a lock names, kept or made now by another Python."""
+    """The Python of an environment with a lock's packages, cached or created now by another Python."""
     digest = hashlib.sha256(lock.read_bytes() + sys.version.encode() + interpreter.encode()).hexdigest()[:12]
     folder = KEPT / f"{name}-{digest}"
     python, complete = folder / "bin" / "python", folder / ".complete"
@@ -74,7 +74,7 @@ def environment(name: str, lock: Path, interpreter: str) -> Path:
 
 
 def offline(home: Path) -> dict[str, str]:
-    """An environment with credentials that are none, no telemetry, and no way out of this machine."""
+    """Environment variables with fake credentials, without telemetry, and without access to other machines."""
     (home / "sagemaker.yaml").write_text(QUIET)
     inherited = {name: value for name, value in os.environ.items() if name.startswith(("DOCKER_", "LANG", "LC_"))}
     return {

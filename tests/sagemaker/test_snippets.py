@@ -1,4 +1,4 @@
-"""The pages that say how to use the image in SageMaker, run from top to bottom against a fake of AWS.
+"""The pages on the image in SageMaker, run from top to bottom against a fake of AWS.
 
 The fake holds each request against SageMaker's own service model. Its endpoints are servers of ours, so what the pages
 print are real answers.
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.image  # no Docker, but minutes, and packages that noth
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tree with a forest in it."""
+    """A tree with a forest."""
     folder = tmp_path_factory.mktemp("forest")
     with (folder / "log").open("w") as log:
         data = EXAMPLE / "input" / "data" / "train"
@@ -83,7 +83,7 @@ def test_a_page_runs_from_top_to_bottom(
 
 
 def assert_trained(aws: FakeAws) -> None:
-    """A job for each algorithm, with every metric; the second one may be taken away."""
+    """A job for each algorithm, with every metric; the second one may be interrupted."""
     forest, deepar = aws.asked("CreateTrainingJob")
     assert {forest["AlgorithmSpecification"]["TrainingImage"], deepar["AlgorithmSpecification"]["TrainingImage"]} == {
         IMAGE

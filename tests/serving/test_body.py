@@ -62,7 +62,7 @@ def test_a_client_that_expects_100_continue_gets_it(server: RunningServer) -> No
         assert read_answer(connection)[0] == 200
 
 
-def test_a_client_that_goes_before_its_body_ends_is_logged_as_gone(server: RunningServer) -> None:
+def test_a_client_that_disconnects_before_its_body_ends_is_logged(server: RunningServer) -> None:
     with server.connection() as connection:
         connection.sendall(HEAD + b"X-Request-Id: gone-early\r\nContent-Length: 9\r\n\r\n1,2")
     line = server.await_line("request", id="gone-early")

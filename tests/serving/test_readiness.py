@@ -1,4 +1,4 @@
-"""What a server has done before GET /ping says 200, so that no request has to wait for it."""
+"""What a server does before GET /ping returns 200, so that no request has to wait for it."""
 
 import itertools
 import os
@@ -28,7 +28,7 @@ BODIES = [
 
 
 def compiled(folder: Path) -> dict[str, tuple[int, int]]:
-    """Every file of machine code in the cache, with its size and the time of its last change."""
+    """Every file of machine code in the cache, with its size and modification time."""
     files = [file for file in folder.rglob("*") if file.is_file()]
     return {str(file): (file.stat().st_size, file.stat().st_mtime_ns) for file in files}
 

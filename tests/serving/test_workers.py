@@ -19,7 +19,7 @@ def workers(server: RunningServer) -> list[int]:
 
 
 def shared_folders(pids: list[int]) -> set[Path]:
-    """Where the metrics of these workers are added up."""
+    """The folders in which these workers add up their metrics."""
     memory = Path("/dev/shm")
     parent = memory if os.access(memory, os.W_OK) else Path(tempfile.gettempdir())
     return {file.parent for pid in pids for file in parent.glob(f"forecastle-*/*_{pid}.db")}

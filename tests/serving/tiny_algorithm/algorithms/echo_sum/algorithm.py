@@ -1,4 +1,4 @@
-"""The sum of each row, as slow and as faulty as a request wants it."""
+"""The sum of each row, as slow and as faulty as a request asks for."""
 
 import hashlib
 import json
@@ -36,7 +36,7 @@ class EchoSumHyperparameters(Hyperparameters):
 
 
 class EchoSumModel(Model[Request, Request]):
-    """A model's parameters say how long it loads, what it costs and what faults it has."""
+    """A model's parameters set how long it loads, its cost and its faults."""
 
     def __init__(self, artifact: Artifact) -> None:
         self._artifact = artifact
@@ -99,7 +99,7 @@ class EchoSumModel(Model[Request, Request]):
 
 
 def _hold_up(request: Request) -> None:
-    """Keep the thread that reads the request, which is the event loop's where the request is small."""
+    """Block the thread that decodes the request: the event loop's if the request is small."""
     time.sleep(request.get("doze", 0.0))
     end = time.thread_time() + request.get("dawdle", 0.0)
     while time.thread_time() < end:
