@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
+from forecastle.algorithms.deepar.history import History, example_of
 from forecastle.algorithms.deepar.hyperparameters import DeepARHyperparameters
 from forecastle.algorithms.deepar.training.checkpoint import seed_in
 from forecastle.algorithms.deepar.training.dataset import Dataset, Statistics, read_dataset, statistics
@@ -61,7 +62,15 @@ def fit(job: Job[DeepARHyperparameters]) -> TrainedModel:
         line(f"#progress_metric: host={job.log.host}, completed 100 % of epochs")
     line(f"Final loss: {trained.loss} (occurred at epoch {trained.epoch})")
     line(f"#quality_metric: host={job.log.host}, train final_loss <loss>={trained.loss}")
-    model = TrainedModel(trained.network, metrics={"train:final_loss": trained.loss}, seed=settings.seed)
+    history = History(
+        losses=trained.losses,
+        epoch=trained.epoch,
+        series=numbers.series,
+        observations=numbers.observations,
+        **example_of((train if test is None else test).series, trained.network),
+    )
+    metrics = {"train:final_loss": trained.loss}
+    model = TrainedModel(trained.network, metrics=metrics, seed=settings.seed, history=history)
     model.test = test
     return model
 

@@ -16,6 +16,7 @@ import pytest
 from numpy.typing import NDArray
 
 from forecastle.algorithms.deepar.inference.forecast import forecast
+from forecastle.algorithms.deepar.model import DeepARModel
 from forecastle.algorithms.deepar.network import Network
 from forecastle.algorithms.deepar.series import Series
 from forecastle.algorithms.deepar.training.log import Mean
@@ -271,6 +272,26 @@ def test_the_final_loss_is_in_the_metrics(tmp_path: Path) -> None:
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
+
+
+def test_a_model_knows_how_it_was_trained_and_an_example_that_it_answers(tmp_path: Path) -> None:
+    series = waves(14, 60, cat=True, dynamic=True)
+    data = {"train/train.json": json_lines(series), "test/test.json": json_lines(series[:2])}
+    tree = write_job(tmp_path, SMALL, data)
+    log_of(tree)
+    model = DeepARModel.from_artifact(read_artifact(tree.model))
+    shown = model.page_data()
+    assert len(shown["losses"]) == 3
+    assert shown["best_epoch"] in range(3)
+    assert model.facts() == {"training series": 14, "training observations": 14 * 60}
+    example = json.loads(model.page_request().body)["instances"]
+    assert [len(one["target"]) for one in example] == [56, 56]
+    assert [[*one["target"], *actual] for one, actual in zip(example, shown["actual"], strict=True)] == [
+        pytest.approx(one.target.tolist(), rel=1e-3) for one in series[:2]
+    ]
+    request = model.decode(model.page_request())
+    (prediction,) = model.predict([request], threads=1)
+    assert len(prediction.forecasts) == 2
 
 
 def test_a_terminal_has_a_bar_with_epoch_and_loss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
