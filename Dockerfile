@@ -60,6 +60,7 @@ COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY forecastle forecastle
 COPY kernels kernels
 COPY contract contract
+COPY client client
 COPY formats formats
 COPY algorithms algorithms
 COPY training training

@@ -81,7 +81,7 @@ def test_the_settings_tables_have_every_setting() -> None:
 def test_every_environment_variable_that_the_sources_read_is_documented() -> None:
     """A variable's name is a literal where it is read, or else an alias in a table of settings."""
     read: dict[str, set[str]] = {}
-    for folder in ("container", "training", "serving", "algorithms", "formats", "contract", "kernels"):
+    for folder in ("container", "training", "serving", "algorithms", "formats", "contract", "kernels", "client"):
         for source in (REPOSITORY / folder).rglob("*.py"):
             for expression in ENVIRONMENT.findall(source.read_text("utf-8")):
                 (text,) = filter(None, expression)
@@ -207,7 +207,7 @@ def test_every_page_can_be_reached_from_the_readme(page: Path) -> None:
 
 @pytest.mark.parametrize("page", [*PAGES, REPOSITORY / "CONTRIBUTING.md"], ids=lambda page: page.name)
 def test_every_file_that_a_page_names_exists(page: Path) -> None:
-    roots = "container|training|serving|algorithms|formats|contract|kernels|tests|benchmarks|examples"
+    roots = "container|training|serving|algorithms|formats|contract|kernels|client|tests|benchmarks|examples"
     for path in re.findall(rf"(?<![\w/])(?:{roots})/[\w./*-]+\.(?:py|json|csv)", page.read_text("utf-8")):
         assert list(REPOSITORY.glob(path)), f"{page.name}: {path}"
 
