@@ -161,6 +161,10 @@ class Model(ABC, Generic[Request, Prediction]):
         with 413, because a running prediction cannot be interrupted.
         """
 
+    def rows(self, request: Request) -> int:  # noqa: ARG002
+        """The number of rows or series in a request, for a server's metrics."""
+        return 1
+
     def advice(self, request: Request, seconds: float) -> str:  # noqa: ARG002
         """For the 413: how to change a request that costs too much, so that it costs at most `seconds`."""
         return "ask for less at a time, such as fewer instances or samples"

@@ -120,6 +120,9 @@ class DeepARModel(Model[Request, Prediction]):
         fixed, each_path = self._costs(request.configuration)
         return len(request.series) * (fixed + request.configuration.num_samples * each_path)
 
+    def rows(self, request: Request) -> int:
+        return len(request.series)
+
     def advice(self, request: Request, seconds: float) -> str:
         fixed, each_path = self._costs(request.configuration)
         count, paths = len(request.series), request.configuration.num_samples

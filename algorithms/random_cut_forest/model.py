@@ -147,6 +147,9 @@ class RandomCutForestModel(Model[Query, Scores]):
         seconds: float = rows * self.forest.num_trees * (SECONDS_PER_TREE + SECONDS_PER_TREE_AND_COLUMN * columns)
         return seconds * (ATTRIBUTION_FACTOR if request.attribution else 1)
 
+    def rows(self, request: Query) -> int:
+        return len(request.points)
+
     def predict(self, requests: Sequence[Query], threads: int) -> Sequence[Scores]:
         together = np.concatenate([request.points for request in requests]) if len(requests) > 1 else requests[0].points
         scores = score(self.forest, together, threads=threads, exact=_exact(requests))
