@@ -121,6 +121,7 @@ lock:
 	$(LOCK) --upgrade -c requirements-dev.lock tests/serving/opentelemetry.in -o tests/serving/opentelemetry.lock
 	$(LOCK) --upgrade tests/sagemaker/sdk2.in -o tests/sagemaker/sdk2.lock
 	$(LOCK) --upgrade benchmarks/s3_peers.in -o benchmarks/s3_peers.lock
+	$(LOCK) --upgrade tests/region/clients/clients.in -o tests/region/clients/clients.lock
 	$(LOCK) --upgrade tests/region/notebooks/taxi.in -o tests/region/notebooks/taxi.lock
 	$(LOCK) --upgrade --python-version 3.8 tests/region/notebooks/electricity.in -o tests/region/notebooks/electricity.lock
 	$(LOCK) --upgrade --override tests/sagemaker/sdk3.overrides tests/sagemaker/sdk3.in -o tests/sagemaker/sdk3.lock
