@@ -10,6 +10,7 @@ from forecastle.algorithms.deepar.training.checkpoint import seed_in
 from forecastle.algorithms.deepar.training.dataset import Dataset, Statistics, read_dataset, statistics
 from forecastle.algorithms.deepar.training.evaluation import TrainedModel, read_test
 from forecastle.algorithms.deepar.training.fields import fields_of_train
+from forecastle.algorithms.deepar.training.kind import GLUONTS
 from forecastle.algorithms.deepar.training.log import TrainingLog, log_fields, log_statistics
 from forecastle.algorithms.deepar.training.settings import Facts, Settings
 from forecastle.algorithms.deepar.training.train import train as train_network
@@ -44,7 +45,7 @@ def fit(job: Job[DeepARHyperparameters]) -> TrainedModel:
         test = read_test(job, train.cardinality, train.num_dynamic_feat, f"the train channel ({train.first})")
         log_statistics(test, "Test", job.log)
     line("Number of GPUs being used: 0")
-    settings = _settings(given, train, numbers, job.checkpoints)
+    settings = _settings(given, name, train, numbers, job.checkpoints)
     trained = train_network(
         train.series,
         settings,
@@ -123,7 +124,11 @@ def _warn(given: DeepARHyperparameters, train: Dataset, numbers: Statistics, log
             )
 
 
-def _settings(given: DeepARHyperparameters, train: Dataset, numbers: Statistics, checkpoints: Path | None) -> Settings:
+def _settings(
+    given: DeepARHyperparameters, engine: str, train: Dataset, numbers: Statistics, checkpoints: Path | None
+) -> Settings:
+    if engine == "mxnet" and given.network == "auto":
+        given = given.model_copy(update={"network": GLUONTS.name})
     seed = given.seed
     if seed is None and checkpoints is not None:
         seed = seed_in(checkpoints)
