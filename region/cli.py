@@ -6,13 +6,17 @@ import re
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from forecastle.contract.errors import InvalidJob
 from forecastle.region.options import FILE, FOLDER, PORT, Options, home_of, region_options
 
-NEEDED = ("botocore", "httpx")
+if TYPE_CHECKING:
+    from forecastle.region.variables import Variables
+
+NEEDED = ("botocore", "cryptography", "httpx")
 HOME = click.option("--home", type=FOLDER, help="The region's folder.")
 
 
@@ -36,7 +40,16 @@ def up(options: Options) -> None:
     up(options, forecastle_command())
 
 
+proxy_option = click.option(
+    "--proxy",
+    is_flag=True,
+    help="Clients keep AWS's own addresses and reach the region as their HTTPS proxy, with a certificate authority for "
+    "AWS's domains only.",
+)
+
+
 @region.command()
+@proxy_option
 @HOME
 @click.option("--port", type=click.IntRange(1, 65535), help="Its port, if it does not run yet.")
 @click.option(
@@ -46,7 +59,7 @@ def up(options: Options) -> None:
     show_default=True,
     help="The syntax to print.",
 )
-def env(home: Path | None, port: int | None, shell: str) -> None:
+def env(home: Path | None, port: int | None, shell: str, proxy: bool) -> None:
     """Print the variables to set: eval "$(forecastle region env)"."""
     from forecastle.region import variables
 
@@ -54,15 +67,17 @@ def env(home: Path | None, port: int | None, shell: str) -> None:
     address = where.address() if port is None else None
     where.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     variables.write_files(where)
-    for name, value in variables.variables(where, address or f"http://127.0.0.1:{port or PORT}", os.environ).items():
+    given = _variables(proxy)(where, address or f"http://127.0.0.1:{port or PORT}", os.environ)
+    for name, value in given.items():
         click.echo(variables.SHELLS[shell](name, value))
 
 
 @region.command(context_settings={"ignore_unknown_options": False})
 @region_options
+@proxy_option
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @click.pass_context
-def run(context: click.Context, options: Options, command: tuple[str, ...]) -> int:
+def run(context: click.Context, options: Options, proxy: bool, command: tuple[str, ...]) -> int:
     """Run COMMAND in a region: forecastle region run -- jupyter lab.
 
     Starts a region if none runs in that folder, and stops it when the command has ended.
@@ -71,23 +86,25 @@ def run(context: click.Context, options: Options, command: tuple[str, ...]) -> i
 
     if context.get_parameter_source("port") is click.core.ParameterSource.DEFAULT:
         options = replace(options, port=free_port(options.port))
-    return run_beside(options.home, [*forecastle_command(), "region", "up", *options.arguments()], command)
+    up = [*forecastle_command(), "region", "up", *options.arguments()]
+    return run_beside(options.home, up, command, _variables(proxy))
 
 
 @region.command()
+@proxy_option
 @HOME
 @click.option("--port", type=click.IntRange(1, 65535), default=PORT, show_default=True, help="Its port.")
 @click.option("--python", metavar="PATH", help="The kernel's Python; by default the active environment's.")
-def kernel(home: Path | None, port: int, python: str | None) -> None:
+def kernel(home: Path | None, port: int, python: str | None, proxy: bool) -> None:
     """Write a Jupyter kernel that sets the region's variables."""
     from forecastle.region.kernel import write
-    from forecastle.region.variables import variables, write_files
+    from forecastle.region.variables import write_files
 
     where = home_of(home)
     where.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_files(where)
     address = where.address() or f"http://127.0.0.1:{port}"
-    folder = write(python, variables(where, address, {}), os.environ)
+    folder = write(python, _variables(proxy)(where, address, {}), os.environ)
     click.echo(f"Kernel 'Python (forecastle region)' is in {folder}. It calls {address}: run `forecastle region up`.")
 
 
@@ -166,6 +183,17 @@ def create_api(name: str, posts: tuple[str, ...], cors: str | None, stage: str, 
 
     for url in create_api(home_of(home), name, dict(_pair("--post", text) for text in posts), cors, stage):
         click.echo(url)
+
+
+def _variables(proxy: bool) -> "Variables":
+    """What gives a client's variables."""
+    if proxy:
+        from forecastle.region.proxy.environment import proxied_variables
+
+        return proxied_variables
+    from forecastle.region.variables import variables
+
+    return variables
 
 
 def _pair(option: str, text: str) -> tuple[str, str]:

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import uvicorn
 
@@ -29,6 +30,7 @@ from forecastle.region.operations import JOB_KINDS
 from forecastle.region.options import Options
 from forecastle.region.ports import BACKLOG, bound
 from forecastle.region.processes import Processes
+from forecastle.region.proxy.tunnel import entrance
 from forecastle.region.s3.app import S3
 from forecastle.region.sagemaker.endpoints.hosting import Hosting
 from forecastle.region.sagemaker.endpoints.runtime import Runtime
@@ -53,7 +55,7 @@ def up(options: Options, command: Sequence[str]) -> None:
         bound(options.host, options.port) as listener,
         standing(options, command, address_of(listener)) as (region, s3),
     ):
-        server = _Server(_app(region, s3, options))
+        server = _Server(_app(region, s3, options), options.home.proxy)
         for number in SIGNALS:
             signal.signal(number, server.handle_exit)
         server.run(sockets=[listener])
@@ -157,11 +159,11 @@ def _app(region: LocalRegion, s3: S3, options: Options) -> OnePort:
 class _Server(uvicorn.Server):
     """uvicorn's, stopped by a signal with exit code 0."""
 
-    def __init__(self, app: OnePort) -> None:
+    def __init__(self, app: OnePort, proxy_folder: Path) -> None:
         config = uvicorn.Config(
             app,
             loop="uvloop",
-            http="httptools",
+            http=entrance(proxy_folder),
             ws="none",
             lifespan="off",
             log_config=None,

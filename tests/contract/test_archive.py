@@ -80,14 +80,14 @@ def test_our_own_models_are_read_from_archives_and_their_mapped_arrays_stay(tmp_
 @pytest.mark.parametrize(
     ("bad", "expected"),
     [
-        (member("../a"), "inside of the archive"),
-        (member("a/../../b"), "inside of the archive"),
-        (member("/etc/passwd"), "inside of the archive"),
+        (member("../a"), "inside the archive"),
+        (member("a/../../b"), "inside the archive"),
+        (member("/etc/passwd"), "inside the archive"),
         (member("a/" * 9 + "b"), "at most 8 folders"),
-        (member("a", b"", type=tarfile.SYMTYPE, linkname="/etc/passwd"), "plain files only"),
-        (member("a", b"", type=tarfile.LNKTYPE, linkname="b"), "plain files only"),
-        (member("a", b"", type=tarfile.FIFOTYPE), "plain files only"),
-        (member("a", b"", type=tarfile.CHRTYPE), "plain files only"),
+        (member("a", b"", type=tarfile.SYMTYPE, linkname="/etc/passwd"), "only regular files"),
+        (member("a", b"", type=tarfile.LNKTYPE, linkname="b"), "only regular files"),
+        (member("a", b"", type=tarfile.FIFOTYPE), "only regular files"),
+        (member("a", b"", type=tarfile.CHRTYPE), "only regular files"),
     ],
 )
 def test_what_would_leave_the_folder_or_is_no_file_is_refused(

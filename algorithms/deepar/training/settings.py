@@ -7,6 +7,7 @@ from typing import Any
 from forecastle.algorithms.deepar.arrays import Floats
 from forecastle.algorithms.deepar.hyperparameters import DeepARHyperparameters
 from forecastle.algorithms.deepar.network import Layer, Network
+from forecastle.algorithms.deepar.training.kind import KINDS, Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,10 @@ class Settings:
     given: DeepARHyperparameters
     data: Facts
     seed: int  # that of the hyperparameters, or one drawn for this job
+
+    @property
+    def kind(self) -> Kind:
+        return KINDS[self.given.network]
 
     @property
     def history(self) -> int:
@@ -97,6 +102,8 @@ class Settings:
             projection_weight=arrays["projection_weight"],
             projection_bias=arrays["projection_bias"],
             default_scale=data.mean_magnitude,
+            reset_while_padded=self.kind.reset_while_padded,
+            missing_is_mean=self.kind.missing_is_mean,
         )
 
     def record(self) -> dict[str, Any]:
@@ -107,7 +114,7 @@ class Settings:
             "num_dynamic_feat": self.data.num_dynamic_feat,
             "default_scale": self.data.mean_magnitude,
         }
-        return given | data | {"seed": self.seed}
+        return given | data | {"network": self.kind.name, "seed": self.seed}
 
 
 # The hyperparameters that training depends on; those of the test channel are not among them.

@@ -51,6 +51,7 @@ class Windows:
     future_observed: Floats  # (n, T)
     future_features: Floats  # (n, T, features)
     cat: Floats  # (n, categorical features); a zero if the model has none
+    padded: Indices  # (n,): the steps of the history that are before the series' start
 
     def __len__(self) -> int:
         return len(self.past)
@@ -113,6 +114,7 @@ class WindowSource:
         past_features = np.zeros((count, history, width), np.float32)
         past_features[:, history - context :] = features[:, :context]
         cat = [self._series[index].cat or (0,) for index in drawn[:, 0]]
+        padded = np.maximum(history - drawn[:, 1], 0)
         past, past_observed = self._filled(past)
         future, future_observed = self._filled(future)
         return Windows(
@@ -123,6 +125,7 @@ class WindowSource:
             future_observed,
             np.ascontiguousarray(features[:, context:]),
             np.array(cat, np.float32),
+            padded,
         )
 
     def _filled(self, values: Floats) -> tuple[Floats, Floats]:

@@ -3,21 +3,20 @@
 import contextlib
 import os
 import re
-import shutil
 import threading
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 from forecastle.region.account import REGION
-from forecastle.region.images import Launcher, launcher
+from forecastle.region.images import launcher
 from forecastle.region.local_region import LocalRegion
-from forecastle.region.objects import joined, place_below, split
+from forecastle.region.objects import joined, split
 from forecastle.region.processes import Process
 from forecastle.region.pump import Pump
 from forecastle.region.sagemaker.archives import files_below, upload_archive, upload_files
 from forecastle.region.sagemaker.jobs import ClientFailure, Failure, Job, Stopped
 from forecastle.region.sagemaker.resource import Record
+from forecastle.region.sagemaker.training import checkpoints
 from forecastle.region.sagemaker.training.channels import Feeder, link
 from forecastle.region.sagemaker.training.measures import Measures
 from forecastle.region.sagemaker.training.sources import sources
@@ -60,7 +59,9 @@ class TrainingJob(Job):
             trees = [self._prepared(job, self.folder / host, host, hosts, feeders) for host in hosts]
             TRAINING.move(self.region, self.name, "Training")
             measures = Measures.of(self.name, job["AlgorithmSpecification"]["MetricDefinitions"], self.region.series)
-            codes, late, last = self._trained(job, trees, hosts, measures)
+            folders = [tree.checkpoints for tree in trees]
+            with checkpoints.uploaded(checkpoints.uri_of(job), folders, self.region.objects):
+                codes, late, last = self._trained(job, trees, hosts, measures)
         if self._killed.is_set():
             raise Stopped
         more: Record = {"FinalMetricDataList": measures.final_list()}
@@ -85,17 +86,9 @@ class TrainingJob(Job):
             else:
                 place.mkdir()
                 link(found, place, self.region.objects)
-        uri = job.get("CheckpointConfig", {}).get("S3Uri")
-        if uri:
-            tree.checkpoints.mkdir()
-            bucket, prefix = split(uri)
-            for key in self.region.objects.keys(bucket, prefix):
-                if key.endswith("/"):  # a console's folder
-                    continue
-                path = place_below(tree.checkpoints, f"s3://{bucket}/{key}", key[len(prefix) :].lstrip("/"))
-                path.parent.mkdir(parents=True, exist_ok=True)
-                with self.region.objects.open(bucket, key) as file, path.open("wb") as copy:
-                    shutil.copyfileobj(file, copy)  # no link: a job writes its checkpoints anew
+        uri = checkpoints.uri_of(job)
+        if uri is not None:
+            checkpoints.restore(uri, tree.checkpoints, self.region.objects)
         return tree
 
     def _trained(
@@ -110,7 +103,9 @@ class TrainingJob(Job):
                 if self._stop.is_set():
                     break
                 environ = _environ(job, self.region, self.region.pools[TRAINING.kind].share())
-                process = _started(start, "train", tree.base, environ, self.region)
+                command = start.command("train", tree.base, environ, checkpoints.mounts_of(job, tree))
+                given = start.environ(tree.base, environ, os.environ)
+                process = self.region.processes.start(command, given, tree.base)
                 self._processes.append(process)
             stream = f"{self.name}/{host}-{int(time.time())}"
             pumps.append(Pump(process, self.region.journal, LOG_GROUP, stream, tree.base, measures.read))
@@ -159,15 +154,6 @@ class TrainingJob(Job):
         place = joined(job["OutputDataConfig"]["S3OutputPath"], self.name, "output")
         if any(files_below(folder) for folder in folders):
             upload_archive(folders, f"{place}/output.tar.gz", self.region.objects, trees[0].base)
-        uri = job.get("CheckpointConfig", {}).get("S3Uri")
-        if uri:
-            for tree in trees:
-                upload_files(tree.checkpoints, uri, self.region.objects)
-
-
-def _started(start: Launcher, verb: str, base: Path, environ: Mapping[str, str], region: LocalRegion) -> Process:
-    command = start.command(verb, base, environ)
-    return region.processes.start(command, start.environ(base, environ, os.environ), base)
 
 
 def _environ(job: Record, region: LocalRegion, threads: int) -> dict[str, str]:
