@@ -82,10 +82,9 @@ def draw(panel: Panel, axes: Any) -> None:
     sides = {"left": axes}
     if panel.right:
         sides["right"] = axes.twinx()
-    for band in panel.bands:
-        axes.fill_between(
-            band.x, band.low, band.high, color=COLOURS[band.role], alpha=0.25, linewidth=0, label=band.label or None
-        )
+    for number, band in enumerate(panel.bands):  # the widest first: what is within it is darker
+        colour, alpha = COLOURS[band.role], min(0.2 + 0.15 * number, 0.6)
+        axes.fill_between(band.x, band.low, band.high, color=colour, alpha=alpha, linewidth=0, label=band.label or None)
     for line in panel.lines:
         width, alpha = (0.5, 0.3) if line.faint else (1.1, 1.0)
         colour = "C0" if panel.right and line.role == "observed" else COLOURS[line.role]
@@ -101,6 +100,12 @@ def draw(panel: Panel, axes: Any) -> None:
     axes.set_xlabel(panel.horizontal)
     axes.grid(alpha=0.4)
     axes.margins(x=0.01)
+    if np.issubdtype(panel.lines[0].x.dtype, np.datetime64):
+        from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+        locator: Any = AutoDateLocator(maxticks=10)  # type: ignore[no-untyped-call]
+        axes.xaxis.set_major_locator(locator)
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
     if panel.right:
         right = sides["right"]
         right.set_ylabel(panel.right, color="C1")
@@ -111,7 +116,7 @@ def draw(panel: Panel, axes: Any) -> None:
         right.set_ylim(low, high + 0.35 * (high - low))  # below the values, as in the notebook
     legend = [pair for side in sides.values() for pair in zip(*side.get_legend_handles_labels())]
     if legend:
-        list(sides.values())[-1].legend(*zip(*legend), loc="upper left", ncols=4, frameon=False)
+        list(sides.values())[-1].legend(*zip(*legend), loc="upper left", ncols=len(legend), frameon=False)
         low, high = axes.get_ylim()
         axes.set_ylim(low, high + 0.15 * (high - low))  # room for the legend
 

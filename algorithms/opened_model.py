@@ -1,6 +1,5 @@
 """A model in this process, asked as a server is."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +33,7 @@ class OpenedModel:
         return answer
 
 
-def open_model(folder: Path, name: str, environ: Mapping[str, str]) -> OpenedModel:
+def open_model(folder: Path, name: str) -> OpenedModel:
     """The model in a folder or a model.tar.gz, of the algorithm `name`; SageMaker's own are read, too.
 
     Raises `PredictorError` if there is none, or another algorithm's.
@@ -50,7 +49,7 @@ def open_model(folder: Path, name: str, environ: Mapping[str, str]) -> OpenedMod
         if artifact.algorithm != name:
             raise InvalidData(f"algorithm: expected a model of {name}, got one of {artifact.algorithm!r:.40}.")
         algorithm = find(name)
-        return OpenedModel(algorithm.load(artifact, algorithm.settings.from_environ(environ)))
+        return OpenedModel(algorithm.load(artifact, algorithm.settings.from_environ({})))
     except InvalidData as error:
         sentence = error.sentence if str(folder) in error.sentence else error.within(str(folder)).sentence
         raise PredictorError(sentence) from None

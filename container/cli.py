@@ -10,6 +10,10 @@ from typing import Any
 
 import click
 
+from forecastle.container.asking import invoke, plot
+from forecastle.container.colour import colour_wanted, failure_line
+from forecastle.container.completion import complete_algorithms, complete_hyperparameters
+from forecastle.container.pairs import pair
 from forecastle.contract.errors import (
     INTERNAL_EXIT_CODE,
     INTERRUPTED_EXIT_CODE,
@@ -33,14 +37,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Until a command has its own handler: process 1, as in a container, ignores signals it has no handler for.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(Stopped.exit_code))
     try:
-        outcome = cli.main(arguments, prog_name="forecastle", standalone_mode=False)
+        outcome = cli.main(arguments, prog_name="forecastle", standalone_mode=False, color=colour_wanted(os.environ))
     except click.ClickException as error:
         error.show()
         return UserError.exit_code
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED_EXIT_CODE
     except ForecastleError as error:
-        click.echo(f"forecastle: {error.sentence}", err=True)
+        click.echo(failure_line(error.sentence, os.environ), err=True)
         return error.exit_code
     except Exception:
         traceback.print_exc()
@@ -59,11 +63,18 @@ def cli() -> None:
 
 
 @cli.command()
-@click.argument("algorithm", required=False)
+@click.argument("algorithm", required=False, shell_complete=complete_algorithms)
 @click.option("--data", type=FILE, help="Training data: a file or a folder.")
 @click.option("--test", type=FILE, help="Test data: a file or a folder.")
 @click.option("--content-type", metavar="TYPE", help="Media type of --data and --test; detected if omitted.")
-@click.option("--set", "given", metavar="NAME=VALUE", multiple=True, help="A hyperparameter; may be repeated.")
+@click.option(
+    "--set",
+    "given",
+    metavar="NAME=VALUE",
+    multiple=True,
+    shell_complete=complete_hyperparameters,
+    help="A hyperparameter; may be repeated.",
+)
 @click.option("--out", type=FOLDER, default=Path("model"), show_default=True, help="Where to write the model.")
 @click.pass_context
 def train(
@@ -90,7 +101,7 @@ def train(
         return
     if data is None:
         raise click.UsageError(f"forecastle train {algorithm} needs --data; without a name it reads /opt/ml.")
-    train_files(algorithm, data, out, dict(map(_pair, given)), sys.stdout, os.environ, test, content_type)
+    train_files(algorithm, data, out, dict(map(pair, given)), sys.stdout, os.environ, test, content_type)
     click.echo(f"The model is in {out}. Serve it: forecastle serve --model {out}")
 
 
@@ -109,11 +120,11 @@ def serve(context: click.Context, model: Path | None, host: str | None, port: in
     _report_compilation(context)
     asked = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = Settings.from_environ(os.environ).model_copy(update=asked)
-    serve(settings, OptMl(Path(settings.base_dir), model_folder=model))
+    serve(settings, OptMl(Path(settings.base_dir), model_folder=model), os.environ)
 
 
 @cli.command()
-@click.argument("algorithm", default="random_cut_forest")
+@click.argument("algorithm", default="random_cut_forest", shell_complete=complete_algorithms)
 @click.option(
     "--port", type=PORT, default=8080, show_default=True, help="The port to serve on; a free one if it is taken."
 )
@@ -146,19 +157,48 @@ def algorithms() -> None:
 
 
 @cli.command()
-@click.argument("model", type=MODEL)
+@click.argument("path", type=MODEL)
 @click.pass_context
-def check(context: click.Context, model: Path) -> None:
-    """Load a model and run its example request.
+def check(context: click.Context, path: Path) -> None:
+    """Check a model, or the tree of a training job.
 
-    MODEL is a folder or a model.tar.gz. The exit code is 0 if the model loads and answers.
+    PATH is a model's folder or model.tar.gz, which is loaded and answers its example request, or a tree such as
+    /opt/ml, whose hosts, hyperparameters, channels, permissions and data are checked without training. The exit code
+    is 0 if all is well.
+
+    \b
+    Examples:
+      forecastle check ./model
+      forecastle check /opt/ml
     """
+    from forecastle.container.tree_check import is_tree
+
+    _report_compilation(context)
+    if is_tree(path):
+        _check_tree(path)
+        return
+
     from forecastle.contract.settings import Settings
     from forecastle.serving.loader import load_model
 
-    _report_compilation(context)
-    held = load_model(model, threads=1, settings=Settings.from_environ(os.environ))
-    click.echo(f"{model}: a {held.name} model{_found(held.origin, held.hyperparameters)}, complete; it answers.")
+    held = load_model(path, threads=1, settings=Settings.from_environ(os.environ))
+    click.echo(f"{path}: a {held.name} model{_found(held.origin, held.hyperparameters)}, complete; it answers.")
+
+
+def _check_tree(folder: Path) -> None:
+    """Report each finding on a line. Raises an error that counts them, if there are errors."""
+    from forecastle.container.tree_check import Findings, check_tree
+
+    colours = {"ok": "green", "warning": "yellow", "error": "red"}
+    found = Findings(lambda kind, sentence: click.echo(f"{click.style(f'{kind:<7}', fg=colours[kind])}  {sentence}"))
+    check_tree(folder, os.environ, found)
+    if found.errors:
+        first = found.errors[0]
+        reason = "ClientError" if isinstance(first, UserError) else "AlgorithmError"
+        click.echo(f"\nFailureReason in SageMaker: {reason}: {first.sentence}, exit code: {first.exit_code}")
+        count = len(found.errors)
+        raise type(first)(f"{folder}: the job would fail: {count} error{'s' if count > 1 else ''}.")
+    click.echo(f"{folder}: a training job that can start.")
 
 
 @cli.group(name="import")
@@ -197,6 +237,8 @@ def compile_(context: click.Context) -> None:
     compile_all(click.echo)
 
 
+cli.add_command(invoke)
+cli.add_command(plot)
 cli.add_command(region)
 
 _BY_DEFAULT = click.core.ParameterSource.DEFAULT
@@ -207,13 +249,6 @@ def _report_compilation(context: click.Context) -> None:
     from forecastle.container.compile_bar import compilation_reported
 
     context.with_resource(compilation_reported(sys.stderr))
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not (name and equals):
-        raise click.BadOptionUsage("given", f"--set {text}: expected NAME=VALUE.")
-    return name.strip(), value
 
 
 def _found(origin: str | None, hyperparameters: Mapping[str, Any]) -> str:

@@ -17,6 +17,7 @@ from forecastle.contract.errors import ForecastleError, InvalidJob, Stopped
 from forecastle.contract.hyperparameters import Hyperparameters
 from forecastle.contract.job_files import Hosts, read_hosts
 from forecastle.contract.opt_ml import OptMl
+from forecastle.contract.place import Source
 from forecastle.contract.settings import Settings
 from forecastle.contract.whole_file import remove_abandoned, write_whole
 from forecastle.kernels.compiling import COMPILATION
@@ -42,7 +43,7 @@ def train(environ: Mapping[str, str], stream: TextIO) -> None:
     with failure_reported(tree.failure), sigterm_noted() as stopping:
         settings = Settings.from_environ(environ)
         hosts = read_hosts(tree)
-        log = StreamLog(stream, hosts.current)
+        log = StreamLog(stream, hosts.current, environ)
         if hosts.leads:
             spec = from_tree(tree, settings.algorithm)
             _warn_of_shards(spec.channels, hosts, log)
@@ -68,7 +69,8 @@ def train_files(
     started = time.time()
     with failure_reported(None), sigterm_noted() as stopping:
         spec = from_files(named(algorithm), data, test, content_type, given, out)
-        _run(spec, StreamLog(stream, Hosts().current), stopping, Settings.from_environ(environ), started)
+        log = StreamLog(stream, Hosts().current, environ)
+        _run(spec, log, stopping, Settings.from_environ(environ), started)
 
 
 def _run(spec: JobSpec, log: StreamLog, stopping: Callable[[], bool], settings: Settings, started: float) -> None:
@@ -130,7 +132,7 @@ def _algorithm(spec: JobSpec, settings: Settings, log: StreamLog) -> Algorithm[A
     known = catalogue()
     for sentence in known.broken.values():
         log.warning(sentence)
-    with _missing_file_named(spec):
+    with missing_file_named(spec.file):
         return fitting(spec.hyperparameters.keys(), spec.channels.keys(), known, settings.default_algorithm)
 
 
@@ -142,19 +144,19 @@ def _hyperparameters(algorithm: Algorithm[Any], spec: JobSpec, log: StreamLog) -
     log.line(f"Reading default configuration from {source}: {defaults}")
     log.line(f"Merging with provided configuration from {spec.source}: {given}")
     log.line(f"Final configuration: {defaults | given}")
-    with _missing_file_named(spec):
+    with missing_file_named(spec.file):
         return kind.parse(given)
 
 
 @contextmanager
-def _missing_file_named(spec: JobSpec) -> Iterator[None]:
+def missing_file_named(file: Path | None) -> Iterator[None]:
     """If hyperparameters are wrong because their file is missing, say that first."""
     try:
         yield
     except InvalidJob as error:
-        if not spec.missing:
+        if file is None or file.exists():
             raise
-        raise InvalidJob(f"{spec.source}: there is no such file. {error.sentence}") from None
+        raise InvalidJob(f"there is no such file. {error.sentence}", place=(Source(str(file)),)) from None
 
 
 def _channels(

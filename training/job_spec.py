@@ -23,7 +23,7 @@ class JobSpec:
     place : where a channel that is missing should have been.
     model, metrics, checkpoints : folders for the model, for metrics.json and for checkpoints, if any.
     algorithm : its name, if it was given.
-    missing : whether the source is a file that does not exist.
+    file : the source, if it is a file, which may be missing.
     """
 
     hyperparameters: Mapping[str, object]
@@ -34,7 +34,7 @@ class JobSpec:
     metrics: Path | None = None
     checkpoints: Path | None = None
     algorithm: str | None = None
-    missing: bool = False
+    file: Path | None = None
 
 
 def from_tree(tree: OptMl, algorithm: str | None) -> JobSpec:
@@ -42,7 +42,7 @@ def from_tree(tree: OptMl, algorithm: str | None) -> JobSpec:
     return JobSpec(
         hyperparameters=read_hyperparameters(tree),
         source=str(hyperparameters_file(tree)),
-        missing=not hyperparameters_file(tree).exists(),
+        file=hyperparameters_file(tree),
         channels=read_channels(tree),
         place=tree.data,
         model=tree.model,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -235,4 +234,4 @@ def _opened(target: Any) -> OpenedModel:
         if not hasattr(target, "model_"):
             raise ValueError(f"target: expected a fitted DeepAR, got {type(target).__name__} that is not fitted.")
         return OpenedModel(target.model_, target.threads)
-    return open_model(target, NAME, os.environ)
+    return open_model(target, NAME)
