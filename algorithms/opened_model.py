@@ -34,7 +34,7 @@ class OpenedModel:
 
 
 def open_model(folder: Path, name: str) -> OpenedModel:
-    """The model in a folder or a model.tar.gz, of the algorithm `name`, with its default settings; also one that SageMaker trained.
+    """A model in a folder or a model.tar.gz, of the algorithm `name`, or one that SageMaker trained; default settings.
 
     Raises `PredictorError` if there is none, or another algorithm's.
     """
