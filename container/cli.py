@@ -120,7 +120,7 @@ def serve(context: click.Context, model: Path | None, host: str | None, port: in
     _report_compilation(context)
     asked = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = Settings.from_environ(os.environ).model_copy(update=asked)
-    serve(settings, OptMl(Path(settings.base_dir), model_folder=model))
+    serve(settings, OptMl(Path(settings.base_dir), model_folder=model), os.environ)
 
 
 @cli.command()

@@ -15,13 +15,12 @@ LINE = f"forecastle: {NOTE}: this takes a minute or less; `forecastle compile` d
 @contextmanager
 def compilation_reported(stream: TextIO) -> Iterator[None]:
     """Report on `stream` when kernels are compiled: with a bar on a terminal, else with one line."""
-    bar, reported = Bar(stream), False
-    terminal = stream.isatty() and os.environ.get("TERM") != "dumb"
+    bar, reported = Bar(stream, os.environ), False
 
     def report(running: bool) -> None:
         nonlocal reported
         with suppress(OSError, ValueError):  # its reader is gone, or it is closed: go on without
-            if terminal:
+            if bar.visible:
                 bar.draw(COMPILATION.share if running else 1.0, NOTE, steady=False)
             elif not reported:
                 stream.write(LINE + "\n")

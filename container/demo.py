@@ -16,6 +16,7 @@ from forecastle.algorithms import find
 from forecastle.algorithms.interface import Algorithm
 from forecastle.contract.errors import ForecastleError, InvalidJob, NotReady
 from forecastle.contract.opt_ml import OptMl
+from forecastle.contract.place import Source
 from forecastle.contract.settings import Settings
 from forecastle.serving.loader import load_model
 
@@ -125,7 +126,7 @@ def _train(name: str, tree: OptMl) -> None:
     with log.open("wb") as file:
         code = subprocess.run(command, env=environ, stdout=file).returncode
     if code:
-        raise InvalidJob(f"{log}: training ended with exit code {code}.")
+        raise InvalidJob(f"training ended with exit code {code}.", place=(Source(str(log)),))
 
 
 def _serve(tree: OptMl, port: int) -> "subprocess.Popen[bytes]":
@@ -150,7 +151,7 @@ def _await_ready(server: "subprocess.Popen[bytes]", port: int, tree: OptMl) -> N
             time.sleep(0.05)
         else:
             return
-    raise NotReady(f"{tree.base / 'serve.log'}: the server did not become ready.")
+    raise NotReady("the server did not become ready.", place=(Source(str(tree.base / "serve.log")),))
 
 
 def _post(port: int, body: bytes, content_type: str, accept: str) -> bytes:
@@ -166,5 +167,6 @@ def _request(port: int, method: str, path: str, body: bytes, headers: dict[str, 
     finally:
         connection.close()
     if response.status != http.HTTPStatus.OK:
-        raise NotReady(f"{method} {path}: {response.status} {answer.decode(errors='replace')}")
+        answered = f"{response.status} {answer.decode(errors='replace')}"
+        raise NotReady(answered, place=(Source(f"{method} {path}"),))
     return answer

@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from forecastle.region import docker
 from forecastle.region.local_region import LocalRegion
@@ -29,11 +30,13 @@ class Launcher:
     algorithm: str | None = None  # of ours; none where the job's hyperparameters decide
     container: str | None = None  # the image, where it is a container
 
-    def command(self, verb: str, tree: Path, environ: Mapping[str, str]) -> list[str]:
-        """The command line; a container's has the environment in it."""
+    def command(
+        self, verb: str, tree: Path, environ: Mapping[str, str], mounts: Mapping[Path, str] = MappingProxyType({})
+    ) -> list[str]:
+        """The command line; a container's has the environment in it, and `mounts`, folders and their paths there."""
         if self.container is None:
             return [*self.forecastle, verb]
-        return docker.run_command(self.container, verb, tree, {**environ, **self._algorithm()}, self.home)
+        return docker.run_command(self.container, verb, tree, {**environ, **self._algorithm()}, self.home, mounts)
 
     def environ(self, tree: Path, given: Mapping[str, str], inherited: Mapping[str, str]) -> dict[str, str]:
         """The environment of the process: for a container, that of Docker's client."""

@@ -15,6 +15,7 @@ from forecastle.contract.archive import unpacked
 from forecastle.contract.artifact import MANIFEST, NoModel
 from forecastle.contract.errors import ForecastleError, InvalidData, NotFound, OutOfModelSpace
 from forecastle.contract.free_memory import available_memory
+from forecastle.contract.place import Source
 from forecastle.contract.settings import Settings
 from forecastle.serving.memory import freeze_live_objects, release
 from forecastle.serving.metrics import Metrics
@@ -98,24 +99,26 @@ def load_model(folder: Path, threads: int, settings: Settings, name: str | None 
 
 def _attempt(folder: Path, threads: int, settings: Settings, name: str) -> HeldModel | ForecastleError:
     """The model, or the error that prevented it, without references to what was read so far."""
+    place = (Source(str(folder)),)
     try:
         if not folder.exists():
-            return NotFound(f"{folder}: there is no such folder.")
+            return NotFound("there is no such folder.", place=place)
         size = SPARE_BYTES + COPIES * sum(map(_bytes, folder.rglob("*") if folder.is_dir() else [folder]))
         if size > (free := available_memory()):
             return OutOfModelSpace(
-                f"Model {name}: expected {size / 1e6:,.0f} MB of free memory to load it, got {free / 1e6:,.0f} MB: "
-                "unload another one first."
+                place=(Source(f"Model {name}"),),
+                expected=f"{size / 1e6:,.0f} MB of free memory to load it",
+                got=f"{free / 1e6:,.0f} MB: unload another one first",
             )
         return load_model(folder, threads, settings, name)
     except NoModel:  # without a list of what the folder contains: that is not for clients
-        return InvalidData(f"{folder}: expected a model, got a folder without {MANIFEST}.")
+        return InvalidData(place=place, expected="a model", got=f"a folder without {MANIFEST}")
     except MemoryError:
         return OutOfModelSpace(f"There is too little memory for model {name}: unload another one first.")
     except OSError as error:
-        return InvalidData(f"{folder}: cannot be read ({error.strerror}).")
+        return InvalidData(f"cannot be read ({error.strerror}).", place=place)
     except ForecastleError as error:
-        return type(error)(error.sentence)
+        return error.within(())  # a new one, without a traceback
 
 
 def _bytes(file: Path) -> int:

@@ -19,7 +19,6 @@ only if there is a single one.
 import functools
 import os
 import re
-import shutil
 import tempfile
 from collections.abc import MutableMapping
 from pathlib import Path
@@ -27,23 +26,20 @@ from pathlib import Path
 from forecastle.contract.errors import ForecastleError
 from forecastle.serving.prediction import Times
 
-FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"  # read by prometheus_client when it is imported
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 600)
 REQUESTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
-def share_between_processes(environ: MutableMapping[str, str]) -> Path:
-    """Add up the metrics of all processes that are forked from now on; the caller removes the folder."""
+def shared_folder(environ: MutableMapping[str, str]) -> Path:
+    """A new folder in which the processes that are forked from now on add up their metrics; the caller removes it.
+
+    `environ` is the process's own environment: prometheus_client finds the folder there when it is imported and when a
+    metric is created, and takes no parameter.
+    """
     memory = Path("/dev/shm")
     folder = tempfile.mkdtemp(prefix="forecastle-", dir=memory if os.access(memory, os.W_OK) else None)
-    environ[FOLDER_VARIABLE] = folder
+    environ["PROMETHEUS_MULTIPROC_DIR"] = folder
     return Path(folder)
-
-
-def stop_sharing(environ: MutableMapping[str, str], folder: Path) -> None:
-    """Undo `share_between_processes`."""
-    environ.pop(FOLDER_VARIABLE, None)
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def forget_process(folder: Path, pid: int) -> None:
@@ -60,14 +56,14 @@ def reason_of(error: type[Exception]) -> str:
 
 
 class Metrics:
-    """The metrics of this process, and the text that a scraper reads."""
+    """The metrics of this process, and the text that a scraper reads: the totals of all that share a folder, if any."""
 
-    def __init__(self) -> None:
+    def __init__(self, shared: Path | None = None) -> None:
         from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
-        self._shared = os.environ.get(FOLDER_VARIABLE)
+        self._shared = shared
         self._registry = registry = CollectorRegistry()
-        if not self._shared:
+        if shared is None:
             ProcessCollector(registry=registry)
         self._requests = Counter("forecastle_requests", "Answered requests.", ["path", "status"], registry=registry)
         self._seconds = Histogram(
@@ -150,9 +146,9 @@ class Metrics:
         from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
         registry = self._registry
-        if self._shared:
+        if self._shared is not None:
             from prometheus_client.multiprocess import MultiProcessCollector
 
             registry = CollectorRegistry()
-            MultiProcessCollector(registry, self._shared)  # type: ignore[no-untyped-call]
+            MultiProcessCollector(registry, str(self._shared))  # type: ignore[no-untyped-call]
         return generate_latest(registry), CONTENT_TYPE_LATEST

@@ -5,7 +5,9 @@ from typing import NoReturn, Protocol
 import httptools
 
 from forecastle.contract.errors import HeadTooLarge, MethodNotAllowed, TrailersTooLarge, UserError
+from forecastle.contract.place import Source
 
+HEAD = (Source("Head"),)
 HEAD_BYTES = 64 * 2**10
 TRAILER_BYTES = 64 * 2**10
 
@@ -144,8 +146,9 @@ class Parser:
             self._other_bytes += max(0, size - self._body_bytes - self._chunks * _CHUNK_BYTES)
             if self._other_bytes > TRAILER_BYTES:
                 raise TrailersTooLarge(
-                    f"Request: expected at most {TRAILER_BYTES} bytes of trailers, chunk extensions and blank lines, "
-                    "got more."
+                    place=(Source("Request"),),
+                    expected=f"at most {TRAILER_BYTES} bytes of trailers, chunk extensions and blank lines",
+                    got="more",
                 )
 
     def _stop(self, error: UserError) -> NoReturn:
@@ -162,7 +165,8 @@ class Parser:
 
     def on_headers_complete(self) -> None:
         if self._parser.get_method() == b"CONNECT":
-            self._stop(MethodNotAllowed("CONNECT: expected GET, HEAD or POST: this server is not a proxy."))
+            expected = "GET, HEAD or POST: this server is not a proxy"
+            self._stop(MethodNotAllowed(place=(Source("CONNECT"),), expected=expected))
         listener = self._listener
         if len(listener.url) + sum(len(name) + len(value) for name, value in listener.headers) > HEAD_BYTES:
             self._stop(_head_too_large())
@@ -188,4 +192,4 @@ class Parser:
 
 
 def _head_too_large() -> HeadTooLarge:
-    return HeadTooLarge(f"Head: expected at most {HEAD_BYTES} bytes in address and headers, got more.")
+    return HeadTooLarge(place=HEAD, expected=f"at most {HEAD_BYTES} bytes in address and headers", got="more")

@@ -18,8 +18,8 @@ from forecastle.contract.errors import (
     Stopping,
 )
 from forecastle.serving.log import write_line
+from forecastle.serving.parser import HEAD, Parser
 from forecastle.serving.parser import HEAD_BYTES as HEAD_BYTES
-from forecastle.serving.parser import Parser
 from forecastle.serving.refusals import REFUSAL, RETRY_AFTER_SECONDS, STOPPING
 
 HEAD_SECONDS = 30.0
@@ -199,7 +199,7 @@ class Protocol(HttpToolsProtocol):
         elif not self.parser.message_is_open:
             self.transport.close()
         else:
-            self._refuse(HeadTooLate(f"Head: expected its end within {self.head_seconds:g} seconds."))
+            self._refuse(HeadTooLate(place=HEAD, expected=f"its end within {self.head_seconds:g} seconds"))
 
     @property
     def _answering(self) -> bool:

@@ -20,6 +20,7 @@ from forecastle.contract.errors import (
     Stopping,
     forget_frames,
 )
+from forecastle.contract.place import Source
 from forecastle.serving.exchange import Disconnected, RawHeaders, exchange_of, respond
 from forecastle.serving.log import encodable, in_short, traceback_of, write_line
 
@@ -100,9 +101,9 @@ async def _end_of_connection(receive: Receive) -> None:
 async def raise_as_ours(request: Request, error: Exception) -> Response:
     """Turn the router's 404 and 405 into our own errors, which name the path or the method."""
     assert isinstance(error, HTTPException)
-    path = quote(request.url.path)[:60]
+    place = (Source(quote(request.url.path)[:60]),)
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         allowed = ", ".join(sorted((error.headers or {}).get("Allow", "").split(", ")))
         exchange_of(request.scope).headers.append((b"allow", allowed.encode("ascii")))
-        raise MethodNotAllowed(f"{path}: expected {allowed}, got {request.method}.") from None
-    raise NotFound(f"{path}: no such path; GET /docs lists the paths.") from None
+        raise MethodNotAllowed(place=place, expected=allowed, got=request.method) from None
+    raise NotFound("no such path; GET /docs lists the paths.", place=place) from None

@@ -1,15 +1,18 @@
 """Worker processes: forked, monitored, replaced."""
 
 import os
+import shutil
 import signal
 import socket
 import sys
 import time
+from collections.abc import MutableMapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from forecastle.contract.errors import INTERNAL_EXIT_CODE, PlatformError
 from forecastle.serving.log import write_line
-from forecastle.serving.metrics import forget_process, share_between_processes, stop_sharing
+from forecastle.serving.metrics import forget_process, shared_folder
 from forecastle.serving.readiness import Readiness
 
 PAUSE_SECONDS = 1.0  # before a worker is replaced, so that one that cannot start does not keep the CPU busy
@@ -25,15 +28,18 @@ class Place:
     readiness: Readiness
     replaces_another: bool = False
     parent: int | None = None  # its supervisor's pid, which passes signals on; None without one
+    metrics: Path | None = None  # the folder in which all workers add up their metrics
 
 
-def fork_workers(count: int, listener: socket.socket) -> Place | None:
+def fork_workers(count: int, listener: socket.socket, environ: MutableMapping[str, str]) -> Place | None:
     """Fork `count` workers and keep them running; returns its place in each, and None when all have ended.
+
+    `environ` is the process's own environment.
 
     They share the listening socket, so that no connection is lost with one of them. SIGTERM and SIGINT are passed on
     to all. If a worker ends before it was ever ready, the others are stopped and the process exits with its code.
     """
-    return _Workers(count, listener).run()
+    return _Workers(count, listener).run(shared_folder(environ))
 
 
 class _Workers:
@@ -45,19 +51,18 @@ class _Workers:
         self._stopping = False
         self._exit_code = 0
 
-    def run(self) -> Place | None:
-        folder = share_between_processes(os.environ)
+    def run(self, metrics: Path) -> Place | None:
         for name in _SIGNALS:
             signal.signal(name, lambda *_: self._stop())
         for number in range(self._count):
             if self._fork(number) == 0:
-                return Place(number, self._readiness, parent=os.getppid())
+                return Place(number, self._readiness, parent=os.getppid(), metrics=metrics)
         while self._numbers:
             pid, status = os.wait()  # of any child: as PID 1 we also reap orphans
             if pid not in self._numbers:
                 continue
             number = self._numbers.pop(pid)
-            forget_process(folder, pid)
+            forget_process(metrics, pid)
             if self._stopping:
                 continue
             code = os.waitstatus_to_exitcode(status)
@@ -68,8 +73,8 @@ class _Workers:
             write_line("worker", pid=pid, sentence=f"The worker ended with exit code {code} and is replaced.")
             time.sleep(PAUSE_SECONDS)
             if self._fork(number) == 0:
-                return Place(number, self._readiness, replaces_another=True, parent=os.getppid())
-        stop_sharing(os.environ, folder)
+                return Place(number, self._readiness, replaces_another=True, parent=os.getppid(), metrics=metrics)
+        shutil.rmtree(metrics, ignore_errors=True)
         if self._exit_code:
             sys.exit(self._exit_code)
         return None

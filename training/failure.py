@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from forecastle.contract.errors import ForecastleError, InvalidJob, OutOfSpace
+from forecastle.contract.place import Source
 from forecastle.contract.whole_file import remove_abandoned, write_whole
 
 SHOWN = 1024
@@ -44,10 +45,11 @@ def blame(error: Exception) -> Exception:
         detail = f" ({error})" if str(error) else ""
         return OutOfSpace(f"The machine's memory is too small for this job{detail}: take a larger one, or fewer data.")
     if isinstance(error, OSError) and error.filename is not None:
+        place = (Source(str(error.filename)),)
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return OutOfSpace(f"{error.filename}: no space left on its disk.")
+            return OutOfSpace("no space left on its disk.", place=place)
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            return InvalidJob(f"{error.filename}: not permitted ({error.strerror}).")
+            return InvalidJob(f"not permitted ({error.strerror}).", place=place)
     return error
 
 

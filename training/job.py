@@ -17,6 +17,7 @@ from forecastle.contract.errors import ForecastleError, InvalidJob, Stopped
 from forecastle.contract.hyperparameters import Hyperparameters
 from forecastle.contract.job_files import Hosts, read_hosts
 from forecastle.contract.opt_ml import OptMl
+from forecastle.contract.place import Source
 from forecastle.contract.settings import Settings
 from forecastle.contract.whole_file import remove_abandoned, write_whole
 from forecastle.kernels.compiling import COMPILATION
@@ -42,7 +43,7 @@ def train(environ: Mapping[str, str], stream: TextIO) -> None:
     with failure_reported(tree.failure), sigterm_noted() as stopping:
         settings = Settings.from_environ(environ)
         hosts = read_hosts(tree)
-        log = StreamLog(stream, hosts.current)
+        log = StreamLog(stream, hosts.current, environ)
         if hosts.leads:
             spec = from_tree(tree, settings.algorithm)
             _warn_of_shards(spec.channels, hosts, log)
@@ -68,7 +69,8 @@ def train_files(
     started = time.time()
     with failure_reported(None), sigterm_noted() as stopping:
         spec = from_files(named(algorithm), data, test, content_type, given, out)
-        _run(spec, StreamLog(stream, Hosts().current), stopping, Settings.from_environ(environ), started)
+        log = StreamLog(stream, Hosts().current, environ)
+        _run(spec, log, stopping, Settings.from_environ(environ), started)
 
 
 def _run(spec: JobSpec, log: StreamLog, stopping: Callable[[], bool], settings: Settings, started: float) -> None:
@@ -154,7 +156,7 @@ def missing_file_named(file: Path | None) -> Iterator[None]:
     except InvalidJob as error:
         if file is None or file.exists():
             raise
-        raise InvalidJob(f"{file}: there is no such file. {error.sentence}") from None
+        raise InvalidJob(f"there is no such file. {error.sentence}", place=(Source(str(file)),)) from None
 
 
 def _channels(

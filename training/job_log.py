@@ -17,7 +17,8 @@ from forecastle.contract.bar import Bar
 class StreamLog:
     """The `JobLog` of a job: lines are written at once, and on a terminal a progress bar is below them.
 
-    If the stream's reader goes away (`| head`) or its disk is full, the rest of the log is dropped.
+    If the stream's reader goes away (`| head`) or its disk is full, the rest of the log is dropped. `environ` describes
+    the terminal.
 
     Attributes
     ----------
@@ -25,13 +26,18 @@ class StreamLog:
     """
 
     def __init__(
-        self, stream: TextIO, host: str, algorithm: str = "", now: Callable[[], float] = time.time
+        self,
+        stream: TextIO,
+        host: str,
+        environ: Mapping[str, str],
+        algorithm: str = "",
+        now: Callable[[], float] = time.time,
     ) -> None:  # `now`: Unix time
         self.stream = stream
         self.host = host
         self.algorithm = algorithm
         self._now = now
-        self._bar = Bar(stream)
+        self._bar = Bar(stream, environ)
         self._lock = threading.RLock()
 
     def line(self, text: str) -> None:

@@ -20,6 +20,7 @@ from forecastle.contract.errors import (
     UnsupportedMediaType,
 )
 from forecastle.contract.media_type import KNOWN, MediaType, negotiate
+from forecastle.contract.place import Source
 from forecastle.contract.settings import Settings
 from forecastle.serving.body import read_body
 from forecastle.serving.exchange import Exchange, RawHeaders, exchange_of, respond
@@ -77,8 +78,10 @@ class Invocations:
             model = target.decode("utf-8", "replace")
         if model is None:
             raise InvalidData(
-                "X-Amzn-SageMaker-Target-Model: expected the name of a model, got none: this server holds several "
-                "(setting SAGEMAKER_MULTI_MODEL); POST to /models/{name}/invoke, or name one in that header."
+                place=(Source("X-Amzn-SageMaker-Target-Model"),),
+                expected="the name of a model",
+                got="none: this server has several (setting SAGEMAKER_MULTI_MODEL); POST to /models/{name}/invoke, or "
+                "name one in that header",
             )
         return self._models.named(model)
 
@@ -106,7 +109,8 @@ def _content_type(held: HeldModel, headers: dict[bytes, bytes], batch_types: Map
     """
     encoding = headers.get(b"content-encoding", b"").strip().decode("latin-1")
     if encoding.lower() not in ("", "identity"):
-        raise UnsupportedMediaType(f"Content-Encoding: expected none, got {encoding[:40]!r}.")
+        place = (Source("Content-Encoding"),)
+        raise UnsupportedMediaType(place=place, expected="none", got=f"{encoding[:40]!r}")
     header = headers.get(b"content-type", b"").decode("latin-1")
     default = next(iter(batch_types), held.request_types[0])
     if batch_types and not _is_known(header):
@@ -114,7 +118,9 @@ def _content_type(held: HeldModel, headers: dict[bytes, bytes], batch_types: Map
     media_type = _parsed(header or default)
     if media_type.essence not in held.request_types:
         raise UnsupportedMediaType(
-            f"Content-Type: expected one of {', '.join(held.request_types)}, got {media_type.essence[:40]!r}."
+            place=(Source("Content-Type"),),
+            expected=f"one of {', '.join(held.request_types)}",
+            got=f"{media_type.essence[:40]!r}",
         )
     return media_type
 
@@ -130,8 +136,9 @@ def _attributes(headers: dict[bytes, bytes]) -> str:
     value = headers.get(b"x-amzn-sagemaker-custom-attributes", b"")
     if len(value) > MAX_ATTRIBUTES or not all(32 <= byte < 127 for byte in value):
         raise InvalidData(
-            f"X-Amzn-SageMaker-Custom-Attributes: expected at most {MAX_ATTRIBUTES} visible ASCII characters, "
-            f"got {len(value)} bytes."
+            place=(Source("X-Amzn-SageMaker-Custom-Attributes"),),
+            expected=f"at most {MAX_ATTRIBUTES} visible ASCII characters",
+            got=f"{len(value)} bytes",
         )
     return value.decode("ascii")
 

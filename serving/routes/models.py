@@ -29,7 +29,7 @@ from forecastle.contract.errors import (
     PayloadTooLarge,
 )
 from forecastle.contract.settings import Settings
-from forecastle.serving.body import read_body
+from forecastle.serving.body import BODY, read_body
 from forecastle.serving.exchange import exchange_of, respond
 from forecastle.serving.loader import Loader
 from forecastle.serving.models import HeldModel, Models
@@ -106,7 +106,8 @@ class ModelList:
         given = parse_qs(query.decode("latin-1"), keep_blank_values=True)
         limit, after = given.get("limit", [str(PAGE_MODELS)])[-1], given.get("next_page_token", [""])[-1]
         if not _COUNT.fullmatch(limit):
-            raise InvalidData(f"limit: expected an integer of at least 1, got {quotation.of_text(limit.encode())}.")
+            got = quotation.of_text(limit.encode())
+            raise InvalidData(place=("limit",), expected="an integer of at least 1", got=got)
         following = [held for held in self._models.all() if held.name > after]
         page = following[: int(limit)]
         token = page[-1].name if len(following) > len(page) else None
@@ -154,18 +155,18 @@ class ModelInvocations:
 def _asked(body: bytes) -> tuple[str, Path]:
     """Name and folder of the model to load."""
     if len(body) > CALL_BYTES:  # it is parsed in the event loop, so it is kept small
-        raise PayloadTooLarge(f"Body: expected at most {CALL_BYTES} bytes, got {len(body)}.")
+        raise PayloadTooLarge(place=BODY, expected=f"at most {CALL_BYTES} bytes", got=f"{len(body)}")
     try:
         request = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise InvalidData(f"Body: expected JSON ({error}).") from None
+        raise InvalidData(place=BODY, expected=f"JSON ({error})") from None
     if not isinstance(request, dict):
-        raise InvalidData(f"Body: expected an object, got {quotation.of_json(request)}.")
+        raise InvalidData(place=BODY, expected="an object", got=quotation.of_json(request))
     for member in ("model_name", "url"):
         value = request.get(member)
         if not (isinstance(value, str) and value):
             got = quotation.of_json(value) if member in request else "nothing"
-            raise InvalidData(f"{member}: expected a string that is not empty, got {got}.")
+            raise InvalidData(place=(member,), expected="a string that is not empty", got=got)
     return request["model_name"], Path(request["url"])
 
 

@@ -110,7 +110,12 @@ def awaited(found: Callable[[], T | None], what: str) -> T:
 
 def processes_with(text: str) -> list[str]:
     """The command lines of the processes that have `text` in their environment or command."""
-    found = []
+    return list(commands_with(text).values())
+
+
+def commands_with(text: str) -> dict[int, str]:
+    """The same, by process id."""
+    found = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
@@ -120,5 +125,5 @@ def processes_with(text: str) -> list[str]:
             except OSError:
                 continue
             if text.encode() in told and state != "Z":
-                found.append(command.replace(b"\0", b" ").decode())
+                found[int(entry.name)] = command.replace(b"\0", b" ").decode()
     return found

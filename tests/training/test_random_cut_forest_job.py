@@ -221,7 +221,7 @@ def test_of_several_algorithms_feature_dim_means_this_one(
             {"train/a": CSV, "train/b": "1,2,3\n"},
             r"Hyperparameter feature_dim .* 3 in train/b \(with label_size=1 .*\)\. Got 2\.",
         ),
-        ({}, {"train/a": gzip.compress(CSV.encode())[:-9]}, r"train/a: the gzip stream is broken \(.*\)\."),
+        ({}, {"train/a": gzip.compress(CSV.encode())[:-9]}, r"train/a: the gzip stream is damaged \(.*\)\."),
         ({}, {"train/a": write_dense(ROWS)[:-5]}, r"train/a: .*"),
         ({}, {"train/a": write_dense(ROWS) + b"\x0a\x23\xd7\xce\xff\xff\xff\xff"}, r"train/a: .*"),
         ({}, {"train/a": b"\x0a\x23\xd7\xce\x00"}, r"train/a: .*"),

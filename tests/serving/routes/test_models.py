@@ -253,7 +253,7 @@ def test_invocations_say_what_to_call_instead_or_take_a_name_in_a_header(several
     response = several.post("/invocations")
     assert response.status_code == 400
     assert response.text == (
-        "X-Amzn-SageMaker-Target-Model: expected the name of a model, got none: this server holds several "
+        "X-Amzn-SageMaker-Target-Model: expected the name of a model, got none: this server has several "
         "(setting SAGEMAKER_MULTI_MODEL); POST to /models/{name}/invoke, or name one in that header."
     )
     target = {"X-Amzn-SageMaker-Target-Model": "taxi"}

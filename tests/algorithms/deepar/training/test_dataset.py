@@ -402,7 +402,7 @@ def test_a_broken_gzip_file_is_named(tmp_path: Path) -> None:
     folder = tmp_path / "train"
     folder.mkdir()
     (folder / "a.json.gz").write_bytes(gzip.compress(lines(*[record(target=list(range(999)))] * 99))[:-40])
-    with pytest.raises(InvalidData, match=r"^train/a\.json\.gz: the gzip stream is broken \("):
+    with pytest.raises(InvalidData, match=r"^train/a\.json\.gz: the gzip stream is damaged \("):
         read(folder)
 
 

@@ -396,7 +396,7 @@ def test_sigterm_before_anything_was_learned_leaves_no_model(tmp_path: Path) -> 
     job = Job(
         DeepARHyperparameters.parse(SMALL),
         {"train": Channel("train", tree.data / "train")},
-        StreamLog(io.StringIO(), "algo-1"),
+        StreamLog(io.StringIO(), "algo-1", {}),
         stopping=lambda: True,
         settings=ALGORITHM.settings.from_environ({}),
     )
