@@ -53,10 +53,16 @@ class Settings:
         return 1 / self.data.mean_magnitude if point else 1.0
 
     @property
+    def own_date_features(self) -> tuple[str, ...] | None:
+        """As the network's."""
+        return self.kind.own_date_features.get(self.given.time_freq.unit)
+
+    @property
     def varying_inputs(self) -> int:
         """The inputs of a step that differ from step to step: lags, time features, age, dynamic features."""
         frequency = self.given.time_freq
-        return len(frequency.lags) + len(frequency.features) + 1 + self.data.num_dynamic_feat
+        dates = frequency.features if self.own_date_features is None else self.own_date_features
+        return len(frequency.lags) + len(dates) + 1 + self.data.num_dynamic_feat
 
     @property
     def step_inputs(self) -> int:
@@ -102,6 +108,7 @@ class Settings:
             projection_weight=arrays["projection_weight"],
             projection_bias=arrays["projection_bias"],
             default_scale=data.mean_magnitude,
+            own_date_features=self.own_date_features,
             reset_while_padded=self.kind.reset_while_padded,
             missing_is_mean=self.kind.missing_is_mean,
         )
