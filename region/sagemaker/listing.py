@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from forecastle.region.local_region import LocalRegion
-from forecastle.region.wire.refusal import invalid
+from forecastle.region.wire.paging import first_of
+from forecastle.region.wire.refusal import Refusal, invalid
 
 PAGE = 10  # as SageMaker's when MaxResults is not given
 
@@ -55,9 +56,8 @@ def _fits(record: dict[str, Any], request: dict[str, Any], kind: Kind) -> bool:
 
 
 def _start(token: str | None) -> int:
-    if token is None:
-        return 0
     try:
-        return int(base64.urlsafe_b64decode(token))
-    except (ValueError, binascii.Error):
-        raise invalid(f"Invalid NextToken: {token[:100]}") from None
+        text = None if token is None else base64.urlsafe_b64decode(token).decode()
+        return first_of(text, "ValidationException")
+    except (ValueError, binascii.Error, Refusal):
+        raise invalid(f"Invalid NextToken: {str(token)[:100]}") from None

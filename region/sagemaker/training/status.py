@@ -44,10 +44,10 @@ def moved(job: dict[str, Any], secondary: str) -> dict[str, Any]:
 
 
 def move(region: LocalRegion, name: str, secondary: str, **more: Any) -> None:
-    """Bring a job into another secondary status, unless it has ended."""
+    """Bring a job into another secondary status, unless it has it already, or has ended."""
     with region.state.exclusive():
         job = region.state.get(KIND, name)
-        if job is None or job["TrainingJobStatus"] in ENDED:
+        if job is None or job["TrainingJobStatus"] in ENDED or job["SecondaryStatus"] == secondary:
             return
         if job["TrainingJobStatus"] == "Stopping" and secondary in ("Downloading", "Training", "Uploading"):
             return
