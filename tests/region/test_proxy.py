@@ -257,7 +257,7 @@ def _handshake(server: ssl.SSLContext, client: ssl.SSLContext, name: str) -> boo
         (f"{STS}:22", f"{STS}:22: the region's proxy answers for port 443 only."),
         (STS, "CONNECT: expected a host and a port"),
         ("/", "CONNECT: expected a host and a port"),
-        (f"{STS}:443 HTTP/1.1\r\nX: y\r\n\r\nGET /", "CONNECT: expected headers, and nothing after them"),
+        (f"{STS}:443 HTTP/1.1\r\nX: y\r\n\r\nGET /", "CONNECT: expected nothing after the headers"),
         (f"{'a' * 300}.amazonaws.com:443", "CONNECT: expected a host and a port"),
     ],
 )
