@@ -1,9 +1,9 @@
-"""The application: every service at one port."""
+"""The ASGI application: every service on one port."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, MutableMapping
 from typing import Any, Protocol
 
-from forecastle.region.doors import refused
+from forecastle.region.access import refused
 from forecastle.region.routing import service_of
 from forecastle.region.wire.exchange import Answer, Request
 
@@ -17,13 +17,13 @@ BODY_BYTES = 100 * 2**20
 
 
 class Service(Protocol):
-    """What takes a request that is in memory as a whole."""
+    """A service whose requests are read whole into memory."""
 
     async def answer(self, service: str, request: Request) -> Answer: ...
 
 
 class OnePort:
-    """Reads which service a request is for, and lets that answer."""
+    """Routes each request to its service."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class OnePort:
         objects: App,
         hosts: Collection[str] = (),
     ) -> None:
-        self._services = services  # those that no model describes
+        self._services = services  # without a model of AWS's
         self._control = control
         self._objects = objects
         self._hosts = hosts
@@ -62,7 +62,7 @@ class OnePort:
 
 
 async def _body(receive: Receive) -> bytes | None:
-    """The whole body; None where it is too large."""
+    """The whole body; None if it is too large."""
     parts, size, more = [], 0, True
     while more:
         message = await receive()

@@ -1,4 +1,4 @@
-"""aws-chunked bodies: chunks with or without signatures, and what trails them."""
+"""aws-chunked bodies: chunks with or without signatures, and trailers."""
 
 from forecastle.region.s3.errors import S3Error
 
@@ -6,12 +6,12 @@ LONGEST_LINE = 16 << 10  # bytes of a chunk's head or of a trailer
 
 
 class Unchunker:
-    """Takes the framing off a body piece by piece. Signatures of chunks are not checked."""
+    """Removes the framing from a body piece by piece. Signatures of chunks are not checked."""
 
     def __init__(self) -> None:
         self.trailers: dict[str, str] = {}
         self.ended = False
-        self._left = 0  # bytes of the present chunk that are to come, its line's end included
+        self._left = 0  # missing bytes of the current chunk, including its line end
         self._line = b""
         self._in_trailers = False
 

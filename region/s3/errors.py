@@ -73,9 +73,9 @@ ERRORS: Mapping[str, tuple[int, str]] = {
 
 
 class S3Error(Exception):
-    """A request was refused: a code of `ERRORS`, its message or a more exact one, and what else AWS names.
+    """An error response: a code of `ERRORS`, its message or a more exact one, and other fields.
 
-    `fields` become elements of the answer beside code and message: `S3Error("NoSuchKey", Key=key)`.
+    `fields` become further elements of the response: `S3Error("NoSuchKey", Key=key)`.
     """
 
     def __init__(self, code: str, message: str | None = None, **fields: object) -> None:
