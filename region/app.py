@@ -5,6 +5,8 @@ from typing import Any, Protocol
 
 from forecastle.region.access import refused
 from forecastle.region.routing import service_of
+from forecastle.region.s3.addressing import bucket_and_key
+from forecastle.region.s3.errors import S3Error
 from forecastle.region.wire.exchange import Answer, Request
 
 Scope = MutableMapping[str, Any]
@@ -43,11 +45,13 @@ class OnePort:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         raw_path = scope.get("raw_path", scope["path"].encode()).decode("latin-1").partition("?")[0]
         request = Request(scope["method"], raw_path, scope["query_string"].decode("latin-1"), headers)
-        why = refused(request.method, raw_path, headers, self._hosts)
+        service = service_of(request)
+        why = refused(
+            request.method, raw_path, headers, self._hosts, by_bucket=service == "s3" and _has_bucket(request)
+        )
         if why is not None:
             await _send(send, Answer(403, {"Content-Type": "text/plain; charset=utf-8"}, why.encode() + b"\n"))
             return
-        service = service_of(request)
         if service == "s3":
             await self._objects(scope, receive, send)
             return
@@ -59,6 +63,13 @@ class OnePort:
         request = Request(request.method, raw_path, request.query, headers, body)
         answer = await self._services.get(service, self._control).answer(service, request)
         await (_send(send, answer) if answer.parts is None else _stream(send, answer, answer.parts))
+
+
+def _has_bucket(request: Request) -> bool:
+    try:
+        return bool(bucket_and_key(request.headers.get("host", ""), request.raw_path.encode("latin-1"))[0])
+    except S3Error:
+        return False
 
 
 async def _body(receive: Receive) -> bytes | None:

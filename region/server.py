@@ -90,7 +90,7 @@ def running(options: Options, command: Sequence[str], address: str) -> Iterator[
     state = State(home.state)
     processes = Processes(state)
     strays = processes.reap()
-    s3 = S3(home.objects)
+    s3 = S3(home.objects, strict_origins=True)
     region = LocalRegion(
         home=home,
         address=address,

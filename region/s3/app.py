@@ -10,6 +10,8 @@ from typing import Any
 
 from forecastle.region.disk import is_full
 from forecastle.region.s3.body import Disconnected, Receive
+from forecastle.region.s3.cors import headers_for
+from forecastle.region.s3.cors import refusal as cors_refusal
 from forecastle.region.s3.errors import S3Error
 from forecastle.region.s3.operations.copies import check_owner
 from forecastle.region.s3.operations.objects import check_version
@@ -32,6 +34,8 @@ class S3:
     account : the owner of all buckets, for x-amz-expected-bucket-owner.
     region : the default region of buckets.
     clock : seconds since 1970.
+    strict_origins : whether requests of web pages are refused that no CORS rule of the bucket allows. AWS answers them,
+        for browsers to withhold the response from the page.
     """
 
     def __init__(
@@ -41,7 +45,9 @@ class S3:
         account: str = "123456789012",
         region: str = "us-east-1",
         clock: Callable[[], float] = time.time,
+        strict_origins: bool = False,
     ) -> None:
+        self._strict_origins = strict_origins
         self.store = folder if isinstance(folder, Store) else Store(folder, clock=clock)
         self.service = Service(self.store, account, region)
 
@@ -57,10 +63,15 @@ class S3:
 
     async def _exchange(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         marks, request = Marks.new(), None
+        cors: Mapping[str, str] | None = None
         try:
             try:
                 request = request_of(scope, receive)
-                response = await self._respond(request)
+                if "origin" in request.headers:
+                    cors = await self.service.run(headers_for, self.store, request)
+                    if cors is None and (self._strict_origins or request.method == "OPTIONS"):
+                        raise await self.service.run(cors_refusal, self.store, request)
+                response = Response() if cors and request.method == "OPTIONS" else await self._respond(request)
             except S3Error as error:
                 response = refusal(error, marks)
             except Disconnected:
@@ -74,6 +85,8 @@ class S3:
                 await request.body.drain(DRAINED)
         except Disconnected:
             return
+        if cors:
+            response = replace(response, headers={**response.headers, **cors})
         bodiless = scope["method"] == "HEAD"
         await answer(response, marks, send, self.service.run, bodiless=bodiless)
 

@@ -109,6 +109,23 @@ def test_a_web_page_and_an_unknown_host_are_refused(
     assert answer.text.startswith(sentence)
 
 
+def test_a_web_page_may_use_a_bucket_whose_rules_allow_it(region: RunningRegion) -> None:
+    s3 = region.client("s3")
+    s3.create_bucket(Bucket="shared-with-pages")
+    s3.put_object(Bucket="shared-with-pages", Key="a", Body=b"content")
+    url, page = f"{region.address}/shared-with-pages/a", {"Origin": "https://page.example"}
+    answer = httpx.put(url, content=b"of a page", headers=page, trust_env=False)
+    assert (answer.status_code, "CORS is not enabled for this bucket." in answer.text) == (403, True)
+
+    rule = {"AllowedOrigins": ["https://page.example"], "AllowedMethods": ["GET"]}
+    s3.put_bucket_cors(Bucket="shared-with-pages", CORSConfiguration={"CORSRules": [rule]})
+    answer = httpx.get(url, headers=page, trust_env=False)
+    assert (answer.text, answer.headers["access-control-allow-origin"]) == ("content", "https://page.example")
+    assert httpx.put(url, content=b"of a page", headers=page, trust_env=False).status_code == 403
+    assert httpx.delete(url, headers={"Origin": "https://evil.example"}, trust_env=False).status_code == 403
+    assert s3.get_object(Bucket="shared-with-pages", Key="a")["Body"].read() == b"content"
+
+
 @pytest.mark.parametrize("host", ["localhost:1", "127.0.0.1", "[::1]:80", "sts.us-east-1.amazonaws.com", "b.localhost"])
 def test_the_regions_own_host_names_are_accepted(region: RunningRegion, host: str) -> None:
     form = {"Action": "GetCallerIdentity", "Version": "2011-06-15"}

@@ -1,6 +1,7 @@
 """Settings of buckets: stored and returned, or refused if they would have to be enforced."""
 
 from forecastle.region.s3 import buckets, xml
+from forecastle.region.s3.cors import rules_of
 from forecastle.region.s3.described import sets_access
 from forecastle.region.s3.errors import S3Error
 from forecastle.region.s3.request import Request
@@ -73,6 +74,8 @@ async def put_setting(service: Service, request: Request) -> Response:
     name = subresource(request)
     body = await request.body.document()
     root = xml.parsed(body, ROOTS[name])
+    if name == "cors":
+        rules_of(root)
     if name == "tagging":
         body = xml.document("Tagging", tag_set(tags_of(root, most=50)))
     await service.run(_change, service, request.bucket, name, body.decode())
