@@ -1,4 +1,4 @@
-"""A training job's statuses, in the words and the order that SDKs print."""
+"""A training job's statuses, with the messages that SDKs print."""
 
 import time
 
