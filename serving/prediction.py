@@ -23,12 +23,14 @@ class Times:
     queue : waiting for a thread.
     predict : predicting its whole batch.
     encode : from arrays to the answer's bytes.
+    rows : how many rows or series the request has; 0 before it is decoded.
     """
 
     decode: float | None = None
     queue: float | None = None
     predict: float | None = None
     encode: float | None = None
+    rows: int = 0
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -60,6 +62,7 @@ class Call:
         began = perf_counter()
         self.request = self.held.model.decode(self.payload)
         self.times.decode = perf_counter() - began
+        self.times.rows = self.held.model.rows(self.request)
 
     def encode(self, prediction: Any) -> bytes:
         """The answer's bytes. Raises `NotAcceptable` if the response type cannot represent it."""

@@ -88,7 +88,7 @@ class Refusals:
             write_line("error", id=name, sentence=encodable(in_short(error)), traceback=traceback_of(error))
         if isinstance(error, PlatformError):
             exchange.headers.append((b"retry-after", RETRY_AFTER_SECONDS))
-        exchange.error = sentence
+        exchange.error, exchange.fault = sentence, type(error)
         code, headers, body = self.form(scope, status, sentence)
         await respond(send, code, headers, body)
 
