@@ -93,9 +93,7 @@ def forecast(
 
 
 def load(artifact: Artifact) -> DeepARModel:
-    """Raises `InvalidData` where it is no model of DeepAR."""
-    if artifact.algorithm != ALGORITHM.name:
-        raise InvalidData(f"algorithm: expected a model of {ALGORITHM.name}, got one of {artifact.algorithm!r:.40}.")
+    """Raises `InvalidData` where the arrays are no network."""
     return ALGORITHM.load(artifact, ALGORITHM.settings.from_environ({}))
 
 
