@@ -8,7 +8,7 @@ MXNET := .venv-mxnet
 BIN := $(VENV)/bin
 LOCK := uv pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-annotate --no-header
 
-.PHONY: help env kernels demo test test-mxnet test-pythons test-image image wheel check format docs lock bench clean
+.PHONY: help env kernels demo test test-mxnet test-pythons test-image test-page image wheel check format docs lock bench clean
 
 help:
 	@echo "make env         the environment alone, in $(VENV)"
@@ -20,6 +20,7 @@ help:
 	@echo "make image       the container image, forecastle; VARIANT=lean without MXNet"
 	@echo "make wheel       a wheel for this platform that carries compiled kernels, in dist/"
 	@echo "make test-image  build the image and test it; needs a Docker engine"
+	@echo "make test-page   the server's page in Chromium; screenshots are in build/page"
 	@echo "make check       format, lint, types, import rules"
 	@echo "make format      let ruff format and mend"
 	@echo "make docs        update the generated parts of docs/"
@@ -95,6 +96,22 @@ wheel: env
 test-image: env
 	$(BIN)/pytest -m image $(ARGS)
 
+# The page's tests have an environment of their own, with Playwright, and start the servers of `env`.
+PAGE := .venv-page
+$(PAGE)/.complete: tests/page/page.lock
+	@rm -rf $(@D)
+	@if command -v uv >/dev/null 2>&1; then \
+	  uv venv --quiet --python $(PYTHON) $(@D) && \
+	  uv pip install --quiet --python $(@D)/bin/python --require-hashes -r $< ; \
+	else \
+	  $(PYTHON) -m venv $(@D) && \
+	  $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $< ; \
+	fi
+	@touch $@
+
+test-page: env $(PAGE)/.complete
+	FORECASTLE=$(BIN)/forecastle $(PAGE)/bin/python -m pytest -o addopts='-ra -p no:cacheprovider' --confcutdir tests/page tests/page $(ARGS)
+
 demo: env
 	@$(BIN)/forecastle demo
 
@@ -118,6 +135,7 @@ lock:
 	$(LOCK) -c requirements-dev-mxnet.lock --extra mxnet --extra region pyproject.toml -o requirements-mxnet.lock
 	echo hatchling | $(LOCK) -c requirements-dev.lock - -o requirements-build.lock
 	$(LOCK) --upgrade tests/attack/schemathesis.in -o tests/attack/schemathesis.lock
+	$(LOCK) --upgrade tests/page/page.in -o tests/page/page.lock
 	$(LOCK) --upgrade tests/sagemaker/sdk2.in -o tests/sagemaker/sdk2.lock
 	$(LOCK) --upgrade benchmarks/s3_peers.in -o benchmarks/s3_peers.lock
 	$(LOCK) --upgrade tests/region/notebooks/taxi.in -o tests/region/notebooks/taxi.lock
