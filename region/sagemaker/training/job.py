@@ -1,31 +1,30 @@
-"""One training job, from its channels to model.tar.gz."""
+"""Training jobs, from their channels to model.tar.gz."""
 
 import contextlib
 import os
 import re
-import shutil
 import threading
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 from forecastle.region.account import REGION
-from forecastle.region.images import Launcher, launcher
+from forecastle.region.images import launcher
 from forecastle.region.local_region import LocalRegion
-from forecastle.region.objects import joined, place_below, split
+from forecastle.region.objects import joined, split
 from forecastle.region.processes import Process
 from forecastle.region.pump import Pump
 from forecastle.region.sagemaker.archives import files_below, upload_archive, upload_files
 from forecastle.region.sagemaker.jobs import ClientFailure, Failure, Job, Stopped
 from forecastle.region.sagemaker.resource import Record
+from forecastle.region.sagemaker.training import checkpoints
 from forecastle.region.sagemaker.training.channels import Feeder, link
 from forecastle.region.sagemaker.training.measures import Measures
 from forecastle.region.sagemaker.training.sources import sources
 from forecastle.region.sagemaker.training.status import LOG_GROUP, TRAINING
-from forecastle.region.sagemaker.training.tree import Tree, mode_of, plant
+from forecastle.region.sagemaker.training.tree import Tree, create_tree, mode_of
 
 GRACE_SECONDS = 120.0  # between SIGTERM and SIGKILL
-USERS_FAULT = 1  # forecastle's exit code where the job asks for something that cannot be
+USERS_FAULT = 1  # forecastle's exit code for wrong input
 
 
 class TrainingJob(Job):
@@ -60,7 +59,9 @@ class TrainingJob(Job):
             trees = [self._prepared(job, self.folder / host, host, hosts, feeders) for host in hosts]
             TRAINING.move(self.region, self.name, "Training")
             measures = Measures.of(self.name, job["AlgorithmSpecification"]["MetricDefinitions"], self.region.series)
-            codes, late, last = self._trained(job, trees, hosts, measures)
+            folders = [tree.checkpoints for tree in trees]
+            with checkpoints.uploaded(checkpoints.uri_of(job), folders, self.region.objects):
+                codes, late, last = self._trained(job, trees, hosts, measures)
         if self._killed.is_set():
             raise Stopped
         more: Record = {"FinalMetricDataList": measures.final_list()}
@@ -76,7 +77,7 @@ class TrainingJob(Job):
 
     def _prepared(self, job: Record, base: Path, host: str, hosts: list[str], feeders: contextlib.ExitStack) -> Tree:
         """The tree of a host, with its channels."""
-        tree = plant(base, job, host, hosts)
+        tree = create_tree(base, job, host, hosts)
         for channel in job.get("InputDataConfig", []):
             found = sources(channel, job["RoleArn"], self.region.objects, hosts.index(host), len(hosts))
             place = tree.channel(channel["ChannelName"])
@@ -85,23 +86,15 @@ class TrainingJob(Job):
             else:
                 place.mkdir()
                 link(found, place, self.region.objects)
-        uri = job.get("CheckpointConfig", {}).get("S3Uri")
-        if uri:
-            tree.checkpoints.mkdir()
-            bucket, prefix = split(uri)
-            for key in self.region.objects.keys(bucket, prefix):
-                if key.endswith("/"):  # a console's folder
-                    continue
-                path = place_below(tree.checkpoints, f"s3://{bucket}/{key}", key[len(prefix) :].lstrip("/"))
-                path.parent.mkdir(parents=True, exist_ok=True)
-                with self.region.objects.open(bucket, key) as file, path.open("wb") as copy:
-                    shutil.copyfileobj(file, copy)  # no link: a job writes its checkpoints anew
+        uri = checkpoints.uri_of(job)
+        if uri is not None:
+            checkpoints.restore(uri, tree.checkpoints, self.region.objects)
         return tree
 
     def _trained(
         self, job: Record, trees: list[Tree], hosts: list[str], measures: Measures
     ) -> tuple[list[int], bool, list[str]]:
-        """Exit codes of the hosts' processes, whether time ran out, and the last lines of one that failed."""
+        """Exit codes of the hosts' processes, whether they ran too long, and the last lines of one that failed."""
         start = launcher(job["AlgorithmSpecification"]["TrainingImage"], self.region)
         seconds = job["StoppingCondition"].get("MaxRuntimeInSeconds", 24 * 3600)
         pumps = []
@@ -110,7 +103,9 @@ class TrainingJob(Job):
                 if self._stop.is_set():
                     break
                 environ = _environ(job, self.region, self.region.pools[TRAINING.kind].share())
-                process = _started(start, "train", tree.base, environ, self.region)
+                command = start.command("train", tree.base, environ, checkpoints.mounts_of(job, tree))
+                given = start.environ(tree.base, environ, os.environ)
+                process = self.region.processes.start(command, given, tree.base)
                 self._processes.append(process)
             stream = f"{self.name}/{host}-{int(time.time())}"
             pumps.append(Pump(process, self.region.journal, LOG_GROUP, stream, tree.base, measures.read))
@@ -130,7 +125,7 @@ class TrainingJob(Job):
         return codes, late, last
 
     def _awaited(self, deadline: float) -> bool:
-        """Wait for all processes to end, or for a stop; false where time has run out."""
+        """Wait until all processes have ended or the job is stopped; false after the deadline."""
         for process in self._processes:
             while process.wait(0.1 if self._stop.is_set() else 0.5) is None:
                 if self._stop.is_set():
@@ -140,7 +135,7 @@ class TrainingJob(Job):
         return True
 
     def _upload(self, job: Record, trees: list[Tree]) -> str:
-        """Put model and output into the bucket; the model's URI."""
+        """Upload model and output; return the model's URI."""
         config = job["OutputDataConfig"]
         place = joined(config["S3OutputPath"], self.name, "output")
         models = [tree.model for tree in trees]
@@ -159,15 +154,6 @@ class TrainingJob(Job):
         place = joined(job["OutputDataConfig"]["S3OutputPath"], self.name, "output")
         if any(files_below(folder) for folder in folders):
             upload_archive(folders, f"{place}/output.tar.gz", self.region.objects, trees[0].base)
-        uri = job.get("CheckpointConfig", {}).get("S3Uri")
-        if uri:
-            for tree in trees:
-                upload_files(tree.checkpoints, uri, self.region.objects)
-
-
-def _started(start: Launcher, verb: str, base: Path, environ: Mapping[str, str], region: LocalRegion) -> Process:
-    command = start.command(verb, base, environ)
-    return region.processes.start(command, start.environ(base, environ, os.environ), base)
 
 
 def _environ(job: Record, region: LocalRegion, threads: int) -> dict[str, str]:
@@ -184,7 +170,7 @@ def _environ(job: Record, region: LocalRegion, threads: int) -> dict[str, str]:
 
 
 def _reason(trees: list[Tree], codes: list[int], last: list[str]) -> str:
-    """FailureReason: what the job wrote down, else its last line."""
+    """FailureReason: the contents of the failure file, or the last log line."""
     code = next(filter(None, codes))
     for tree in trees:
         try:
@@ -195,6 +181,6 @@ def _reason(trees: list[Tree], codes: list[int], last: list[str]) -> str:
             kind = "ClientError" if code == USERS_FAULT else "AlgorithmError"
             return f"{kind}: {re.sub(re.escape(str(tree.base)), '/opt/ml', text)}, exit code: {code}"
     if code < 0:
-        return f"AlgorithmError: the process was ended by signal {-code}, exit code: {128 - code}"
+        return f"AlgorithmError: the process was killed by signal {-code}, exit code: {128 - code}"
     end = f": {last[-1]}" if last else ""
     return f"AlgorithmError: the process failed and wrote no /opt/ml/output/failure{end}, exit code: {code}"

@@ -325,6 +325,25 @@ def test_our_own_engine_trains_unless_a_setting_names_another(tmp_path: Path) ->
     assert all(np.array_equal(weight, ours[name]) for name, weight in unnamed.items())
 
 
+@pytest.mark.parametrize(
+    ("given", "differs"), [({}, False), ({"network": "gluonts"}, False), ({"network": "sagemaker"}, True)]
+)
+def test_a_job_trains_the_kind_of_network_that_is_asked_for(
+    given: dict[str, str], differs: bool, tmp_path: Path
+) -> None:
+    tree = write_job(tmp_path, SMALL | {"epochs": "1"} | given, {"train/a.json": json_lines(waves())})
+    log = log_of(tree)
+    network = network_of(tree)
+    assert (network.reset_while_padded, network.missing_is_mean) == (differs, differs)
+    assert "network" not in next(line for line in log.splitlines() if "default configuration" in line)
+
+
+def test_the_reference_refuses_sagemakers_network(tmp_path: Path) -> None:
+    tree = write_job(tmp_path, SMALL | {"network": "sagemaker"}, {"train/a.json": json_lines(waves())})
+    with pytest.raises(InvalidJob, match=r"^Hyperparameter network must be auto or gluonts with DEEPAR_ENGINE=mxnet\."):
+        log_of(tree, DEEPAR_ENGINE="mxnet")
+
+
 @needs_mxnet
 def test_the_reference_trains_where_the_setting_names_it(tmp_path: Path) -> None:
     ours, theirs = (weights_by(engine, tmp_path) for engine in ("native", "mxnet"))
@@ -399,7 +418,7 @@ def test_sigterm_gives_a_model_of_what_was_learned(tmp_path: Path) -> None:
         process.terminate()
         rest = process.stdout.read()
         assert process.wait(30) == 0
-    assert "Stopped by SIGTERM: the model is what was learned so far." in rest
+    assert "Stopped by SIGTERM: the model is the one trained so far." in rest
     assert "Final loss: " in rest
     network = network_of(tree)
     (one,) = forecast(network, waves(1), num_samples=20, quantiles=(0.5,), seed=1)
