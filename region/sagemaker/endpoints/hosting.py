@@ -42,14 +42,14 @@ class Hosting:
             self._pool.submit(gone.stop)
 
     def resume(self, region: LocalRegion) -> None:
-        """Bring back the endpoints that ran when the region ended."""
+        """Bring back the endpoints that ran when the region ended, and go on with updates that were under way."""
         for record in region.state.all(KIND):
             if record["EndpointStatus"] == "Failed":
                 continue
             name = record["EndpointName"]
             config = region.state.get(CONFIG, record["EndpointConfigName"]) or record["Config"]
             region.state.change(KIND, name, EndpointStatus="Creating")
-            self.deploy(region, name, config, record["Turn"])
+            self._pool.submit(self._resume, region, name, config, record["Turn"])
 
     def close(self) -> None:
         """Stop all of them."""
@@ -61,6 +61,16 @@ class Hosting:
             for server in each.servers:
                 server.kill()
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _resume(self, region: LocalRegion, name: str, config: dict[str, Any], turn: str) -> None:
+        self._deploy(region, name, config, turn)
+        with region.state.exclusive():
+            record = region.state.get(KIND, name)
+            pending = record.get("Pending") if record is not None and record["Turn"] == turn else None
+            if pending is None or self._closed:
+                return
+            region.state.change(KIND, name, EndpointStatus="Updating")
+        self._deploy(region, name, pending, turn)
 
     def _deploy(self, region: LocalRegion, name: str, config: dict[str, Any], turn: str) -> None:
         began = time.monotonic()
@@ -88,6 +98,8 @@ class Hosting:
             if current:
                 self._fleets[name] = new
                 variants = described(new)
+                assert record is not None
+                pending = record.get("Pending")  # where the region ended before it was there
                 region.state.change(
                     KIND,
                     name,
@@ -97,6 +109,7 @@ class Hosting:
                     EndpointConfigName=config["EndpointConfigName"],
                     Config=config,
                     ProductionVariants=variants,
+                    Pending=None if pending == config else pending,
                 )
         if current:
             region.say(f"endpoint {name}: InService after {time.monotonic() - began:.1f} s")
@@ -110,7 +123,9 @@ class Hosting:
                 return
             # An update that fails leaves the old fleet answering, and says why.
             status = "InService" if self.of(name) is not None else "Failed"
-            region.state.change(KIND, name, EndpointStatus=status, FailureReason=why, LastModifiedTime=time.time())
+            region.state.change(
+                KIND, name, EndpointStatus=status, FailureReason=why, LastModifiedTime=time.time(), Pending=None
+            )
         region.say(f"endpoint {name}: {status}: {why}")
 
 

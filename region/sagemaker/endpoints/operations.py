@@ -66,7 +66,8 @@ def update(region: LocalRegion, request: Request) -> Request:
     with region.state.exclusive():
         _changeable(region, name)
         turn = uuid.uuid4().hex
-        region.state.change(KIND, name, EndpointStatus="Updating", Turn=turn, LastModifiedTime=time.time())
+        now = time.time()
+        region.state.change(KIND, name, EndpointStatus="Updating", Turn=turn, LastModifiedTime=now, Pending=config)
     region.say(f"endpoint {name}: Updating")
     region.hosting.deploy(region, name, config, turn)
     return {"EndpointArn": _arn(name)}
