@@ -1,6 +1,6 @@
 """The generated parts of the documentation: `python -m forecastle.container.reference PAGE…` rewrites them in place.
 
-A part is what is between `<!-- generated: NAME -->` and `<!-- end -->`; `parts` lists the names.
+A part is the text between `<!-- generated: NAME -->` and `<!-- end -->`; `parts` lists the names.
 """
 
 import io
@@ -24,7 +24,7 @@ COLUMNS = 100
 
 
 def parts() -> dict[str, str]:
-    """Each part's content by its name."""
+    """The content of each part by its name."""
     found = {"settings": _table("Setting", Settings.known()), "commands": _commands()}
     for name, algorithm in catalogue().usable.items():
         found[f"hyperparameters {name}"] = _table("Hyperparameter", algorithm.hyperparameters.known())
@@ -34,7 +34,7 @@ def parts() -> dict[str, str]:
 
 
 def refreshed(text: str) -> str:
-    """`text` with its parts brought up to date. Raises `KeyError` with the name of an unknown part."""
+    """`text` with its parts updated. Raises `KeyError` with the name of an unknown part."""
     current = parts()
     return PART.sub(lambda part: part[1] + current[part["name"]] + part[3], text)
 
@@ -55,14 +55,14 @@ def _default(field: FieldInfo) -> str:
 
 
 def _commands() -> str:
-    """The help of every command as a terminal of `COLUMNS` columns shows it."""
+    """The help of every command, as printed on a terminal of `COLUMNS` columns."""
     lines = [["--help"], *([name, "--help"] for name in cli.commands)]
     return "\n".join(f"```\n$ forecastle {' '.join(line)}\n{_output(line)}```\n" for line in lines)
 
 
 def _output(arguments: list[str]) -> str:
     before = os.environ.get("COLUMNS")
-    os.environ["COLUMNS"] = str(COLUMNS)  # the width of the terminal, where click looks for it
+    os.environ["COLUMNS"] = str(COLUMNS)  # where click looks for the terminal's width
     try:
         with redirect_stdout(io.StringIO()) as output:
             main(arguments)

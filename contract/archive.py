@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from forecastle.contract.artifact import MANIFEST
 from forecastle.contract.errors import InvalidData, InvalidJob, OutOfSpace
@@ -37,15 +38,12 @@ def unpacked(model: Path) -> Iterator[Path]:
     except OSError as error:
         raise InvalidJob(f"cannot be unpacked: no temporary folder ({error.strerror}).", place=_of(archive)) from None
     with folder as name:
-        _unpack(archive, Path(name))
+        with _opened(archive) as stream:
+            unpack(stream, Path(name), str(archive))
         try:
             yield Path(name)
         except InvalidData as error:
             raise error.at(tuple(_moved(part, name, archive) for part in error.place)) from None
-
-
-def _of(archive: Path) -> tuple[Part]:
-    return (Source(str(archive)),)
 
 
 def _moved(part: Part, folder: str, archive: Path) -> Part:
@@ -55,34 +53,50 @@ def _moved(part: Part, folder: str, archive: Path) -> Part:
     return part
 
 
-def _unpack(archive: Path, folder: Path) -> None:
+def unpack(archive: BinaryIO, folder: Path, name: str) -> None:
+    """Unpack a .tar.gz into an existing folder; `name` is what its errors call it.
+
+    Only plain files are taken, with paths inside of the archive and in bounded numbers and sizes. Raises `InvalidData`
+    for any other archive, and `OutOfSpace`.
+    """
     try:
         with _Bounded(archive) as stream, tarfile.open(fileobj=stream, mode="r:") as members:
             seen: set[PurePosixPath] = set()
             for number, member in enumerate(members):
                 if number >= MOST_FILES:
-                    raise InvalidData(place=_of(archive), expected=f"at most {MOST_FILES} files")
+                    raise InvalidData(place=_of(name), expected=f"at most {MOST_FILES} files")
                 if member.isdir():
                     continue
-                path = _inside(archive, member)
+                path = _inside(name, member)
                 if path in seen:
-                    raise InvalidData("the archive contains this file twice.", place=_member(archive, str(path)))
+                    raise InvalidData("the archive contains this file twice.", place=_member(name, str(path)))
                 seen.add(path)
                 _write(members, member, folder / path)
+    except (gzip.BadGzipFile, tarfile.TarError, zlib.error, EOFError, ValueError, RecursionError) as error:
+        detail = str(error) or type(error).__name__
+        raise InvalidData(place=_of(name), expected=f"a complete .tar.gz ({detail:.80})") from None
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise OutOfSpace("no space left on the disk that it is unpacked to.", place=_of(archive)) from None
-        raise InvalidData(f"cannot be unpacked ({error.strerror or error}).", place=_of(archive)) from None
-    except (tarfile.TarError, zlib.error, EOFError, ValueError, RecursionError) as error:
-        detail = str(error) or type(error).__name__
-        raise InvalidData(place=_of(archive), expected=f"a complete .tar.gz ({detail:.80})") from None
+            raise OutOfSpace("no space left on the disk that it is unpacked to.", place=_of(name)) from None
+        raise InvalidData(f"cannot be unpacked ({error.strerror or error}).", place=_of(name)) from None
 
 
-def _member(archive: Path, name: str) -> tuple[Part, ...]:
+def _opened(archive: Path) -> BinaryIO:
+    try:
+        return archive.open("rb")
+    except OSError as error:
+        raise InvalidData(f"cannot be unpacked ({error.strerror}).", place=_of(archive)) from None
+
+
+def _of(archive: Path | str) -> tuple[Part]:
+    return (Source(str(archive)),)
+
+
+def _member(archive: str, name: str) -> tuple[Part, ...]:
     return (*_of(archive), f"{name!r:.80}")
 
 
-def _inside(archive: Path, member: tarfile.TarInfo) -> PurePosixPath:
+def _inside(archive: str, member: tarfile.TarInfo) -> PurePosixPath:
     """The relative path of a member. Raises `InvalidData` if it leaves the folder or is not a regular file."""
     path, place = PurePosixPath(member.name), _member(archive, member.name)
     if path.is_absolute() or not path.parts or ".." in path.parts or "\0" in member.name:
@@ -102,13 +116,15 @@ def _write(members: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> Non
         shutil.copyfileobj(content, file)
         if file.tell() != member.size:
             raise EOFError(f"{member.name:.40} ends early")
+    if member.mode & 0o100:  # a script of the model's container
+        path.chmod(0o755)
 
 
 class _Bounded(gzip.GzipFile):
     """A gzip stream with a limit on its uncompressed size, and one on the size of a single read."""
 
-    def __init__(self, archive: Path) -> None:
-        super().__init__(archive, "rb")
+    def __init__(self, archive: BinaryIO) -> None:
+        super().__init__(fileobj=archive, mode="rb")
 
     def read(self, size: int | None = -1) -> bytes:
         if size is None or not 0 <= size <= _MOST_AT_ONCE:

@@ -2,35 +2,37 @@
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TextIO
 
 WIDTH = 30
-EVERY = 0.1  # seconds between drawings
+EVERY = 0.1  # seconds: drawing more often would only slow the job down
 ERASED = "\r\x1b[K"
 
 
 class Bar:
-    """The last line of a terminal; on other streams, and on a terminal that cannot erase a line, it does nothing.
+    """The last line of a terminal; on another stream it does nothing.
 
-    `term` is the kind of the terminal, the environment variable TERM.
+    Attributes
+    ----------
+    visible : whether `stream` is a terminal that can erase a line, which its `TERM` in `environ` says.
     """
 
-    def __init__(self, stream: TextIO, term: str = "", now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, stream: TextIO, environ: Mapping[str, str], now: Callable[[], float] = time.monotonic) -> None:
         self._stream = stream
         self._now = now
-        self._terminal = can_draw(stream, term)
+        self.visible = stream.isatty() and environ.get("TERM") != "dumb"
         self._started = self._drawn = 0.0
-        self._begun = 0.0  # the share done when the bar was first drawn: a job may resume an earlier one
-        self._share = 0.0  # at the last drawing
+        self._begun = 0.0  # the share done at the start: a job may resume an earlier one
+        self._share = 0.0  # when last drawn
         self._text = ""
 
     def draw(self, share: float, note: str = "", *, steady: bool = True) -> None:
         """Show that `share` is done, in [0, 1]; at 1 the bar is removed. A smaller share than before starts a new bar.
 
-        Without `steady` growth, or if it may end before 1, no remaining time is shown.
+        If the share does not grow in a `steady` way, or may end before 1, no remaining time is shown.
         """
-        if not self._terminal:
+        if not self.visible:
             return
         now = self._now()
         if share >= 1.0:
@@ -46,26 +48,21 @@ class Bar:
             self.redraw()
 
     def erase(self) -> None:
-        """Erase the bar before an ordinary line is written."""
+        """Make room for an ordinary line."""
         if self._text:
             self._stream.write(ERASED)
 
     def redraw(self) -> None:
-        """Draw the bar again below an ordinary line."""
+        """Come back below an ordinary line."""
         if self._text:
             self._stream.write(ERASED + self._text)
             self._stream.flush()
 
 
-def can_draw(stream: TextIO, term: str) -> bool:
-    """Whether `stream` is a terminal that can erase a line."""
-    return stream.isatty() and term != "dumb"
-
-
 def picture(share: float, elapsed: float, note: str = "", begun: float = 0.0) -> str:
     """The bar as text: `━━━━━━━━╌╌╌╌  42 %  0:12 left  sampling`.
 
-    `elapsed` seconds ago the share was `begun`.
+    `elapsed` is in seconds; what of the share was done before them is `begun`.
     """
     share = min(max(share, 0.0), 1.0)
     gained = share - begun

@@ -10,9 +10,9 @@ import time
 from collections.abc import Sequence
 
 from forecastle.contract.errors import InvalidJob, NotReady
-from forecastle.region import variables
 from forecastle.region.home import Home
 from forecastle.region.leash import LEASH
+from forecastle.region.variables import Variables
 
 START_SECONDS = 60.0
 STOP_SECONDS = 60.0
@@ -20,7 +20,7 @@ NOT_FOUND = 127
 LOG = "region.log"
 
 
-def run_beside(home: Home, up: Sequence[str], command: Sequence[str]) -> int:
+def run_beside(home: Home, up: Sequence[str], command: Sequence[str], variables: Variables) -> int:
     """Run a command with the variables of the folder's region, and give its exit code.
 
     Where none runs, `up` starts one, which is stopped when the command has ended. Raises `InvalidJob` for a command
@@ -32,7 +32,7 @@ def run_beside(home: Home, up: Sequence[str], command: Sequence[str]) -> int:
     region = None if address is not None else _started(home, up)
     try:
         address = address or _awaited(home, region)
-        environ = os.environ | variables.variables(home, address, os.environ)
+        environ = os.environ | variables(home, address, os.environ)
         return _run(command, environ)
     finally:
         if region is not None:

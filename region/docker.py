@@ -12,16 +12,19 @@ SECONDS = 20
 PORT = 8080
 
 
-def run_command(image: str, verb: str, tree: Path, environ: Mapping[str, str], home: Path) -> list[str]:
+def run_command(
+    image: str, verb: str, tree: Path, environ: Mapping[str, str], home: Path, mounts: Mapping[Path, str]
+) -> list[str]:
     """The command that runs `verb` of an image with `tree` as /opt/ml, and its output as the command's own.
 
-    The channels are links to the region's objects, so they are mounted to be read only. The region itself is
-    `host.docker.internal` there.
+    `mounts` are more folders and their paths in the container. The channels are links to the region's objects, so they
+    are mounted to be read only. The region itself is `host.docker.internal` there.
     """
     passed = {name: value.replace("//127.0.0.1:", "//host.docker.internal:") for name, value in environ.items()}
     options = [part for name, value in passed.items() for part in ("--env", f"{name}={value}")]
     options += ["--name", name_of(tree), "--label", f"{LABEL}={home}"]
     options += ["--add-host", "host.docker.internal:host-gateway", "--volume", f"{tree}:/opt/ml"]
+    options += [part for folder, path in mounts.items() for part in ("--volume", f"{folder}:{path}")]
     if verb == "train":
         options += ["--volume", f"{tree}/input/data:/opt/ml/input/data:ro"]
     else:

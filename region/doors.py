@@ -7,8 +7,10 @@ request to another site, and a name that was rebound to 127.0.0.1 is in `Host`.
 import re
 from collections.abc import Collection, Mapping
 
+from forecastle.region.proxy.domains import is_aws
+
 OWN = re.compile(r"(?:127(?:\.\d{1,3}){3}|\[::1\]|(?:[\w.-]+\.)?localhost|host\.docker\.internal)(?::\d+)?")
-AWS = re.compile(r"(?:[\w.-]+\.)?amazonaws\.com(?:\.cn)?(?::\d+)?")
+LABELS = re.compile(r"[\w.-]+")
 INVOKE = re.compile(r"/restapis/[^/]+/[^/]+/_user_request_(?:/.*)?")
 
 
@@ -16,7 +18,8 @@ def refused(method: str, path: str, headers: Mapping[str, str], more_hosts: Coll
     """Why a request is refused, in a sentence; None where it is not."""
     host = headers.get("host", "").lower()
     named = host.rpartition(":")[0] if re.search(r":\d+$", host) else host
-    if not (OWN.fullmatch(host) or AWS.fullmatch(host) or named in more_hosts):
+    aws = LABELS.fullmatch(named) and is_aws(named)
+    if not (OWN.fullmatch(host) or aws or named in more_hosts):
         return f"Host {host[:100]!r} is not a name of this region; --allow-host NAME makes it one."
     if INVOKE.fullmatch(path):  # an API is there for pages in a browser
         return None

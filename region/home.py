@@ -47,6 +47,10 @@ class Home:
         return self.folder / "python"
 
     @property
+    def proxy(self) -> Path:
+        return self.folder / "proxy"
+
+    @property
     def sdk_configuration(self) -> Path:
         return self.folder / "sagemaker.yaml"
 

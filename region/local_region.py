@@ -9,7 +9,7 @@ from forecastle.region.processes import Processes
 from forecastle.region.state import State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from forecastle.region.functions.workers import Workers
     from forecastle.region.logs.journal import Journal
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from forecastle.region.sagemaker.endpoints.hosting import Hosting
     from forecastle.region.sagemaker.endpoints.runtime import Runtime
     from forecastle.region.sagemaker.pool import Pool
-    from forecastle.region.sagemaker.tuning.job import Job as Tuning
 
 
 @dataclass(slots=True)
@@ -34,9 +33,7 @@ class LocalRegion:
     say: "Callable[[str], None]"
     command: tuple[str, ...]  # how forecastle is started
     docker_image: str | None  # forecastle's own image, where its jobs and endpoints are to be containers
-    jobs: "Pool"
-    transforms: "Pool"
-    tunings: "dict[str, Tuning]"  # those that run
+    pools: "Mapping[str, Pool]"  # of jobs, by kind
     hosting: "Hosting"
     runtime: "Runtime"
     functions: "Workers"

@@ -2,6 +2,7 @@
 
 import re
 
+from forecastle.region.proxy.domains import is_aws
 from forecastle.region.wire.exchange import Request
 
 TARGETS = {"SageMaker": "sagemaker", "Logs_20140328": "logs", "GraniteServiceVersion20100801": "cloudwatch"}
@@ -29,6 +30,7 @@ HOSTS = {
 RUNTIME = re.compile(r"/endpoints/[^/]+/(?:async-)?invocations(?:-response-stream)?")
 INVOKE = re.compile(r"/restapis/[^/]+/[^/]+/_user_request_(?:/.*)?")
 CREDENTIAL = re.compile(r"Credential=[^/]*/\d*/[^/]*/([^/,]*)/aws4_request")
+BUCKET = re.compile(r".+\.s3[.-].*amazonaws\.com(?:\.cn)?(?::\d+)?")  # it may be called `logs`
 CONSOLE = re.compile(r"/_region/.*")  # no bucket has such a name
 
 
@@ -45,7 +47,9 @@ def service_of(request: Request) -> str:
     if signed is not None:
         return SIGNED.get(signed, signed)
     host = request.headers.get("host", "").lower()
-    if ".amazonaws.com" in host:
+    if BUCKET.fullmatch(host):
+        return "s3"
+    if is_aws(host.partition(":")[0]):
         for name, service in HOSTS.items():
             if re.match(rf"{re.escape(name)}[.-]", host):
                 return service

@@ -9,7 +9,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
@@ -22,20 +21,20 @@ from forecastle.region.console.pages import Console
 from forecastle.region.control import Control
 from forecastle.region.functions.workers import Workers
 from forecastle.region.gateway.invocation import Gateway
-from forecastle.region.home import Home
+from forecastle.region.kernels import Compilation
 from forecastle.region.local_region import LocalRegion
 from forecastle.region.logs.journal import Journal
 from forecastle.region.metrics.series import Series
 from forecastle.region.objects import Objects
+from forecastle.region.operations import JOB_KINDS
+from forecastle.region.options import Options
 from forecastle.region.ports import BACKLOG, bound
 from forecastle.region.processes import Processes
+from forecastle.region.proxy.tunnel import entrance
 from forecastle.region.s3.app import S3
 from forecastle.region.sagemaker.endpoints.hosting import Hosting
 from forecastle.region.sagemaker.endpoints.runtime import Runtime
 from forecastle.region.sagemaker.pool import Pool
-from forecastle.region.sagemaker.training import status as training
-from forecastle.region.sagemaker.transform import operations as transform
-from forecastle.region.sagemaker.tuning import operations as tuning
 from forecastle.region.samples import taxi
 from forecastle.region.state import State
 from forecastle.region.wire.models import Models
@@ -43,19 +42,6 @@ from forecastle.region.wire.models import Models
 DRAIN_SECONDS = 2
 KEEP_ALIVE_SECONDS = 75
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What `forecastle region up` was asked for."""
-
-    home: Home
-    port: int = 4566
-    host: str = "127.0.0.1"
-    buckets: tuple[str, ...] = ()
-    taxi: Path | None = None
-    hosts: tuple[str, ...] = ()  # more names that a request's Host may have
-    docker: str | None = None  # forecastle's own image, where its jobs and endpoints are to be containers
 
 
 def up(options: Options, command: Sequence[str]) -> None:
@@ -69,7 +55,7 @@ def up(options: Options, command: Sequence[str]) -> None:
         bound(options.host, options.port) as listener,
         standing(options, command, address_of(listener)) as (region, s3),
     ):
-        server = _Server(_app(region, s3, options))
+        server = _Server(_app(region, s3, options), options.home.proxy)
         for number in SIGNALS:
             signal.signal(number, server.handle_exit)
         server.run(sockets=[listener])
@@ -116,9 +102,7 @@ def standing(options: Options, command: Sequence[str], address: str) -> Iterator
         say=_say,
         command=tuple(command),
         docker_image=options.docker,
-        jobs=Pool(),
-        transforms=Pool(),
-        tunings={},
+        pools={kind.kind: Pool(kind.at_once) for kind in JOB_KINDS},
         hosting=Hosting(),
         runtime=Runtime(),
         functions=Workers(),
@@ -126,9 +110,8 @@ def standing(options: Options, command: Sequence[str], address: str) -> Iterator
     if strays:
         _say(f"{strays} processes of a region that was killed are ended")
     docker.remove_all(home.folder)
-    training.fail_the_unfinished(region)
-    transform.fail_the_unfinished(region)
-    tuning.fail_the_unfinished(region)
+    for kind in JOB_KINDS:
+        kind.fail_unfinished(region)
     shutil.rmtree(home.jobs, ignore_errors=True)
     shutil.rmtree(home.endpoints, ignore_errors=True)
     variables.write_files(home)
@@ -136,13 +119,14 @@ def standing(options: Options, command: Sequence[str], address: str) -> Iterator
     home.announce(address)
     _say(f"region {REGION} of account {ACCOUNT} at {address}, kept in {home.folder}")
     region.hosting.resume(region)
+    compilation = Compilation(region) if options.compiles and options.docker is None else None
     try:
         yield region, s3
     finally:
-        for job in region.tunings.values():
-            job.kill()
-        region.jobs.close()
-        region.transforms.close()
+        if compilation is not None:
+            compilation.close()
+        for kind in reversed(JOB_KINDS):  # a tuning job starts no other training job then
+            kind.pool(region).close()
         region.hosting.close()
         region.functions.close()
         processes.close()
@@ -175,11 +159,11 @@ def _app(region: LocalRegion, s3: S3, options: Options) -> OnePort:
 class _Server(uvicorn.Server):
     """uvicorn's, stopped by a signal with exit code 0."""
 
-    def __init__(self, app: OnePort) -> None:
+    def __init__(self, app: OnePort, proxy_folder: Path) -> None:
         config = uvicorn.Config(
             app,
             loop="uvloop",
-            http="httptools",
+            http=entrance(proxy_folder),
             ws="none",
             lifespan="off",
             log_config=None,

@@ -9,6 +9,8 @@ from forecastle.contract.whole_file import write_whole
 from forecastle.region.account import REGION
 from forecastle.region.home import Home
 
+Variables = Callable[[Home, str, Mapping[str, str]], dict[str, str]]  # of a region at an address, and what is set
+
 SITE = Path(__file__).parent / "python" / "sitecustomize.py"
 SDK = "SchemaVersion: '1.0'\nSageMaker:\n  PythonSDK:\n    Modules:\n      TelemetryOptOut: true\n"
 

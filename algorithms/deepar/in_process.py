@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from forecastle.algorithms.deepar.algorithm import ALGORITHM
-from forecastle.algorithms.deepar.collection import Collection
+from forecastle.algorithms.deepar.data.collection import Collection
 from forecastle.algorithms.deepar.hyperparameters import DeepARHyperparameters
 from forecastle.algorithms.deepar.inference.configuration import LIVE, SEEDS, configuration
-from forecastle.algorithms.deepar.inference.forecast import Forecast
 from forecastle.algorithms.deepar.inference.instance import read_instance
 from forecastle.algorithms.deepar.inference.request import Request
 from forecastle.algorithms.deepar.model import DeepARModel
@@ -63,8 +63,8 @@ def forecast(
     num_samples: int,
     seed: int | None,
     threads: int | None,
-) -> tuple[Sequence[Forecast], list[str]]:
-    """The forecasts that a server returns for these series, and the names of the quantiles. Raises `UserError`."""
+) -> dict[str, NDArray[np.float64]]:
+    """The forecasts that a server returns: mean and quantiles, (series, steps). Raises `UserError`."""
     asked = {
         "num_samples": _plain(num_samples),
         "quantiles": [_plain(level) for level in quantiles],
@@ -74,7 +74,7 @@ def forecast(
     wanted = configuration(asked, LIVE, place=())
     series = []
     for item in collection.items:
-        record = item.record(len(item.target) + model.network.prediction_length)
+        record = item.record(model.network.prediction_length)
         if _off(given.cardinality):
             record.pop("cat", None)
         if _off(given.num_dynamic_feat):
@@ -82,12 +82,14 @@ def forecast(
         series.append(read_instance(record, model.network, (item.place,)))
     request = Request(tuple(series), wanted, secrets.randbelow(SEEDS) if wanted.seed is None else wanted.seed)
     (prediction,) = model.predict([request], threads or available_cores())
-    return prediction.forecasts, list(wanted.quantiles) if len(quantiles) else []
-
-
-def hyperparameters(values: Mapping[str, object]) -> DeepARHyperparameters:
-    """Parse hyperparameters. Raises `InvalidJob` with the first error."""
-    return DeepARHyperparameters.parse(values)
+    forecasts, names = prediction.forecasts, list(wanted.quantiles) if len(quantiles) else []
+    return {
+        "mean": np.stack([one.mean for one in forecasts]).astype(np.float64),
+        **{
+            name: np.stack([one.quantiles[number] for one in forecasts]).astype(np.float64)
+            for number, name in enumerate(names)
+        },
+    }
 
 
 def load(artifact: Artifact) -> DeepARModel:
@@ -101,11 +103,11 @@ def load(artifact: Artifact) -> DeepARModel:
 def _training_series(collection: Collection, fields: OptionalFields, given: DeepARHyperparameters) -> list[Series]:
     """The series as a training job reads them. Raises `InvalidData` with the place of the error."""
     first = collection.items[0]
-    schema = schema_of(first.place, first.record(len(first.target)), fields, given.likelihood.support)
+    schema = schema_of(first.place, first.record(0), fields, given.likelihood.support)
     series = []
     for item in collection.items:
         try:
-            series.append(read_record(item.record(len(item.target)), schema))
+            series.append(read_record(item.record(0), schema))
         except InvalidData as error:
             raise error.within(item.place) from None
     return series

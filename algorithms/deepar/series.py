@@ -1,8 +1,6 @@
-"""A time series of a request or a training record: its start and its numbers, parsed and checked once."""
+"""A time series of a request or a training record: its numbers, parsed and checked once."""
 
-import re
 from dataclasses import dataclass
-from datetime import date, datetime
 from typing import Any
 
 import numpy as np
@@ -11,10 +9,8 @@ from forecastle.algorithms.deepar.arrays import Doubles, Floats
 from forecastle.algorithms.deepar.likelihood import Support
 from forecastle.contract import quotation
 from forecastle.contract.errors import InvalidData
-from forecastle.contract.place import Place, place_of
+from forecastle.contract.place import Place
 from forecastle.formats.number import FLOAT32_OVERFLOW
-
-EXAMPLE = '"2009-11-01 00:00:00"'
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -29,27 +25,6 @@ class Series:
     target: Floats  # (length,) in the series' own unit; NaN is missing; may be empty
     cat: tuple[int, ...] = ()  # one 0-based category for each of the network's cardinalities
     dynamic_feat: Floats | None = None  # (D, length + T): to the end of the forecast; None if D is 0
-
-
-def read_start(value: Any, place: Place | str) -> np.datetime64:
-    """The time of a string in ISO 8601, a date or a datetime, in seconds. Raises `InvalidData`."""
-    try:
-        time = datetime.fromisoformat(value.strip()) if isinstance(value, str) else value
-    except ValueError:
-        time = None
-    if isinstance(time, date) and not isinstance(time, datetime):
-        time = datetime(time.year, time.month, time.day)
-    if not isinstance(time, datetime):
-        raise InvalidData(
-            place=place_of(place),
-            expected=f"a timestamp such as {EXAMPLE}",
-            got=quotation.of_json(value),
-            hint=_hint(value),
-        )
-    if time.tzinfo is not None:
-        expected = f"a timestamp without a time zone, such as {EXAMPLE}"
-        raise InvalidData(place=place_of(place), expected=expected, got=quotation.of_json(str(value)))
-    return np.datetime64(time, "s")
 
 
 def read_target(values: Any, support: Support | None, place: Place) -> Floats:
@@ -121,28 +96,3 @@ def _from_list(values: list[Any], place: Place, wanted: str, allowed: frozenset[
         index = next(index for index, value in enumerate(values) if type(value) not in allowed)
         raise InvalidData(place=(*place, index), expected=wanted, got=quotation.of_json(values[index]))
     return np.array(values, np.float64)
-
-
-def _hint(value: Any) -> str:
-    """A hint at the timestamp that was probably meant; empty if there is none."""
-    meant = _time_meant(value) if isinstance(value, str) else None
-    try:
-        datetime.fromisoformat(meant or "")
-    except ValueError:
-        return ""
-    return f'did you mean "{meant}"?'
-
-
-_DATE = r"([0-9]{4})[-/]([0-9]{1,2})(?:[-/]([0-9]{1,2}))?"
-_CLOCK = r"([0-9]{1,2})(?::([0-9]{1,2}))?(?::([0-9]{1,2}))?(?:\.[0-9]+)?"
-_TIME = re.compile(rf"{_DATE}(?:[ T]+{_CLOCK})?")
-
-
-def _time_meant(text: str) -> str | None:
-    """`2024-01-01 00:00:00` for `2024-1-1 0:0`, year first; None if it is unclear which number is the month."""
-    match = _TIME.fullmatch(text.strip())
-    if match is None:
-        return None
-    year, month, day, hour, minute, second = match.groups()
-    date = f"{year}-{int(month):02}-{int(day or 1):02}"
-    return f"{date} {int(hour or 0):02}:{int(minute or 0):02}:{int(second or 0):02}"

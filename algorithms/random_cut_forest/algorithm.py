@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from forecastle.algorithms.interface import Algorithm, Ask, Job, Model
+from forecastle.algorithms.interface import Algorithm, Ask, ChartOptions, Job, Model, Payload
 from forecastle.algorithms.random_cut_forest import schemas
 from forecastle.algorithms.random_cut_forest.hyperparameters import RandomCutForestHyperparameters
 from forecastle.contract.artifact import Artifact
@@ -13,6 +13,7 @@ from forecastle.contract.media_type import CSV, JSON, JSON_LINES, RECORDIO
 from forecastle.contract.settings import EnvironmentSettings
 
 if TYPE_CHECKING:
+    from forecastle.algorithms.chart import Chart
     from forecastle.algorithms.random_cut_forest.model import RandomCutForestModel
 
 
@@ -62,6 +63,21 @@ class RandomCutForestAlgorithm(Algorithm[RandomCutForestHyperparameters]):
         from forecastle.algorithms.random_cut_forest.demo import demonstrate
 
         return demonstrate(self.example_folder, ask, picture)
+
+    def chart_options(self) -> type[ChartOptions]:
+        from forecastle.algorithms.random_cut_forest.plot import AnomalyChartOptions
+
+        return AnomalyChartOptions
+
+    def plot(self, ask: Ask, payload: Payload, options: Any) -> "Chart | None":
+        from forecastle.algorithms.random_cut_forest.plot import plot
+
+        return plot(ask, payload, options)
+
+    def examine(self, job: Job[RandomCutForestHyperparameters]) -> Iterable[str]:
+        from forecastle.algorithms.random_cut_forest.training.job import examine
+
+        return examine(job)
 
     def compile(self) -> None:
         from forecastle.algorithms.random_cut_forest.warmup import compile_kernels

@@ -14,12 +14,12 @@ from forecastle.region.local_region import LocalRegion
 from forecastle.region.metrics.series import Metric
 from forecastle.region.objects import Missing
 from forecastle.region.sagemaker.endpoints.fleet import GROUP as ENDPOINT_LOGS
-from forecastle.region.sagemaker.endpoints.hosting import KIND as ENDPOINT
+from forecastle.region.sagemaker.endpoints.hosting import ENDPOINT
 from forecastle.region.sagemaker.training.measures import NAMESPACE
-from forecastle.region.sagemaker.training.status import KIND as TRAINING
 from forecastle.region.sagemaker.training.status import LOG_GROUP as TRAINING_LOGS
-from forecastle.region.sagemaker.transform.job import KIND as TRANSFORM
-from forecastle.region.sagemaker.tuning.job import KIND as TUNING
+from forecastle.region.sagemaker.training.status import TRAINING
+from forecastle.region.sagemaker.transform.job import TRANSFORM
+from forecastle.region.sagemaker.tuning.job import TUNING
 from forecastle.region.wire.exchange import Answer, Request
 
 SHOWN_LINES = 500
@@ -71,7 +71,7 @@ class Console:
                 clock(each["CreationTime"]),
                 each.get("FailureReason"),
             )
-            for each in reversed(state.all(TRAINING))
+            for each in reversed(state.all(TRAINING.kind))
         ]
         endpoints = [
             (
@@ -80,12 +80,12 @@ class Console:
                 clock(each["CreationTime"]),
                 each.get("FailureReason"),
             )
-            for each in reversed(state.all(ENDPOINT))
+            for each in reversed(state.all(ENDPOINT.kind))
         ]
         others = [
-            (each[f"{kind}Name"], each[f"{kind}Status"], clock(each["CreationTime"]), each.get("FailureReason"))
+            (each[kind.name], each[kind.status], clock(each["CreationTime"]), each.get("FailureReason"))
             for kind in (TRANSFORM, TUNING)
-            for each in reversed(state.all(kind))
+            for each in reversed(state.all(kind.kind))
         ]
         columns = ("Name", "Status", "Created", "Reason")
         buckets = [(link(f"/_region/buckets/{name}", name),) for name in self._region.objects.buckets()]
@@ -121,7 +121,7 @@ class Console:
 
     def _job(self, name: str, request: Request) -> Parts | None:
         del request
-        job = self._region.state.get(TRAINING, name)
+        job = self._region.state.get(TRAINING.kind, name)
         if job is None:
             return None
         parameters = sorted(job.get("HyperParameters", {}).items())
@@ -158,7 +158,7 @@ class Console:
 
     def _endpoint(self, name: str, request: Request) -> Parts | None:
         del request
-        record, fleet = self._region.state.get(ENDPOINT, name), self._region.hosting.of(name)
+        record, fleet = self._region.state.get(ENDPOINT.kind, name), self._region.hosting.of(name)
         if record is None:
             return None
         facts = [

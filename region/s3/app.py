@@ -1,7 +1,5 @@
 """S3 as an ASGI application."""
 
-import errno
-import sqlite3
 import sys
 import time
 import traceback
@@ -10,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from forecastle.region.disk import is_full
 from forecastle.region.s3.body import Disconnected, Receive
 from forecastle.region.s3.errors import S3Error
 from forecastle.region.s3.operations.copies import check_owner
@@ -21,8 +20,6 @@ from forecastle.region.s3.routes import operation
 from forecastle.region.s3.service import Service
 from forecastle.region.s3.store import Store
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-UNWRITTEN = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_FSYNC)
 DRAINED = 8 << 20  # bytes of a body that are still read where the request is refused before
 
 
@@ -97,7 +94,7 @@ class S3:
 
 def _internal(error: Exception) -> S3Error:
     """What is our fault, or the disk's, which has a sentence; the log has the rest."""
-    if (isinstance(error, OSError) and error.errno in FULL) or getattr(error, "sqlite_errorcode", None) in UNWRITTEN:
+    if is_full(error):
         print(f"s3: the store cannot write, its disk may be full: {error}", file=sys.stderr, flush=True)
         return S3Error("InternalError", f"The store cannot write, its disk may be full: {error}.")
     traceback.print_exc(file=sys.stderr)

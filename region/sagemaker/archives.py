@@ -4,6 +4,7 @@ import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from forecastle.contract.archive import unpack
 from forecastle.contract.whole_file import is_temporary
 from forecastle.region.objects import Objects, split
 
@@ -41,14 +42,8 @@ def upload_files(folder: Path, uri: str, objects: Objects) -> None:
         )
 
 
-def unpack(uri: str, folder: Path, objects: Objects) -> None:
-    """Unpack an archive of a bucket. Raises `Missing`, and `ValueError` where it is no archive or not a safe one."""
+def unpack_object(uri: str, folder: Path, objects: Objects) -> None:
+    """Unpack an archive of a bucket into a new folder. Raises `Missing`, and `InvalidData` for an unsafe archive."""
     folder.mkdir(parents=True, exist_ok=True)
     with objects.open(*split(uri)) as file:
-        try:
-            with tarfile.open(fileobj=file, mode="r:*") as tar:
-                tar.extractall(folder, filter="data")
-        except (tarfile.TarError, EOFError, OSError) as error:
-            raise ValueError(f"{uri}: not a tar.gz archive that can be unpacked ({error})") from None
-    for path in folder.rglob("*"):
-        path.chmod(path.stat().st_mode | (0o500 if path.is_dir() else 0o400))
+        unpack(file, folder, uri)

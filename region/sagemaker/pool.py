@@ -1,4 +1,4 @@
-"""Jobs that run, as many at a time as there are pairs of cores, and those that wait."""
+"""A queue of jobs, of which a limited number run at the same time."""
 
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -22,11 +22,16 @@ class Runnable(Protocol):
 
 
 class Pool:
-    """Jobs in the order in which they came."""
+    """Jobs in the order in which they came.
 
-    def __init__(self, cores: int | None = None) -> None:
-        self._cores = cores or available_cores()
-        self._pool = ThreadPoolExecutor(max(1, self._cores // 2), thread_name_prefix="job")
+    Parameters
+    ----------
+    at_once : how many run at the same time; None for one for each two cores.
+    """
+
+    def __init__(self, at_once: int | None = None) -> None:
+        self._cores = available_cores()
+        self._pool = ThreadPoolExecutor(at_once or max(1, self._cores // 2), thread_name_prefix="job")
         self._running = 0
         self._lock = threading.Lock()
         self._jobs: dict[str, tuple[Runnable, Future[None]]] = {}

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from forecastle.contract.errors import InvalidData, OutOfSpace
 from forecastle.region.account import REGION
 from forecastle.region.docker import PORT, published_port
 from forecastle.region.images import launcher
@@ -19,7 +20,7 @@ from forecastle.region.local_region import LocalRegion
 from forecastle.region.objects import Missing, place_below, split
 from forecastle.region.processes import Process
 from forecastle.region.pump import Pump
-from forecastle.region.sagemaker.archives import unpack
+from forecastle.region.sagemaker.archives import unpack_object
 from forecastle.region.sagemaker.models import data_of
 
 READY_SECONDS = 8 * 60.0
@@ -79,7 +80,7 @@ class ModelServer:
         """Unpack the model, start the process and wait until it is healthy. Raises `Broken`."""
         try:
             self._unpack()
-        except (Missing, ValueError) as error:
+        except (Missing, InvalidData, OutOfSpace) as error:
             raise Broken(str(error)) from None
         self._launch()
         self._await_ready()
@@ -112,7 +113,7 @@ class ModelServer:
             return
         uri, archive = data
         if archive:
-            unpack(uri, tree / "model", self._region.objects)
+            unpack_object(uri, tree / "model", self._region.objects)
             return
         bucket, prefix = split(uri)
         for key in self._region.objects.keys(bucket, prefix):

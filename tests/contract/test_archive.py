@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import os
 import random
 import tarfile
 import tracemalloc
@@ -38,6 +39,13 @@ def fault(path: Path) -> str:
         pass
     assert caught.value.sentence.startswith(f"{path}: ")
     return caught.value.sentence
+
+
+def test_a_script_can_still_be_run(tmp_path: Path) -> None:
+    path = packed(tmp_path / ARCHIVE, member("run.sh", mode=0o755), member("data", mode=0o644))
+    with unpacked(path) as folder:
+        assert os.access(folder / "run.sh", os.X_OK)
+        assert (folder / "data").stat().st_mode & 0o111 == 0
 
 
 def test_an_archive_is_unpacked_for_as_long_as_it_is_read(tmp_path: Path) -> None:
@@ -119,7 +127,7 @@ def test_a_header_of_gigabytes_is_refused_before_it_is_read(tmp_path: Path) -> N
 @pytest.mark.parametrize("content", [b"", b"no archive", gzip.compress(b"no tar"), b"\x1f\x8b" + bytes(50)])
 def test_what_is_no_archive_is_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "any").write_bytes(content)
-    assert "expected a complete .tar.gz" in fault(tmp_path / "any") or "cannot be unpacked" in fault(tmp_path / "any")
+    assert "expected a complete .tar.gz" in fault(tmp_path / "any")
 
 
 def whole() -> bytes:

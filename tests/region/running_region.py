@@ -25,19 +25,32 @@ ADDRESS = re.compile(r"region \S+ of account \d+ at (http://\S+),")
 class RunningRegion:
     """`forecastle region up` on a free port; leaving it ends it, and kills what is left of it."""
 
-    def __init__(self, home: Path, *options: str, path: str | None = None, within: Sequence[str] = ()) -> None:
-        """`within` is a command that becomes the one in its arguments, such as `unshare --mount`."""
+    def __init__(
+        self,
+        home: Path,
+        *options: str,
+        path: str | None = None,
+        within: Sequence[str] = (),
+        code: Path | None = None,
+    ) -> None:
+        """Start it.
+
+        `within` is a command that becomes the one in its arguments, such as `unshare --mount`; `code` a folder for
+        the machine code of kernels, which are then compiled in the background.
+        """
         environ = {
             "PATH": path or os.environ["PATH"],
             "HOME": str(home.parent),
             "PYTHONPATH": str(ROOT),
             "FORECASTLE_ALGORITHMS": str(TINY_ALGORITHM / "algorithms"),
             "AWS_ENDPOINT_URL": "http://127.0.0.1:9",  # what was meant for another
+            **({} if code is None else {"NUMBA_CACHE_DIR": str(code)}),
         }
+        options = ("--port", "0", *options, *(["--no-compile"] if code is None else []))
         self.home = home
         self.lines: list[str] = []
         self._process = subprocess.Popen(
-            [*within, sys.executable, "-m", "forecastle", "region", "up", "--home", str(home), "--port", "0", *options],
+            [*within, sys.executable, "-m", "forecastle", "region", "up", "--home", str(home), *options],
             env=environ,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -110,7 +123,12 @@ def awaited(found: Callable[[], T | None], what: str) -> T:
 
 def processes_with(text: str) -> list[str]:
     """The command lines of the processes that have `text` in their environment or command."""
-    found = []
+    return list(commands_with(text).values())
+
+
+def commands_with(text: str) -> dict[int, str]:
+    """The same, by process id."""
+    found = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
@@ -120,5 +138,5 @@ def processes_with(text: str) -> list[str]:
             except OSError:
                 continue
             if text.encode() in told and state != "Z":
-                found.append(command.replace(b"\0", b" ").decode())
+                found[int(entry.name)] = command.replace(b"\0", b" ").decode()
     return found

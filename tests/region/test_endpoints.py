@@ -121,12 +121,17 @@ def test_an_update_to_a_broken_model_leaves_the_old_one(region: RunningRegion) -
     sagemaker.delete_endpoint(EndpointName=name)
 
 
+def archive_of(name: str, kind: bytes = tarfile.REGTYPE) -> bytes:
+    content, member = io.BytesIO(), tarfile.TarInfo(name)
+    member.type, member.linkname = kind, "/etc/hostname"
+    with tarfile.open(fileobj=content, mode="w:gz") as tar:
+        tar.addfile(member)
+    return content.getvalue()
+
+
 def broken_archive(region: RunningRegion) -> str:
     """An archive with a file that is no model."""
-    content = io.BytesIO()
-    with tarfile.open(fileobj=content, mode="w:gz") as tar:
-        tar.addfile(tarfile.TarInfo("readme"))
-    region.client("s3").put_object(Bucket="data", Key="broken.tar.gz", Body=content.getvalue())
+    region.client("s3").put_object(Bucket="data", Key="broken.tar.gz", Body=archive_of("readme"))
     return "s3://data/broken.tar.gz"
 
 
@@ -143,13 +148,26 @@ def test_an_endpoint_of_a_broken_model_fails_with_the_reason(region: RunningRegi
     sagemaker.delete_endpoint(EndpointName="broken")
 
 
-def test_an_archive_that_is_none_fails_with_the_reason(region: RunningRegion) -> None:
-    region.client("s3").put_object(Bucket="data", Key="text.tar.gz", Body=b"text")
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"text", "s3://data/refused.tar.gz: expected a complete .tar.gz"),
+        (("../outside", tarfile.REGTYPE), "'../outside': expected a path inside of the archive."),
+        (("linked", tarfile.SYMTYPE), "'linked': expected plain files only, neither links nor devices."),
+    ],
+)
+def test_an_archive_that_cannot_be_unpacked_safely_fails_the_endpoint(
+    region: RunningRegion, content: bytes | tuple[str, bytes], sentence: str
+) -> None:
+    body = content if isinstance(content, bytes) else archive_of(*content)
+    region.client("s3").put_object(Bucket="data", Key="refused.tar.gz", Body=body)
     sagemaker = region.client("sagemaker")
-    name = config(region, {"one": (model(region, "s3://data/text.tar.gz"), 1.0)})
-    sagemaker.create_endpoint(EndpointName="text", EndpointConfigName=name)
-    assert "s3://data/text.tar.gz: not a tar.gz archive" in settled(region, "text")["FailureReason"]
-    sagemaker.delete_endpoint(EndpointName="text")
+    name = config(region, {"one": (model(region, "s3://data/refused.tar.gz"), 1.0)})
+    sagemaker.create_endpoint(EndpointName="refused", EndpointConfigName=name)
+    described = settled(region, "refused")
+    assert described["EndpointStatus"] == "Failed"
+    assert sentence in described["FailureReason"]
+    sagemaker.delete_endpoint(EndpointName="refused")
 
 
 def test_models_of_a_multi_model_endpoint_are_loaded_when_asked_for(region: RunningRegion) -> None:

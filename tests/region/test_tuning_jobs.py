@@ -37,6 +37,7 @@ def create(region: RunningRegion, given: Any, strategy: str = "Random", most: in
         },
         "StoppingCondition": {"MaxRuntimeInSeconds": 600},
         "StaticHyperParameters": more.pop("static", {}),
+        "Environment": more.pop("environ", {}),
     }
     config = {
         "Strategy": strategy,

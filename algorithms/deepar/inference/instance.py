@@ -8,7 +8,8 @@ from typing import Any
 
 from forecastle.algorithms.deepar.arrays import Floats
 from forecastle.algorithms.deepar.network import Network
-from forecastle.algorithms.deepar.series import Series, read_features, read_start, read_target, rows_wanted
+from forecastle.algorithms.deepar.series import Series, read_features, read_target, rows_wanted
+from forecastle.algorithms.deepar.start import read_start
 from forecastle.contract import quotation
 from forecastle.contract.errors import InvalidData
 from forecastle.contract.place import Place

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from forecastle.algorithms.deepar.arrays import Floats
-from forecastle.algorithms.deepar.series import Series, read_features, read_start, read_target, rows_wanted
+from forecastle.algorithms.deepar.series import Series, read_features, read_target, rows_wanted
+from forecastle.algorithms.deepar.start import read_start
 from forecastle.algorithms.deepar.training.fields import FieldCount, RecordSchema, is_absent
 from forecastle.contract import quotation
 from forecastle.contract.errors import InvalidData

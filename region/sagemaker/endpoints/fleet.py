@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from forecastle.region.local_region import LocalRegion
-from forecastle.region.sagemaker.models import containers_of, model_of
+from forecastle.region.sagemaker.models import MODEL, containers_of
 from forecastle.region.sagemaker.serving import Broken, ModelServer, Place
 from forecastle.region.wire.refusal import Refusal
 
@@ -76,7 +76,7 @@ def fleet(region: LocalRegion, endpoint: str, config: dict[str, Any]) -> Fleet:
 
 def _variant(region: LocalRegion, endpoint: str, described: dict[str, Any]) -> Variant:
     name, instance = described["VariantName"], uuid.uuid4().hex[:17]
-    containers = containers_of(model_of(region, described["ModelName"]))
+    containers = containers_of(MODEL.get(region, described["ModelName"]))
     servers = []
     for number, container in enumerate(containers):
         tree = region.home.endpoints / endpoint / f"{name}-{instance}" / str(number)

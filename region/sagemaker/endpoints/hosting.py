@@ -6,12 +6,26 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from forecastle.region.local_region import LocalRegion
-from forecastle.region.sagemaker.endpoints.configs import KIND as CONFIG
+from forecastle.region.sagemaker.endpoints.configs import CONFIG
 from forecastle.region.sagemaker.endpoints.fleet import Fleet, fleet
+from forecastle.region.sagemaker.resource import Record, Resource
 from forecastle.region.sagemaker.serving import Broken
 from forecastle.region.wire.refusal import Refusal
 
-KIND = "Endpoint"
+
+def _with_async_config(region: LocalRegion, record: Record) -> Record:
+    del region
+    return record | {"AsyncInferenceConfig": record["Config"].get("AsyncInferenceConfig")}
+
+
+ENDPOINT = Resource(
+    kind="Endpoint",
+    path="endpoint",
+    listed="Endpoints",
+    existing='Cannot create already existing endpoint "{arn}".',
+    missing='Could not find endpoint "{arn}".',
+    described=_with_async_config,
+)
 WAITING = ("Creating", "Updating")
 
 
@@ -43,12 +57,12 @@ class Hosting:
 
     def resume(self, region: LocalRegion) -> None:
         """Bring back the endpoints that ran when the region ended."""
-        for record in region.state.all(KIND):
+        for record in region.state.all(ENDPOINT.kind):
             if record["EndpointStatus"] == "Failed":
                 continue
             name = record["EndpointName"]
-            config = region.state.get(CONFIG, record["EndpointConfigName"]) or record["Config"]
-            region.state.change(KIND, name, EndpointStatus="Creating")
+            config = region.state.get(CONFIG.kind, record["EndpointConfigName"]) or record["Config"]
+            region.state.change(ENDPOINT.kind, name, EndpointStatus="Creating")
             self.deploy(region, name, config, record["Turn"])
 
     def close(self) -> None:
@@ -82,14 +96,14 @@ class Hosting:
             self._failed(region, name, turn, f"InternalServerError: {error!r}")
             raise
         with region.state.exclusive(), self._lock:
-            record = region.state.get(KIND, name)
+            record = region.state.get(ENDPOINT.kind, name)
             current = record is not None and record["Turn"] == turn and not self._closed
             old = self._fleets.get(name) if current else new
             if current:
                 self._fleets[name] = new
                 variants = described(new)
                 region.state.change(
-                    KIND,
+                    ENDPOINT.kind,
                     name,
                     EndpointStatus="InService",
                     LastModifiedTime=time.time(),
@@ -105,12 +119,14 @@ class Hosting:
 
     def _failed(self, region: LocalRegion, name: str, turn: str, why: str) -> None:
         with region.state.exclusive():
-            record = region.state.get(KIND, name)
+            record = region.state.get(ENDPOINT.kind, name)
             if self._closed or record is None or record["Turn"] != turn:
                 return
             # An update that fails leaves the old fleet answering, and says why.
             status = "InService" if self.of(name) is not None else "Failed"
-            region.state.change(KIND, name, EndpointStatus=status, FailureReason=why, LastModifiedTime=time.time())
+            region.state.change(
+                ENDPOINT.kind, name, EndpointStatus=status, FailureReason=why, LastModifiedTime=time.time()
+            )
         region.say(f"endpoint {name}: {status}: {why}")
 
 

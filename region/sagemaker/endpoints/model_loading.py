@@ -9,9 +9,10 @@ import threading
 
 import httpx
 
+from forecastle.contract.errors import InvalidData, OutOfSpace
 from forecastle.region.local_region import LocalRegion
 from forecastle.region.objects import Missing, split
-from forecastle.region.sagemaker.archives import unpack
+from forecastle.region.sagemaker.archives import unpack_object
 from forecastle.region.sagemaker.serving import ModelServer
 from forecastle.region.wire.refusal import Refusal
 
@@ -31,8 +32,8 @@ def loaded(region: LocalRegion, server: ModelServer, target: str) -> str:
             prefix = server.model_prefix
             uri = f"{prefix.rstrip('/')}/{target.lstrip('/')}"
             try:
-                unpack(uri, folder, region.objects)
-            except (Missing, ValueError) as error:
+                unpack_object(uri, folder, region.objects)
+            except (Missing, InvalidData, OutOfSpace) as error:
                 shutil.rmtree(folder.parent, ignore_errors=True)
                 bucket, key = split(uri)
                 sentence = f"Failed to download model data(bucket: {bucket}, key: {key}). {error}"

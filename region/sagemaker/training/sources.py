@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from forecastle.region.objects import Missing, Objects, place_below, split
+from forecastle.region.sagemaker.jobs import ClientFailure
 
 
-class NoData(Exception):
-    """A channel's objects could not be had; the sentence is SageMaker's."""
+class NoData(ClientFailure):
+    """A channel's objects cannot be read; the sentence is SageMaker's."""
 
 
 @dataclass(frozen=True, slots=True)

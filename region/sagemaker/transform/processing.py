@@ -10,12 +10,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from forecastle.region.sagemaker.jobs import ClientFailure
 from forecastle.region.sagemaker.transform.selection import selection
 
 CSV, JSON, JSON_LINES = "text/csv", "application/json", "application/jsonlines"
 
 
-class Unfit(Exception):
+class Unfit(ClientFailure):
     """Records and filters do not fit each other; the sentence says how."""
 
 

@@ -7,11 +7,13 @@ import struct
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from forecastle.region.sagemaker.jobs import ClientFailure
+
 RECORDIO_MAGIC = 0xCED7230A
 CHUNK = 2**20
 
 
-class Uncut(Exception):
+class Uncut(ClientFailure):
     """The object could not be cut as the job asks; the sentence says where."""
 
 

@@ -253,7 +253,7 @@ def test_invocations_say_what_to_call_instead_or_take_a_name_in_a_header(several
     response = several.post("/invocations")
     assert response.status_code == 400
     assert response.text == (
-        "X-Amzn-SageMaker-Target-Model: expected the name of a model, got none: this server holds several "
+        "X-Amzn-SageMaker-Target-Model: expected the name of a model, got none: this server has several "
         "(setting SAGEMAKER_MULTI_MODEL); POST to /models/{name}/invoke, or name one in that header."
     )
     target = {"X-Amzn-SageMaker-Target-Model": "taxi"}
@@ -298,8 +298,8 @@ def test_the_page_shows_the_model_that_is_wanted_and_names_the_others(several: R
     for name in ("a/b", "taxi"):
         several.load(name, write())
     first, other = content(several.get("/docs").text), content(several.get("/docs?model=taxi").text)
-    assert (first["names"], first["address"]) == (["a/b", "taxi"], "/models/a%2Fb/invoke")
-    assert other["address"] == "/models/taxi/invoke"
+    assert (first["names"], first["address"]) == (["a/b", "taxi"], "models/a%2Fb/invoke")
+    assert other["address"] == "models/taxi/invoke"
     assert isinstance(other["model"], dict)
     assert (other["model"]["name"], other["model"]["title"]) == ("taxi", "Echo Sum")
 
