@@ -29,10 +29,10 @@ UNPACKED_BYTES = 250 * 2**20
 def create(region: LocalRegion, request: Request) -> Request:
     name = _name(request)
     if request.get("PackageType", "Zip") != "Zip":
-        raise _invalid("PackageType Image is not done by this region: give the code as a zip.")
+        raise _invalid("This region does not support PackageType Image: upload the code as a zip file.")
     if not request.get("Runtime", "").startswith("python"):
         raise _invalid(
-            f"Runtime {request.get('Runtime', '')}: this region runs functions in Python, such as python3.11."
+            f"Runtime {request.get('Runtime', '')}: this region runs Python functions only, such as python3.11."
         )
     if not request.get("Handler"):
         raise _invalid("A function needs a Handler, such as lambda_function.lambda_handler.")
@@ -191,7 +191,7 @@ def _content(region: LocalRegion, code: Request) -> bytes:
 
 
 def _unpacked(region: LocalRegion, function: Request, content: bytes) -> Request:
-    """Unpack a zip into its own folder; return its part of the record."""
+    """Unpack a zip file into a new folder; return the members of the record for it."""
     code = uuid.uuid4().hex
     folder = region.home.functions / function["FunctionName"] / code
     try:

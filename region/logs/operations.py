@@ -1,6 +1,6 @@
-"""CloudWatch Logs' operations: what a notebook's `fit()` and `logs()` read, and what a function writes.
+"""CloudWatch Logs' operations.
 
-A token is the place of the line that it follows; at the end of a stream it stays the same, by which clients know it.
+A token is the position of a line; at the end of a stream it does not change, which tells clients that it is the end.
 """
 
 import re
@@ -16,7 +16,7 @@ Request = dict[str, Any]
 
 FOREVER = 2**62
 EVENTS = 10_000
-BYTES = 2**20  # of an answer; AWS counts 26 bytes more for each line
+BYTES = 2**20  # in a response; AWS adds 26 bytes for each line
 START, END = (-1, -1), (FOREVER, FOREVER)
 
 
@@ -27,7 +27,7 @@ def describe_log_groups(region: LocalRegion, request: Request) -> Request:
 
 
 def create_log_group(region: LocalRegion, request: Request) -> Request:
-    del region, request  # a group is there with its first stream
+    del region, request  # a group exists with its first stream
     return {}
 
 
@@ -138,7 +138,7 @@ def filter_log_events(region: LocalRegion, request: Request) -> Request:
 
 
 def _filter(pattern: str) -> Any:
-    """Terms that a line must contain, "in quotes" if they have spaces, -excluded or ?alternative ones."""
+    """A filter pattern: terms that a line must contain, "quoted" if they have spaces, -excluded or ?optional."""
     terms = [(sign, quoted or bare) for sign, quoted, bare in re.findall(r'([-?]?)(?:"([^"]*)"|(\S+))', pattern)]
     every = [term for sign, term in terms if sign == ""]
     none = [term for sign, term in terms if sign == "-"]

@@ -1,4 +1,4 @@
-"""CloudWatch's operations on metrics: what TrainingJobAnalytics and dashboards read."""
+"""CloudWatch's operations on metrics."""
 
 import math
 import time
@@ -41,7 +41,9 @@ def get_metric_data(region: LocalRegion, request: Request) -> Request:
     for query in request["MetricDataQueries"]:
         stat = query.get("MetricStat")
         if stat is None:
-            raise Refusal("ValidationError", f"MetricDataQueries {query['Id']}: this region does no metric math.")
+            raise Refusal(
+                "ValidationError", f"MetricDataQueries {query['Id']}: this region does not support metric math."
+            )
         _check(since, until, stat["Period"])
         asked = stat["Metric"]
         if not asked.get("Namespace") or not asked.get("MetricName"):
@@ -114,7 +116,7 @@ def _dimensions(request: Request) -> dict[str, str]:
 
 
 def _by_period(points: Sequence[Point], since: float, period: int) -> list[tuple[float, list[Point]]]:
-    """Points of each period that has some, by when it begins."""
+    """The points of each period, by its start; without empty periods."""
     first = since // period * period
     found: dict[float, list[Point]] = {}
     for point in points:
@@ -129,7 +131,9 @@ def _statistic(name: str, points: Sequence[Point]) -> float:
         low = math.floor(place)
         return values[low] + (values[min(low + 1, len(values) - 1)] - values[low]) * (place - low)
     if name not in STATISTICS:
-        raise Refusal("ValidationError", f"Statistic {name}: expected one of {', '.join(STATISTICS)} or such as p90.")
+        raise Refusal(
+            "ValidationError", f"Statistic {name}: expected one of {', '.join(STATISTICS)} or a percentile such as p90."
+        )
     total = math.fsum(values)
     known = (len(values), total / len(values), total, values[0], values[-1])
     return float(known[STATISTICS.index(name)])

@@ -1,4 +1,4 @@
-"""aws-chunked bodies: chunks with or without signatures, and what trails them."""
+"""aws-chunked bodies: chunks with or without signatures, and trailers."""
 
 import re
 
@@ -10,12 +10,12 @@ SIZE = re.compile(rb"[0-9A-Fa-f]{1,16}")  # what int() takes besides, such as 0x
 
 
 class Unchunker:
-    """Takes the framing off a body piece by piece. Signatures of chunks are not checked."""
+    """Removes the framing from a body piece by piece. Signatures of chunks are not checked."""
 
     def __init__(self) -> None:
         self.trailers: dict[str, str] = {}
         self.ended = False
-        self._left = 0  # bytes of the present chunk that are to come, its line's end included
+        self._left = 0  # missing bytes of the current chunk, including its line end
         self._line = b""
         self._in_trailers = False
         self._taken = 0  # trailers

@@ -64,7 +64,7 @@ def parse_rest(operation: Any, request: Request) -> dict[str, Any]:
 
 
 def matched(operation: Any, request: Request) -> dict[str, str] | None:
-    """The labels of the operation's path, if the request is for it."""
+    """The path labels of a request; None if it is not for the operation."""
     method, template = operation.http["method"], operation.http["requestUri"].partition("?")[0]
     if method != request.method:
         return None
@@ -73,13 +73,13 @@ def matched(operation: Any, request: Request) -> dict[str, str] | None:
 
 
 def specificity(operation: Any) -> tuple[int, int]:
-    """The order in which paths are tried: more fixed segments first."""
+    """Sort key for matching paths: more and fixed segments first."""
     segments = operation.http["requestUri"].partition("?")[0].strip("/").split("/")
     return (-len(segments), sum(segment.startswith("{") for segment in segments))
 
 
 _PATHS: dict[str, re.Pattern[str]] = {}
-_LABELS: dict[str, str] = {}  # a group's name, which must be an identifier, and its label
+_LABELS: dict[str, str] = {}  # label by the name of its group, which must be an identifier
 
 
 def _path(template: str) -> re.Pattern[str]:

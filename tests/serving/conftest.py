@@ -1,4 +1,4 @@
-"""Servers for the tests: one that they share, and as many as they start."""
+"""Servers for the tests: a shared one, and those that tests start."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -16,14 +16,14 @@ SEVERAL = {"SAGEMAKER_MULTI_MODEL": "True"}
 
 @pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """A ready server with ordinary settings, for tests that leave it as it is."""
+    """A ready server with default settings, for tests that do not change it."""
     with RunningServer(write_model(tmp_path_factory.mktemp("shared")), {}) as running:
         yield running.await_ready()
 
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Start a server with settings of its own, and a model with such parameters; it ends with the test."""
+    """Start a server with these settings and a model with these parameters; it is stopped after the test."""
     with ExitStack() as stack:
 
         def start(environ: dict[str, str] | None = None, **parameters: Any) -> RunningServer:
@@ -40,7 +40,7 @@ def several_models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running
 
 @pytest.fixture
 def several(several_models: RunningServer) -> Iterator[RunningServer]:
-    """A server of several models, which holds none before the test nor after it."""
+    """A server of several models, without any before and after the test."""
     yield several_models
     for model in several_models.get("/models").json()["models"]:
         several_models.unload(model["modelName"])
@@ -48,7 +48,7 @@ def several(several_models: RunningServer) -> Iterator[RunningServer]:
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    """Write a model with such parameters, and give its folder, as the platform would name it."""
+    """Write a model with these parameters and return its folder, named as by the platform."""
 
     def write(folder: str = "any", **parameters: Any) -> Path:
         return write_model(tmp_path / "models" / folder, **parameters) / "model"

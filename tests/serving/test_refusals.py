@@ -1,4 +1,4 @@
-"""Errors, as a client sees them."""
+"""Errors as a client sees them."""
 
 import pytest
 
@@ -29,7 +29,7 @@ def test_a_wrong_method_is_405_and_lists_the_allowed_ones(
     assert response.text == f"{path}: expected {allowed}, got {method}."
 
 
-def test_a_path_that_is_html_comes_back_as_plain_text(server: RunningServer) -> None:
+def test_a_path_that_is_html_is_returned_as_plain_text(server: RunningServer) -> None:
     response = server.get("/<script>alert(1)</script>")
     assert response.status_code == 404
     assert "<" not in response.text
