@@ -37,7 +37,7 @@ class OpenedModel:
 
 
 def open_model(model: Path, name: str) -> OpenedModel:
-    """The model in a folder or a model.tar.gz, of the algorithm `name`; SageMaker's own are read, too.
+    """A model in a folder or a model.tar.gz, of the algorithm `name`, or one that SageMaker trained; default settings.
 
     Raises `PredictorError` if there is none, or another algorithm's.
     """
@@ -48,7 +48,7 @@ def open_model(model: Path, name: str) -> OpenedModel:
     try:
         artifact = artifact_of(model, name)
         algorithm = find(name)
-        return OpenedModel(algorithm.load(artifact, algorithm.settings.from_environ({})))
+        return OpenedModel(algorithm.load(artifact, algorithm.settings()))
     except InvalidData as error:
         sentence = error.sentence if str(model) in error.sentence else error.within(str(model)).sentence
         raise PredictorError(sentence) from None
@@ -61,5 +61,6 @@ def artifact_of(model: Path, name: str) -> "Artifact":
     with unpacked(model) as folder:
         artifact = read_model(folder)
     if artifact.algorithm != name:
-        raise InvalidData(f"algorithm: expected a model of {name}, got one of {artifact.algorithm!r:.40}.")
+        got = f"one of {artifact.algorithm!r:.40}"
+        raise InvalidData(place=("algorithm",), expected=f"a model of {name}", got=got)
     return artifact

@@ -13,7 +13,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[1]
 README = REPOSITORY / "README.md"
-PAGES = [README, *sorted((REPOSITORY / "docs").glob("*.md"))]
+PAGES = [README, *sorted((REPOSITORY / "docs").rglob("*.md"))]
 RUNNABLE = ("sh", "console", "python")
 
 _FENCE = re.compile(

@@ -56,7 +56,17 @@ def test_a_generated_part_is_rewritten_and_the_rest_left_alone() -> None:
 
 
 ENVIRONMENT = re.compile(r"environ(?:\.get\(|\.pop\(|\.setdefault\(|\[)\s*([^,\])]+)|getenv\(([^,)]+)")
-FLOORS = ("container", "training", "serving", "region", "algorithms", "formats", "contract", "kernels", "client")
+FLOORS = (
+    "container",
+    "training",
+    "serving",
+    "region",
+    "algorithms",
+    "formats",
+    "contract",
+    "kernels",
+    "forecastle/client",
+)
 
 
 def documented() -> list[str]:
@@ -101,6 +111,7 @@ def test_every_environment_variable_that_the_sources_read_is_documented() -> Non
             "contract/environment.py",  # `BASE_DIR` and `PORT`
             "contract/settings.py",  # the tables
             "region/kernel.py",  # `VIRTUAL_ENV` and `CONDA_PREFIX`
+            "region/proxy/environment.py",  # the variables that name certificates
         }
     }
 
@@ -218,9 +229,15 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
         assert not anchor or anchor in anchors(target), f"{page.name}: {link}"
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page != README], ids=lambda page: page.name)
-def test_every_page_can_be_reached_from_the_readme(page: Path) -> None:
+@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
+def test_every_main_page_can_be_reached_from_the_readme(page: Path) -> None:
     assert f"docs/{page.name}" in links(README)
+
+
+def test_every_page_is_in_the_site_s_navigation_once() -> None:
+    named = re.findall(r"^ +- [^\n]*: (\S+\.md)$", (REPOSITORY / "mkdocs.yml").read_text("utf-8"), re.MULTILINE)
+    pages = [str(page.relative_to(DOCS)) for page in PAGES if page != README]
+    assert sorted(named) == sorted([*pages, "index.md", "CONTRIBUTING.md", "CHANGELOG.md"])
 
 
 @pytest.mark.parametrize("page", [*PAGES, REPOSITORY / "CONTRIBUTING.md"], ids=lambda page: page.name)

@@ -87,8 +87,11 @@ def test_finding_the_algorithms_imports_none_of_their_libraries() -> None:
     [
         (["sail"], "No such command 'sail'."),
         (["train", "--speed", "9"], "No such option '--speed'"),
-        (["train", "--data", "."], "Options need an algorithm's name before them"),
-        (["train", "forest"], "forecastle train forest needs --data; without a name it reads /opt/ml."),
+        (["train", "--data", "."], "Options require an algorithm: forecastle train ALGORITHM"),
+        (
+            ["train", "forest"],
+            "forecastle train forest requires --data; without an algorithm",
+        ),
         (["train", "forest", "--data", "nowhere.csv"], "Path 'nowhere.csv' does not exist."),
         (["train", "forest", "--data", ".", "--set", "trees"], "--set trees: expected NAME=VALUE."),
         (["serve", "--port", "70000"], "70000 is not in the range 0<=x<=65535."),
@@ -124,7 +127,7 @@ def test_an_unknown_algorithm_is_answered_with_the_known_ones(capsys: pytest.Cap
             INTERNAL_EXIT_CODE,
             r"Traceback \(most recent call last\):\n(.*\n)*ZeroDivisionError: division by zero\n",
         ),
-        ("starving", OutOfSpace.exit_code, r"forecastle: The machine's memory is too small .*\n"),
+        ("starving", OutOfSpace.exit_code, r"forecastle: The machine has too little memory .*\n"),
         ("evaluation_refused", InvalidData.exit_code, r"forecastle: test/part.csv: row 1: expected a number.\n"),
     ],
 )
@@ -210,7 +213,9 @@ def test_training_needs_no_stdout(tmp_path: Path) -> None:
 def test_a_model_that_is_no_forest_is_named_by_its_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_artifact(tmp_path, Artifact({}, algorithm="random_cut_forest"))
     assert main(["check", str(tmp_path)]) == InvalidData.exit_code
-    assert capsys.readouterr().err.startswith(f"forecastle: {tmp_path}: The forest's arrays: leaf_offsets is missing")
+    assert capsys.readouterr().err.startswith(
+        f"forecastle: {tmp_path}: The forest's arrays: expected leaf_offsets, which is missing"
+    )
 
 
 def test_a_folder_without_a_model_does_not_pass_the_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

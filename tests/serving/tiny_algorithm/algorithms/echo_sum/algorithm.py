@@ -78,6 +78,9 @@ class EchoSumModel(Model[Request, Request]):
     def cost(self, request: Request) -> float:
         return max(self._cost, float(request.get("sleep", 0)), float(request.get("spin", 0)))
 
+    def rows(self, request: Request) -> int:
+        return len(request["rows"])
+
     def predict(self, requests: Sequence[Request], threads: int) -> Sequence[Request]:
         del threads
         for request in requests:
