@@ -93,7 +93,7 @@ def forecast(
 
 
 def load(artifact: Artifact) -> DeepARModel:
-    """Load a model. Raises `InvalidData` if the arrays are not a network."""
+    """Load a model. Raises `InvalidData` if its arrays are no network."""
     return ALGORITHM.load(artifact, ALGORITHM.settings.from_environ({}))
 
 
