@@ -22,7 +22,7 @@ Side = Literal["left", "right"]  # the vertical axis that values belong to
 COLOURS = {"observed": "black", "predicted": "C0", "score": "C1", "actual": "C3"}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Line:
     """A line through values; NaN interrupts it. One without a label is not in the legend. x and y : (n,)."""
 
@@ -34,7 +34,7 @@ class Line:
     faint: bool = False
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Band:
     """The area between two lines. x, low, high : (n,)."""
 
@@ -45,7 +45,7 @@ class Band:
     label: str = ""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Dots:
     """Points that are marked. x and y : (n,)."""
 
@@ -55,7 +55,7 @@ class Dots:
     side: Side = "left"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Panel:
     """One pair of axes, and what is on it; `right` names the second vertical axis, if there is one."""
 
@@ -68,7 +68,7 @@ class Panel:
     horizontal: str = ""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Chart:
     """Panels below each other."""
 
@@ -103,7 +103,7 @@ def draw(panel: Panel, axes: Any) -> None:
     if np.issubdtype(panel.lines[0].x.dtype, np.datetime64):
         from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-        locator: Any = AutoDateLocator(maxticks=10)  # type: ignore[no-untyped-call]
+        locator: Any = AutoDateLocator(minticks=4, maxticks=10)  # type: ignore[no-untyped-call]
         axes.xaxis.set_major_locator(locator)
         axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
     if panel.right:

@@ -111,6 +111,12 @@ class Algorithm(ABC, Generic[H]):
         """Its example: `input/`, the /opt/ml/input of a small job, and `request.*`, a request for the trained model."""
         return Path(inspect.getfile(type(self))).parent / "example"
 
+    @property
+    def page_folder(self) -> Path | None:
+        """Its part of the server's page: `page/`, whose `page.js` the page imports; None: the page has a text box."""
+        folder = Path(inspect.getfile(type(self))).parent / "page"
+        return folder if (folder / "page.js").is_file() else None
+
 
 class Model(ABC, Generic[Request, Prediction]):
     """A trained model in memory. Its methods are called from several threads at the same time."""
@@ -133,6 +139,14 @@ class Model(ABC, Generic[Request, Prediction]):
 
     def facts(self) -> Mapping[str, float]:
         """Figures that the model's page shows in addition to hyperparameters and metrics."""
+        return {}
+
+    def page_request(self) -> Payload:
+        """The request that the model's page opens with."""
+        return self.sample_request()
+
+    def page_data(self) -> Mapping[str, Any]:
+        """What the algorithm's `page.js` is given of the model, as JSON."""
         return {}
 
     @abstractmethod

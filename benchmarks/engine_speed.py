@@ -26,8 +26,14 @@ def settings_of(asked: Asked, series: Sequence[Series], seed: int = 0, **given: 
         "learning_rate": asked.learning_rate,
         "mini_batch_size": asked.batch_size,
         "epochs": asked.epochs,
+        "network": "gluonts",
     }
-    facts = Facts((), 0, float(np.nanmean(np.abs(values), dtype=np.float64)))
+    categories = np.array([one.cat for one in series], int)  # (series, features)
+    cardinality = tuple(int(largest) + 1 for largest in categories.max(axis=0))
+    dynamic = series[0].dynamic_feat
+    facts = Facts(
+        cardinality, 0 if dynamic is None else len(dynamic), float(np.nanmean(np.abs(values), dtype=np.float64))
+    )
     return Settings(DeepARHyperparameters.parse(hyperparameters | given), facts, seed)
 
 
@@ -38,9 +44,11 @@ def seconds_of_epochs(engine: str, series: Sequence[Series], asked: Asked) -> tu
     return np.diff(clock.ends).tolist(), clock.windows
 
 
-def trained_quietly(engine: str, series: Sequence[Series], asked: Asked, seed: int) -> Trained:
+def trained_quietly(
+    engine: str, series: Sequence[Series], asked: Asked, seed: int, network: str = "gluonts"
+) -> Trained:
     """The best epoch's network, as GluonTS keeps it; training never ends early."""
-    settings = settings_of(asked, series, seed, early_stopping_patience=asked.epochs)
+    settings = settings_of(asked, series, seed, early_stopping_patience=asked.epochs, network=network)
     return train(series, settings, Clock(), lambda: False, engine=engine)
 
 

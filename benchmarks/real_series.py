@@ -1,17 +1,21 @@
-"""Real series: a customer of the electricity data, and those of the M4 competition that are hourly.
+"""Real series: a customer's electricity, New York's taxis, the hourly series of M4, and monthly ones with categories.
 
-They are in `shared/data` next to the checkout, and are not part of it.
+They are in `shared` next to the checkout, and are not part of it.
 """
 
 import csv
 import gzip
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 FOLDER = Path(__file__).resolve().parents[2] / "shared" / "data"
 ELECTRICITY_START, M4_START = "2011-01-01 00:00:00", "2015-07-01 12:00:00"  # M4's are not published: any will do
+
+TAXI_START = "2014-07-01 00:00:00"
 
 Floats = NDArray[np.float64]
 
@@ -21,6 +25,17 @@ def electricity() -> Floats:
     hourly = np.loadtxt(FOLDER / "ld2011_mt200_hourly.csv", delimiter=",", skiprows=1, usecols=2)
     whole = len(hourly) // 2 * 2
     return np.asarray(hourly[:whole].reshape(-1, 2).mean(axis=1))
+
+
+def taxi() -> Floats:
+    """Passengers every half hour, (10320,)."""
+    return np.loadtxt(FOLDER / "nyc_taxi.csv", delimiter=",", skiprows=1, usecols=1)
+
+
+def monthly_records() -> list[dict[str, Any]]:
+    """350 records of 48 months, each with two categories and two dynamic features."""
+    lines = (FOLDER.parent / "artifacts" / "deepar_monthly" / "input_2017.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
 
 
 def m4_hourly() -> tuple[list[Floats], Floats]:

@@ -1,4 +1,4 @@
-"""The command line: `forecastle train`, `serve`, `demo` and the others."""
+"""The command line: `forecastle train`, `serve`, `demo` and so on."""
 
 import os
 import signal
@@ -33,8 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; an error is one sentence on stderr."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by the parent process
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - as long as the process
-    # Until a command has its own handler: process 1, as in a container, ignores signals it has no handler for.
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - open as long as the process runs
+    # Until a command installs its own: process 1, as in a container, ignores signals without a handler.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(Stopped.exit_code))
     try:
         outcome = cli.main(arguments, prog_name="forecastle", standalone_mode=False, color=colour_wanted(os.environ))
@@ -96,11 +96,13 @@ def train(
     _report_compilation(context)
     if algorithm is None:
         if any(context.get_parameter_source(name) is not _BY_DEFAULT for name in context.params):
-            raise click.UsageError("Options need an algorithm's name before them: forecastle train ALGORITHM --data …")
+            raise click.UsageError("Options require an algorithm: forecastle train ALGORITHM --data …")
         train(os.environ, sys.stdout)
         return
     if data is None:
-        raise click.UsageError(f"forecastle train {algorithm} needs --data; without a name it reads /opt/ml.")
+        raise click.UsageError(
+            f"forecastle train {algorithm} requires --data; without an algorithm it runs the job in /opt/ml."
+        )
     train_files(algorithm, data, out, dict(map(pair, given)), sys.stdout, os.environ, test, content_type)
     click.echo(f"The model is in {out}. Serve it: forecastle serve --model {out}")
 
@@ -203,7 +205,7 @@ def _check_tree(folder: Path) -> None:
 
 @cli.group(name="import")
 def import_() -> None:
-    """Convert a model of another origin to forecastle's format."""
+    """Convert a model of another system to forecastle's format."""
 
 
 @import_.command()
@@ -212,7 +214,7 @@ def import_() -> None:
 def sagemaker(model: Path, out: Path) -> None:
     """Convert MODEL, the folder or model.tar.gz of a SageMaker training job.
 
-    The result contains only arrays and JSON, and answers as MODEL does when it is served.
+    The result contains only arrays and JSON, and answers requests like MODEL itself.
     """
     from forecastle.algorithms.foreign import import_model
 
@@ -245,18 +247,18 @@ _BY_DEFAULT = click.core.ParameterSource.DEFAULT
 
 
 def _report_compilation(context: click.Context) -> None:
-    """Until the command is done."""
+    """Report on stderr, until the command ends, that kernels are being compiled."""
     from forecastle.container.compile_bar import compilation_reported
 
     context.with_resource(compilation_reported(sys.stderr))
 
 
 def _found(origin: str | None, hyperparameters: Mapping[str, Any]) -> str:
-    """Whose a model is that is not ours, and what was read of it."""
+    """What trained the model, if not forecastle, and its hyperparameters."""
     if origin is None:
         return ""
-    told = ", ".join(f"{name} {value}" for name, value in hyperparameters.items())
-    return f" of {origin} ({told})"
+    listed = ", ".join(f"{name} {value}" for name, value in hyperparameters.items())
+    return f" of {origin} ({listed})"
 
 
 def _shown(value: Any) -> str:

@@ -1,6 +1,6 @@
 """The generated parts of the documentation: `python -m forecastle.container.reference PAGE…` rewrites them in place.
 
-A part is what is between `<!-- generated: NAME -->` and `<!-- end -->`; `parts` lists the names.
+A part is the text between `<!-- generated: NAME -->` and `<!-- end -->`; `parts` lists the names.
 """
 
 import inspect
@@ -13,6 +13,7 @@ import textwrap
 from collections.abc import Mapping
 from contextlib import redirect_stdout
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 from pydantic.fields import FieldInfo
@@ -29,7 +30,7 @@ COLUMNS = 100
 
 
 def parts() -> dict[str, str]:
-    """Each part's content by its name."""
+    """The content of each part by its name."""
     found = {
         "settings": _table("Setting", Settings.known()),
         "commands": _commands(),
@@ -44,7 +45,7 @@ def parts() -> dict[str, str]:
 
 
 def refreshed(text: str) -> str:
-    """`text` with its parts brought up to date. Raises `KeyError` with the name of an unknown part."""
+    """`text` with its parts updated. Raises `KeyError` with the name of an unknown part."""
     current = parts()
     return PART.sub(lambda part: part[1] + current[part["name"]] + part[3], text)
 
@@ -65,7 +66,7 @@ def _default(field: FieldInfo) -> str:
 
 
 def _commands() -> str:
-    """The help of every command as a terminal of `COLUMNS` columns shows it."""
+    """The help of every command, as printed on a terminal of `COLUMNS` columns."""
     lines = [["--help"], *([name, "--help"] for name in cli.commands)]
     return "\n".join(f"```\n$ forecastle {' '.join(line)}\n{_output(line)}```\n" for line in lines)
 
@@ -85,17 +86,16 @@ def _kinds(kind: type[ForecastleError]) -> list[type[ForecastleError]]:
 
 
 def _python() -> str:
-    """The signatures and docstrings of the public classes and their methods."""
+    """The signatures and docstrings of the public functions, classes and methods."""
     parts = []
     for name in forecastle.__all__:
-        if not inspect.isclass(kind := getattr(forecastle, name)):
-            continue
-        parts.append(_described("##", name, kind))
-        parts += [
-            _described("###", f"{name}.{method}", getattr(kind, method))
-            for method, function in vars(kind).items()
-            if not method.startswith(("_", "set_")) and inspect.getdoc(function)  # set_… is scikit-learn's
-        ]
+        thing = getattr(forecastle, name)
+        if callable(thing):
+            parts.append(_described("##", name, thing))
+        for method in vars(thing) if inspect.isclass(thing) else ():
+            member = inspect.getattr_static(thing, method)
+            if not method.startswith(("_", "set_")) and isinstance(member, FunctionType | classmethod):
+                parts.append(_described("###", f"{name}.{method}", getattr(thing, method)))  # set_… is scikit-learn's
     return "\n".join(parts)
 
 
@@ -113,7 +113,7 @@ def _signature(thing: Any) -> str:
 
 def _output(arguments: list[str]) -> str:
     before = os.environ.get("COLUMNS")
-    os.environ["COLUMNS"] = str(COLUMNS)  # the width of the terminal, where click looks for it
+    os.environ["COLUMNS"] = str(COLUMNS)  # where click looks for the terminal's width
     try:
         with redirect_stdout(io.StringIO()) as output:
             main(arguments)

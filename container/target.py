@@ -28,7 +28,7 @@ LOCAL = ("127.0.0.1", "localhost", "::1")
 ACCEPT = f"{JSON}, */*;q=0.5"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Answer:
     """An answer's body, and its media type without parameters."""
 
@@ -36,7 +36,7 @@ class Answer:
     media_type: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Target:
     """What answers requests: its name in messages, how to ask it, and its model if it is in this process."""
 

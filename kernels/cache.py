@@ -3,11 +3,14 @@
 All private names of numba's cache that we use are in this file: `compiled.py` does without a cache if one is missing.
 """
 
+import fcntl
 import functools
 import hashlib
 import json
+import os
 import re
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -124,7 +127,8 @@ class Cache(caching.FunctionCache):  # type: ignore[misc]
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """None, and a new index, if the index cannot be read: it may name types of an earlier version."""
         try:
-            return super().load_overload(sig, target_context)
+            with self._locked(fcntl.LOCK_SH):
+                return super().load_overload(sig, target_context)
         except Exception as error:
             caching._cache_log("[cache] index not read: %s", error)
             with suppress(OSError):
@@ -133,9 +137,26 @@ class Cache(caching.FunctionCache):  # type: ignore[misc]
 
     def save_overload(self, sig: Any, data: Any) -> None:
         try:
-            super().save_overload(sig, data)
+            with self._locked(fcntl.LOCK_EX):
+                super().save_overload(sig, data)
         except OSError as error:
             caching._cache_log("[cache] not saved: %s", error)  # as numba logs it under NUMBA_DEBUG_CACHE
+
+    @contextmanager
+    def _locked(self, kind: int) -> Iterator[None]:
+        """Lock the folder: without it, two processes could give their code the same file, and one run the other's.
+
+        Folders that do not exist or cannot be locked, such as some network file systems', are used without.
+        """
+        descriptor = None
+        try:
+            with suppress(OSError):
+                descriptor = os.open(self.cache_path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                fcntl.flock(descriptor, kind)
+            yield
+        finally:
+            if descriptor is not None:
+                os.close(descriptor)
 
 
 class _ShippedCache(caching.FunctionCache):  # type: ignore[misc]

@@ -38,14 +38,11 @@ class Launcher:
             return [*self.forecastle, verb]
         return docker.run_command(self.container, verb, tree, {**environ, **self._algorithm()}, self.home, mounts)
 
-    def environ(self, tree: Path, given: Mapping[str, str], inherited: Mapping[str, str]) -> dict[str, str]:
+    def environ(self, tree: Path, given: Mapping[str, str], outer: Mapping[str, str]) -> dict[str, str]:
         """The environment of the process: for a container, that of Docker's client."""
-        kept = {name: value for name, value in inherited.items() if not ELSEWHERE.match(name)}
+        kept = inherited(self.home, outer)
         if self.container is not None:
             return kept
-        # What `forecastle region env` puts there is for the region's clients.
-        folders = kept.get("PYTHONPATH", "").split(os.pathsep)
-        kept["PYTHONPATH"] = os.pathsep.join(each for each in folders if each and each != str(self.home / "python"))
         own = {"SAGEMAKER_BASE_DIR": str(tree), "PYTHONUNBUFFERED": "1"}
         return {**kept, **given, **own, **self._algorithm()}
 
@@ -75,6 +72,14 @@ def launcher(image: str, region: LocalRegion) -> Launcher:
 def repository(image: str) -> str:
     """The last part of an image's name, without tag and digest."""
     return image.rpartition("/")[2].partition("@")[0].partition(":")[0].lower()
+
+
+def inherited(home: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """What a process of forecastle's, or Docker's client, has of the region's own environment."""
+    kept = {name: value for name, value in environ.items() if not ELSEWHERE.match(name)}
+    # `forecastle region env` puts a folder there for the region's clients.
+    folders = kept.get("PYTHONPATH", "").split(os.pathsep)
+    return kept | {"PYTHONPATH": os.pathsep.join(each for each in folders if each and each != str(home / "python"))}
 
 
 @functools.cache

@@ -27,6 +27,7 @@ class Options:
     taxi: Path | None = None
     hosts: tuple[str, ...] = ()  # additional names that a request's Host may have
     docker: str | None = None  # forecastle's own image, if its jobs and endpoints run in containers
+    compiles: bool = True  # whether kernels without machine code are compiled in the background
 
     def arguments(self) -> list[str]:
         """The options as a command line has them."""
@@ -34,7 +35,8 @@ class Options:
         single |= {"--taxi": self.taxi, "--docker": self.docker}
         arguments = [part for name, value in single.items() if value is not None for part in (name, str(value))]
         arguments += [part for name in self.buckets for part in ("--bucket", name)]
-        return arguments + [part for name in self.hosts for part in ("--allow-host", name)]
+        arguments += [part for name in self.hosts for part in ("--allow-host", name)]
+        return arguments + ([] if self.compiles else ["--no-compile"])
 
 
 _OPTIONS = (
@@ -47,6 +49,12 @@ _OPTIONS = (
         "--allow-host", "hosts", metavar="NAME", multiple=True, help="Another host name for clients; may be repeated."
     ),
     click.option("--docker", metavar="IMAGE", help="Also run our own jobs and endpoints in containers of this image."),
+    click.option(
+        "--compile/--no-compile",
+        "compiles",
+        default=True,
+        help="Compile kernels in the background, unless they are compiled already.  [default: compile]",
+    ),
 )
 
 
@@ -63,9 +71,10 @@ def region_options(command: Callable[..., Any]) -> Callable[..., Any]:
         taxi: Path | None,
         hosts: tuple[str, ...],
         docker: str | None,
+        compiles: bool,
         **others: Any,
     ) -> Any:
-        options = Options(home_of(home), port, host, buckets, taxi, hosts, docker)
+        options = Options(home_of(home), port, host, buckets, taxi, hosts, docker, compiles)
         return command(*arguments, options=options, **others)
 
     decorated: Callable[..., Any] = with_options

@@ -21,6 +21,7 @@ from forecastle.region.console.pages import Console
 from forecastle.region.control import Control
 from forecastle.region.functions.workers import Workers
 from forecastle.region.gateway.invocation import Gateway
+from forecastle.region.kernels import Compilation
 from forecastle.region.local_region import LocalRegion
 from forecastle.region.logs.journal import Journal
 from forecastle.region.metrics.series import Series
@@ -118,9 +119,12 @@ def standing(options: Options, command: Sequence[str], address: str) -> Iterator
     home.announce(address)
     _say(f"region {REGION} of account {ACCOUNT} at {address}, kept in {home.folder}")
     region.hosting.resume(region)
+    compilation = Compilation(region) if options.compiles and options.docker is None else None
     try:
         yield region, s3
     finally:
+        if compilation is not None:
+            compilation.close()
         for kind in reversed(JOB_KINDS):  # a tuning job starts no other training job then
             kind.pool(region).close()
         region.hosting.close()

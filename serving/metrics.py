@@ -9,7 +9,7 @@
     forecastle_queue_requests                    requests waiting or being predicted
     forecastle_batch_requests                    requests predicted together
     forecastle_model_loaded{model}               1 once a model is loaded and warmed up
-    forecastle_event_loop_lag_seconds            how late the event loop was, sampled twenty times a second, without the
+    forecastle_event_loop_lag_seconds            how late the event loop was, sampled twenty times a second, excluding
                                                  time in which the process was stopped or got no CPU
 
 With several workers the values are totals, kept in shared files; those of the process itself (memory, CPU) are reported
@@ -56,7 +56,7 @@ def reason_of(error: type[Exception]) -> str:
 
 
 class Metrics:
-    """The metrics of this process, and the text that a scraper reads: the totals of all that share a folder, if any."""
+    """The metrics of this process, and the text that a scraper reads: totals of all processes that share the folder."""
 
     def __init__(self, shared: Path | None = None) -> None:
         from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
@@ -95,12 +95,12 @@ class Metrics:
         self._rows = Counter("forecastle_rows", "Rows or series that were predicted.", registry=registry)
         self.queue = Gauge(
             "forecastle_queue_requests",
-            "Requests that wait or are predicted.",
+            "Requests waiting or being predicted.",
             multiprocess_mode="livesum",
             registry=registry,
         )
         self.batch = Histogram(
-            "forecastle_batch_requests", "Requests that were predicted together.", buckets=REQUESTS, registry=registry
+            "forecastle_batch_requests", "Requests predicted together.", buckets=REQUESTS, registry=registry
         )
         self.loaded = Gauge(
             "forecastle_model_loaded",
@@ -111,11 +111,11 @@ class Metrics:
         )
         self.lag = Histogram(
             "forecastle_event_loop_lag_seconds",
-            "How late the event loop was, but for the time in which the process was kept from running.",
+            "How late the event loop was, excluding time in which the process could not run.",
             buckets=SECONDS,
             registry=registry,
         )
-        # Looking up a child by its labels costs as much as counting, so children are cached; there are few paths.
+        # Looking up a child by its labels costs as much as counting, so the few children are cached.
         self._counter = functools.cache(self._requests.labels)
         self._histogram = functools.cache(self._seconds.labels)
         self._refusal = functools.cache(refusals.labels)

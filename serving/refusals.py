@@ -1,4 +1,4 @@
-"""Refusals: middleware that turns errors into answers."""
+"""Middleware that turns errors into answers."""
 
 import asyncio
 from collections.abc import Callable
@@ -24,12 +24,12 @@ from forecastle.contract.place import Source
 from forecastle.serving.exchange import Disconnected, RawHeaders, exchange_of, respond
 from forecastle.serving.log import encodable, in_short, traceback_of, write_line
 
-REFUSAL = "refusal"  # the key of a request's ASGI scope under which the connection puts its error
+REFUSAL = "refusal"  # the key of an ASGI scope under which the connection stores its error
 STOPPING = "The server is stopping, and the answer is not ready: retry after 1 s."
 RETRY_AFTER_SECONDS = b"1"
 
 ErrorAnswer = tuple[int, RawHeaders, bytes]  # status, headers and body
-ErrorForm = Callable[[Scope, int, str], ErrorAnswer]  # of a request's scope, the error's status and its sentence
+ErrorForm = Callable[[Scope, int, str], ErrorAnswer]  # takes the request's scope, the error's status and its sentence
 
 
 def plain_error(scope: Scope, status: int, sentence: str) -> ErrorAnswer:  # noqa: ARG001
@@ -38,9 +38,9 @@ def plain_error(scope: Scope, status: int, sentence: str) -> ErrorAnswer:  # noq
 
 
 class Refusals:
-    """Middleware that answers errors: those raised further in, and those that the connection ran into.
+    """Middleware that answers errors: those raised inside it, and those of the connection.
 
-    It is around the whole application, and once more around each route whose errors have a form of their own.
+    It wraps the whole application, and again each route that formats errors in its own way.
     """
 
     def __init__(self, app: ASGIApp, form: ErrorForm = plain_error) -> None:
@@ -68,7 +68,7 @@ class Refusals:
                 raise Disconnected from None
             await self._refuse(Stopping(STOPPING), scope, send)
         except Exception as error:
-            if exchange.status is not None:  # the answer has begun: it can only be broken off
+            if exchange.status is not None:  # the answer has begun: the connection can only be aborted
                 raise
             try:
                 await self._refuse(error, scope, send)
@@ -99,7 +99,7 @@ async def _end_of_connection(receive: Receive) -> None:
 
 
 async def raise_as_ours(request: Request, error: Exception) -> Response:
-    """Turn the router's 404 and 405 into our own errors, which name the path or the method."""
+    """Convert the router's 404 and 405 to our own errors, which name the path or the method."""
     assert isinstance(error, HTTPException)
     place = (Source(quote(request.url.path)[:60]),)
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:

@@ -1,4 +1,4 @@
-"""Worker processes: forked, monitored, replaced."""
+"""Worker processes: forks, monitors and replaces them."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ from forecastle.serving.log import write_line
 from forecastle.serving.metrics import forget_process, shared_folder
 from forecastle.serving.readiness import Readiness
 
-PAUSE_SECONDS = 1.0  # before a worker is replaced, so that one that cannot start does not keep the CPU busy
+PAUSE_SECONDS = 1.0  # before a worker is replaced, so that one that cannot start does not occupy the CPU
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -32,12 +32,12 @@ class Place:
 
 
 def fork_workers(count: int, listener: socket.socket, environ: MutableMapping[str, str]) -> Place | None:
-    """Fork `count` workers and keep them running; returns its place in each, and None when all have ended.
+    """Fork `count` workers and keep them running; returns a `Place` in each, and None in the parent after the last.
 
     `environ` is the process's own environment.
 
-    They share the listening socket, so that no connection is lost with one of them. SIGTERM and SIGINT are passed on
-    to all. If a worker ends before it was ever ready, the others are stopped and the process exits with its code.
+    They share the listening socket, so no connection is lost if one ends. SIGTERM and SIGINT are passed on to all. If a
+    worker ends before it is ready for the first time, the others are stopped and the process exits with its code.
     """
     return _Workers(count, listener).run(shared_folder(environ))
 
@@ -47,7 +47,7 @@ class _Workers:
         self._count = count
         self._listener = listener
         self._readiness = Readiness(count)
-        self._numbers: dict[int, int] = {}  # a worker's place by its pid
+        self._numbers: dict[int, int] = {}  # a worker's number by its pid
         self._stopping = False
         self._exit_code = 0
 
@@ -97,7 +97,7 @@ class _Workers:
 
     def _stop(self) -> None:
         self._stopping = True
-        self._listener.close()  # or connections would still be accepted and never answered
+        self._listener.close()  # or connections would be accepted and never answered
         for pid in self._numbers:
             os.kill(pid, signal.SIGTERM)
 

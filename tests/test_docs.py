@@ -55,7 +55,17 @@ def test_a_generated_part_is_rewritten_and_the_rest_left_alone() -> None:
 
 
 ENVIRONMENT = re.compile(r"environ(?:\.get\(|\.pop\(|\.setdefault\(|\[)\s*([^,\])]+)|getenv\(([^,)]+)")
-FLOORS = ("container", "training", "serving", "region", "algorithms", "formats", "contract", "kernels")
+FLOORS = (
+    "container",
+    "training",
+    "serving",
+    "region",
+    "algorithms",
+    "formats",
+    "contract",
+    "kernels",
+    "forecastle/client",
+)
 
 
 def documented() -> list[str]:
@@ -100,6 +110,7 @@ def test_every_environment_variable_that_the_sources_read_is_documented() -> Non
             "contract/environment.py",  # `BASE_DIR` and `PORT`
             "contract/settings.py",  # the tables
             "region/kernel.py",  # `VIRTUAL_ENV` and `CONDA_PREFIX`
+            "region/proxy/environment.py",  # the variables that name certificates
         }
     }
 
@@ -230,7 +241,7 @@ def test_every_page_is_in_the_site_s_navigation_once() -> None:
 
 @pytest.mark.parametrize("page", [*PAGES, REPOSITORY / "CONTRIBUTING.md"], ids=lambda page: page.name)
 def test_every_file_that_a_page_names_exists(page: Path) -> None:
-    roots = "container|training|serving|algorithms|formats|contract|kernels|tests|benchmarks|examples"
+    roots = "container|training|serving|algorithms|formats|contract|kernels|client|tests|benchmarks|examples"
     for path in re.findall(rf"(?<![\w/])(?:{roots})/[\w./*-]+\.(?:py|json|csv)", page.read_text("utf-8")):
         assert list(REPOSITORY.glob(path)), f"{page.name}: {path}"
 

@@ -18,7 +18,18 @@ import pytest
 from forecastle.kernels.cache import TARGET, Target
 
 REPOSITORY = Path(__file__).parents[1]
-SOURCES = ("forecastle", "container", "training", "serving", "region", "algorithms", "formats", "contract", "kernels")
+SOURCES = (
+    "forecastle",
+    "container",
+    "training",
+    "serving",
+    "region",
+    "algorithms",
+    "formats",
+    "contract",
+    "kernels",
+    "client",
+)
 FILES = ("Makefile", "pyproject.toml", "hatch_build.py", "README.md", "LICENSE")
 ONE_KERNEL = """
 import numpy as np

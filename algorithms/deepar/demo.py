@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecastle.algorithms.chart import Chart, Panel, save
-from forecastle.algorithms.deepar.plot import fan_panel
+from forecastle.algorithms.deepar.fan_chart import fan_panel
 from forecastle.algorithms.deepar.training.metrics import losses_of, metrics_of
 from forecastle.algorithms.interface import Ask
 from forecastle.contract.media_type import JSON

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
@@ -18,8 +18,12 @@ from forecastle.algorithms.deepar.data.table import as_table
 from forecastle.algorithms.deepar.frequency import Frequency
 from forecastle.algorithms.deepar.likelihood import DEFAULT
 from forecastle.algorithms.deepar.parameters import hyperparameters_of, hyperparameters_of_model
+from forecastle.algorithms.deepar.predictor import DeepARPredictor
 from forecastle.contract.artifact import read_artifact, write_artifact
 from forecastle.contract.errors import UserError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 NAME = "deepar"
 
@@ -70,6 +74,9 @@ class DeepAR(BaseEstimator):  # type: ignore[misc]
         Paths drawn for each series in `evaluate`.
     test_quantiles : sequence of float, default=(0.1, 0.2, …, 0.9)
         The quantiles that `evaluate` measures.
+    network : {"auto", "sagemaker", "gluonts"}, default="auto"
+        The kind of network: "sagemaker" handles missing values, and the time before a series' start, as SageMaker's
+        models do, "gluonts" as GluonTS does. "auto" is "gluonts". SageMaker has no such hyperparameter.
     seed : int, default=None
         Makes training repeatable, with any number of threads; None draws one.
     threads : int, default=None
@@ -147,6 +154,7 @@ class DeepAR(BaseEstimator):  # type: ignore[misc]
         early_stopping_patience: int | None = None,
         num_eval_samples: int = 100,
         test_quantiles: Sequence[float] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
+        network: Literal["auto", "sagemaker", "gluonts"] = "auto",
         seed: int | None = None,
         threads: int | None = None,
     ) -> None:
@@ -166,6 +174,7 @@ class DeepAR(BaseEstimator):  # type: ignore[misc]
         self.early_stopping_patience = early_stopping_patience
         self.num_eval_samples = num_eval_samples
         self.test_quantiles = test_quantiles
+        self.network = network
         self.seed = seed
         self.threads = threads
 
@@ -236,6 +245,16 @@ class DeepAR(BaseEstimator):  # type: ignore[misc]
         with _as_value_errors():
             reader = Reader(self._trained_frequency(), cat=cat, dynamic_feat=dynamic_feat, start=start)
             return in_process.score(self.model_, reader.read(data), self._given, self._threads())
+
+    def plot(self, data: Any, **options: Any) -> Figure:
+        """The picture of SageMaker's notebook: history, median, the band of `confidence` percent, and what really came.
+
+        At most 10 series, a panel each. The options are those of `DeepARPredictor.plot`, such as `forecast_date`,
+        `plot_history` and `confidence`. Returns matplotlib's figure. Raises `ValueError`, and `ImportError` if
+        matplotlib is not installed.
+        """
+        check_is_fitted(self, "model_")
+        return DeepARPredictor(self).plot(data, **options)
 
     def save(self, folder: str | Path) -> None:
         """Write the model to `folder`, as a training job does; `forecastle serve` serves it."""

@@ -1,6 +1,6 @@
 """The hyperparameters of DeepAR.
 
-Source: "DeepAR Hyperparameters", AWS's developer guide; `seed` is ours.
+Source: "DeepAR Hyperparameters", AWS's developer guide; `network` and `seed` are ours.
 """
 
 from typing import Annotated, Literal
@@ -34,6 +34,8 @@ def _frequency(value: object) -> Frequency:
     except InvalidData:
         raise ValueError from None
 
+
+_OURS = ("network", "seed")  # and not SageMaker's
 
 PositiveInteger = Annotated[int, Field(ge=1)]
 Off = Literal["ignore", ""]
@@ -83,6 +85,11 @@ class DeepARHyperparameters(Hyperparameters):
         description="Quantiles for which the test channel is scored.",
         json_schema_extra={"must_be": "a list of numbers in (0, 1)"},
     )
+    network: Literal["auto", "sagemaker", "gluonts"] = Field(
+        "auto",
+        description="Kind of network: sagemaker handles missing values and the time before a series' start as "
+        "SageMaker's models do, gluonts as GluonTS does; auto is gluonts.",
+    )
     seed: int | None = Field(
         None, ge=0, lt=2**63, description="Makes training repeatable: the same seed and data give the same model."
     )
@@ -101,8 +108,7 @@ class DeepARHyperparameters(Hyperparameters):
     def defaults(cls) -> dict[str, object]:
         """The default configuration in SageMaker's log of this algorithm: strings, in the order of their names.
 
-        `seed`, which is ours, is not among them: no string means that it is drawn.
+        `network` and `seed`, which are ours, are not among them.
         """
-        typed = super().defaults()
-        del typed["seed"]
+        typed = {name: value for name, value in super().defaults().items() if name not in _OURS}
         return {name: "" if value is None else str(value) for name, value in sorted(typed.items())}

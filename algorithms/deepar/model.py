@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from forecastle.algorithms.deepar.history import History
 from forecastle.algorithms.deepar.inference import footprint
 from forecastle.algorithms.deepar.inference.answer import write_answer
 from forecastle.algorithms.deepar.inference.configuration import BATCH, OUTPUT_TYPES, Configuration
@@ -48,21 +49,49 @@ class DeepARModel(Model[Request, Prediction]):
         metrics: Mapping[str, float] | None = None,
         seed: int | None = None,
         batch: Configuration = BATCH,
+        history: History | None = None,
     ) -> None:
         self.network = network
         self.metrics = dict(metrics or {})  # how training went
         self.seed = seed  # of its training, which the same seed repeats; None if it is unknown
         self.batch = batch  # the configuration of JSON Lines
+        self.history = history  # of its training, for its page; None if it is unknown
 
     @classmethod
     def from_artifact(cls, artifact: Artifact, batch: Configuration = BATCH) -> "DeepARModel":
         """Raises `InvalidData` if the arrays are no network."""
         network = Network.from_artifact(artifact.parameters, artifact.arrays)
-        return cls(network, metrics=artifact.metrics, seed=artifact.parameters.get("seed"), batch=batch)
+        seed, history = artifact.parameters.get("seed"), History.from_files(artifact.files)
+        return cls(network, metrics=artifact.metrics, seed=seed, batch=batch, history=history)
 
     def artifact(self) -> Artifact:
         parameters = self.network.parameters() | ({} if self.seed is None else {"seed": self.seed})
-        return Artifact(self.network.arrays(), parameters, metrics=self.metrics)
+        files = {} if self.history is None else self.history.files()
+        return Artifact(self.network.arrays(), parameters, metrics=self.metrics, files=files)
+
+    def facts(self) -> Mapping[str, float]:
+        if self.history is None:
+            return {}
+        return {"training series": self.history.series, "training observations": self.history.observations}
+
+    def page_request(self) -> Payload:
+        if self.history is None or not self.history.instances:
+            return self.sample_request()
+        lines = b",\n".join(map(orjson.dumps, self.history.instances))
+        return Payload(b'{"instances": [\n' + lines + b"\n]}\n", MediaType.parse(JSON))
+
+    def page_data(self) -> Mapping[str, Any]:
+        network, history = self.network, self.history
+        return {
+            "frequency": {"multiple": network.frequency.multiple, "unit": network.frequency.unit},
+            "context_length": network.context_length,
+            "prediction_length": network.prediction_length,
+            "cardinality": network.cardinality,
+            "num_dynamic_feat": network.num_dynamic_feat,
+            "losses": [] if history is None else history.losses,
+            "best_epoch": None if history is None else history.epoch,
+            "actual": [] if history is None else history.actual,  # the values after each series of the page's request
+        }
 
     def sample_request(self) -> Payload:
         network = self.network

@@ -23,13 +23,14 @@ def mean_magnitude(target: Floats, context: int) -> float:
 
 
 @kernel
-def scales_of(past: Floats, observed: Floats, context: int) -> Floats:
-    """The scale of each window of a batch, (n,): where it is 0 or unknown, the mean of |y| over all windows.
+def scales_of(past: Floats, observed: Floats, context: int, default: float) -> Floats:
+    """The scale of each window of a batch, (n,): where it is 0 or unknown, `default`.
 
     Parameters
     ----------
     past, observed : (n, history), the values, and 1 where they are observed, else 0.
     context : the last values of the history that count.
+    default : 0 is the mean of |y| over all windows.
     """
     count, length = past.shape
     scales = np.empty(count, np.float32)
@@ -44,6 +45,6 @@ def scales_of(past: Floats, observed: Floats, context: int) -> Floats:
         known += seen
     for window in range(count):
         if not (scales[window] > 0 or np.isnan(scales[window])):
-            scales[window] = total / max(known, 1.0)
+            scales[window] = default if default > 0 else total / max(known, 1.0)
         scales[window] = max(scales[window], np.float32(MINIMUM_SCALE))
     return scales

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from forecastle.algorithms.chart import Chart, save
 from forecastle.algorithms.interface import Ask
-from forecastle.algorithms.random_cut_forest.plot import anomaly_panel, cutoff_of
+from forecastle.algorithms.random_cut_forest.anomaly_chart import anomaly_panel, cutoff_of
 from forecastle.contract.media_type import CSV, JSON
 
 START = datetime(2014, 7, 1)

@@ -1,5 +1,6 @@
 """A trained forest that answers requests."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
@@ -20,7 +21,9 @@ from forecastle.formats.rows import decode_rows
 from forecastle.formats.template import fill
 from forecastle.kernels.arrays import Flags, Floats
 
+EXAMPLE = "example.csv"  # the artifact's file with rows for the model's page
 EXAMPLE_ROWS, EXAMPLE_NUMBERS = 5, 1_000  # at the most
+PAGE_ROWS, PAGE_NUMBERS = 100, 10_000
 ATTRIBUTED_NUMBERS = 2_000_000  # answered with twice as many, some 50 MB
 DENSE_BYTES = 2**29  # what a sparse request may grow to
 
@@ -57,12 +60,18 @@ class RandomCutForestModel(Model[Query, Scores]):
     Attributes
     ----------
     threshold : the score above which a row counts as an anomaly.
+    example : rows of its training data, as CSV, for its page; empty if they are unknown.
     """
 
     def __init__(
-        self, forest: Forest, parameters: Mapping[str, Any] | None = None, threshold: float | None = None
+        self,
+        forest: Forest,
+        parameters: Mapping[str, Any] | None = None,
+        threshold: float | None = None,
+        example: bytes = b"",
     ) -> None:
         self.forest = forest
+        self.example = example
         self.parameters = dict(parameters or {})  # how it was made, to reproduce it
         self.threshold = of_leaves(forest) if threshold is None else threshold
 
@@ -70,19 +79,35 @@ class RandomCutForestModel(Model[Query, Scores]):
     def from_artifact(cls, artifact: Artifact) -> "RandomCutForestModel":
         """Raises `InvalidData` where the arrays are no forest, or the threshold is no number."""
         forest = Forest.from_arrays(dict(artifact.arrays))
-        return cls(forest, artifact.parameters, of_artifact(artifact, forest))
+        return cls(forest, artifact.parameters, of_artifact(artifact, forest), artifact.files.get(EXAMPLE, b""))
 
     def artifact(self) -> Artifact:
-        return Artifact(self.forest.arrays(), self.parameters | {"threshold": self.threshold})
+        files = {EXAMPLE: self.example} if self.example else {}
+        return Artifact(self.forest.arrays(), self.parameters | {"threshold": self.threshold}, files=files)
 
     def facts(self) -> Mapping[str, float]:
-        return {"threshold": self.threshold}
+        rows = self.parameters.get("training_rows")
+        return {"threshold": self.threshold} | ({} if rows is None else {"training rows": float(rows)})
+
+    def page_request(self) -> Payload:
+        """The last rows of the training data, or leaves of the trees if no rows were kept."""
+        return Payload(
+            self.example or self._leaves(max(1, min(PAGE_ROWS, PAGE_NUMBERS // self.forest.dimensions))),
+            MediaType.parse(CSV),
+        )
+
+    def page_data(self) -> Mapping[str, Any]:
+        return {"columns": self.forest.dimensions, "threshold": self.threshold, "most_attributed": ATTRIBUTED_NUMBERS}
 
     def sample_request(self) -> Payload:
         rows = max(1, min(EXAMPLE_ROWS, EXAMPLE_NUMBERS // self.forest.dimensions))
-        leaves = np.linspace(0, self.forest.leaf_offsets[1] - 1, rows).astype(np.int64)  # of the first tree
-        lines = (b",".join(b"%.9g" % x for x in row) + b"\n" for row in self.forest.leaf_points[leaves].tolist())
-        return Payload(b"".join(lines), MediaType.parse(CSV))
+        return Payload(self._leaves(rows), MediaType.parse(CSV))
+
+    def _leaves(self, rows: int) -> bytes:
+        """So many points of the first tree, as CSV."""
+        leaves = np.linspace(0, self.forest.leaf_offsets[1] - 1, rows).astype(np.int64)
+        points = self.forest.leaf_points[leaves].tolist()
+        return b"".join(b",".join(b"%.9g" % x for x in row) + b"\n" for row in points)
 
     def sample_requests(self) -> Sequence[Payload]:
         """The example's rows in every request type, dense and sparse, and with attribution."""
@@ -150,6 +175,13 @@ class RandomCutForestModel(Model[Query, Scores]):
         if media_type == JSON_LINES:
             return fill([b'{"score":', b"}\n"], table)
         return fill([b'{"score":', b"}"], table, separator=b",", before=b'{"scores":[', after=b"]}")
+
+
+def rows_as_csv(rows: Floats) -> bytes:
+    """Rows, (rows, columns), without a header; each number in the fewest digits that give its float32."""
+    written = orjson.dumps(np.ascontiguousarray(rows), option=orjson.OPT_SERIALIZE_NUMPY)
+    lines = written[2:-2].replace(b"],[", b"\n") + b"\n" if len(rows) else b""
+    return re.sub(rb"\.0(?=[,\n])", b"", lines)
 
 
 def _exact(requests: Sequence[Query]) -> Flags | None:

@@ -1,19 +1,16 @@
-"""The chart of anomalies: values and scores on two axes, and dots where a score is above the cut-off."""
+"""The chart of anomalies of a request and its answer, for `forecastle plot`."""
 
 import json
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
-from forecastle.algorithms.chart import Chart, Dots, Line, Panel
+from forecastle.algorithms.chart import Chart
 from forecastle.algorithms.interface import Ask, ChartOptions, Payload
+from forecastle.algorithms.random_cut_forest.anomaly_chart import anomaly_panel
 from forecastle.contract.errors import InvalidJob
 from forecastle.contract.media_type import JSON, JSON_LINES
 from forecastle.formats.rows import REQUEST_TYPES, decode_rows
-
-Values = NDArray[np.floating[Any]]
 
 
 class AnomalyChartOptions(ChartOptions):
@@ -43,34 +40,3 @@ def plot(ask: Ask, payload: Payload, options: AnomalyChartOptions) -> Chart | No
         "Values and their anomaly scores", rows[:, options.column], scores, sigmas=options.sigmas, left=left
     )
     return Chart([panel])
-
-
-def cutoff_of(scores: Values, sigmas: float = 3.0) -> float:
-    """The notebook's rule: the scores' mean plus `sigmas` standard deviations."""
-    return float(scores.mean() + sigmas * scores.std())
-
-
-def anomaly_panel(
-    title: str,
-    values: Values,
-    scores: Values,
-    *,
-    sigmas: float = 3.0,
-    times: NDArray[Any] | None = None,
-    left: str = "Value",
-) -> Panel:
-    """The notebook's chart: values on the left axis, scores on the right one, anomalies as dots on the scores.
-
-    values and scores : (n,). times : (n,); without them the axis counts rows.
-    """
-    places = np.arange(len(values)) if times is None else times
-    cutoff = cutoff_of(scores, sigmas)
-    unusual = scores > cutoff
-    lines = [
-        Line(places, values, "observed"),
-        Line(places, scores, "score", side="right"),
-        Line(places[[0, -1]], np.array([cutoff, cutoff]), "score", faint=True, side="right"),
-    ]
-    dots = [Dots(places[unusual], scores[unusual], f"above mean + {sigmas:g}σ ({cutoff:.2f})", "right")]
-    horizontal = "" if np.issubdtype(places.dtype, np.datetime64) else "Row"
-    return Panel(title, left, lines, dots=dots, right="Anomaly score", horizontal=horizontal)

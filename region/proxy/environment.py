@@ -27,7 +27,7 @@ def proxied_variables(home: Home, address: str, environ: Mapping[str, str]) -> d
     _write_bundle(bundle, certificate, environ)
     kept = {name: value for name, value in variables(home, address, environ).items() if name not in PLAIN_ONLY}
     direct = ",".join(each for each in kept["NO_PROXY"].split(",") if not _bypasses(each))
-    adds_already = environ.get(ADDING) not in (None, "", str(certificate))
+    adds_already = environ.get("NODE_EXTRA_CA_CERTS") not in (None, "", str(certificate))
     return {
         "HTTPS_PROXY": address,
         "https_proxy": address,

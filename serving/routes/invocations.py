@@ -1,4 +1,4 @@
-"""POST /invocations: from bytes to bytes."""
+"""POST /invocations: predictions."""
 
 import functools
 from collections.abc import Mapping
@@ -30,13 +30,13 @@ from forecastle.serving.queue import Queue
 from forecastle.serving.routes.route import Operation, Route
 
 SMALL_BYTES = 4096  # a body up to this size may be decoded in the event loop
-CHEAP_SECONDS = 0.001  # a prediction up to this cost is made in the event loop: a thread may take longer
+CHEAP_SECONDS = 0.001  # a prediction up to this cost runs in the event loop: passing it to a thread may take longer
 MAX_ATTRIBUTES = 1024  # AWS's limit
 TARGET_MODEL = b"x-amzn-sagemaker-target-model"
 
 
 class Invocations:
-    """Answers the body of a request with a model's prediction."""
+    """Answers requests with a model's predictions."""
 
     def __init__(self, models: Models, queue: Queue, settings: Settings) -> None:
         self._models = models
@@ -53,7 +53,7 @@ class Invocations:
     ) -> tuple[bytes, str]:
         """The answer to a request, and its media type. Raises a `ForecastleError` if it is refused.
 
-        On a server of several models `model`, or else the client's Target-Model, names the model.
+        On a server of several models, `model` or else the client's Target-Model header names the model.
         """
         body = await read_body(receive, headers, self._settings, exchange)
         given = dict(headers)
@@ -87,10 +87,10 @@ class Invocations:
 
 
 def _answer_at_once(call: Call) -> bytes | None:
-    """The answer to a small request whose prediction is cheap, made in the event loop; None leaves it to the queue.
+    """The answer to a small request with a cheap prediction, computed in the event loop; None leaves it to the queue.
 
-    A small body is decoded here, unless something might have to be compiled for it first, which would stop the loop;
-    what attributes ask for is not known before.
+    A request that may have to compile something first goes to the queue, because it would block the loop; so does one
+    with attributes, whose cost is unknown.
     """
     if len(call.payload.body) > SMALL_BYTES or call.payload.attributes or not call.is_warm:
         return None
@@ -102,10 +102,10 @@ def _answer_at_once(call: Call) -> bytes | None:
 
 
 def _content_type(held: HeldModel, headers: dict[bytes, bytes], batch_types: Mapping[str, str]) -> MediaType:
-    """The body's media type: the header's, or else the default.
+    """The body's media type: from the header, or else the default.
 
-    If its user set no content type, a batch transform sends none or a meaningless one: there the header counts only if
-    it names a media type that is known.
+    A batch transform without a configured content type sends none or a meaningless one, so there the header counts only
+    if it names a known media type.
     """
     encoding = headers.get(b"content-encoding", b"").strip().decode("latin-1")
     if encoding.lower() not in ("", "identity"):

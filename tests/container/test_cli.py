@@ -87,8 +87,11 @@ def test_finding_the_algorithms_imports_none_of_their_libraries() -> None:
     [
         (["sail"], "No such command 'sail'."),
         (["train", "--speed", "9"], "No such option '--speed'"),
-        (["train", "--data", "."], "Options need an algorithm's name before them"),
-        (["train", "forest"], "forecastle train forest needs --data; without a name it reads /opt/ml."),
+        (["train", "--data", "."], "Options require an algorithm: forecastle train ALGORITHM"),
+        (
+            ["train", "forest"],
+            "forecastle train forest requires --data; without an algorithm",
+        ),
         (["train", "forest", "--data", "nowhere.csv"], "Path 'nowhere.csv' does not exist."),
         (["train", "forest", "--data", ".", "--set", "trees"], "--set trees: expected NAME=VALUE."),
         (["serve", "--port", "70000"], "70000 is not in the range 0<=x<=65535."),
@@ -124,7 +127,7 @@ def test_an_unknown_algorithm_is_answered_with_the_known_ones(capsys: pytest.Cap
             INTERNAL_EXIT_CODE,
             r"Traceback \(most recent call last\):\n(.*\n)*ZeroDivisionError: division by zero\n",
         ),
-        ("starving", OutOfSpace.exit_code, r"forecastle: The machine's memory is too small .*\n"),
+        ("starving", OutOfSpace.exit_code, r"forecastle: The machine has too little memory .*\n"),
         ("evaluation_refused", InvalidData.exit_code, r"forecastle: test/part.csv: row 1: expected a number.\n"),
     ],
 )

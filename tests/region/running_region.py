@@ -25,19 +25,32 @@ ADDRESS = re.compile(r"region \S+ of account \d+ at (http://\S+),")
 class RunningRegion:
     """`forecastle region up` on a free port; leaving it ends it, and kills what is left of it."""
 
-    def __init__(self, home: Path, *options: str, path: str | None = None, within: Sequence[str] = ()) -> None:
-        """`within` is a command that becomes the one in its arguments, such as `unshare --mount`."""
+    def __init__(
+        self,
+        home: Path,
+        *options: str,
+        path: str | None = None,
+        within: Sequence[str] = (),
+        code: Path | None = None,
+    ) -> None:
+        """Start it.
+
+        `within` is a command that becomes the one in its arguments, such as `unshare --mount`; `code` a folder for
+        the machine code of kernels, which are then compiled in the background.
+        """
         environ = {
             "PATH": path or os.environ["PATH"],
             "HOME": str(home.parent),
             "PYTHONPATH": str(ROOT),
             "FORECASTLE_ALGORITHMS": str(TINY_ALGORITHM / "algorithms"),
             "AWS_ENDPOINT_URL": "http://127.0.0.1:9",  # what was meant for another
+            **({} if code is None else {"NUMBA_CACHE_DIR": str(code)}),
         }
+        options = ("--port", "0", *options, *(["--no-compile"] if code is None else []))
         self.home = home
         self.lines: list[str] = []
         self._process = subprocess.Popen(
-            [*within, sys.executable, "-m", "forecastle", "region", "up", "--home", str(home), "--port", "0", *options],
+            [*within, sys.executable, "-m", "forecastle", "region", "up", "--home", str(home), *options],
             env=environ,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import random
 import signal
+import string
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -135,6 +136,22 @@ def test_other_names_are_refused(region: RunningRegion, name: str) -> None:
     with pytest.raises(ClientError) as refused:
         create(region, name=name)
     assert "at 'trainingJobName' failed to satisfy constraint" in refused.value.response["Error"]["Message"]
+
+
+def test_each_character_in_a_name_is_accepted_or_refused(region: RunningRegion) -> None:
+    variant = {"VariantName": "a", "ModelName": "unknown", "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
+    accepted: set[str] = set()
+    refused: set[str] = set()
+    for character in [*map(chr, range(1, 256)), "\u0131", "\u0661", "\u4e00"]:
+        with pytest.raises(ClientError) as error:
+            region.client("sagemaker").create_endpoint_config(
+                EndpointConfigName=f"a{character}b", ProductionVariants=[variant]
+            )
+        message = error.value.response["Error"]["Message"]
+        assert "Could not find model" in message or "at 'endpointConfigName' failed to satisfy constraint" in message
+        (accepted if "Could not find model" in message else refused).add(character)
+    assert accepted == set(string.ascii_letters + string.digits + "-")
+    assert len(refused) == 258 - len(accepted)
 
 
 def test_a_channel_of_odd_keys_arrives_whole(region: RunningRegion) -> None:

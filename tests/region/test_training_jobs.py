@@ -129,7 +129,7 @@ def test_a_users_mistake_is_a_client_error_with_our_sentence(region: RunningRegi
 def test_a_fault_of_the_algorithm_is_an_algorithm_error(region: RunningRegion) -> None:
     job = ended(region, create(region, hyperparameters={"mood": "faulty"}))
     assert job["FailureReason"].startswith(
-        "AlgorithmError: An error of forecastle itself: ZeroDivisionError: division by zero"
+        "AlgorithmError: Internal error in forecastle: ZeroDivisionError: division by zero"
     )
     assert job["FailureReason"].endswith("exit code: 2") or len(job["FailureReason"]) == 1024
 

@@ -114,7 +114,7 @@ def test_the_failure_of_an_earlier_run_is_gone_after_a_good_one(tmp_path: Path) 
 def test_a_fault_of_ours_has_its_cause_first_and_its_traceback_after_it(tmp_path: Path) -> None:
     tree = write_job(tmp_path, {"shrinkage": "0", "mood": "faulty"}, {"train/a": NUMBERS})
     first = failure_of(tree, ZeroDivisionError)
-    assert first.startswith("An error of forecastle itself: ZeroDivisionError: division by zero (")
+    assert first.startswith("Internal error in forecastle: ZeroDivisionError: division by zero (")
     assert "column_mean/algorithm.py, line " in first
     assert "Traceback (most recent call last):" in tree.failure.read_text()
     assert not list(tree.model.iterdir())
@@ -123,7 +123,7 @@ def test_a_fault_of_ours_has_its_cause_first_and_its_traceback_after_it(tmp_path
 def test_memory_that_does_not_suffice_is_the_machines_fault(tmp_path: Path) -> None:
     tree = write_job(tmp_path, {"shrinkage": "0", "mood": "starving"}, {"train/a": NUMBERS})
     assert failure_of(tree, OutOfSpace) == (
-        "The machine's memory is too small for this job (Unable to allocate 80. GiB): take a larger one, or fewer data."
+        "The machine has too little memory for this job (Unable to allocate 80. GiB): use a larger one, or less data."
     )
 
 
@@ -170,7 +170,7 @@ def test_checkpoints_that_cannot_be_written_are_warned_of_and_training_goes_on(
     tree.checkpoints.symlink_to(place)
     (warning,) = warnings_in(log_of(tree))
     assert re.search(reason, warning)
-    assert warning.endswith(": training goes on without new checkpoints.")
+    assert warning.endswith(": training continues without new checkpoints.")
     assert read_artifact(tree.model).arrays["mean"] == 3
 
 
@@ -202,7 +202,7 @@ def test_checkpoints_on_a_full_disk_are_warned_of_and_training_goes_on(tmp_path:
     done = subprocess.run(mounted(tree, full), env=environ_of(tree), capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
     assert [warning.split(": ", 1)[1] for warning in warnings_in(done.stdout)] == full * [
-        "no space left on its disk: training goes on without new checkpoints."
+        "no space left on its disk: training continues without new checkpoints."
     ]
 
 
@@ -275,7 +275,7 @@ def test_the_host_that_trains_on_a_shard_is_warned(tmp_path: Path) -> None:
         inputdataconfig={"train": {"S3DistributionType": "ShardedByS3Key"}},
     )
     assert " WARNING " in log_of(tree)
-    assert "Channel train is ShardedByS3Key over 2 hosts, and algo-1 alone trains" in log_of(tree)
+    assert "Channel train is ShardedByS3Key over 2 hosts, but only algo-1 trains" in log_of(tree)
 
 
 def test_the_named_algorithm_is_taken_whatever_the_hyperparameters(tmp_path: Path) -> None:

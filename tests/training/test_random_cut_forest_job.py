@@ -14,10 +14,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from forecastle.algorithms import find
 from forecastle.algorithms.random_cut_forest import RandomCutForest
 from forecastle.contract.artifact import read_artifact
 from forecastle.contract.errors import InvalidData, InvalidJob, Stopped, UserError
 from forecastle.contract.opt_ml import OptMl
+from forecastle.contract.settings import EnvironmentSettings
 from forecastle.formats.recordio_writer import write_dense, write_sparse
 from forecastle.training.job import train, train_files
 from tests.training.tree import REPOSITORY, run_train, start_train, without_times, write_job
@@ -196,6 +198,15 @@ def test_the_threshold_is_that_of_the_training_rows_as_they_came(tmp_path: Path)
 
 
 @pytest.mark.usefixtures("tiny_algorithm")
+def test_a_model_keeps_the_last_rows_as_they_came_for_its_page(tmp_path: Path) -> None:
+    rows = [f"{row},{row}.25\n" for row in range(4000)]
+    tree = write_job(tmp_path, GIVEN, {"train/1.csv": "".join(rows[:3000]), "train/2.csv": "".join(rows[3000:])})
+    train({"SAGEMAKER_BASE_DIR": str(tree.base)}, io.StringIO())
+    model = find("random_cut_forest").load(read_artifact(tree.model), EnvironmentSettings())
+    assert model.page_request().body.decode() == "".join(rows[-2500:])
+    assert model.facts()["training rows"] == 4000
+
+
 def test_of_several_algorithms_feature_dim_means_this_one(
     tmp_path: Path, plain: Mapping[str, NDArray[np.generic]]
 ) -> None:

@@ -32,6 +32,7 @@ class Reader:
     cat, dynamic_feat, start : the arguments of that name of `DeepAR.fit`.
     ahead : how many steps are to be forecast, for which a long DataFrame with features ends with rows; None: as many
         as it ends with rows without "y".
+    noun : what the caller calls the data, for errors.
     """
 
     frequency: Frequency
@@ -39,34 +40,37 @@ class Reader:
     dynamic_feat: Any = None
     start: Any = None
     ahead: int | None = 0
+    noun: str = "data"
 
     def read(self, data: Any) -> Collection:
         """Raises `InvalidData` with the place of the fault."""
         if is_frame(data) and set(LONG) <= set(data.columns):
             return Collection(tuple(self._long(data)), "long")
         if is_one(data, self.start):
-            item = self._item(data, "", "data", self.cat, self.dynamic_feat)
+            item = self._item(data, "", self.noun, self.cat, self.dynamic_feat)
             return Collection((item,), "one")
         items = tuple(self._several(data))
         if not items:
-            raise InvalidData("data: expected time series, got none.")
+            raise InvalidData(f"{self.noun}: expected time series, got none.")
         return Collection(items, "several")
 
     def _several(self, data: Any) -> Iterator[Item]:
         named: Iterable[tuple[Hashable, Any]]
         if is_frame(data):
-            times_of(data.index, "data")
+            times_of(data.index, self.noun)
             if not data.columns.is_unique:
-                raise InvalidData("data.columns: expected each name once.")
+                raise InvalidData(f"{self.noun}.columns: expected each name once.")
             named = data.items()
         elif isinstance(data, Mapping):
             named = data.items()
         elif isinstance(data, Iterable) and not isinstance(data, str | bytes):
             named = enumerate(data)
         else:
-            raise InvalidData(f"data: expected {FORMS}; or a list, a dict or a DataFrame of them, got {kind_of(data)}.")
+            raise InvalidData(
+                f"{self.noun}: expected {FORMS}; or a list, a dict or a DataFrame of them, got {kind_of(data)}."
+            )
         for position, (key, value) in enumerate(named):
-            place = f"data[{_quoted(key)}]"
+            place = f"{self.noun}[{_quoted(key)}]"
             cat = _of(self.cat, key, position, "cat", place)
             shared = self.dynamic_feat is not None and is_frame(self.dynamic_feat)
             features = self.dynamic_feat if shared else _of(self.dynamic_feat, key, position, "dynamic_feat", place)
@@ -108,11 +112,11 @@ class Reader:
     def _long(self, frame: Any) -> Iterator[Item]:
         categories, features = _columns(self.cat, frame, "cat"), _columns(self.dynamic_feat, frame, "dynamic_feat")
         if not len(frame):
-            raise InvalidData("data: expected time series, got none.")
+            raise InvalidData(f"{self.noun}: expected time series, got none.")
         if frame["unique_id"].isna().any():
-            raise InvalidData('data["unique_id"]: expected the name of a series in each row, got none in some.')
+            raise InvalidData(f'{self.noun}["unique_id"]: expected the name of a series in each row, got none in some.')
         for key, rows in frame.groupby("unique_id", sort=False, observed=True):
-            place = f"data[{_quoted(key)}]"
+            place = f"{self.noun}[{_quoted(key)}]"
             rows = rows.set_index("ds")
             if not hasattr(rows.index, "start_time") and rows.index.dtype.kind == "O":
                 rows.index = parsed(rows.index, place)
@@ -121,20 +125,22 @@ class Reader:
                 if rows[name].nunique(dropna=False) > 1:
                     raise InvalidData(f'{place}["{name}"]: expected one category for a series, got several.')
             cat = [rows[name].iloc[0] for name in categories] or None
-            past = rows
-            if features and self.ahead is None:
-                past = rows.iloc[
-                    : int(rows["y"].notna().to_numpy().nonzero()[0][-1]) + 1 if rows["y"].notna().any() else 0
-                ]
-            elif features and self.ahead:
-                past, ahead = rows.iloc[: -self.ahead], rows["y"].iloc[-self.ahead :]
-                if len(rows) <= self.ahead or ahead.notna().any():
-                    raise InvalidData(
-                        f"{place}: expected {self.ahead} rows after the history, those to be forecast, with the "
-                        'dynamic features and without "y".'
-                    )
+            past = self._past(rows, place) if features else rows
             given = rows[features] if features else None
             yield self._indexed(past["y"], past.index, key, place, cat, given)
+
+    def _past(self, rows: Any, place: str) -> Any:
+        """The rows of a series' history, without those at its end that are to be forecast."""
+        known = rows["y"].notna().to_numpy().nonzero()[0]
+        if self.ahead is None:
+            return rows.iloc[: int(known[-1]) + 1] if len(known) else rows.iloc[:0]
+        past = len(rows) - self.ahead
+        if past < 1 or (self.ahead and len(known) and known[-1] >= past):
+            raise InvalidData(
+                f"{place}: expected {self.ahead} rows after the history, those to be forecast, with the dynamic "
+                'features and without "y".'
+            )
+        return rows.iloc[:past]
 
 
 def _of(given: Any, key: Hashable, position: int, name: str, place: str) -> Any:

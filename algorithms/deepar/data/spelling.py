@@ -33,7 +33,7 @@ def frequency_of(data: Any) -> Frequency | None:
         import pandas
 
         with suppress(TypeError, ValueError):  # fewer than three times, or no times
-            freq = pandas.infer_freq(index)
+            freq = pandas.DatetimeIndex(index, freq="infer").freqstr
     meant = spelling_of(freq) or spelling_of(str(freq).partition("-")[0])
     return None if meant is None else Frequency.parse(meant)
 

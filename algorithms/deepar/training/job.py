@@ -4,11 +4,13 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
+from forecastle.algorithms.deepar.history import History, example_of
 from forecastle.algorithms.deepar.hyperparameters import DeepARHyperparameters
 from forecastle.algorithms.deepar.training.checkpoint import seed_in
 from forecastle.algorithms.deepar.training.dataset import Dataset, Statistics, read_dataset, statistics
 from forecastle.algorithms.deepar.training.evaluation import TrainedModel, read_test
 from forecastle.algorithms.deepar.training.fields import fields_of_train
+from forecastle.algorithms.deepar.training.kind import GLUONTS
 from forecastle.algorithms.deepar.training.log import TrainingLog, log_fields, log_statistics
 from forecastle.algorithms.deepar.training.settings import Facts, Settings
 from forecastle.algorithms.deepar.training.train import train as train_network
@@ -43,7 +45,7 @@ def fit(job: Job[DeepARHyperparameters]) -> TrainedModel:
         test = read_test(job, train.cardinality, train.num_dynamic_feat, f"the train channel ({train.first})")
         log_statistics(test, "Test", job.log)
     line("Number of GPUs being used: 0")
-    settings = _settings(given, train, numbers, job.checkpoints)
+    settings = _settings(given, name, train, numbers, job.checkpoints)
     trained = train_network(
         train.series,
         settings,
@@ -61,7 +63,15 @@ def fit(job: Job[DeepARHyperparameters]) -> TrainedModel:
         line(f"#progress_metric: host={job.log.host}, completed 100 % of epochs")
     line(f"Final loss: {trained.loss} (occurred at epoch {trained.epoch})")
     line(f"#quality_metric: host={job.log.host}, train final_loss <loss>={trained.loss}")
-    model = TrainedModel(trained.network, metrics={"train:final_loss": trained.loss}, seed=settings.seed)
+    history = History(
+        losses=trained.losses,
+        epoch=trained.epoch,
+        series=numbers.series,
+        observations=numbers.observations,
+        **example_of((train if test is None else test).series, trained.network),
+    )
+    metrics = {"train:final_loss": trained.loss}
+    model = TrainedModel(trained.network, metrics=metrics, seed=settings.seed, history=history)
     model.test = test
     return model
 
@@ -114,7 +124,11 @@ def _warn(given: DeepARHyperparameters, train: Dataset, numbers: Statistics, log
             )
 
 
-def _settings(given: DeepARHyperparameters, train: Dataset, numbers: Statistics, checkpoints: Path | None) -> Settings:
+def _settings(
+    given: DeepARHyperparameters, engine: str, train: Dataset, numbers: Statistics, checkpoints: Path | None
+) -> Settings:
+    if engine == "mxnet" and given.network == "auto":
+        given = given.model_copy(update={"network": GLUONTS.name})
     seed = given.seed
     if seed is None and checkpoints is not None:
         seed = seed_in(checkpoints)

@@ -24,6 +24,7 @@ from forecastle.algorithms.deepar.training.adam import (
     WEIGHT_DECAY,
     learning_rate_at,
 )
+from forecastle.algorithms.deepar.training.kind import GLUONTS
 from forecastle.algorithms.deepar.training.settings import Settings
 from forecastle.algorithms.deepar.training.windows import Windows
 from forecastle.contract.errors import InvalidJob
@@ -55,10 +56,15 @@ def arrays_of(net: Any) -> dict[str, Floats]:
 class MxnetLearner:
     """A `Learner` that runs on one thread, see `_mxnet`.
 
-    Raises `InvalidJob` if MXNet or GluonTS is not installed.
+    Raises `InvalidJob` if MXNet or GluonTS is not installed, or if the network is not GluonTS'.
     """
 
     def __init__(self, settings: Settings) -> None:
+        if settings.kind is not GLUONTS:
+            raise InvalidJob(
+                f"Hyperparameter network must be auto or gluonts with DEEPAR_ENGINE=mxnet. "
+                f"Got {settings.kind.name!r}: the default engine, native, trains it."
+            )
         self._mx = _mxnet()
         self._settings = settings
         self._mx.random.seed(settings.seed % 2**31)

@@ -7,6 +7,7 @@ from typing import Any
 from forecastle.algorithms.deepar.arrays import Floats
 from forecastle.algorithms.deepar.hyperparameters import DeepARHyperparameters
 from forecastle.algorithms.deepar.network import Layer, Network
+from forecastle.algorithms.deepar.training.kind import KINDS, Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,10 @@ class Settings:
     seed: int  # that of the hyperparameters, or one drawn for this job
 
     @property
+    def kind(self) -> Kind:
+        return KINDS[self.given.network]
+
+    @property
     def history(self) -> int:
         """The steps that a training window has before those to forecast: the context, and what its lags reach."""
         return self.given.context_length + self.given.time_freq.lags[-1]
@@ -48,10 +53,16 @@ class Settings:
         return 1 / self.data.mean_magnitude if point else 1.0
 
     @property
+    def own_date_features(self) -> tuple[str, ...] | None:
+        """As the network's."""
+        return self.kind.own_date_features.get(self.given.time_freq.unit)
+
+    @property
     def varying_inputs(self) -> int:
         """The inputs of a step that differ from step to step: lags, time features, age, dynamic features."""
         frequency = self.given.time_freq
-        return len(frequency.lags) + len(frequency.features) + 1 + self.data.num_dynamic_feat
+        dates = frequency.features if self.own_date_features is None else self.own_date_features
+        return len(frequency.lags) + len(dates) + 1 + self.data.num_dynamic_feat
 
     @property
     def step_inputs(self) -> int:
@@ -97,6 +108,9 @@ class Settings:
             projection_weight=arrays["projection_weight"],
             projection_bias=arrays["projection_bias"],
             default_scale=data.mean_magnitude,
+            own_date_features=self.own_date_features,
+            reset_while_padded=self.kind.reset_while_padded,
+            missing_is_mean=self.kind.missing_is_mean,
         )
 
     def record(self) -> dict[str, Any]:
@@ -107,7 +121,7 @@ class Settings:
             "num_dynamic_feat": self.data.num_dynamic_feat,
             "default_scale": self.data.mean_magnitude,
         }
-        return given | data | {"seed": self.seed}
+        return given | data | {"network": self.kind.name, "seed": self.seed}
 
 
 # The hyperparameters that training depends on; those of the test channel are not among them.

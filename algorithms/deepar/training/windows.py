@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecastle.algorithms.deepar.arrays import Floats, Indices
-from forecastle.algorithms.deepar.frequency import Frequency
 from forecastle.algorithms.deepar.series import Series
 from forecastle.algorithms.deepar.training.settings import Settings
 from forecastle.contract.errors import InvalidData
@@ -51,6 +50,7 @@ class Windows:
     future_observed: Floats  # (n, T)
     future_features: Floats  # (n, T, features)
     cat: Floats  # (n, categorical features); a zero if the model has none
+    padded: Indices  # (n,): the steps of the history that are before the series' start
 
     def __len__(self) -> int:
         return len(self.past)
@@ -64,7 +64,6 @@ class WindowSource:
 
     def __init__(self, series: Sequence[Series], settings: Settings) -> None:
         self._settings = settings
-        frequency = settings.given.time_freq
         self._horizon = settings.given.prediction_length
         self._history = settings.history
         self._likelihood = settings.given.likelihood
@@ -75,7 +74,7 @@ class WindowSource:
                 f"Channel train: expected a series of at least prediction_length={self._horizon} values, "
                 f"and the longest has {longest}."
             )
-        self._features = [_features(each, frequency) for each in self._series]
+        self._features = [_features(each, settings) for each in self._series]
         self._positions = np.array([len(each.target) - self._horizon + 1 for each in self._series])
         self.work = work_per_epoch(len(series), settings.given.mini_batch_size)
         # Identifies the training data: the number of series, their total length and sum.
@@ -113,6 +112,7 @@ class WindowSource:
         past_features = np.zeros((count, history, width), np.float32)
         past_features[:, history - context :] = features[:, :context]
         cat = [self._series[index].cat or (0,) for index in drawn[:, 0]]
+        padded = np.maximum(history - drawn[:, 1], 0)
         past, past_observed = self._filled(past)
         future, future_observed = self._filled(future)
         return Windows(
@@ -123,6 +123,7 @@ class WindowSource:
             future_observed,
             np.ascontiguousarray(features[:, context:]),
             np.array(cat, np.float32),
+            padded,
         )
 
     def _filled(self, values: Floats) -> tuple[Floats, Floats]:
@@ -144,10 +145,11 @@ def _distinct(groups: Indices, sizes: Indices, rng: np.random.Generator) -> Indi
     return drawn
 
 
-def _features(series: Series, frequency: Frequency) -> Floats:
+def _features(series: Series, settings: Settings) -> Floats:
     """Time features, age and dynamic features of each step, (features, steps)."""
     steps = len(series.target)
-    rows = [frequency.time_features(series.start, 0, steps), np.log10(2.0 + np.arange(steps, dtype=np.float32))[None]]
+    dates = settings.given.time_freq.time_features(series.start, 0, steps, settings.own_date_features)
+    rows = [dates, np.log10(2.0 + np.arange(steps, dtype=np.float32))[None]]
     if series.dynamic_feat is not None:
         rows.append(series.dynamic_feat[:, :steps])
     features: Floats = np.concatenate(rows, dtype=np.float32)

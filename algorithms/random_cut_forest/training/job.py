@@ -11,7 +11,7 @@ import numpy as np
 from forecastle.algorithms.interface import Job
 from forecastle.algorithms.random_cut_forest.forest import Forest
 from forecastle.algorithms.random_cut_forest.hyperparameters import RandomCutForestHyperparameters
-from forecastle.algorithms.random_cut_forest.model import RandomCutForestModel
+from forecastle.algorithms.random_cut_forest.model import RandomCutForestModel, rows_as_csv
 from forecastle.algorithms.random_cut_forest.threshold import of_rows
 from forecastle.algorithms.random_cut_forest.training.grow import contiguous_rows, grow
 from forecastle.algorithms.random_cut_forest.training.reservoir import Reservoir
@@ -21,9 +21,11 @@ from forecastle.contract.free_memory import available_memory
 from forecastle.contract.place import At, Source
 from forecastle.formats.block import Block
 from forecastle.formats.rows import read_rows
+from forecastle.kernels.arrays import Floats
 
 FOREST_BYTES_PER_VALUE = 40  # as SageMaker's log estimates it
 SAMPLE_BYTES_PER_VALUE = 8
+EXAMPLE_NUMBERS = 5_000  # of the last rows, which the model keeps for its page
 
 
 def fit(job: Job[RandomCutForestHyperparameters]) -> RandomCutForestModel:
@@ -42,7 +44,10 @@ def fit(job: Job[RandomCutForestHyperparameters]) -> RandomCutForestModel:
     capacity = given.num_trees * given.num_samples_per_tree
     # With the same seed both keep the same rows.
     reservoir, marks = Reservoir(capacity, given.feature_dim, seed), Reservoir(capacity, 1, seed)
+    last: Floats = np.empty((0, given.feature_dim), np.float32)
+    kept = max(1, EXAMPLE_NUMBERS // given.feature_dim)
     for block in blocks:
+        last = np.concatenate([last, block.features[-kept:]])[-kept:]
         reservoir.add(block.features)
         marks.add(block.exact[:, np.newaxis].astype(np.float32))
     sampled = time.time()
@@ -62,7 +67,8 @@ def fit(job: Job[RandomCutForestHyperparameters]) -> RandomCutForestModel:
     log.line("Random Cut Forest built: ")
     log.line(forest_info(forest))
     threshold = of_rows(forest, sample, marks.sample()[:, 0] > 0, job.threads)
-    model = RandomCutForestModel(forest, {"seed": seed}, threshold)
+    parameters = {"seed": seed, "training_rows": reservoir.seen}
+    model = RandomCutForestModel(forest, parameters, threshold, example=rows_as_csv(last))
     log.metrics(
         "training",
         started,

@@ -298,8 +298,8 @@ def test_the_page_shows_the_model_that_is_wanted_and_names_the_others(several: R
     for name in ("a/b", "taxi"):
         several.load(name, write())
     first, other = content(several.get("/docs").text), content(several.get("/docs?model=taxi").text)
-    assert (first["names"], first["address"]) == (["a/b", "taxi"], "/models/a%2Fb/invoke")
-    assert other["address"] == "/models/taxi/invoke"
+    assert (first["names"], first["address"]) == (["a/b", "taxi"], "models/a%2Fb/invoke")
+    assert other["address"] == "models/taxi/invoke"
     assert isinstance(other["model"], dict)
     assert (other["model"]["name"], other["model"]["title"]) == ("taxi", "Echo Sum")
 

@@ -5,6 +5,7 @@ import numpy as np
 from forecastle.algorithms.deepar.likelihood import ONE_BY_ONE
 from forecastle.algorithms.deepar.lstm import products
 from forecastle.algorithms.deepar.training.native.loss import loss_in_lanes, loss_of_one
+from forecastle.algorithms.deepar.training.native.missing import mean_gradients
 from forecastle.algorithms.deepar.training.native.plan import SIZE, WIDTH, PackedWeights, Plan, Workspace, padded_cells
 from forecastle.kernels.compiled import inlined, part
 from forecastle.kernels.lanes import choose, exceeds, fma, load, spread, store
@@ -12,25 +13,24 @@ from forecastle.kernels.pointer import memory
 
 
 @part
-def run_head(plan: Plan, packed: PackedWeights, work: Workspace) -> None:
-    """Write the windows' losses, to `work.losses`, and the gradients of the last layer's outputs, over the outputs.
+def run_head(plan: Plan, packed: PackedWeights, first: int, stop: int, work: Workspace) -> None:
+    """Add the losses of the steps from `first` to `stop`, to `work.losses`, and the gradients of the projection.
 
-    The projection's gradients are in `work.projection_gradient` afterwards.
+    Those of the last layer's outputs replace the outputs.
     """
-    work.projection_gradient[:] = 0.0
-    work.losses[:] = 0.0
-    work.head[:] = 0.0
-    for step in range(plan.steps):
-        _project(plan, step, packed, work)
+    for step in range(first, stop):
+        project(plan, step, packed, work)
         if plan.likelihood in ONE_BY_ONE:
             _losses_one_by_one(plan, step, work)
         else:
             _losses_in_lanes(plan, step, work)
+        if plan.missing_is_mean:
+            mean_gradients(plan, step, work)
         _backpropagate(plan, step, packed, work)
 
 
 @inlined
-def _project(plan: Plan, step: int, packed: PackedWeights, work: Workspace) -> None:
+def project(plan: Plan, step: int, packed: PackedWeights, work: Workspace) -> None:
     """The likelihood's parameters of a step, before their links: `work.head`, rows 0 to 2."""
     head, weights, bias = memory(work.head), memory(packed.projection), 4 * plan.cells
     sums = (
@@ -85,8 +85,8 @@ def _backpropagate(plan: Plan, step: int, packed: PackedWeights, work: Workspace
     weight = load(memory(work.loss_weights), step * WIDTH, SIZE)
     counts = exceeds(weight, 0.0)
     store(losses, 0, load(losses, 0, SIZE) + choose(counts, load(head, 4 * WIDTH, SIZE) * weight, 0.0))
-    first = choose(counts, load(head, 5 * WIDTH, SIZE) * weight, 0.0)
-    second = choose(counts, load(head, 6 * WIDTH, SIZE) * weight, 0.0)
+    first = choose(counts, load(head, 5 * WIDTH, SIZE) * weight, load(head, 8 * WIDTH, SIZE))
+    second = choose(counts, load(head, 6 * WIDTH, SIZE) * weight, load(head, 9 * WIDTH, SIZE))
     third = choose(counts, load(head, 7 * WIDTH, SIZE) * weight, 0.0)
     for unit in range(plan.cells + 1):
         at, output = 4 * unit * WIDTH, spread(np.float32(1), SIZE)

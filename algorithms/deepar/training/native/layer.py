@@ -9,6 +9,7 @@ import numpy as np
 
 from forecastle.algorithms.deepar.arrays import Floats
 from forecastle.algorithms.deepar.lstm import Sums, activations, gate_gradients, products, tanh
+from forecastle.algorithms.deepar.training.native.missing import add_value_gradients
 from forecastle.algorithms.deepar.training.native.plan import (
     BLOCK_STEPS,
     SIZE,
@@ -44,17 +45,43 @@ from forecastle.kernels.pointer import memory
 
 
 @part
-def forward(plan: Plan, layer: int, packed: PackedWeights, key: np.uint64, window: int, work: Workspace) -> None:
-    """Compute the layer's states and outputs at each step from its inputs, `work.inputs`.
+def forward(
+    plan: Plan,
+    layer: int,
+    packed: PackedWeights,
+    key: np.uint64,
+    window: int,
+    first: int,
+    stop: int,
+    work: Workspace,
+) -> None:
+    """Compute the layer's states and outputs at the steps from `first` to `stop` from its inputs, `work.inputs`.
 
     `key` seeds zoneout's masks; `window` is the place of the first lane's window in its batch.
     """
-    for step in range(plan.steps):
+    padded = int(work.padded[WIDTH]) if plan.reset_while_padded else 0
+    for step in range(first, stop):
+        if step < padded:
+            _reset_states(plan, layer, step, work)
         if plan.zoneout >= 0:
             _draw_masks(plan, layer, step, key, window, work)
         _sum_inputs(plan, layer, step, packed, work)
         _activate(plan, layer, step, work)
         _write_outputs(plan, layer, step, work)
+
+
+@inlined
+def _reset_states(plan: Plan, layer: int, step: int, work: Workspace) -> None:
+    """Set the states h and c before a step to 0 in the windows whose series has not started at it."""
+    cells, rows = plan.cells, layer_rows(plan, layer)
+    inputs, states = memory(work.inputs), memory(work.states)
+    resets = exceeds(load(memory(work.padded), 0, SIZE), float(step))
+    hidden = (inputs_at(plan, layer) + step * rows + rows - cells) * WIDTH
+    state = ((layer * plan.steps + step) * cells + layer * cells) * WIDTH
+    for unit in range(cells):
+        at = unit * WIDTH
+        store(inputs, hidden + at, choose(resets, 0.0, load(inputs, hidden + at, SIZE)))
+        store(states, state + at, choose(resets, 0.0, load(states, state + at, SIZE)))
 
 
 @inlined
@@ -89,7 +116,14 @@ def _sum_inputs(plan: Plan, layer: int, step: int, packed: PackedWeights, work: 
     for unit in range(cells):
         row = (layer * plan.steps + step) * cells + unit
         first, second, third, fourth = products(
-            _four(initial_sums, 4 * unit * WIDTH), weights, weight + 4 * unit * rows, inputs, now, WIDTH, rows, SIZE
+            _four(initial_sums, 4 * (layer * cells + unit) * WIDTH),
+            weights,
+            weight + 4 * unit * rows,
+            inputs,
+            now,
+            WIDTH,
+            rows,
+            SIZE,
         )
         store(gates, 4 * row * WIDTH, first)
         store(gates, (4 * row + 1) * WIDTH, second)
@@ -159,27 +193,43 @@ def _four(rows: Floats, at: int) -> Sums:
 
 
 @part
-def backward(plan: Plan, layer: int, packed: PackedWeights, work: Workspace) -> None:
-    """Compute the gradients of the layer's weights, and of its inputs, from those of its outputs, `work.outputs`.
+def backward(plan: Plan, layer: int, packed: PackedWeights, first: int, stop: int, work: Workspace) -> None:
+    """Add the gradients of the layer's weights at the steps from `first` to `stop`, from those of its outputs.
 
-    Those of the inputs, which are the outputs of the layer below, replace them there.
+    The gradients of its inputs, which are the outputs of the layer below, replace those of its outputs, in
+    `work.outputs`. The later steps must have been done, so that their gradients of the states are there.
     """
-    work.state_gradients[:] = 0.0
-    work.gradient_sums[:] = 0.0
-    for end in range(plan.steps, 0, -BLOCK_STEPS):
+    padded = int(work.padded[WIDTH]) if plan.reset_while_padded else 0
+    for step in range(stop - 1, first - 1, -1):
+        # Blocks are counted from the last step, whatever the steps that are done at once.
+        end = plan.steps - (plan.steps - 1 - step) // BLOCK_STEPS * BLOCK_STEPS
         begin = max(0, end - BLOCK_STEPS)
-        for step in range(end - 1, begin - 1, -1):
-            _backward_step(plan, layer, step, step - begin, work)
-            _propagate(plan, layer, step, step - begin, packed, work)
-        transpose_inputs(plan, layer, begin, end, work)
-        sum_weight_gradients(plan, layer, end - begin, work)
+        slot = layer * BLOCK_STEPS + step - begin
+        _backward_step(plan, layer, step, slot, work)
+        _propagate(plan, layer, step, slot, packed, work)
+        if step < padded:
+            _reset_gradients(plan, layer, step, work)
+        if layer == 0 and plan.missing_is_mean:
+            add_value_gradients(plan, step, slot, packed, work)
+        if step == begin:
+            transpose_inputs(plan, layer, begin, end, work)
+            sum_weight_gradients(plan, layer, end - begin, work)
+
+
+@inlined
+def _reset_gradients(plan: Plan, layer: int, step: int, work: Workspace) -> None:
+    """Nothing is propagated to the states before a step that sets them to 0."""
+    resets, carried = exceeds(load(memory(work.padded), 0, SIZE), float(step)), memory(work.state_gradients)
+    rows = 2 * padded_cells(plan)
+    for row in range(layer * rows, (layer + 1) * rows):
+        store(carried, row * WIDTH, choose(resets, 0.0, load(carried, row * WIDTH, SIZE)))
 
 
 @inlined
 def _backward_step(plan: Plan, layer: int, step: int, slot: int, work: Workspace) -> None:
     """The gradients of a step's gates, and those parts of h's and c's that pass on to the step before.
 
-    `slot` is the step's place among the BLOCK_STEPS steps of `work.step_gradients`.
+    `slot` is the step's place in `work.step_gradients`.
     """
     cells, padded = plan.cells, padded_cells(plan)
     gates, states, tanh_states, masks = (
@@ -191,8 +241,13 @@ def _backward_step(plan: Plan, layer: int, step: int, slot: int, work: Workspace
     outputs, carried = memory(work.outputs), memory(work.state_gradients)
     sums, gradients = memory(work.gradient_sums), memory(work.step_gradients)
     word = (layer * plan.steps + step) * mask_rows(plan)
+    of_hiddens = 2 * layer * padded * WIDTH
+    of_states, sum_of_gates = of_hiddens + padded * WIDTH, 4 * layer * cells * WIDTH
     for unit in range(cells):
-        of_hidden, of_state = load(carried, unit * WIDTH, SIZE), load(carried, (padded + unit) * WIDTH, SIZE)
+        of_hidden, of_state = (
+            load(carried, of_hiddens + unit * WIDTH, SIZE),
+            load(carried, of_states + unit * WIDTH, SIZE),
+        )
         left_hidden = left_state = spread(np.float32(0), SIZE)
         if plan.zoneout >= 0:
             bits = bits_of(load(masks, (word + unit // 16) * WIDTH, SIZE))
@@ -208,12 +263,13 @@ def _backward_step(plan: Plan, layer: int, step: int, slot: int, work: Workspace
             of_state,
         )
         at = 4 * (slot * cells + unit) * WIDTH
-        _store_and_sum(gradients, at, sums, 4 * unit * WIDTH, of_gates[0])
-        _store_and_sum(gradients, at + WIDTH, sums, (4 * unit + 1) * WIDTH, of_gates[1])
-        _store_and_sum(gradients, at + 2 * WIDTH, sums, (4 * unit + 2) * WIDTH, of_gates[2])
-        _store_and_sum(gradients, at + 3 * WIDTH, sums, (4 * unit + 3) * WIDTH, of_gates[3])
-        store(carried, unit * WIDTH, left_hidden)
-        store(carried, (padded + unit) * WIDTH, left_state + of_old)
+        total = sum_of_gates + 4 * unit * WIDTH
+        _store_and_sum(gradients, at, sums, total, of_gates[0])
+        _store_and_sum(gradients, at + WIDTH, sums, total + WIDTH, of_gates[1])
+        _store_and_sum(gradients, at + 2 * WIDTH, sums, total + 2 * WIDTH, of_gates[2])
+        _store_and_sum(gradients, at + 3 * WIDTH, sums, total + 3 * WIDTH, of_gates[3])
+        store(carried, of_hiddens + unit * WIDTH, left_hidden)
+        store(carried, of_states + unit * WIDTH, left_state + of_old)
 
 
 @inlined
@@ -232,7 +288,8 @@ def _propagate(plan: Plan, layer: int, step: int, slot: int, packed: PackedWeigh
     gradients, weights, slope = memory(work.step_gradients), memory(packed.backward), slot * rows * WIDTH
     weight = backward_at(plan, layer)
     for four in range(0, padded, 4):
-        _add_products(memory(work.state_gradients), four * WIDTH, weights, weight + four * rows, gradients, slope, rows)
+        at = (2 * layer * padded + four) * WIDTH
+        _add_products(memory(work.state_gradients), at, weights, weight + four * rows, gradients, slope, rows)
         if step > 0:
             _prefetch_before(plan, layer, step, four, work)
     if layer > 0:

@@ -1,4 +1,4 @@
-"""The engine native: GluonTS-MXNet's network and optimiser in our own kernels.
+"""The engine native: GluonTS-MXNet's network, or SageMaker's, and GluonTS' optimiser in our own kernels.
 
 A batch is cut into micro-batches of a few windows, and these into shares, in a way that depends on their number only.
 Each share has its own gradients, which are added in order. So the number of threads changes nothing.
@@ -110,7 +110,8 @@ class NativeLearner:
 
     def _batch(self, windows: Windows) -> Batch:
         if self._plan.scaled:
-            scales = scales_of(windows.past, windows.past_observed, self._plan.context)
+            default = self._settings.data.mean_magnitude if self._settings.kind.default_scale_of_all else 0.0
+            scales = scales_of(windows.past, windows.past_observed, self._plan.context, default)
         else:
             scales = np.ones(len(windows), np.float32)
         return Batch(
@@ -121,6 +122,7 @@ class NativeLearner:
             windows.future_observed,
             windows.future_features,
             windows.cat,
+            windows.padded,
             scales,
         )
 
@@ -141,4 +143,6 @@ def plan_of(settings: Settings) -> Plan:
         embeddings=np.array(settings.embedding_shapes, np.int64),
         zoneout=given.dropout_rate * 2**16 - 0.5,
         scaled=given.likelihood.scaled,
+        reset_while_padded=settings.kind.reset_while_padded,
+        missing_is_mean=settings.kind.missing_is_mean,
     )

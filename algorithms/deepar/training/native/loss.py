@@ -6,7 +6,7 @@ elementary functions only are computed in lanes, those with gamma functions one 
 
 import math
 
-from forecastle.algorithms.deepar.likelihood import BETA, GAUSSIAN, LEAST, STUDENT_T
+from forecastle.algorithms.deepar.likelihood import BETA, GAUSSIAN, LEAST, NEGATIVE_BINOMIAL, STUDENT_T
 from forecastle.kernels.compiled import inlined, kernel, part
 from forecastle.kernels.elementary import LN_2, LOG2_E, exp2, log2, softplus
 from forecastle.kernels.lanes import Floats, choose, exceeds, fma, maximum, minimum
@@ -133,6 +133,22 @@ def _beta(value: float, alpha_before: float, beta_before: float) -> Loss:
     density = (alpha - 1.0) * log_value + (beta - 1.0) * log_rest + of_both - of_alpha - of_beta
     of_alpha = (log_value - of_alpha_slope + both_slope) * alpha_slope
     return -density, -of_alpha, -(log_rest - of_beta_slope + both_slope) * beta_slope
+
+
+@part
+def gradients_of_mean(likelihood: int, gradient: float, first: float, second: float) -> tuple[float, float]:
+    """From the gradient of a distribution's mean over the scale to those of its two parameters before their links.
+
+    `draw.mean_of` is the mean.
+    """
+    if likelihood == NEGATIVE_BINOMIAL:
+        return gradient * _positive(first)[1], 0.0
+    if likelihood == BETA:
+        alpha, alpha_slope = _positive(first)
+        beta, beta_slope = _positive(second)
+        share = gradient / ((alpha + beta) * (alpha + beta))
+        return share * beta * alpha_slope, -share * alpha * beta_slope
+    return gradient, 0.0
 
 
 @part

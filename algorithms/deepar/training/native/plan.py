@@ -33,6 +33,8 @@ class Plan(NamedTuple):
     embeddings: Indices  # (categorical features, 2): categories and dimension of each
     zoneout: float  # a random number of 16 bits above it lets a state change; below 0 all states change
     scaled: bool
+    reset_while_padded: bool  # as the network's, and so is the other
+    missing_is_mean: bool
 
 
 class PackedWeights(NamedTuple):
@@ -44,6 +46,7 @@ class PackedWeights(NamedTuple):
     forward: Floats  # flat: each layer's (H, inputs + H, 4), folded (see `lstm`); of layer 0 the inputs that vary
     backward: Floats  # flat: each layer's (rows / 4, 4·H, 4), its rows being its states, then, but for layer 0, inputs
     projection: Floats  # (H + 1, 4): a column for each parameter; the last row is the bias
+    lags: Floats  # (lags, 4·H): those of the lags in layer 0, rows as in the kernels; only if missing values are means
 
 
 class Workspace(NamedTuple):
@@ -53,6 +56,9 @@ class Workspace(NamedTuple):
     values: Floats  # (longest lag + T): the windows' values divided by their scales
     targets: Floats  # (T): the values that are forecast
     loss_weights: Floats  # (T): the weight of each step's loss in its window's; 0 if the value is missing
+    padded: Floats  # (2): the steps that each window has before its series' start; the most of them, in every lane
+    missing: Floats  # (T): 1 where a value is to be replaced by the mean of its step
+    value_gradients: Floats  # (T): the gradients of the values that lags take, where they are means
     static: Floats  # (2·(K − V)): the inputs that do not vary, and their gradients
     inputs: Floats  # each layer's (T + 1, inputs + H): a step's inputs and the states h before it
     states: Floats  # (L, T + 1, H): the states c before each step
@@ -60,11 +66,11 @@ class Workspace(NamedTuple):
     tanh_states: Floats  # (L, T, H): tanh of each step's c
     masks: Floats  # (L, T, H / 16): zoneout's masks, a bit for each state, 1 where it changes
     outputs: Floats  # (T, H⁺): the last layer's outputs; then the gradients of a layer's outputs
-    initial_sums: Floats  # (4·H): biases and static inputs, which each step's gates begin with
-    step_gradients: Floats  # (BLOCK_STEPS, 4·H): the gradients of the gates of some steps
-    gradient_sums: Floats  # (4·H): the same, summed over all steps
-    state_gradients: Floats  # (2·H⁺): the gradients of h and c, from step to step backward
-    head: Floats  # (8): a step's likelihood parameters; its loss and their gradients
+    initial_sums: Floats  # (L, 4·H): biases and static inputs, which each step's gates begin with
+    step_gradients: Floats  # (L, BLOCK_STEPS, 4·H): the gradients of the gates of some steps
+    gradient_sums: Floats  # (L, 4·H): the same, summed over all steps
+    state_gradients: Floats  # (L, 2·H⁺): the gradients of h and c, from step to step backward
+    head: Floats  # (10): a step's likelihood parameters; its loss, their gradients, and what its mean adds to these
     losses: Floats  # (1): the windows' losses
     projection_gradient: Floats  # (4·(H + 1))
     transposed: Floats  # (columns / 16, BLOCK_STEPS, 16): the inputs of some steps, with lanes as rows
@@ -79,6 +85,9 @@ def workspace_of(plan: Plan) -> Workspace:
         "values": int(plan.lags[-1]) + steps,
         "targets": steps,
         "loss_weights": steps,
+        "padded": 2,
+        "missing": steps,
+        "value_gradients": steps,
         "static": 2 * (plan.inputs - plan.varying),
         "inputs": inputs_at(plan, layers),
         "states": layers * (steps + 1) * cells,
@@ -86,11 +95,11 @@ def workspace_of(plan: Plan) -> Workspace:
         "tanh_states": layers * steps * cells,
         "masks": layers * steps * mask_rows(plan),
         "outputs": steps * padded,
-        "initial_sums": 4 * cells,
-        "step_gradients": BLOCK_STEPS * 4 * cells,
-        "gradient_sums": 4 * cells,
-        "state_gradients": 2 * padded,
-        "head": 8,
+        "initial_sums": layers * 4 * cells,
+        "step_gradients": layers * BLOCK_STEPS * 4 * cells,
+        "gradient_sums": layers * 4 * cells,
+        "state_gradients": layers * 2 * padded,
+        "head": 10,
         "losses": 1,
         "projection_gradient": 4 * (cells + 1),
         "transposed": max(gradient_columns(plan, layer) for layer in range(layers)) * BLOCK_STEPS,
@@ -108,6 +117,7 @@ def packed_weights_of(plan: Plan) -> PackedWeights:
         forward=aligned(forward_at(plan, plan.layers)),
         backward=aligned(backward_at(plan, plan.layers)),
         projection=np.zeros((plan.cells + 1) * 4, np.float32),
+        lags=np.zeros(len(plan.lags) * 4 * plan.cells, np.float32),
     )
 
 

@@ -4,10 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from forecastle.algorithms.deepar.arrays import Floats
+from forecastle.algorithms.deepar.arrays import Floats, Indices
 from forecastle.algorithms.deepar.lstm import GATE_FACTORS
-from forecastle.algorithms.deepar.training.native.head import run_head
+from forecastle.algorithms.deepar.training.native.head import project, run_head
 from forecastle.algorithms.deepar.training.native.layer import backward, forward
+from forecastle.algorithms.deepar.training.native.missing import begin_before, end_after, write_means
 from forecastle.algorithms.deepar.training.native.plan import (
     SIZE,
     WIDTH,
@@ -33,6 +34,7 @@ class Batch(NamedTuple):
     future_observed: Floats  # (n, T)
     future_features: Floats  # (n, T, features)
     cat: Floats  # (n, categorical features)
+    padded: Indices  # (n,)
     scales: Floats  # (n,)
 
 
@@ -59,20 +61,59 @@ def losses_and_gradients(
     """
     count = min(WIDTH, len(batch.past) - first)
     _gather_values(plan, batch, first, count, work)
-    _gather_inputs(plan, batch, first, count, work)
+    _gather_missing(plan, batch, first, count, work)
     _gather_static(plan, weights, batch, first, count, work)
     for layer in range(plan.layers):
         _sum_biases(plan, layer, weights, work)
-        forward(plan, layer, packed, key, first, work)
-    run_head(plan, packed, work)
+    _forward(plan, packed, batch, first, count, key, work)
+    _backward(plan, packed, work)
     for lane in range(count):
         losses[first + lane] = work.losses[lane]
-    work.weight_gradient[:] = 0.0
     for layer in range(plan.layers - 1, -1, -1):
-        backward(plan, layer, packed, work)
         _bias_gradients(plan, layer, weights, work, gradient)
     _embedding_gradients(plan, batch, first, count, work, gradient)
     unpack(plan, work, gradient)
+
+
+@part
+def _forward(
+    plan: Plan, packed: PackedWeights, batch: Batch, window: int, count: int, key: np.uint64, work: Workspace
+) -> None:
+    """Run all layers, as many steps at once as need no mean of a step before them."""
+    stop = 0
+    while stop < plan.steps:
+        first, stop = stop, end_after(plan, stop, work)
+        _gather_inputs(plan, batch, window, count, first, stop, work)
+        for layer in range(plan.layers):
+            forward(plan, layer, packed, key, window, first, stop, work)
+        if stop < plan.steps:
+            project(plan, stop - 1, packed, work)
+            write_means(plan, stop - 1, work)
+
+
+@part
+def _backward(plan: Plan, packed: PackedWeights, work: Workspace) -> None:
+    """Compute the losses and the gradients of all that varies, in the same groups of steps, from the last to the first.
+
+    A mean's gradient is known once all later steps are done, and is then added to those of its own step.
+    """
+    for zeroed in (
+        work.losses,
+        work.head,
+        work.projection_gradient,
+        work.weight_gradient,
+        work.gradient_sums,
+        work.state_gradients,
+        work.value_gradients,
+    ):
+        zeroed[:] = 0.0
+    stop = plan.steps
+    while stop > 0:
+        first = begin_before(plan, stop, work)
+        run_head(plan, packed, first, stop, work)
+        for layer in range(plan.layers - 1, -1, -1):
+            backward(plan, layer, packed, first, stop, work)
+        stop = first
 
 
 @part
@@ -107,11 +148,27 @@ def _gather_values(plan: Plan, batch: Batch, first: int, count: int, work: Works
 
 
 @part
-def _gather_inputs(plan: Plan, batch: Batch, first: int, count: int, work: Workspace) -> None:
-    """The inputs that vary, of all steps: lags divided by the scale, and features."""
+def _gather_missing(plan: Plan, batch: Batch, first: int, count: int, work: Workspace) -> None:
+    """Where each window's series starts, and which of its values are to be replaced by means."""
+    work.padded[:] = 0.0
+    work.missing[:] = 0.0
+    for lane in range(count):
+        padded = np.float32(max(batch.padded[first + lane] - plan.lags[-1], 0))
+        work.padded[lane] = padded
+        work.padded[WIDTH] = max(work.padded[WIDTH], padded)
+        for step in range(int(padded), plan.steps if plan.missing_is_mean else 0):
+            if not work.loss_weights[step * WIDTH + lane] > 0:
+                work.missing[step * WIDTH + lane] = 1.0
+
+
+@part
+def _gather_inputs(
+    plan: Plan, batch: Batch, first: int, count: int, begin_step: int, end_step: int, work: Workspace
+) -> None:
+    """The inputs that vary, from a step to another: lags divided by the scale, and features."""
     rows, longest, lags, features = layer_rows(plan, 0), plan.lags[-1], len(plan.lags), batch.past_features.shape[2]
     inputs, values = memory(work.inputs), memory(work.values)
-    for step in range(plan.steps):
+    for step in range(begin_step, end_step):
         for number in range(lags):
             place = longest + step - plan.lags[number]
             store(inputs, (step * rows + number) * WIDTH, load(values, place * WIDTH, SIZE))
@@ -155,7 +212,7 @@ def _sum_biases(plan: Plan, layer: int, weights: Floats, work: Workspace) -> Non
                 for number in range(plan.inputs - plan.varying):
                     weight = weights[at + row * width + plan.varying + number]
                     start = fma(load(static, number * WIDTH, SIZE), weight, start)
-            store(initial_sums, (4 * unit + gate) * WIDTH, start * GATE_FACTORS[gate])
+            store(initial_sums, (4 * (layer * cells + unit) + gate) * WIDTH, start * GATE_FACTORS[gate])
 
 
 @part
@@ -166,7 +223,7 @@ def _bias_gradients(plan: Plan, layer: int, weights: Floats, work: Workspace, gr
     sums, static = work.gradient_sums, work.static
     for gate in range(4):
         for unit in range(cells):
-            row, slope, total = gate * cells + unit, (4 * unit + gate) * WIDTH, np.float32(0)
+            row, slope, total = gate * cells + unit, (4 * (layer * cells + unit) + gate) * WIDTH, np.float32(0)
             for lane in range(WIDTH):
                 total += sums[slope + lane]
             gradient[bias + row] += total

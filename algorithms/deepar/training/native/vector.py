@@ -1,8 +1,8 @@
 """A network's arrays in one flat vector, in the order of `Settings.shapes`.
 
 Initial weights are GluonTS-MXNet's: uniform in ±√(6 / (inputs + outputs)), biases 0 (Glorot, Bengio, "Understanding the
-difficulty of training deep feedforward neural networks", 2010). In GluonTS the projection is one matrix for each
-parameter of the likelihood, and so has one output.
+difficulty of training deep feedforward neural networks", 2010), but for the forget gate's where the network's kind says
+so. In GluonTS the projection is one matrix for each parameter of the likelihood, and so has one output.
 """
 
 import math
@@ -20,11 +20,12 @@ class WeightVector:
 
     shapes: dict[str, tuple[int, ...]]  # by name
     size: int
+    forget_bias: float  # at first, in `input_bias`
 
     @classmethod
     def of(cls, settings: Settings) -> "WeightVector":
         shapes = settings.shapes()
-        return cls(shapes, sum(map(math.prod, shapes.values())))
+        return cls(shapes, sum(map(math.prod, shapes.values())), settings.kind.forget_bias)
 
     def split(self, vector: Floats) -> dict[str, Floats]:
         """Views of the arrays in the vector, (size,), by name."""
@@ -40,4 +41,6 @@ class WeightVector:
                 outputs = 1 if name == "projection_weight" else array.shape[0]
                 most = math.sqrt(6 / (array.shape[1] + outputs))
                 array[:] = rng.uniform(-most, most, array.shape)
+            elif name.endswith("_input_bias"):
+                np.split(array, 4)[1][:] = self.forget_bias
         return vector

@@ -37,6 +37,7 @@ def sum_weight_gradients(plan: Plan, layer: int, steps: int, work: Workspace) ->
     The last tile may have more rows than the weights; those are never read.
     """
     rows, stride = 4 * plan.cells, gradient_columns(plan, layer)
+    begin = layer * BLOCK_STEPS * rows * WIDTH
     gradients, inputs, sums = memory(work.step_gradients), memory(work.transposed), memory(work.weight_gradient)
     for column in range(0, stride, 16):
         panel = column * BLOCK_STEPS * WIDTH
@@ -46,7 +47,7 @@ def sum_weight_gradients(plan: Plan, layer: int, steps: int, work: Workspace) ->
             at += 3 * stride
             d, e, f = load(sums, at, SIZE), load(sums, at + stride, SIZE), load(sums, at + 2 * stride, SIZE)
             for step in range(steps):
-                slope, turned = (row + step * rows) * WIDTH, panel + step * WIDTH * 16
+                slope, turned = begin + (row + step * rows) * WIDTH, panel + step * WIDTH * 16
                 for lane in range(WIDTH):
                     values = load(inputs, turned + lane * 16, SIZE)
                     a = fma(values, gradients[slope + lane], a)

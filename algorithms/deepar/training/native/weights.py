@@ -43,6 +43,12 @@ def pack(plan: Plan, weights: Floats, packed: PackedWeights) -> None:
         if layer > 0:
             _pack_backward(inputs, packed.backward[at + padded_cells(plan) * 4 * cells :])
     _pack_projection(plan, weights, packed.projection.reshape(cells + 1, 4))
+    if plan.missing_is_mean:
+        for gate in range(4):
+            for unit in range(cells):
+                for number in range(len(plan.lags)):
+                    weight = weights[(gate * cells + unit) * plan.inputs + number]
+                    packed.lags[number * 4 * cells + 4 * unit + gate] = weight
 
 
 @part

@@ -43,6 +43,7 @@ class Case:
     cardinality: tuple[int, ...] = ()
     dynamic: int = 0
     missing: float = 0.0
+    network: str = "gluonts"
     context: int = 7
     horizon: int = 4
 
@@ -62,6 +63,18 @@ CASES = {
     "absolute_alone": Case("deterministic-L1", windows=8, cells=24, layers=2),
     "student_t_40_cells": Case("student-T", windows=17, cells=40, layers=2, time_freq="2H", context=12, horizon=8),
     "student_t_one_step": Case("student-T", windows=4, cells=7, layers=2, context=1, horizon=1, missing=0.3),
+    "student_t_sagemaker": Case(
+        "student-T", windows=19, cells=12, layers=2, cardinality=(3, 2), dynamic=1, missing=0.3, network="sagemaker"
+    ),
+    "gaussian_sagemaker": Case("gaussian", windows=3, cells=5, layers=3, missing=0.4, network="sagemaker"),
+    "negative_binomial_sagemaker": Case(
+        "negative-binomial", windows=17, cells=9, layers=2, missing=0.3, context=23, horizon=6, network="sagemaker"
+    ),
+    "beta_sagemaker": Case("beta", windows=10, cells=6, layers=1, dynamic=1, missing=0.3, network="sagemaker"),
+    "absolute_sagemaker": Case(
+        "deterministic-L1", windows=18, cells=8, layers=3, time_freq="W", missing=0.2, network="sagemaker"
+    ),
+    "student_t_sagemaker_without_gaps": Case("student-T", windows=6, cells=7, layers=2, network="sagemaker"),
 }
 
 
@@ -103,6 +116,7 @@ def settings_of(case: Case) -> Settings:
         num_cells=case.cells,
         num_layers=case.layers,
         dropout_rate=0.0,
+        network=case.network,
         learning_rate=0.001,
         mini_batch_size=case.windows,
         epochs=1,
@@ -172,14 +186,18 @@ def losses_of(given: Settings, windows: Windows, weights: Weights) -> Any:
     past, past_observed = double(windows.past), double(windows.past_observed)
     values = torch.cat([past[:, -context:], double(windows.future)], dim=1)
     observed = torch.cat([past_observed[:, -context:], double(windows.future_observed)], dim=1)
-    scale = scale_of(past[:, -context:], past_observed[:, -context:])
+    default = given.data.mean_magnitude if given.given.network == "sagemaker" else None
+    scale = scale_of(past[:, -context:], past_observed[:, -context:], default)
     if not given.given.likelihood.scaled:
         scale = torch.ones_like(scale)
-    outputs = inputs_of(given, windows, weights, scale)
-    for layer in range(given.given.num_layers):
-        hidden = lstm(outputs, [weights[f"layer{layer}_{part}"] for part in PARTS])
-        outputs = hidden + outputs if layer else hidden
-    raw = outputs @ weights["projection_weight"].T + weights["projection_bias"]
+    if given.given.network == "sagemaker":
+        raw = step_by_step(given, windows, weights, scale, observed)
+    else:
+        outputs = inputs_of(given, windows, weights, scale)
+        for layer in range(given.given.num_layers):
+            hidden = lstm(outputs, [weights[f"layer{layer}_{part}"] for part in PARTS])
+            outputs = hidden + outputs if layer else hidden
+        raw = outputs @ weights["projection_weight"].T + weights["projection_bias"]
     loss = step_losses(given.given.likelihood.name, raw.unbind(-1), values, scale)
     return torch.where(observed > 0, loss, 0.0).sum(1) / observed.sum(1).clamp(min=1)
 
@@ -187,10 +205,10 @@ def losses_of(given: Settings, windows: Windows, weights: Weights) -> Any:
 PARTS = ("input_weight", "hidden_weight", "input_bias", "hidden_bias")
 
 
-def scale_of(context: Any, observed: Any) -> Any:
-    """(windows, 1): the mean of |y|; where it is none or 0, that of all that the batch observed."""
+def scale_of(context: Any, observed: Any, default: float | None) -> Any:
+    """(windows, 1): the mean of |y|; where it is none or 0, the default, or that of all that the batch observed."""
     sums, counts = (context.abs() * observed).sum(1), observed.sum(1)
-    whole = sums.sum() / counts.sum().clamp(min=1)
+    whole = sums.sum() / counts.sum().clamp(min=1) if default is None else torch.full_like(sums, default)
     return torch.where(sums > 0, sums / counts.clamp(min=1), whole).clamp(min=1e-10)[:, None]
 
 
@@ -209,16 +227,54 @@ def inputs_of(given: Settings, windows: Windows, weights: Weights, scale: Any) -
 
 def lstm(inputs: Any, weights: Sequence[Any]) -> Any:
     """(windows, steps, cells), from zero states."""
-    input_weight, hidden_weight, input_bias, hidden_bias = weights
-    hidden = memory = torch.zeros(len(inputs), hidden_weight.shape[1], dtype=torch.float64)
+    hidden = memory = torch.zeros(len(inputs), weights[1].shape[1], dtype=torch.float64)
     outputs = []
     for step in inputs.unbind(1):
-        gates = step @ input_weight.T + input_bias + hidden @ hidden_weight.T + hidden_bias
-        enter, forget, candidate, leave = gates.chunk(4, dim=1)
-        memory = forget.sigmoid() * memory + enter.sigmoid() * candidate.tanh()
-        hidden = leave.sigmoid() * memory.tanh()
+        hidden, memory = cell(step, hidden, memory, weights)
         outputs.append(hidden)
     return torch.stack(outputs, dim=1)
+
+
+def cell(inputs: Any, hidden: Any, memory: Any, weights: Sequence[Any]) -> tuple[Any, Any]:
+    """The new states h and c, (windows, cells) each."""
+    input_weight, hidden_weight, input_bias, hidden_bias = weights
+    gates = inputs @ input_weight.T + input_bias + hidden @ hidden_weight.T + hidden_bias
+    enter, forget, candidate, leave = gates.chunk(4, dim=1)
+    memory = forget.sigmoid() * memory + enter.sigmoid() * candidate.tanh()
+    return leave.sigmoid() * memory.tanh(), memory
+
+
+def step_by_step(given: Settings, windows: Windows, weights: Weights, scale: Any, observed: Any) -> Any:
+    """The likelihoods' parameters before their links, (windows, steps, parameters), of SageMaker's network.
+
+    Before a series' start the states are 0 at each step; a missing value after it is the mean of its step.
+    """
+    lags = given.given.time_freq.lags
+    past, steps = windows.past.shape[1], observed.shape[1]
+    sequence = [*(torch.cat([double(windows.past), double(windows.future)], dim=1) / scale).unbind(1)]
+    known = inputs_of(given, windows, weights, scale)[:, :, len(lags) :]
+    padded = torch.tensor(windows.padded)[:, None]
+    states = [(torch.zeros(len(scale), given.given.num_cells, dtype=torch.float64),) * 2] * given.given.num_layers
+    parameters = []
+    for step in range(steps):
+        place = past - given.given.context_length + step
+        outputs = torch.cat([torch.stack([sequence[place - lag] for lag in lags], dim=1), known[:, step]], dim=1)
+        before_start = padded > place
+        for layer, (hidden, memory) in enumerate(states):
+            old = torch.where(before_start, 0.0, hidden), torch.where(before_start, 0.0, memory)
+            states[layer] = cell(outputs, *old, [weights[f"layer{layer}_{part}"] for part in PARTS])
+            outputs = states[layer][0] + outputs if layer else states[layer][0]
+        parameters.append(outputs @ weights["projection_weight"].T + weights["projection_bias"])
+        missing = (observed[:, step] == 0) & (padded[:, 0] <= place)
+        sequence[place] = torch.where(missing, mean_of(given.given.likelihood.name, parameters[-1]), sequence[place])
+    return torch.stack(parameters, dim=1)
+
+
+def mean_of(likelihood: str, raw: Any) -> Any:
+    """The mean over the scale, (windows,)."""
+    if likelihood == "beta":
+        return positive(raw[:, 0]) / (positive(raw[:, 0]) + positive(raw[:, 1]))
+    return positive(raw[:, 0]) if likelihood == "negative-binomial" else raw[:, 0]
 
 
 def step_losses(likelihood: str, raw: Sequence[Any], values: Any, scale: Any) -> Any:

@@ -3,9 +3,11 @@
 import contextlib
 import json
 import struct
+import tempfile
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 
 from forecastle.algorithms.deepar.likelihood import LIKELIHOODS
 from forecastle.algorithms.deepar.sagemaker.arrays import read_arrays
+from forecastle.algorithms.deepar.sagemaker.artifact import adopt
 from forecastle.algorithms.deepar.sagemaker.configuration import Configuration
 from forecastle.algorithms.deepar.sagemaker.document import read_object
 from forecastle.algorithms.deepar.sagemaker.graph import Graph
@@ -267,6 +270,9 @@ def test_a_list_of_arrays_that_is_not_plain_is_refused(content: bytes, expected:
 
 ARRAYS = params(artifact(SMALL).arrays)
 SYMBOL = json.dumps(artifact(SMALL).symbol).encode()
+CONFIGURATION = json.dumps(artifact(SMALL).config).encode()
+FILES = ("model_algo-1-config.json", "model_algo-1-0000.params", "model_algo-1-symbol.json")
+BYTES = (*b'0129,:[]{}"-.eEx \\', 0, 0x7F, 0xFF)  # of JSON, and such as make numbers huge or texts none
 
 
 def test_arrays_come_as_they_were_written() -> None:
@@ -303,6 +309,27 @@ def test_altered_bytes_of_a_list_are_read_or_refused(changes: list[tuple[int, in
 def test_any_bytes_are_refused(content: bytes) -> None:
     fault(lambda: read_arrays(struct.pack("<QQ", 0x112, 0) + content))
     read_or_refused(lambda: read_object(content))
+
+
+@given(st.sampled_from([SYMBOL, CONFIGURATION]), st.data())
+@BOUNDED
+def test_a_truncated_text_is_refused(text: bytes, data: st.DataObject) -> None:
+    end = data.draw(st.integers(0, len(text) - 1))
+    fault(lambda: read_object(text[:end]))
+
+
+@given(st.data())
+@BOUNDED
+def test_altered_files_are_adopted_or_refused(data: st.DataObject) -> None:
+    """Any of the three files, or two of them, with a few other bytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        written = artifact(SMALL).write(Path(folder) / "model")
+        for name in data.draw(st.lists(st.sampled_from(FILES), min_size=1, max_size=2, unique=True)):
+            content = bytearray((written / name).read_bytes())
+            for _ in range(data.draw(st.integers(1, 4))):
+                content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.sampled_from(BYTES))
+            (written / name).write_bytes(content)
+        read_or_refused(lambda: adopt(written))
 
 
 REF = st.one_of(st.lists(st.integers(-2, 400), min_size=2, max_size=3), st.none(), st.integers())

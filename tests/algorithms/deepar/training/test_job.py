@@ -16,6 +16,7 @@ import pytest
 from numpy.typing import NDArray
 
 from forecastle.algorithms.deepar.inference.forecast import forecast
+from forecastle.algorithms.deepar.model import DeepARModel
 from forecastle.algorithms.deepar.network import Network
 from forecastle.algorithms.deepar.series import Series
 from forecastle.algorithms.deepar.training.log import Mean
@@ -273,6 +274,26 @@ class Terminal(io.StringIO):
         return True
 
 
+def test_a_model_knows_how_it_was_trained_and_an_example_that_it_answers(tmp_path: Path) -> None:
+    series = waves(14, 60, cat=True, dynamic=True)
+    data = {"train/train.json": json_lines(series), "test/test.json": json_lines(series[:2])}
+    tree = write_job(tmp_path, SMALL, data)
+    log_of(tree)
+    model = DeepARModel.from_artifact(read_artifact(tree.model))
+    shown = model.page_data()
+    assert len(shown["losses"]) == 3
+    assert shown["best_epoch"] in range(3)
+    assert model.facts() == {"training series": 14, "training observations": 14 * 60}
+    example = json.loads(model.page_request().body)["instances"]
+    assert [len(one["target"]) for one in example] == [56, 56]
+    assert [[*one["target"], *actual] for one, actual in zip(example, shown["actual"], strict=True)] == [
+        pytest.approx(one.target.tolist(), rel=1e-3) for one in series[:2]
+    ]
+    request = model.decode(model.page_request())
+    (prediction,) = model.predict([request], threads=1)
+    assert len(prediction.forecasts) == 2
+
+
 def test_a_terminal_has_a_bar_with_epoch_and_loss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "120")
@@ -302,6 +323,25 @@ def test_a_fault_in_the_test_channel_is_found_before_the_training(tmp_path: Path
 def test_our_own_engine_trains_unless_a_setting_names_another(tmp_path: Path) -> None:
     unnamed, ours = (weights_by(engine, tmp_path) for engine in ("", "native"))
     assert all(np.array_equal(weight, ours[name]) for name, weight in unnamed.items())
+
+
+@pytest.mark.parametrize(
+    ("given", "differs"), [({}, False), ({"network": "gluonts"}, False), ({"network": "sagemaker"}, True)]
+)
+def test_a_job_trains_the_kind_of_network_that_is_asked_for(
+    given: dict[str, str], differs: bool, tmp_path: Path
+) -> None:
+    tree = write_job(tmp_path, SMALL | {"epochs": "1"} | given, {"train/a.json": json_lines(waves())})
+    log = log_of(tree)
+    network = network_of(tree)
+    assert (network.reset_while_padded, network.missing_is_mean) == (differs, differs)
+    assert "network" not in next(line for line in log.splitlines() if "default configuration" in line)
+
+
+def test_the_reference_refuses_sagemakers_network(tmp_path: Path) -> None:
+    tree = write_job(tmp_path, SMALL | {"network": "sagemaker"}, {"train/a.json": json_lines(waves())})
+    with pytest.raises(InvalidJob, match=r"^Hyperparameter network must be auto or gluonts with DEEPAR_ENGINE=mxnet\."):
+        log_of(tree, DEEPAR_ENGINE="mxnet")
 
 
 @needs_mxnet

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.deepar_parity import Task, naive_loss, trained_loss
+from benchmarks.deepar_parity import naive_loss, trained_loss
+from benchmarks.deepar_tasks import Task
 from benchmarks.gluonts_mxnet import Asked
 from benchmarks.real_series import ELECTRICITY_START, FOLDER, electricity
 from forecastle.algorithms.deepar.series import Series
@@ -40,8 +41,9 @@ def mean_loss(trainer: str, task: Task) -> float:
     return float(np.mean([trained_loss(trainer, task, seed)[0] for seed in range(SEEDS)]))
 
 
-def test_what_is_learned_is_well_ahead_of_last_week_again(task: Task) -> None:
-    assert mean_loss("native", task) < 0.8 * naive_loss(task)[0]
+@pytest.mark.parametrize("trainer", ["native", "native sagemaker"])
+def test_what_is_learned_is_well_ahead_of_last_week_again(trainer: str, task: Task) -> None:
+    assert mean_loss(trainer, task) < 0.8 * naive_loss(task)[0]
 
 
 @needs_mxnet

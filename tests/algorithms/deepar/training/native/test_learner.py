@@ -17,6 +17,7 @@ import pytest
 from numpy.typing import NDArray
 
 from forecastle.algorithms.deepar.training.checkpoint import FILE
+from forecastle.algorithms.deepar.training.kind import GLUONTS
 from forecastle.algorithms.deepar.training.learner import Learner, Trained
 from forecastle.algorithms.deepar.training.train import new_learner, train
 from forecastle.algorithms.deepar.training.windows import Windows, WindowSource
@@ -101,18 +102,17 @@ class Golden:
         return self.settings.data.mean_magnitude if self.settings.given.likelihood.point else 1.0
 
 
-@pytest.fixture(params=GOLDEN, ids=lambda path: path.stem)
-def golden(request: pytest.FixtureRequest) -> Golden:
-    return Golden(request.param)
-
-
 def gradients_of(learner: Learner, engine: str) -> dict[str, NDArray[Any]]:
     """What Adam was given in its first step, which the means of the gradients still tell."""
     return {name: mean / (1 - BETA1) for name, mean in kept(learner, engine, "mean").items()}
 
 
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
 @pytest.mark.parametrize("engine", ENGINES)
-def test_losses_and_gradients_are_those_of_autograd(engine: str, golden: Golden) -> None:
+def test_losses_and_gradients_are_those_of_autograd(engine: str, path: Path) -> None:
+    golden = Golden(path)
+    if engine == "mxnet" and golden.settings.kind is not GLUONTS:
+        return  # SageMaker's network is trained by ours alone
     learner = learner_of(engine, golden.settings)
     set_to(learner, engine, golden.weights)
     losses = learner.step(golden.windows, 0.001, 0)

@@ -1,7 +1,8 @@
 """Zoneout, exactly: each state of each cell keeps its old value with the probability `dropout_rate`, by itself.
 
 The networks here are so small that every way in which their states can be zoned out is computed; the loss of a window
-tells which way it went, and the gradient must be the one of that way.
+tells which way it went, and the gradient must be the one of that way. Those of SageMaker's kind also start within their
+window, where states are reset, and have a value that is missing, which is the network's own mean.
 """
 
 import itertools
@@ -18,8 +19,8 @@ from forecastle.algorithms.deepar.frequency import Frequency
 from forecastle.algorithms.deepar.series import Series
 from forecastle.algorithms.deepar.training.settings import Settings
 from forecastle.algorithms.deepar.training.windows import Windows, WindowSource
-from tests.algorithms.deepar.training.native.test_learner import ENGINES, gradients_of, set_to
-from tests.algorithms.deepar.waves import learner_of, settings
+from tests.algorithms.deepar.training.native.test_learner import gradients_of, set_to
+from tests.algorithms.deepar.waves import learner_of, needs_mxnet, settings
 
 Arrays = dict[str, NDArray[Any]]
 PRECISION = 5e-6  # of a loss in single precision; different ways lie further apart
@@ -33,21 +34,34 @@ class Small:
     cells: int
     steps: int
     weights: int  # a seed, of such as tell all ways apart
+    padded: int = 0  # steps before the series' start; the first value after it is missing then
+
+    @property
+    def first(self) -> int:
+        """The first step whose states the next one takes."""
+        return max(self.padded - 1, 0)
 
     @property
     def bits(self) -> int:
-        """What is zoned out or not: two states, after each step but the last."""
-        return 2 * self.layers * self.cells * (self.steps - 1)
+        """What is zoned out or not: two states, after each of these steps but the last."""
+        return 2 * self.layers * self.cells * (self.steps - 1 - self.first)
+
+    def __str__(self) -> str:
+        before = f"_{self.padded}_padded" if self.padded else ""
+        return f"{self.layers}_layers_{self.cells}_cells_{self.steps}_steps{before}"
 
 
 SMALL = [Small(1, 1, 3, 3), Small(1, 2, 2, 15), Small(2, 1, 2, 13), Small(2, 1, 3, 76)]
+SAGEMAKERS = [Small(1, 1, 5, 667, padded=2), Small(2, 1, 4, 1493, padded=2), Small(1, 2, 4, 959, padded=2)]
 CELLS = 10  # where it matters which ones are zoned out together
-NAMES = [f"{each.layers}_layers_{each.cells}_cells_{each.steps}_steps" for each in SMALL]
+PROBLEMS = [
+    *(pytest.param(small, "mxnet", marks=needs_mxnet, id=f"{small}-mxnet") for small in SMALL),
+    *(pytest.param(small, "native", id=f"{small}-native") for small in SMALL + SAGEMAKERS),
+]
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("rate", [0.1, 0.5])
-@pytest.mark.parametrize("small", SMALL, ids=NAMES)
+@pytest.mark.parametrize(("small", "engine"), PROBLEMS)
 def test_every_way_of_zoning_out_is_as_likely_as_it_should_be(small: Small, rate: float, engine: str) -> None:
     given, weights, window = problem(small, rate, windows=4096)
     learner = learner_of(engine, given)
@@ -64,8 +78,7 @@ def test_every_way_of_zoning_out_is_as_likely_as_it_should_be(small: Small, rate
     assert stats.chisquare(counted, wanted).pvalue > 1e-4
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("small", SMALL, ids=NAMES)
+@pytest.mark.parametrize(("small", "engine"), PROBLEMS)
 def test_the_gradient_goes_through_what_was_zoned_out(small: Small, engine: str) -> None:
     given, weights, window = problem(small, 0.5, windows=6)
     gradients = gradients_of_ways(small)
@@ -138,12 +151,16 @@ def computed(given: Settings, weights: Arrays, window: Windows, small: Small) ->
     """The loss of the window in every way of zoning out, (ways,), under the gaussian likelihood."""
     ways = np.arange(1 << small.bits)
     zoned = (ways[:, None] >> np.arange(small.bits) & 1).astype(bool)
-    zoned = zoned.reshape(len(ways), small.steps - 1, small.layers, 2, small.cells)
+    zoned = zoned.reshape(len(ways), small.steps - 1 - small.first, small.layers, 2, small.cells)
     state = np.zeros((small.layers, 2, len(ways), small.cells), complex)
-    inputs, values, scale = seen_by_the_network(given, weights, window)
+    known, values, scale = seen_by_the_network(given, weights, window)
+    values = np.repeat(values.astype(complex)[None] / scale, len(ways), axis=0)
+    history, lags = window.past.shape[1] - given.given.context_length, np.array(given.given.time_freq.lags)
     loss = np.zeros(len(ways), complex)
     for step in range(small.steps):
-        outputs = np.broadcast_to(inputs[step], (len(ways), len(inputs[step])))
+        if step < small.padded:
+            state[:] = 0
+        outputs = np.concatenate([values[:, history + step - lags], np.tile(known[step], (len(ways), 1))], axis=1)
         for layer in range(small.layers):
             hidden, memory = state[layer]
             gates = (
@@ -154,30 +171,32 @@ def computed(given: Settings, weights: Arrays, window: Windows, small: Small) ->
             new_memory = sigmoid(forget) * memory + sigmoid(enter) * np.tanh(candidate)
             new_hidden = sigmoid(leave) * np.tanh(new_memory)
             outputs = new_hidden + outputs if layer else new_hidden
-            if step < small.steps - 1:
-                state[layer, 0] = np.where(zoned[:, step, layer, 0], hidden, new_hidden)
-                state[layer, 1] = np.where(zoned[:, step, layer, 1], memory, new_memory)
+            if small.first <= step < small.steps - 1:
+                bits = zoned[:, step - small.first, layer]
+                state[layer, 0] = np.where(bits[:, 0], hidden, new_hidden)
+                state[layer, 1] = np.where(bits[:, 1], memory, new_memory)
         mu, raw = (outputs @ weights["projection_weight"].T + weights["projection_bias"]).T
+        if small.padded and step <= small.padded:
+            if step == small.padded:
+                values[:, history + step] = mu
+            continue
         sigma = np.log1p(np.exp(raw))
-        loss += np.log(sigma) + 0.5 * np.log(2 * np.pi) + 0.5 * ((values[step] / scale - mu) / sigma) ** 2
+        loss += np.log(sigma) + 0.5 * np.log(2 * np.pi) + 0.5 * ((values[:, history + step] - mu) / sigma) ** 2
         loss += np.log(scale)
-    return loss / small.steps
+    return loss / (small.steps - (small.padded + 1 if small.padded else 0))
 
 
 def seen_by_the_network(
     given: Settings, weights: Arrays, window: Windows
 ) -> tuple[NDArray[Any], NDArray[np.float64], float]:
-    """Inputs, (steps, inputs), values, (steps,), and the scale of a window in which nothing is missing."""
-    lags, context = given.given.time_freq.lags, given.given.context_length
+    """All inputs but the lags, (steps, inputs), the whole history and future, and the scale of a window."""
+    context = given.given.context_length
     sequence = np.concatenate([window.past[0], window.future[0]]).astype(float)
-    history = window.past.shape[1]
-    scale = float(np.abs(sequence[history - context : history]).mean())
+    observed = window.past_observed[0, -context:] > 0
+    scale = float(np.abs(window.past[0, -context:][observed]).mean()) if observed.any() else given.data.mean_magnitude
     features = np.concatenate([window.past_features[0, -context:], window.future_features[0]]).astype(float)
-    rows = []
-    for step, known in enumerate(features):
-        lagged = [sequence[history - context + step - lag] / scale for lag in lags]
-        rows.append(np.concatenate([lagged, known, weights["embedding0"][0], [0.0, np.log(scale)]]))
-    return np.array(rows), sequence[history - context :], scale
+    rows = [np.concatenate([known, weights["embedding0"][0], [0.0, np.log(scale)]]) for known in features]
+    return np.array(rows), sequence, scale
 
 
 def sigmoid(x: NDArray[Any]) -> NDArray[Any]:
@@ -195,10 +214,14 @@ def problem(small: Small, rate: float, windows: int) -> tuple[Settings, Arrays, 
         num_layers=small.layers,
         dropout_rate=rate,
         mini_batch_size=windows,
+        network="sagemaker" if small.padded else "gluonts",
     )
     rng = np.random.default_rng(small.weights)
-    series = Series(np.datetime64("2024-01-01", "s"), (5 + rng.random(60)).astype(np.float32))
-    window = WindowSource([series], given).batch(np.array([[0, 50]]))
+    target = (5 + rng.random(60)).astype(np.float32)
+    cut = 50
+    if small.padded:
+        target[0], cut = np.nan, small.steps - 1 - small.padded
+    window = WindowSource([Series(np.datetime64("2024-01-01", "s"), target)], given).batch(np.array([[0, cut]]))
     frequency, cells = Frequency.parse("M"), small.cells
     width = len(frequency.lags) + len(frequency.features) + 4
 

@@ -1,0 +1,55 @@
+"""A model in this process, asked as a server is."""
+
+from pathlib import Path
+from typing import Any
+
+from forecastle.client.endpoint import JSON, refusal
+from forecastle.client.errors import PredictorError
+from forecastle.contract.archive import unpacked
+from forecastle.contract.errors import ForecastleError, InvalidData
+
+
+class OpenedModel:
+    """A model that answers in this process, on up to `threads` threads; None is one for each core."""
+
+    most_bytes = 2**40
+
+    def __init__(self, model: Any, threads: int | None = None) -> None:
+        self.model = model
+        self._threads = threads
+
+    def ask(self, body: bytes, content_type: str, attributes: str = "") -> bytes:
+        from forecastle.algorithms.request import Payload
+        from forecastle.contract.media_type import MediaType
+        from forecastle.kernels.threads import available_cores
+
+        threads = self._threads or available_cores()
+        try:
+            request = self.model.decode(Payload(body, MediaType.parse(content_type), attributes, threads))
+            (prediction,) = self.model.predict([request], threads)
+            answer: bytes = self.model.encode(prediction, JSON)
+        except ForecastleError as error:
+            raise refusal("", int(error.status), error.sentence) from None
+        return answer
+
+
+def open_model(folder: Path, name: str) -> OpenedModel:
+    """A model in a folder or a model.tar.gz, of the algorithm `name`, or one that SageMaker trained; default settings.
+
+    Raises `PredictorError` if there is none, or another algorithm's.
+    """
+    from forecastle.algorithms import find
+    from forecastle.algorithms.foreign import read_model
+
+    if not folder.exists():
+        raise PredictorError(f"{folder}: expected a model's folder or model.tar.gz, there is none.")
+    try:
+        with unpacked(folder) as inside:
+            artifact = read_model(inside)
+        if artifact.algorithm != name:
+            raise InvalidData(f"algorithm: expected a model of {name}, got one of {artifact.algorithm!r:.40}.")
+        algorithm = find(name)
+        return OpenedModel(algorithm.load(artifact, algorithm.settings()))
+    except InvalidData as error:
+        sentence = error.sentence if str(folder) in error.sentence else error.within(str(folder)).sentence
+        raise PredictorError(sentence) from None

@@ -1,0 +1,142 @@
+/** Where in a text a refusal points: the place that begins its sentence, found again. */
+
+/** @typedef {{start: number, end: number, line: number}} Spot characters, and the line counted from 1 */
+
+/**
+ * The spot that a sentence such as `row 3, column 2: expected …`, `line 7: target[0]: …` or
+ * `instances[2].target[5]: …` names; null if it names none in the text.
+ * @param {string} text @param {string} sentence
+ * @returns {Spot | null}
+ */
+export function spotOf(text, sentence) {
+  const row = /^row (\d+)(?:, column (\d+))?\b/.exec(sentence);
+  if (row) return cellSpot(text, lineOfRow(text, Number(row[1])), row[2] ? Number(row[2]) : null);
+  const line = /^line (\d+)(?:, column (\d+))?(?:: ((?:[A-Za-z_]\w*|\[\d+\])[\w.[\]]*): )?/.exec(sentence);
+  if (line) {
+    const [start, end] = lineBounds(text, Number(line[1]));
+    if (line[2]) return spot(text, start + Number(line[2]) - 1, start + Number(line[2]));
+    const inner = line[3] && valueSpan(text.slice(start, end), line[3]);
+    return inner ? spot(text, start + inner[0], start + inner[1]) : spot(text, start, end);
+  }
+  const byte = /^byte (\d+)\b/.exec(sentence);
+  if (byte) return spot(text, Number(byte[1]), Number(byte[1]) + 1);
+  const path = /^((?:instances|instance|configuration|features|data)[\w.[\]]*):? /.exec(sentence);
+  const span = path && valueSpan(text, path[1]);
+  return span ? spot(text, span[0], span[1]) : null;
+}
+
+/** @param {string} text @param {number} start @param {number} end @returns {Spot | null} */
+function spot(text, start, end) {
+  if (start < 0 || start > text.length) return null;
+  return { start, end: Math.min(Math.max(end, start), text.length), line: text.slice(0, start).split("\n").length };
+}
+
+/** The line of a row; empty lines are no rows. @param {string} text @param {number} row */
+function lineOfRow(text, row) {
+  let rows = 0;
+  let number = 0;
+  for (const line of text.split("\n")) {
+    number++;
+    if (line.trim() !== "" && ++rows === row) return number;
+  }
+  return row;
+}
+
+/** @param {string} text @param {number} line @returns {[number, number]} */
+export function lineBounds(text, line) {
+  let start = 0;
+  for (let number = 1; number < line; number++) {
+    const next = text.indexOf("\n", start);
+    if (next < 0) break;
+    start = next + 1;
+  }
+  const end = text.indexOf("\n", start);
+  return [start, end < 0 ? text.length : end];
+}
+
+/** @param {string} text @param {number} line @param {number | null} column @returns {Spot | null} */
+export function cellSpot(text, line, column) {
+  const [start, end] = lineBounds(text, line);
+  if (column === null) return spot(text, start, end);
+  const cells = text.slice(start, end).split(",");
+  const before = cells.slice(0, column - 1).join(",").length + (column > 1 ? 1 : 0);
+  return spot(text, start + before, start + before + (cells[column - 1] ?? "").length);
+}
+
+/**
+ * Where in a JSON text the value at a path such as `instances[2].target[5]` is; the deepest part that exists, or null.
+ * @param {string} text @param {string} path
+ * @returns {[number, number] | null}
+ */
+function valueSpan(text, path) {
+  const parts = [...path.matchAll(/([A-Za-z_]\w*)|\[(\d+)\]/g)].map((part) => part[1] ?? Number(part[2]));
+  if (parts[0] === "instance") parts.shift(); // a bare one, which is the whole text
+  let at = skip(text, 0);
+  /** @type {[number, number] | null} */
+  let found = null;
+  for (const part of parts) {
+    const next = typeof part === "number" ? itemAt(text, at, part) : memberAt(text, at, part);
+    if (next === null) break;
+    at = next;
+    found = [at, endOf(text, at)];
+  }
+  return found ?? (parts.length ? null : [at, endOf(text, at)]);
+}
+
+/** @param {string} text @param {number} at */
+function skip(text, at) {
+  while (at < text.length && /\s/.test(text[at])) at++;
+  return at;
+}
+
+/** Where the value that begins at `at` ends. @param {string} text @param {number} at @returns {number} */
+function endOf(text, at) {
+  if (text[at] === '"') {
+    for (at++; at < text.length && text[at] !== '"'; at++) if (text[at] === "\\") at++;
+    return at + 1;
+  }
+  if (text[at] === "[" || text[at] === "{") {
+    let depth = 0;
+    while (at < text.length) {
+      if (text[at] === '"') at = endOf(text, at);
+      else {
+        if (text[at] === "[" || text[at] === "{") depth++;
+        if ((text[at] === "]" || text[at] === "}") && --depth === 0) return at + 1;
+        at++;
+      }
+    }
+    return at;
+  }
+  while (at < text.length && !/[\s,\]}]/.test(text[at])) at++;
+  return at;
+}
+
+/** @param {string} text @param {number} at @param {number} wanted @returns {number | null} */
+function itemAt(text, at, wanted) {
+  if (text[at] !== "[") return null;
+  at = skip(text, at + 1);
+  for (let index = 0; index < wanted; index++) {
+    at = skip(text, endOf(text, at));
+    if (text[at] !== ",") return null;
+    at = skip(text, at + 1);
+  }
+  return at < text.length && text[at] !== "]" ? at : null;
+}
+
+/** @param {string} text @param {number} at @param {string} wanted @returns {number | null} */
+function memberAt(text, at, wanted) {
+  if (text[at] !== "{") return null;
+  at = skip(text, at + 1);
+  while (text[at] === '"') {
+    const end = endOf(text, at);
+    const name = text.slice(at + 1, end - 1);
+    at = skip(text, end);
+    if (text[at] !== ":") return null;
+    at = skip(text, at + 1);
+    if (name === wanted) return at;
+    at = skip(text, endOf(text, at));
+    if (text[at] !== ",") return null;
+    at = skip(text, at + 1);
+  }
+  return null;
+}
