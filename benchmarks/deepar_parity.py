@@ -96,8 +96,9 @@ def loss_of(task: Task, quantiles: Floats) -> tuple[float, float]:
 
     `quantiles`: (levels, series, steps).
     """
-    own = [_loss(observed, quantiles[:, index]) for index, observed in enumerate(task.observed)]
-    return _loss(task.observed, quantiles), float(np.nanmean(own))
+    some = np.flatnonzero(np.abs(task.observed).sum(axis=1))
+    own = [_loss(task.observed[index], quantiles[:, index]) for index in some]
+    return _loss(task.observed, quantiles), float(np.mean(own))
 
 
 def _loss(observed: Floats, quantiles: Floats) -> float:

@@ -22,6 +22,11 @@ Part = str | int | Source | At  # a string is a member of an object, an integer 
 Place = tuple[Part, ...]
 
 
+def place_of(place: Place | str) -> Place:
+    """A place that may be given as text."""
+    return (place,) if isinstance(place, str) else place
+
+
 def text_of(place: Place) -> str:
     """A place as text: `a.csv: row 3, column 2`, `a.json, line 7: target[0]`, `instances[2].cat`."""
     text, before = "", None

@@ -23,7 +23,7 @@ HOME = click.option("--home", type=FOLDER, help="The region's folder.")
 @click.group("region", invoke_without_command=True)
 @click.pass_context
 def region(context: click.Context) -> None:
-    """Run a local AWS region, which notebooks use as they are."""
+    """Run a local AWS region, in which SageMaker's notebooks run unchanged."""
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         raise InvalidJob(f"A region needs {' and '.join(missing)}: pip install 'forecastle[region]'.")
@@ -51,7 +51,7 @@ proxy_option = click.option(
 @region.command()
 @proxy_option
 @HOME
-@click.option("--port", type=click.IntRange(1, 65535), help="Its port, if it does not run yet.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Its port, if it is not running yet.")
 @click.option(
     "--shell",
     type=click.Choice(["sh", "fish", "powershell", "dotenv"]),
@@ -82,12 +82,12 @@ def run(context: click.Context, options: Options, proxy: bool, command: tuple[st
 
     Starts a region if none runs in that folder, and stops it when the command has ended.
     """
-    from forecastle.region.company import free_port, run_beside
+    from forecastle.region.run_command import free_port, run_in_region
 
     if context.get_parameter_source("port") is click.core.ParameterSource.DEFAULT:
         options = replace(options, port=free_port(options.port))
     up = [*forecastle_command(), "region", "up", *options.arguments()]
-    return run_beside(options.home, up, command, _variables(proxy))
+    return run_in_region(options.home, up, command, _variables(proxy))
 
 
 @region.command()
@@ -110,37 +110,43 @@ def kernel(home: Path | None, port: int, python: str | None, proxy: bool) -> Non
 
 @region.group("data")
 def data() -> None:
-    """Write data that notebooks download."""
+    """Write the data that notebooks download."""
 
 
 @data.command()
-@click.option("--customers", type=click.IntRange(1, 999), default=370, show_default=True, help="Columns.")
-@click.option("--years", default="2011-2014", show_default=True, help="The first and the last, or one.")
+@click.option("--customers", type=click.IntRange(1, 999), default=370, show_default=True, help="The number of columns.")
+@click.option("--years", default="2011-2014", show_default=True, help="The first and last year, or one year.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("LD2011_2014.txt"), show_default=True)
 def electricity(customers: int, years: str, out: Path) -> None:
-    """Write the electricity notebook's LD2011_2014.txt, synthetic, in the original's format."""
+    """Write synthetic data for the electricity notebook, in the format of LD2011_2014.txt."""
     from forecastle.region.samples.electricity import write
 
     first, last = _years(years)
     if out.exists():
-        raise InvalidJob(f"--out {out}: is there already, and is left as it is.")
+        raise InvalidJob(f"--out {out}: this file exists and is not overwritten.")
     write(out, customers, first, last)
-    click.echo(f"{out}: {customers} customers, {first} to {last}, made up.")
+    click.echo(f"{out}: {customers} customers, {first} to {last}, synthetic.")
 
 
 @region.group("lambda")
 def functions() -> None:
-    """Create Lambda functions without a console."""
+    """Create Lambda functions from the command line."""
 
 
 @functions.command("create")
 @click.argument("name")
-@click.option("--file", "files", type=FILE, multiple=True, required=True, help="A file of its code; may be repeated.")
+@click.option("--file", "files", type=FILE, multiple=True, required=True, help="A file with its code; may be repeated.")
 @click.option("--handler", default="lambda_function.lambda_handler", show_default=True, help="Module and function.")
 @click.option(
-    "--timeout", type=click.IntRange(1, 900), default=30, show_default=True, help="Limit for an event, in seconds."
+    "--timeout",
+    type=click.IntRange(1, 900),
+    default=30,
+    show_default=True,
+    help="The time limit for an event, in seconds.",
 )
-@click.option("--memory", type=click.IntRange(128, 10240), default=512, show_default=True, help="Memory limit in MB.")
+@click.option(
+    "--memory", type=click.IntRange(128, 10240), default=512, show_default=True, help="The memory limit in MB."
+)
 @click.option("--env", "environ", metavar="NAME=VALUE", multiple=True, help="An environment variable; may be repeated.")
 @HOME
 def create_function(
@@ -161,7 +167,7 @@ def create_function(
 
 @region.group("api")
 def apis() -> None:
-    """Create REST APIs without a console."""
+    """Create REST APIs from the command line."""
 
 
 @apis.command("create")
@@ -207,10 +213,10 @@ def _years(text: str) -> tuple[int, int]:
     found = re.fullmatch(r"(\d{4})(?:-(\d{4}))?", text)
     first, last = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
     if not 1900 <= first <= last <= 2100:
-        raise InvalidJob(f"--years {text}: expected such as 2011-2014 or 2014.")
+        raise InvalidJob(f"--years {text}: expected a year or two, such as 2014 or 2011-2014.")
     return first, last
 
 
 def forecastle_command() -> tuple[str, ...]:
-    """How this Python starts forecastle."""
+    """The command that starts forecastle with this Python."""
     return (sys.executable, "-m", "forecastle")

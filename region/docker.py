@@ -1,4 +1,4 @@
-"""Containers, by Docker's command line: five commands need no library."""
+"""Containers, with Docker's command line client."""
 
 import hashlib
 import re
@@ -33,29 +33,29 @@ def run_command(
 
 
 def name_of(tree: Path) -> str:
-    """What the container of a tree is called."""
+    """The name of the container of a tree."""
     parts = "-".join(re.sub(r"[^a-zA-Z0-9_.-]", "-", part) for part in tree.parts[-3:])
     return f"forecastle-{parts}-{hashlib.sha256(str(tree).encode()).hexdigest()[:8]}"
 
 
 def answers() -> bool:
-    """Whether there is an engine."""
+    """Whether a Docker engine is available."""
     return shutil.which("docker") is not None and _output("version", "--format", "{{.Server.Version}}") is not None
 
 
 def published_port(tree: Path) -> int | None:
-    """The port of this machine at which the server of a tree's container can be reached, once it can."""
+    """The local port of the server in a tree's container; None until it is published."""
     found = re.search(r":(\d+)\s*$", _output("port", name_of(tree), str(PORT)) or "")
     return None if found is None else int(found[1])
 
 
 def remove(tree: Path) -> None:
-    """Remove the container of a tree, if it is there still: the client may have been killed, and that not."""
+    """Remove the container of a tree, if it still exists: killing Docker's client does not stop it."""
     _output("rm", "--force", name_of(tree))
 
 
 def remove_all(home: Path) -> None:
-    """Remove what a region of this folder left running, where Docker answers."""
+    """Remove the containers that an earlier region of this folder has left running."""
     if shutil.which("docker") is not None:
         for container in (_output("ps", "--all", "--quiet", "--filter", f"label={LABEL}={home}") or "").split():
             _output("rm", "--force", container)

@@ -1,4 +1,4 @@
-"""A region: what its operations share."""
+"""A region: the state that its operations share."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class LocalRegion:
-    """State, log, objects and what runs; operations are functions of it and a request."""
+    """State, logs, objects and running jobs; an operation is a function of these and a request."""
 
     home: Home
     address: str
@@ -31,8 +31,8 @@ class LocalRegion:
     objects: Objects
     processes: Processes
     say: "Callable[[str], None]"
-    command: tuple[str, ...]  # how forecastle is started
-    docker_image: str | None  # forecastle's own image, where its jobs and endpoints are to be containers
+    command: tuple[str, ...]  # which starts forecastle
+    docker_image: str | None  # forecastle's own image, if its jobs and endpoints run in containers
     pools: "Mapping[str, Pool]"  # of jobs, by kind
     hosting: "Hosting"
     runtime: "Runtime"

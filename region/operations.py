@@ -1,4 +1,4 @@
-"""Every operation that this region does: one function each, of the region and the request's parameters."""
+"""The table of supported operations: one function each, of the region and the request's parameters."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -122,8 +122,8 @@ OPERATIONS: Mapping[str, Mapping[str, Operation]] = {
 
 
 def unknown(service: str, operation: str) -> str:
-    """What is said of an operation that is not there."""
+    """The error message for an unsupported operation."""
     done = OPERATIONS.get(service)
     if not done:
-        return f"The service {service} is not among those of this region: {', '.join(['s3', *OPERATIONS])}."
-    return f"{operation} is not among the operations of {service} in this region: {', '.join(sorted(done))}."
+        return f"This region has no service {service}. It has {', '.join(['s3', *OPERATIONS])}."
+    return f"This region does not support {operation} of {service}. It supports {', '.join(sorted(done))}."

@@ -1,4 +1,4 @@
-"""What `forecastle region up` and `forecastle region run` are asked for: one list of options for both."""
+"""The options of `forecastle region up` and `forecastle region run`."""
 
 import functools
 import os

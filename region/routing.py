@@ -1,4 +1,4 @@
-"""Which service a request is for: by its target, its path, its signature or its host."""
+"""The service that a request is for, by its target, path, signature or host."""
 
 import re
 
@@ -31,11 +31,11 @@ RUNTIME = re.compile(r"/endpoints/[^/]+/(?:async-)?invocations(?:-response-strea
 INVOKE = re.compile(r"/restapis/[^/]+/[^/]+/_user_request_(?:/.*)?")
 CREDENTIAL = re.compile(r"Credential=[^/]*/\d*/[^/]*/([^/,]*)/aws4_request")
 BUCKET = re.compile(r".+\.s3[.-].*amazonaws\.com(?:\.cn)?(?::\d+)?")  # it may be called `logs`
-CONSOLE = re.compile(r"/_region/.*")  # no bucket has such a name
+CONSOLE = re.compile(r"/_region/.*")  # not a valid name for a bucket
 
 
 def service_of(request: Request) -> str:
-    """The service's name: `s3` is what nothing else claims, `console` what a browser asks."""
+    """The service's name; `console` for pages in a browser, and `s3` if no other service matches."""
     if INVOKE.fullmatch(request.raw_path):
         return "execute-api"
     target = request.headers.get("x-amz-target", "").partition(".")[0]
@@ -64,7 +64,7 @@ def service_of(request: Request) -> str:
 
 
 def _signed(request: Request) -> str | None:
-    """The service that the signature is for."""
+    """The service in the signature's credential scope."""
     found = CREDENTIAL.search(request.headers.get("authorization", ""))
     if found is not None:
         return found[1]

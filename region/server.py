@@ -1,4 +1,4 @@
-"""A region's life: hold the folder, bind the port, bring back what ran, answer, stop what was started."""
+"""A region's life cycle: lock the folder, bind the port, restart endpoints, serve, stop all processes."""
 
 import contextlib
 import logging
@@ -45,15 +45,15 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def up(options: Options, command: Sequence[str]) -> None:
-    """Run a region until SIGTERM, SIGINT or SIGHUP. `command` is how this Python starts forecastle.
+    """Run a region until SIGTERM, SIGINT or SIGHUP. `command` starts forecastle with this Python.
 
-    Raises `InvalidJob` where the folder or the port belongs to another process.
+    Raises `InvalidJob` if another process uses the folder or the port.
     """
     with (
         _signals_end_it(),
         options.home.held(),
         bound(options.host, options.port) as listener,
-        standing(options, command, address_of(listener)) as (region, s3),
+        running(options, command, address_of(listener)) as (region, s3),
     ):
         server = _Server(_app(region, s3, options), options.home.proxy)
         for number in SIGNALS:
@@ -63,7 +63,7 @@ def up(options: Options, command: Sequence[str]) -> None:
 
 @contextlib.contextmanager
 def _signals_end_it() -> Iterator[None]:
-    """A signal ends the region in order, and with exit code 0, before it answers too."""
+    """End the region cleanly with exit code 0 on a signal, even before it serves."""
 
     def leave(number: int, frame: object) -> None:
         del number, frame
@@ -78,19 +78,19 @@ def _signals_end_it() -> Iterator[None]:
 
 
 def address_of(listener: socket.socket) -> str:
-    """Where clients on this machine reach the socket."""
+    """The URL of a listening socket for clients on this machine."""
     host, port = listener.getsockname()[:2]
     return f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"
 
 
 @contextlib.contextmanager
-def standing(options: Options, command: Sequence[str], address: str) -> Iterator[tuple[LocalRegion, S3]]:
-    """The region of a folder, as it was left; what it has started is stopped in the end."""
+def running(options: Options, command: Sequence[str], address: str) -> Iterator[tuple[LocalRegion, S3]]:
+    """The region of a folder, in its last state; at the end, all its processes are stopped."""
     home = options.home
     state = State(home.state)
     processes = Processes(state)
     strays = processes.reap()
-    s3 = S3(home.objects)
+    s3 = S3(home.objects, strict_origins=True)
     region = LocalRegion(
         home=home,
         address=address,
@@ -108,7 +108,7 @@ def standing(options: Options, command: Sequence[str], address: str) -> Iterator
         functions=Workers(),
     )
     if strays:
-        _say(f"{strays} processes of a region that was killed are ended")
+        _say(f"killed {strays} processes that an earlier region has left running")
     docker.remove_all(home.folder)
     for kind in JOB_KINDS:
         kind.fail_unfinished(region)
@@ -117,7 +117,7 @@ def standing(options: Options, command: Sequence[str], address: str) -> Iterator
     variables.write_files(home)
     _make_buckets(region, options)
     home.announce(address)
-    _say(f"region {REGION} of account {ACCOUNT} at {address}, kept in {home.folder}")
+    _say(f"region {REGION} of account {ACCOUNT} at {address}, data in {home.folder}")
     region.hosting.resume(region)
     compilation = Compilation(region) if options.compiles and options.docker is None else None
     try:
@@ -125,7 +125,7 @@ def standing(options: Options, command: Sequence[str], address: str) -> Iterator
     finally:
         if compilation is not None:
             compilation.close()
-        for kind in reversed(JOB_KINDS):  # a tuning job starts no other training job then
+        for kind in reversed(JOB_KINDS):  # tuning jobs first, as they start training jobs
             kind.pool(region).close()
         region.hosting.close()
         region.functions.close()
@@ -157,7 +157,7 @@ def _app(region: LocalRegion, s3: S3, options: Options) -> OnePort:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's, stopped by a signal with exit code 0."""
+    """uvicorn's server, which exits with code 0 on a signal."""
 
     def __init__(self, app: OnePort, proxy_folder: Path) -> None:
         config = uvicorn.Config(
@@ -183,6 +183,6 @@ class _Server(uvicorn.Server):
 
 
 def _say(event: str) -> None:
-    """One line an event."""
+    """Print one line for an event."""
     with contextlib.suppress(OSError):
         print(time.strftime("%H:%M:%S"), event, file=sys.stdout, flush=True)

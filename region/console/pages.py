@@ -1,4 +1,4 @@
-"""What the console shows: jobs with their logs and curves, endpoints, buckets, functions and APIs."""
+"""The console's pages: jobs with their logs and metrics, endpoints, buckets, functions and APIs."""
 
 import asyncio
 import itertools
@@ -29,13 +29,13 @@ Parts = list[Html]
 
 
 class Console:
-    """Answers a browser."""
+    """Renders the pages."""
 
     def __init__(self, region: LocalRegion) -> None:
         self._region = region
 
     async def answer(self, service: str, request: Request) -> Answer:
-        """The page of a path."""
+        """The page at a path."""
         del service
         status, title, parts = await asyncio.to_thread(self._page, request)
         headers = {
@@ -59,7 +59,7 @@ class Console:
             return 200, f"{REGION}, account {ACCOUNT}", self._overview()
         parts = kinds[kind](unquote(name), request) if kind in kinds else None
         if parts is None:
-            return 404, "There is no such page", []
+            return 404, "Page not found", []
         return 200, unquote(name), parts
 
     def _overview(self) -> Parts:
@@ -146,7 +146,7 @@ class Console:
         ]
 
     def _curves(self, job: str) -> Parts:
-        """A curve of each metric that a job has measured more than once."""
+        """A chart of each metric with several values."""
         dimensions = {"TrainingJobName": job}
         found = []
         for metric in self._region.series.metrics(NAMESPACE):
@@ -171,7 +171,7 @@ class Console:
                 variant.name,
                 variant.weight,
                 variant.image,
-                *[link(f"{server.url}/docs", "the model's page") for server in variant.servers if server.url],
+                *[link(f"{server.url}/docs", "open") for server in variant.servers if server.url],
             )
             for variant in (fleet.variants if fleet is not None else [])
         ]

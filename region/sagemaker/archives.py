@@ -1,4 +1,4 @@
-"""model.tar.gz and output.tar.gz: from folders to objects, and back."""
+"""model.tar.gz and output.tar.gz: upload of folders, download of models."""
 
 import tarfile
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from forecastle.contract.archive import unpack
 from forecastle.contract.whole_file import is_temporary
 from forecastle.region.objects import Objects, split
 
-LEVEL = 1  # of compression: arrays of numbers hardly shrink further at higher ones
+LEVEL = 1  # higher levels of compression hardly make arrays of numbers smaller
 
 
 def files_below(folder: Path) -> list[Path]:
@@ -17,7 +17,7 @@ def files_below(folder: Path) -> list[Path]:
 
 
 def upload_archive(folders: Sequence[Path], uri: str, objects: Objects, scratch: Path) -> None:
-    """Put an archive of what is in the folders, one laid over the other. Raises `Missing`."""
+    """Upload an archive of the files in the folders; of several with one path, the first. Raises `Missing`."""
     seen: set[str] = set()
     archive = scratch / "archive.tar.gz"
     with tarfile.open(archive, "w:gz", compresslevel=LEVEL) as tar:
@@ -34,7 +34,7 @@ def upload_archive(folders: Sequence[Path], uri: str, objects: Objects, scratch:
 
 
 def upload_files(folder: Path, uri: str, objects: Objects) -> None:
-    """Put each file of a folder as an object below `uri`. Raises `Missing`."""
+    """Upload the files of a folder as objects below `uri`. Raises `Missing`."""
     bucket, prefix = split(uri)
     for path in files_below(folder):
         objects.put_file(

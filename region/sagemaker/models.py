@@ -1,4 +1,4 @@
-"""Models: what to serve, with which image, and where its archive is."""
+"""Models: an image and the URI of an archive."""
 
 import time
 
@@ -28,12 +28,12 @@ def create(region: LocalRegion, request: Record) -> Record:
 
 
 def containers_of(model: Record) -> list[Record]:
-    """A model's containers, in the order in which a request goes through them."""
+    """A model's containers, in the order in which they process a request."""
     return model["Containers"] if model.get("Containers") else [c for c in [model.get("PrimaryContainer")] if c]
 
 
 def data_of(container: Record) -> tuple[str, bool] | None:
-    """The URI of a container's model, and whether it is an archive; None where it has none."""
+    """The URI of a container's model, and whether it is an archive; None if it has none."""
     source = container.get("ModelDataSource", {}).get("S3DataSource")
     if source is not None:
         return source["S3Uri"], source["CompressionType"] == "Gzip"

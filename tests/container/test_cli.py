@@ -213,7 +213,9 @@ def test_training_needs_no_stdout(tmp_path: Path) -> None:
 def test_a_model_that_is_no_forest_is_named_by_its_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_artifact(tmp_path, Artifact({}, algorithm="random_cut_forest"))
     assert main(["check", str(tmp_path)]) == InvalidData.exit_code
-    assert capsys.readouterr().err.startswith(f"forecastle: {tmp_path}: The forest's arrays: leaf_offsets is missing")
+    assert capsys.readouterr().err.startswith(
+        f"forecastle: {tmp_path}: The forest's arrays: expected leaf_offsets, which is missing"
+    )
 
 
 def test_a_folder_without_a_model_does_not_pass_the_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -90,7 +90,7 @@ def test_what_no_job_changed_is_not_written_again(region: RunningRegion) -> None
     assert s3.head_object(Bucket="data", Key="steps-same/other")["Metadata"] == {"whose": "mine"}
 
 
-def test_a_bucket_that_is_not_there_fails_the_job(region: RunningRegion) -> None:
+def test_a_missing_bucket_fails_the_job(region: RunningRegion) -> None:
     put_numbers(region)
     job = ended(region, create(region, CheckpointConfig={"S3Uri": "s3://not-there/steps"}))
     assert job["FailureReason"].startswith("ClientError: ")
@@ -132,7 +132,7 @@ def test_a_deepar_job_that_is_killed_is_continued_by_another(region: RunningRegi
         if " train" in command:
             os.kill(pid, signal.SIGKILL)
     job = ended(region, name)
-    assert (job["TrainingJobStatus"], "ended by signal 9" in job["FailureReason"]) == ("Failed", True)
+    assert (job["TrainingJobStatus"], "killed by signal 9" in job["FailureReason"]) == ("Failed", True)
     second = create(region, channel("s3://data/spot/train/"), **more)
 
     def done() -> int:

@@ -257,7 +257,7 @@ def _handshake(server: ssl.SSLContext, client: ssl.SSLContext, name: str) -> boo
         (f"{STS}:22", f"{STS}:22: the region's proxy answers for port 443 only."),
         (STS, "CONNECT: expected a host and a port"),
         ("/", "CONNECT: expected a host and a port"),
-        (f"{STS}:443 HTTP/1.1\r\nX: y\r\n\r\nGET /", "CONNECT: expected headers, and nothing after them"),
+        (f"{STS}:443 HTTP/1.1\r\nX: y\r\n\r\nGET /", "CONNECT: expected nothing after the headers"),
         (f"{'a' * 300}.amazonaws.com:443", "CONNECT: expected a host and a port"),
     ],
 )
@@ -339,7 +339,7 @@ def test_pages_of_a_browser_stay_out_of_a_tunnel_too(region: RunningRegion) -> N
         context = ssl.create_default_context(cafile=environ["AWS_CA_BUNDLE"])
         with context.wrap_socket(connection, server_hostname=STS) as inside:
             inside.sendall(f"GET / HTTP/1.1\r\nHost: {STS}\r\nOrigin: https://evil.example\r\n\r\n".encode())
-            read_until(inside, b"pages in a browser may not call this region")
+            read_until(inside, b"web pages may not call this region")
 
 
 def test_run_and_kernel_take_the_proxy_too(tmp_path: Path) -> None:

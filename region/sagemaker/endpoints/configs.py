@@ -1,4 +1,4 @@
-"""Endpoint configurations: which models, with what weights."""
+"""Endpoint configurations: models and their weights."""
 
 import time
 
@@ -24,7 +24,7 @@ def create(region: LocalRegion, request: Record) -> Record:
     for variant in config["ProductionVariants"]:
         if not variant.get("ModelName"):
             raise invalid(
-                f"Production variant {variant['VariantName']} needs a ModelName: there are no inference components."
+                f"Variant {variant['VariantName']} needs a ModelName: this region has no inference components."
             )
         MODEL.get(region, variant["ModelName"])
         variant.setdefault("InitialVariantWeight", 1.0)

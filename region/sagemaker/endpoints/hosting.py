@@ -1,4 +1,4 @@
-"""The fleets that run, by endpoint: brought up, exchanged for others and taken down off the request's thread."""
+"""The running fleet of each endpoint, started, replaced and stopped in the background."""
 
 import threading
 import time
@@ -30,7 +30,7 @@ WAITING = ("Creating", "Updating")
 
 
 class Hosting:
-    """Which fleet answers for which endpoint."""
+    """The fleets by endpoint."""
 
     def __init__(self) -> None:
         self._fleets: dict[str, Fleet] = {}
@@ -41,22 +41,22 @@ class Hosting:
         self._pool = ThreadPoolExecutor(32, thread_name_prefix="hosting")
 
     def of(self, endpoint: str) -> Fleet | None:
-        """What answers for an endpoint now."""
+        """The fleet that serves an endpoint now."""
         return self._fleets.get(endpoint)
 
     def deploy(self, region: LocalRegion, name: str, config: dict[str, Any], turn: str) -> None:
-        """Bring a configuration up for an endpoint; `turn` is the record's own while nobody else has changed it."""
+        """Start a configuration's fleet for an endpoint; a result is ignored once the record has another `turn`."""
         self._pool.submit(self._deploy, region, name, config, turn)
 
     def retire(self, name: str) -> None:
-        """Take an endpoint down."""
+        """Stop an endpoint's fleet."""
         with self._lock:
             gone = self._fleets.pop(name, None)
         if gone is not None:
             self._pool.submit(gone.stop)
 
     def resume(self, region: LocalRegion) -> None:
-        """Bring back the endpoints that ran when the region ended."""
+        """Restart the endpoints that were running when the region ended."""
         for record in region.state.all(ENDPOINT.kind):
             if record["EndpointStatus"] == "Failed":
                 continue
@@ -66,7 +66,7 @@ class Hosting:
             self.deploy(region, name, config, record["Turn"])
 
     def close(self) -> None:
-        """Stop all of them."""
+        """Kill all servers."""
         with self._lock:
             self._closed = True
             running = [*self._fleets.values(), *self._starting]
@@ -122,7 +122,7 @@ class Hosting:
             record = region.state.get(ENDPOINT.kind, name)
             if self._closed or record is None or record["Turn"] != turn:
                 return
-            # An update that fails leaves the old fleet answering, and says why.
+            # After a failed update, the old fleet continues to serve.
             status = "InService" if self.of(name) is not None else "Failed"
             region.state.change(
                 ENDPOINT.kind, name, EndpointStatus=status, FailureReason=why, LastModifiedTime=time.time()
@@ -131,7 +131,7 @@ class Hosting:
 
 
 def described(new: Fleet) -> list[dict[str, Any]]:
-    """ProductionVariants, as DescribeEndpoint has them."""
+    """ProductionVariants of DescribeEndpoint."""
     images = {
         v.name: [{"SpecifiedImage": v.image, "ResolvedImage": v.image, "ResolutionTime": time.time()}]
         for v in new.variants

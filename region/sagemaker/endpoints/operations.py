@@ -32,7 +32,7 @@ def create(region: LocalRegion, request: Record) -> Record:
 
 
 def update(region: LocalRegion, request: Record) -> Record:
-    """Blue/green: the old fleet answers until the new one is well."""
+    """Blue/green: the old fleet serves until the new one is ready."""
     name = request["EndpointName"]
     config = CONFIG.get(region, request["EndpointConfigName"])
     with region.state.exclusive():
@@ -45,7 +45,7 @@ def update(region: LocalRegion, request: Record) -> Record:
 
 
 def update_weights(region: LocalRegion, request: Record) -> Record:
-    """Change weights where they are; counts are kept and change nothing, as each variant is one process."""
+    """Change weights in place; instance counts are only stored, as each variant is one process."""
     name = request["EndpointName"]
     with region.state.exclusive():
         record = _changeable(region, name)

@@ -1,4 +1,4 @@
-"""A job's channels: files that are links to the region's objects, or pipes that are fed from them."""
+"""A job's channels: links to objects, or pipes through which objects are sent."""
 
 import contextlib
 import gzip
@@ -19,7 +19,7 @@ RECORD_BYTES = 2**29 - 1  # the length has 29 bits
 
 
 def link(found: Sequence[Source], folder: Path, objects: Objects) -> None:
-    """Let the objects appear as files below a channel's folder. Raises `NoData`."""
+    """Link the objects as files below a channel's folder. Raises `NoData`."""
     for each in found:
         try:
             objects.link(each.bucket, each.key, folder / each.path)
@@ -28,15 +28,15 @@ def link(found: Sequence[Source], folder: Path, objects: Objects) -> None:
         except OSError as error:
             why = os.strerror(error.errno or 0)
             raise NoData(
-                f"Data download failed: s3://{each.bucket}/{each.key} cannot be {each.path} ({why})."
+                f"Data download failed: s3://{each.bucket}/{each.key} cannot be linked as {each.path} ({why})."
             ) from None
 
 
 class Feeder:
-    """A channel in Pipe mode: a FIFO for each epoch, through which the objects come one after the other."""
+    """A channel in Pipe mode: a FIFO for each epoch, into which the objects are written one after the other."""
 
     def __init__(self, channel: dict[str, Any], found: Sequence[Source], folder: Path, objects: Objects) -> None:
-        self._folder = folder  # the channel's own; its FIFOs are beside it
+        self._folder = folder  # the channel's; its FIFOs are next to it
         self._found = found
         self._objects = objects
         self._gzip = channel.get("CompressionType") == "Gzip"
@@ -49,10 +49,10 @@ class Feeder:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop feeding, whether or not there is a reader. Raises `NoData` if an object could not be fed whole."""
+        """Stop writing. Raises `NoData` if an object could not be written completely."""
         self._over.set()
         while self._thread.is_alive():
-            for epoch in (self._epoch, self._epoch + 1):  # a reader releases the thread if it waits for one
+            for epoch in (self._epoch, self._epoch + 1):  # the thread may be waiting for a reader
                 with contextlib.suppress(OSError):
                     os.close(os.open(self._fifo(epoch), os.O_RDONLY | os.O_NONBLOCK))
             self._thread.join(0.05)
@@ -64,7 +64,7 @@ class Feeder:
 
     def _feed(self) -> None:
         while not self._over.is_set() and self._failure is None:
-            os.mkfifo(self._fifo(self._epoch + 1))  # before the reader comes to the end of this one
+            os.mkfifo(self._fifo(self._epoch + 1))  # before the reader reaches the end of this one
             with contextlib.suppress(BrokenPipeError), open(self._fifo(self._epoch), "wb", buffering=2**20) as pipe:
                 for source in self._found:
                     if self._over.is_set():

@@ -1,4 +1,4 @@
-"""One training job, from its channels to model.tar.gz."""
+"""Training jobs, from their channels to model.tar.gz."""
 
 import contextlib
 import os
@@ -21,10 +21,10 @@ from forecastle.region.sagemaker.training.channels import Feeder, link
 from forecastle.region.sagemaker.training.measures import Measures
 from forecastle.region.sagemaker.training.sources import sources
 from forecastle.region.sagemaker.training.status import LOG_GROUP, TRAINING
-from forecastle.region.sagemaker.training.tree import Tree, mode_of, plant
+from forecastle.region.sagemaker.training.tree import Tree, create_tree, mode_of
 
 GRACE_SECONDS = 120.0  # between SIGTERM and SIGKILL
-USERS_FAULT = 1  # forecastle's exit code where the job asks for something that cannot be
+USERS_FAULT = 1  # forecastle's exit code for wrong input
 
 
 class TrainingJob(Job):
@@ -77,7 +77,7 @@ class TrainingJob(Job):
 
     def _prepared(self, job: Record, base: Path, host: str, hosts: list[str], feeders: contextlib.ExitStack) -> Tree:
         """The tree of a host, with its channels."""
-        tree = plant(base, job, host, hosts)
+        tree = create_tree(base, job, host, hosts)
         for channel in job.get("InputDataConfig", []):
             found = sources(channel, job["RoleArn"], self.region.objects, hosts.index(host), len(hosts))
             place = tree.channel(channel["ChannelName"])
@@ -94,7 +94,7 @@ class TrainingJob(Job):
     def _trained(
         self, job: Record, trees: list[Tree], hosts: list[str], measures: Measures
     ) -> tuple[list[int], bool, list[str]]:
-        """Exit codes of the hosts' processes, whether time ran out, and the last lines of one that failed."""
+        """Exit codes of the hosts' processes, whether they ran too long, and the last lines of one that failed."""
         start = launcher(job["AlgorithmSpecification"]["TrainingImage"], self.region)
         seconds = job["StoppingCondition"].get("MaxRuntimeInSeconds", 24 * 3600)
         pumps = []
@@ -125,7 +125,7 @@ class TrainingJob(Job):
         return codes, late, last
 
     def _awaited(self, deadline: float) -> bool:
-        """Wait for all processes to end, or for a stop; false where time has run out."""
+        """Wait until all processes have ended or the job is stopped; false after the deadline."""
         for process in self._processes:
             while process.wait(0.1 if self._stop.is_set() else 0.5) is None:
                 if self._stop.is_set():
@@ -135,7 +135,7 @@ class TrainingJob(Job):
         return True
 
     def _upload(self, job: Record, trees: list[Tree]) -> str:
-        """Put model and output into the bucket; the model's URI."""
+        """Upload model and output; return the model's URI."""
         config = job["OutputDataConfig"]
         place = joined(config["S3OutputPath"], self.name, "output")
         models = [tree.model for tree in trees]
@@ -170,7 +170,7 @@ def _environ(job: Record, region: LocalRegion, threads: int) -> dict[str, str]:
 
 
 def _reason(trees: list[Tree], codes: list[int], last: list[str]) -> str:
-    """FailureReason: what the job wrote down, else its last line."""
+    """FailureReason: the contents of the failure file, or the last log line."""
     code = next(filter(None, codes))
     for tree in trees:
         try:
@@ -181,6 +181,6 @@ def _reason(trees: list[Tree], codes: list[int], last: list[str]) -> str:
             kind = "ClientError" if code == USERS_FAULT else "AlgorithmError"
             return f"{kind}: {re.sub(re.escape(str(tree.base)), '/opt/ml', text)}, exit code: {code}"
     if code < 0:
-        return f"AlgorithmError: the process was ended by signal {-code}, exit code: {128 - code}"
+        return f"AlgorithmError: the process was killed by signal {-code}, exit code: {128 - code}"
     end = f": {last[-1]}" if last else ""
     return f"AlgorithmError: the process failed and wrote no /opt/ml/output/failure{end}, exit code: {code}"

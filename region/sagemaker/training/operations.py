@@ -19,13 +19,11 @@ def create(region: LocalRegion, request: Request) -> Request:
 
 
 def begin(region: LocalRegion, request: Request, **more: Any) -> Request:
-    """Keep a job with additional members, and queue it; the answer of CreateTrainingJob."""
+    """Store a job with additional members and queue it; return the result of CreateTrainingJob."""
     now = time.time()
     algorithm = request.get("AlgorithmSpecification", {})
     if not algorithm.get("TrainingImage"):
-        raise invalid(
-            "AlgorithmSpecification must have a TrainingImage: this region has no algorithms of a marketplace."
-        )
+        raise invalid("AlgorithmSpecification must have a TrainingImage: this region has no marketplace algorithms.")
     start = launcher(algorithm["TrainingImage"], region)
     channels = [each["ChannelName"] for each in request.get("InputDataConfig", [])]
     if len(set(channels)) < len(channels):
@@ -36,9 +34,9 @@ def begin(region: LocalRegion, request: Request, **more: Any) -> Request:
             re.compile(each["Regex"])
         except re.error as error:
             raise invalid(
-                f"MetricDefinitions: {each['Name']}: {each['Regex']!r} is no regular expression ({error})."
+                f"MetricDefinitions: {each['Name']}: {each['Regex']!r} is not a regular expression ({error})."
             ) from None
-    output = {"KmsKeyId": ""} | request["OutputDataConfig"]  # SDK 2 reads the key's name without asking
+    output = {"KmsKeyId": ""} | request["OutputDataConfig"]  # SDK 2 requires the member
     job = request | {
         "SecondaryStatus": "Starting",
         "SecondaryStatusTransitions": [{"Status": "Starting", "StartTime": now, "StatusMessage": MESSAGES["Starting"]}],

@@ -1,4 +1,4 @@
-"""Which objects a channel means, and what they are called below its folder."""
+"""The objects of a channel, and their paths below its folder."""
 
 import json
 from dataclasses import dataclass
@@ -23,10 +23,10 @@ class Source:
 
 
 def sources(channel: dict[str, Any], role: str, objects: Objects, host: int, hosts: int) -> list[Source]:
-    """The objects of a channel for one of its job's hosts, in order. Raises `NoData`."""
+    """The objects of a channel for one of the job's hosts, in order. Raises `NoData`."""
     source = channel["DataSource"].get("S3DataSource")
     if source is None:
-        raise NoData(f"Channel {channel['ChannelName']}: this region reads channels from S3DataSource alone.")
+        raise NoData(f"Channel {channel['ChannelName']}: this region reads channels from S3DataSource only.")
     kind, uri = source["S3DataType"], source["S3Uri"]
     try:
         if kind == "ManifestFile":
@@ -34,7 +34,7 @@ def sources(channel: dict[str, Any], role: str, objects: Objects, host: int, hos
         elif kind == "S3Prefix":
             found = _below(uri, objects)
         else:
-            raise NoData(f"Channel {channel['ChannelName']}: S3DataType {kind} is not done by this region.")
+            raise NoData(f"Channel {channel['ChannelName']}: this region does not support S3DataType {kind}.")
     except Missing:
         found = []
     if not found:

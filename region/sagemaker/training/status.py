@@ -1,4 +1,4 @@
-"""A training job's statuses, in the words and the order that SDKs print."""
+"""A training job's statuses, with the messages that SDKs print."""
 
 import time
 
@@ -25,7 +25,9 @@ class TrainingKind(JobKind):
     __slots__ = ()
 
     def changes(self, job: Record, status: str) -> Record | None:
-        """The members that a new secondary status changes; None for one that does not apply to a job that stops."""
+        """The members that a new secondary status changes; None for the present one, and if it does not apply."""
+        if job["SecondaryStatus"] == status:
+            return None
         if job[self.status] == "Stopping" and status not in (*ENDED, "MaxRuntimeExceeded"):
             return None
         now = time.time()

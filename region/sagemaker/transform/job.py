@@ -1,4 +1,4 @@
-"""One batch transform job: a model server, and every object sent through it."""
+"""Batch transform jobs: model servers, and each input object sent to them."""
 
 import gzip
 import itertools
@@ -40,7 +40,7 @@ TRANSFORM = JobKind(
 
 
 class Failed(ClientFailure):
-    """The model refused a request, or could not be reached."""
+    """The model refused a request or did not respond."""
 
 
 class TransformJob(Job):
@@ -68,7 +68,7 @@ class TransformJob(Job):
         found = sources(channel, job["Model"].get("ExecutionRoleArn", ""), self.region.objects, 0, 1)
         output = split(job["TransformOutput"]["S3OutputPath"])[0]
         if not self.region.objects.has_bucket(output):
-            raise Failed(f"the output's bucket {output} does not exist.")
+            raise Failed(f"the output bucket {output} does not exist.")
         instance = uuid.uuid4().hex[:17]
         for number, container in enumerate(containers_of(job["Model"])):
             place = Place(self.folder / str(number), GROUP, f"{self.name}/i-{instance}")
@@ -84,7 +84,7 @@ class TransformJob(Job):
         return "Completed", {}
 
     def _transform(self, source: Source, job: Record, sender: "Sender") -> None:
-        """Send an object through the model, and put what comes back."""
+        """Send an object to the model and upload the result."""
         written = self.folder / "output"
         place = f"s3://{source.bucket}/{source.key}"
         try:
@@ -104,24 +104,24 @@ class TransformJob(Job):
 
 
 class Sender:
-    """Records on their way through the model's servers, several requests at a time and answers in order."""
+    """Sends records to the model's servers, several requests at a time, with results in order."""
 
     def __init__(self, servers: list[ModelServer], job: Record, stop: threading.Event) -> None:
         self._servers = servers
         self._job = job
         self._stop = stop
-        promised = _promised(servers[0])
-        self._several = job.get("BatchStrategy", _strategy(promised)) == "MultiRecord"
-        settings = {"MaxPayloadInMB": PAYLOAD_IN_MB} | promised | job
+        parameters = _execution_parameters(servers[0])
+        self._several = job.get("BatchStrategy", _strategy(parameters)) == "MultiRecord"
+        settings = {"MaxPayloadInMB": PAYLOAD_IN_MB} | parameters | job
         self._limit = settings["MaxPayloadInMB"] * MEGABYTE or None
-        self._concurrent = job.get("MaxConcurrentTransforms") or promised.get("MaxConcurrentTransforms") or 1
+        self._concurrent = job.get("MaxConcurrentTransforms") or parameters.get("MaxConcurrentTransforms") or 1
         config = job.get("ModelClientConfig", {})
         self._seconds = config.get("InvocationsTimeoutInSeconds", SECONDS)
         self._tries = 1 + config.get("InvocationsMaxRetries", 3)
         self._processing = Processing.of(job)
 
     def answers(self, file: BinaryIO) -> Iterator[bytes]:
-        """What is written for the object, in order."""
+        """The output for an object, in order."""
         cut = records(file, self._job["TransformInput"].get("SplitType", "None"))
         packs = requests(cut, self._several, self._limit)
         lined = self._job["TransformOutput"].get("AssembleWith", "None") == "Line"
@@ -174,7 +174,7 @@ class Sender:
 
 
 def _environ(job: Record) -> dict[str, str]:
-    """What batch transform sets, and only what the user gave."""
+    """The variables that batch transform sets; limits only if the user has given them."""
     environ = {**job.get("Environment", {}), "SAGEMAKER_BATCH": "true"}
     strategy = {"MultiRecord": "MULTI_RECORD", "SingleRecord": "SINGLE_RECORD"}.get(job.get("BatchStrategy", ""))
     given = {
@@ -185,8 +185,8 @@ def _environ(job: Record) -> dict[str, str]:
     return environ | {name: str(value) for name, value in given.items() if value is not None}
 
 
-def _promised(server: ModelServer) -> Record:
-    """What the container says of itself; nothing where it says nothing."""
+def _execution_parameters(server: ModelServer) -> Record:
+    """The container's execution parameters; empty if it has none."""
     try:
         answer = httpx.get(f"{server.url}/execution-parameters", timeout=5, trust_env=False)
         return dict(answer.json()) if answer.status_code == 200 else {}
@@ -194,5 +194,5 @@ def _promised(server: ModelServer) -> Record:
         return {}
 
 
-def _strategy(promised: Record) -> str:
-    return "SingleRecord" if promised.get("BatchStrategy") == "SINGLE_RECORD" else "MultiRecord"
+def _strategy(parameters: Record) -> str:
+    return "SingleRecord" if parameters.get("BatchStrategy") == "SINGLE_RECORD" else "MultiRecord"

@@ -1,4 +1,4 @@
-"""A tuning job's training jobs: how many have ended how, and which is the best."""
+"""The training jobs of a tuning job: their number by status, and the best one."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""One tuning job: training jobs, each with other hyperparameters, until the limits are reached."""
+"""Tuning jobs: training jobs with different hyperparameters, until a limit is reached."""
 
 import contextlib
 import sqlite3
@@ -38,7 +38,7 @@ TUNING = JobKind(
 
 
 class TuningJob(Job):
-    """A tuning job: one training job after the other, several at a time."""
+    """A tuning job, which runs several training jobs at a time."""
 
     kind = TUNING
 
@@ -71,7 +71,7 @@ class TuningJob(Job):
                     value is not None and target is not None and (value >= target if maximize else value <= target)
                 )
             if config.get("TrainingJobEarlyStoppingType") == "Auto":
-                self._stop_the_hopeless(goal["MetricName"], maximize)
+                self._stop_early(goal["MetricName"], maximize)
         if not self._killed.is_set():
             self._stop_all(job)
         if self._stop.is_set():
@@ -108,7 +108,7 @@ class TuningJob(Job):
         self._running[name] = number
 
     def _ended(self, job: Record) -> list[tuple[int, float | None]]:
-        """Trials that have ended, and what their objective came to."""
+        """Trials that have ended, and their values of the objective."""
         goal = job["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]["MetricName"]
         found = []
         for name in list(self._running):
@@ -126,7 +126,7 @@ class TuningJob(Job):
             found.append((self._running.pop(name), value))
         return found
 
-    def _stop_the_hopeless(self, goal: str, maximize: bool) -> None:
+    def _stop_early(self, goal: str, maximize: bool) -> None:
         for name in self._running:
             if falls_behind(self._values(name, goal), self._completed, maximize):
                 with contextlib.suppress(Refusal):  # it may have ended by itself

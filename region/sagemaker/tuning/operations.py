@@ -60,19 +60,17 @@ def _definition(request: Record) -> Record:
 def _check(config: Record, given: Record, definition: Record, region: LocalRegion) -> None:
     strategy, limits = config["Strategy"], config["ResourceLimits"]
     if strategy not in STRATEGIES:
-        raise invalid(f"Strategy {strategy} is not among those of this region: {', '.join(STRATEGIES)}.")
+        raise invalid(f"Strategy {strategy} is not supported by this region. It supports {', '.join(STRATEGIES)}.")
     image = definition["AlgorithmSpecification"].get("TrainingImage")
     if not image:
-        raise invalid(
-            "AlgorithmSpecification must have a TrainingImage: this region has no algorithms of a marketplace."
-        )
+        raise invalid("AlgorithmSpecification must have a TrainingImage: this region has no marketplace algorithms.")
     launcher(image, region)
     try:
         found = ranges(given)
         if strategy == "Grid":
             count, most = combinations(found), limits.get("MaxNumberOfTrainingJobs")
             if most is not None and most != count:
-                raise ValueError(f"MaxNumberOfTrainingJobs is {most}, and the grid has {count} combinations.")
+                raise ValueError(f"MaxNumberOfTrainingJobs is {most}, but the grid has {count} combinations.")
         elif "MaxNumberOfTrainingJobs" not in limits:
             raise ValueError("ResourceLimits must have MaxNumberOfTrainingJobs.")
     except ValueError as error:

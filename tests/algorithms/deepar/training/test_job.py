@@ -418,7 +418,7 @@ def test_sigterm_gives_a_model_of_what_was_learned(tmp_path: Path) -> None:
         process.terminate()
         rest = process.stdout.read()
         assert process.wait(30) == 0
-    assert "Stopped by SIGTERM: the model is what was learned so far." in rest
+    assert "Stopped by SIGTERM: the model is the one trained so far." in rest
     assert "Final loss: " in rest
     network = network_of(tree)
     (one,) = forecast(network, waves(1), num_samples=20, quantiles=(0.5,), seed=1)
