@@ -104,7 +104,9 @@ def _described(heading: str, name: str, thing: Any) -> str:
 
 
 def _signature(thing: Any) -> str:
-    """A signature without types, which the docstring has."""
+    """A signature without types, which the docstring has; a property has none."""
+    if not callable(thing):
+        return ""
     signature = inspect.signature(thing)
     bare = [each.replace(annotation=inspect.Parameter.empty) for each in signature.parameters.values()]
     text = str(signature.replace(parameters=bare, return_annotation=inspect.Signature.empty))

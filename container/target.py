@@ -21,6 +21,7 @@ from forecastle.contract.errors import (
     UserError,
 )
 from forecastle.contract.media_type import JSON, MediaType, negotiate
+from forecastle.contract.place import Source
 
 RETRIES = 3  # if the answer says Retry-After
 LONGEST_PAUSE_SECONDS = 10.0
@@ -54,7 +55,8 @@ def server(url: str, model: str | None, timeout: float) -> Target:
     """A server at `url`; without a path, its /invocations. On a server of several models, `model` names one."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise InvalidJob(f"--url: expected an address such as http://127.0.0.1:8080, got {url!r}.")
+        expected = "an address such as http://127.0.0.1:8080"
+        raise InvalidJob(place=(Source("--url"),), expected=expected, got=f"{url!r}")
     address = urlunsplit(parts if parts.path.strip("/") else parts._replace(path="/invocations"))
     # A proxy does not know the way to this machine.
     proxies = [urllib.request.ProxyHandler({})] if parts.hostname in LOCAL else []
@@ -129,6 +131,7 @@ def model_here(folder: Path) -> Target:
     from forecastle.contract.settings import Settings
     from forecastle.kernels.threads import available_cores
     from forecastle.serving.loader import load_model
+    from forecastle.serving.prediction import Call, answer_alone
 
     settings = Settings.from_environ(os.environ)
     threads = settings.threads or available_cores()
@@ -137,11 +140,12 @@ def model_here(folder: Path) -> Target:
     def answer(payload: Payload, accept: str) -> Answer:
         if payload.content_type.essence not in held.request_types:
             expected = ", ".join(held.request_types)
-            raise UnsupportedMediaType(f"Content-Type: expected one of {expected}, got {payload.content_type.essence}.")
+            raise UnsupportedMediaType(
+                place=(Source("Content-Type"),), expected=f"one of {expected}", got=payload.content_type.essence
+            )
         response_type = negotiate(accept, held.response_types)
-        request = held.model.decode(replace(payload, threads=threads))
-        (prediction,) = held.model.predict([request], threads)
-        return Answer(held.model.encode(prediction, response_type), response_type)
+        call = Call(held, replace(payload, threads=threads), response_type)
+        return Answer(answer_alone(call, threads), response_type)
 
     return Target(str(folder), answer, held.algorithm.name, dict(held.hyperparameters))
 

@@ -93,10 +93,7 @@ def forecast(
 
 
 def load(artifact: Artifact) -> DeepARModel:
-    """Load a model. Raises `InvalidData` if it is not a model of DeepAR."""
-    if artifact.algorithm != ALGORITHM.name:
-        got = f"one of {artifact.algorithm!r:.40}"
-        raise InvalidData(place=("algorithm",), expected=f"a model of {ALGORITHM.name}", got=got)
+    """Load a model. Raises `InvalidData` if the arrays are not a network."""
     return ALGORITHM.load(artifact, ALGORITHM.settings.from_environ({}))
 
 
