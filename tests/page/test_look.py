@@ -23,6 +23,8 @@ def test_a_page_opens_with_its_example_answered(
     page = open_page(name, size, scheme)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     picture(page, f"{name}-{scheme}-{'desktop' if size == DESKTOP else 'phone'}")
+    if (scheme, size) == ("dark", PHONE):
+        return  # its colours are the dark desktop's, its layout the light phone's
     page.evaluate("document.querySelectorAll('details').forEach(each => (each.open = true))")
     found = Axe().run(page).response["violations"]
     assert [(each["id"], [node["html"] for node in each["nodes"]]) for each in found if each["impact"] in SERIOUS] == []

@@ -3,13 +3,14 @@
 import gzip
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
 from forecastle.algorithms import available, find
 from tests.serving.conftest import Start
-from tests.serving.running_server import ROOT, RunningServer, read_answer, write_model
+from tests.serving.running_server import ROOT, TINY_ALGORITHM, RunningServer, read_answer, write_model
 
 FOLDER = ROOT / "serving" / "page"
 LARGEST_PAGE = 75_000  # bytes that are sent, zipped, with an algorithm's own part
@@ -85,6 +86,17 @@ def test_an_algorithm_brings_its_part_of_the_page(forest: RunningServer) -> None
     assert (script.status_code, script.headers["content-type"]) == (200, "text/javascript; charset=utf-8")
     assert script.content == (ROOT / "algorithms/random_cut_forest/page/page.js").read_bytes()
     assert model["data"]["columns"] == 2
+
+
+def test_an_algorithm_from_elsewhere_brings_its_part_too(start: Start, tmp_path: Path) -> None:
+    shutil.copytree(TINY_ALGORITHM / "algorithms", tmp_path / "algorithms")
+    script = tmp_path / "algorithms" / "echo_sum" / "page" / "page.js"
+    script.parent.mkdir()
+    script.write_text("export const create = () => ({ open() {} });\n")
+    server = start({"FORECASTLE_ALGORITHMS": str(tmp_path / "algorithms")}).await_ready()
+    model = content(server.get("/docs").text)["model"]
+    assert isinstance(model, dict)
+    assert server.get(f"/{model['script']}").text == script.read_text()
 
 
 def test_a_file_is_sent_zipped_and_again_only_if_it_changed(server: RunningServer) -> None:
