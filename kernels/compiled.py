@@ -111,6 +111,6 @@ def _calls_refused(kind: type) -> type:
     """A subclass of a dispatcher that refuses calls from Python."""
 
     def refuse(self: Any, *_: Any, **__: Any) -> Any:
-        raise TypeError(f"{self.py_func.__qualname__} is compiled only for kernels, which can call it.")
+        raise TypeError(f"{self.py_func.__qualname__} is compiled only for kernels: Python cannot call it.")
 
     return type(f"{kind.__name__}ForKernels", (kind,), {"__call__": refuse})

@@ -1,4 +1,8 @@
-"""The encoder: a series' context through the network, once for all its paths."""
+"""The encoder: runs a series' context through the network, once for all its paths.
+
+K inputs per step, H cells, G = 4·H⁺ gates, padded; `inputs` and `outputs` have four steps next to each other,
+(steps / 4, K + 1 or H + 1, 4), the last row being 1 for the bias.
+"""
 
 from typing import NamedTuple
 
@@ -16,7 +20,7 @@ _SIZE = SIZES[3]
 
 
 class Encoded(NamedTuple):
-    """What all paths of a series begin with, after its context. T forecast steps, L layers, H cells; H⁺ is padded."""
+    """The state of all paths of a series after its context. T forecast steps, L layers, H cells; H⁺ is padded."""
 
     states: Floats  # (L, 2, H⁺): h and c of each layer
     output: Floats  # (H,): of the last layer
@@ -28,7 +32,7 @@ class Encoded(NamedTuple):
 def encode(
     net: Weights, target: Floats, features: Floats, context: int, scale: float, fill_value: float, encoded: Encoded
 ) -> None:
-    """Run one series' context and the first step of its forecast, and write what its paths begin with, to `encoded`.
+    """Run a series' context and the first step of its forecast, and write the state of its paths to `encoded`.
 
     Layer by layer: the inputs of a layer at all steps are then one product, and its weights stay in the cache.
     If a missing value is the mean of its step, later steps depend on it: the steps up to each missing value are run so,
@@ -60,7 +64,7 @@ def encode(
 
 @part
 def _next_mean(target: Floats, context: int, first: int) -> int:
-    """The end of the steps that can be run together from `first` on: the next missing value's, or that of all."""
+    """The end of the steps that can be run together from `first` on: after the next missing value of `target`."""
     for step in range(max(first, context - len(target)), context):
         if np.isnan(target[len(target) - context + step]):
             return step + 1
@@ -69,7 +73,10 @@ def _next_mean(target: Floats, context: int, first: int) -> int:
 
 @part
 def _run(net: Weights, inputs: Floats, steps: int, padded: int, gates: Floats, states: Floats, outputs: Floats) -> None:
-    """Run `steps` through all layers; before each of the first `padded` ones the states are set to 0."""
+    """Run `steps` through all layers of `net`; the states are set to 0 before each of the first `padded` ones.
+
+    gates : (steps padded to 4, G), scratch memory. states : (L, 2, H⁺), updated. outputs : written, of the last layer.
+    """
     blocks = len(inputs)
     _multiply(inputs, net.encoder_input, gates)
     for layer in range(net.layers):
@@ -80,7 +87,7 @@ def _run(net: Weights, inputs: Floats, steps: int, padded: int, gates: Floats, s
 
 @part
 def _mean(net: Weights, outputs: Floats, step: int) -> float:
-    """The mean of a step's distribution, over the scale."""
+    """The mean of a step's distribution over the scale, from the last layer's `outputs` by the projection of `net`."""
     block, side = step // 4, step % 4
     first, second = float(net.projection[net.cells, 0]), float(net.projection[net.cells, 1])
     for unit in range(net.cells):
@@ -91,7 +98,7 @@ def _mean(net: Weights, outputs: Floats, step: int) -> float:
 
 @part
 def _scaled_past(target: Floats, length: int, scale: float, fill_value: float) -> Floats:
-    """The last `length` values, divided by their scale, with missing ones filled in."""
+    """The last `length` values of `target`, (n,), over the scale, with `fill_value` for missing ones: (length,)."""
     past = np.empty(length, np.float32)
     before = length - len(target)
     for place in range(length):
@@ -104,7 +111,7 @@ def _scaled_past(target: Floats, length: int, scale: float, fill_value: float) -
 
 @part
 def _inputs(net: Weights, past: Floats, features: Floats, first: int, count: int) -> Floats:
-    """The inputs of `count` steps, four steps next to each other: (count / 4, K + 1, 4), the last one 1 for the bias.
+    """The inputs of `count` steps from `first` on: lags of `past`, (n,), and the rows of `features`, (steps, others).
 
     Lags that reach into the forecast are left 0.
     """
@@ -125,7 +132,7 @@ def _inputs(net: Weights, past: Floats, features: Floats, first: int, count: int
 
 @part
 def _multiply(inputs: Floats, weights: Floats, out: Floats) -> None:
-    """(n / 4, K, 4) inputs by (K, width) weights to (n, width)."""
+    """Write the product of `inputs`, (n / 4, K, 4), and `weights`, (K, width), to `out`, (n, width)."""
     blocks, count, _ = inputs.shape
     width = weights.shape[1]
     factors, rows, sums = memory(inputs), memory(weights), memory(out)
@@ -146,7 +153,11 @@ def _multiply(inputs: Floats, weights: Floats, out: Floats) -> None:
 def _unroll(
     gates: Floats, weights: Floats, steps: int, padded: int, residual: bool, states: Floats, outputs: Floats
 ) -> None:
-    """Run a layer. Its `outputs` take the place of those of the layer below, which are added where it is `residual`."""
+    """Run a layer. Its outputs replace those of the layer below in `outputs`, which are added if it is `residual`.
+
+    gates : (steps padded to 4, G), the part from the inputs. weights : (H, G), of the states.
+    states : (2, H⁺), updated.
+    """
     sums = np.empty(gates.shape[1], np.float32)
     for step in range(steps):
         if step < padded:
@@ -161,7 +172,7 @@ def _unroll(
 
 @part
 def _add_product(start: Floats, inputs: Floats, weights: Floats, out: Floats) -> None:
-    """start + inputs · weights, (K, width), to `out`; four sums at once, as one would wait for itself."""
+    """Write `start`, (width,), + `inputs`, (K,), · `weights`, (K, width), to `out`; four independent sums."""
     count, width = weights.shape
     factors, rows, begin, end = memory(inputs), memory(weights), memory(start), memory(out)
     fours = count // 4 * 4
@@ -181,7 +192,7 @@ def _add_product(start: Floats, inputs: Floats, weights: Floats, out: Floats) ->
 
 @part
 def _step(gates: Floats, state: Floats, output: Floats) -> None:
-    """All units of a layer: from the gates (4·H⁺,) and the old state the new one and the output, in place."""
+    """Update the state c and the output h of a layer, (H⁺,) each, in place, from its gates, (G,)."""
     values, old, new = memory(gates), memory(state), memory(output)
     units = len(state)
     for lane in range(0, units, CHUNK):
