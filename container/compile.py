@@ -18,13 +18,27 @@ from forecastle.kernels.compiling import COMPILATION
 
 def compile_all(report: Callable[[str], None]) -> None:
     """Compile every kernel that is not compiled yet; `report` gets a line for each algorithm."""
-    # Sequentially: two processes that compile the same kernel at once corrupt its entry in numba's cache.
+    # Sequentially, so that kernels of several algorithms are compiled once.
     for name in available():
         before, started = len(COMPILATION.compiled), time.monotonic()
-        find(name).compile()
+        with COMPILATION.watched(_announcing(name, report)):
+            find(name).compile()
         count = len(COMPILATION.compiled) - before
         seconds = time.monotonic() - started
         report(f"{name}: {f'compiled in {seconds:.0f} s' if count else 'is compiled already'}")
+
+
+def _announcing(name: str, report: Callable[[str], None]) -> Callable[[bool], None]:
+    """A watcher that reports once, when a first kernel of an algorithm is compiled."""
+    reported = False
+
+    def watcher(running: bool) -> None:
+        nonlocal reported
+        if running and not reported:
+            report(f"{name}: compiling")
+            reported = True
+
+    return watcher
 
 
 def collect(cache: Path, folder: Path) -> None:

@@ -13,6 +13,7 @@ import textwrap
 from collections.abc import Mapping
 from contextlib import redirect_stdout
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 from pydantic.fields import FieldInfo
@@ -85,17 +86,16 @@ def _kinds(kind: type[ForecastleError]) -> list[type[ForecastleError]]:
 
 
 def _python() -> str:
-    """The signatures and docstrings of the public classes and their methods."""
+    """The signatures and docstrings of the public functions, classes and methods."""
     parts = []
     for name in forecastle.__all__:
-        if not inspect.isclass(kind := getattr(forecastle, name)):
-            continue
-        parts.append(_described("##", name, kind))
-        parts += [
-            _described("###", f"{name}.{method}", getattr(kind, method))
-            for method, function in vars(kind).items()
-            if not method.startswith(("_", "set_")) and inspect.getdoc(function)  # set_… is scikit-learn's
-        ]
+        thing = getattr(forecastle, name)
+        if callable(thing):
+            parts.append(_described("##", name, thing))
+        for method in vars(thing) if inspect.isclass(thing) else ():
+            member = inspect.getattr_static(thing, method)
+            if not method.startswith(("_", "set_")) and isinstance(member, FunctionType | classmethod):
+                parts.append(_described("###", f"{name}.{method}", getattr(thing, method)))  # set_… is scikit-learn's
     return "\n".join(parts)
 
 

@@ -9,8 +9,8 @@ from forecastle.region.images import inherited
 from forecastle.region.local_region import LocalRegion
 from forecastle.region.processes import Process
 
-SILENT_SECONDS = 5.0  # `forecastle compile` ends sooner where there is nothing to compile
 LOWEST_PRIORITY = 19
+COMPILING = re.compile(r"(\w+): compiling")
 COMPILED = re.compile(r"(\w+): (compiled in .*)")
 
 
@@ -23,9 +23,6 @@ class Compilation:
         self._process: Process = region.processes.start([*region.command, "compile"], environ, region.home.folder)
         with suppress(ProcessLookupError):
             os.setpriority(os.PRIO_PROCESS, self._process.pid, LOWEST_PRIORITY)
-        self._announcement = threading.Timer(SILENT_SECONDS, self._announce)
-        self._announcement.daemon = True
-        self._announcement.start()
         self._thread = threading.Thread(target=self._follow, name="kernels", daemon=True)
         self._thread.start()
 
@@ -34,14 +31,12 @@ class Compilation:
         self._process.kill()
         self._thread.join()
 
-    def _announce(self) -> None:
-        self._region.say("compiling kernels in the background; until that is done, the first jobs take longer")
-
     def _follow(self) -> None:
         for line in iter(self._process.output.readline, b""):
-            found = COMPILED.fullmatch(line.decode("utf-8", "replace").strip())
-            if found is not None:
+            text = line.decode("utf-8", "replace").strip()
+            if found := COMPILING.fullmatch(text):
+                self._region.say(f"kernels of {found[1]}: compiling in the background; its first jobs may take longer")
+            elif found := COMPILED.fullmatch(text):
                 self._region.say(f"kernels of {found[1]}: {found[2]}")
-        self._announcement.cancel()
         self._process.wait()
         self._process.output.close()

@@ -1,5 +1,6 @@
 """README and docs/ against the sources that they describe."""
 
+import json
 import os
 import re
 import subprocess
@@ -250,7 +251,9 @@ def python_imports() -> list[str]:
     """The modules of this project that examples import from, in the pages and in examples/."""
     examples = sorted((REPOSITORY / "examples").glob("*.py"))
     pages = [page for page in PAGES if page.name != "add-an-algorithm.md"]  # which documents the names for extension
-    text = "\n".join(path.read_text("utf-8") for path in (*pages, *examples))
+    notebooks = [json.loads(path.read_text("utf-8")) for path in (REPOSITORY / "examples").glob("*.ipynb")]
+    cells = ["".join(cell["source"]) for notebook in notebooks for cell in notebook["cells"]]
+    text = "\n".join([*(path.read_text("utf-8") for path in (*pages, *examples)), *cells])
     return re.findall(r"^(?:>>> )?(?:from|import) (forecastle\S*)", text, flags=re.MULTILINE)
 
 

@@ -64,7 +64,7 @@ def forecast(
     seed: int | None,
     threads: int | None,
 ) -> dict[str, NDArray[np.float64]]:
-    """The forecasts that a server returns for these series: mean and quantiles, (series, steps). Raises `UserError`."""
+    """The forecasts that a server returns: mean and quantiles, (series, steps). Raises `UserError`."""
     asked = {
         "num_samples": _plain(num_samples),
         "quantiles": [_plain(level) for level in quantiles],
@@ -93,10 +93,7 @@ def forecast(
 
 
 def load(artifact: Artifact) -> DeepARModel:
-    """Load a model. Raises `InvalidData` if it is not a model of DeepAR."""
-    if artifact.algorithm != ALGORITHM.name:
-        got = f"one of {artifact.algorithm!r:.40}"
-        raise InvalidData(place=("algorithm",), expected=f"a model of {ALGORITHM.name}", got=got)
+    """Load a model. Raises `InvalidData` if its arrays are no network."""
     return ALGORITHM.load(artifact, ALGORITHM.settings.from_environ({}))
 
 

@@ -38,7 +38,7 @@ class RandomCutForestPredictor:
         region.
     session : default=None
         For an endpoint: a `boto3.Session`, a `sagemaker.Session` or a client of `sagemaker-runtime`; None takes boto3's
-        defaults. SageMaker's SDKs pass it, so that `deploy(…, predictor_cls=RandomCutForestPredictor)` works.
+        defaults. SageMaker's SDK 2 passes it to a `predictor_cls`.
     timeout : float, default=60
         Seconds to wait for a server's answer.
     patience : float, default=60

@@ -15,6 +15,7 @@ from forecastle.region.wire.exchange import Request
 from forecastle.region.wire.refusal import Refusal
 
 NUMBERS = ("integer", "long", "float", "double")
+SURROGATE = re.compile(rb"\\u[dD]")
 
 
 def parse_json(operation: Any, request: Request) -> dict[str, Any]:
@@ -105,7 +106,8 @@ def _document(body: bytes) -> dict[str, Any]:
         return {}
     try:
         document = json.loads(body, parse_constant=_no_json)
-        json.dumps(document, ensure_ascii=False).encode()  # half of a surrogate pair can be escaped, not written
+        if SURROGATE.search(body):  # half of a pair can be escaped, but not written
+            json.dumps(document, ensure_ascii=False).encode()
     except RecursionError:
         raise Refusal("SerializationException", "The body is not JSON: it is nested too deeply.") from None
     except UnicodeEncodeError:

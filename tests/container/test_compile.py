@@ -139,7 +139,7 @@ def test_what_was_compiled_ahead_is_not_compiled_by_a_job(environ: dict[str, str
         ).stdout
         for _ in range(2)
     ]
-    assert re.fullmatch(r"compiled_mean: compiled in \d+ s\n", ahead[0])
+    assert re.fullmatch(r"compiled_mean: compiling\ncompiled_mean: compiled in \d+ s\n", ahead[0])
     assert ahead[1] == "compiled_mean: is compiled already\n"
     assert run(environ, "train").stderr == ""
 

@@ -119,4 +119,4 @@ def test_electricity_data_do_not_overwrite_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("years", ["2014-2011", "14", "2011-", "x"])
 def test_invalid_years_are_refused(years: str, tmp_path: Path) -> None:
     done = electricity("--years", years, "--out", str(tmp_path / "file"))
-    assert done.stderr == f"forecastle: --years {years}: expected such as 2011-2014 or 2014.\n"
+    assert done.stderr == f"forecastle: --years {years}: expected a year or two, such as 2014 or 2011-2014.\n"
