@@ -8,7 +8,7 @@ MXNET := .venv-mxnet
 BIN := $(VENV)/bin
 LOCK := uv pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-annotate --no-header
 
-.PHONY: help env kernels demo test test-mxnet test-pythons test-image image wheel check format docs site lock bench clean
+.PHONY: help env kernels demo test test-mxnet test-pythons test-image test-page image wheel check format docs site lock bench clean
 
 help:
 	@echo "make env         create the environment, $(VENV)"
@@ -20,6 +20,7 @@ help:
 	@echo "make image       build the container image, forecastle; VARIANT=lean omits MXNet"
 	@echo "make wheel       build a wheel with compiled kernels for this platform, in dist/"
 	@echo "make test-image  build and test the image; needs a Docker engine"
+	@echo "make test-page   test the server's page in Chromium; writes screenshots to build/page"
 	@echo "make check       check format, lint, types and import rules"
 	@echo "make format      format and fix with ruff"
 	@echo "make docs        update the generated parts of docs/"
@@ -96,6 +97,22 @@ wheel: env
 test-image: env
 	$(BIN)/pytest -m image $(ARGS)
 
+# The page's tests have an environment of their own, with Playwright, and start the servers of `env`.
+PAGE := .venv-page
+$(PAGE)/.complete: tests/page/page.lock
+	@rm -rf $(@D)
+	@if command -v uv >/dev/null 2>&1; then \
+	  uv venv --quiet --python $(PYTHON) $(@D) && \
+	  uv pip install --quiet --python $(@D)/bin/python --require-hashes -r $< ; \
+	else \
+	  $(PYTHON) -m venv $(@D) && \
+	  $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $< ; \
+	fi
+	@touch $@
+
+test-page: env $(PAGE)/.complete
+	FORECASTLE=$(BIN)/forecastle $(PAGE)/bin/python -m pytest -o addopts='-ra -p no:cacheprovider' --confcutdir tests/page tests/page $(ARGS)
+
 demo: env
 	@$(BIN)/forecastle demo
 
@@ -136,6 +153,7 @@ lock:
 	$(LOCK) -c requirements-dev-mxnet.lock --extra mxnet --extra region pyproject.toml -o requirements-mxnet.lock
 	echo hatchling | $(LOCK) -c requirements-dev.lock - -o requirements-build.lock
 	$(LOCK) --upgrade tests/attack/schemathesis.in -o tests/attack/schemathesis.lock
+	$(LOCK) --upgrade tests/page/page.in -o tests/page/page.lock
 	$(LOCK) --upgrade -c requirements-dev.lock tests/serving/opentelemetry.in -o tests/serving/opentelemetry.lock
 	$(LOCK) --upgrade docs/site.in -o docs/site.lock
 	$(LOCK) --upgrade tests/sagemaker/sdk2.in -o tests/sagemaker/sdk2.lock

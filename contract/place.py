@@ -42,6 +42,17 @@ def text_of(place: Place) -> str:
     return text
 
 
+def as_json(place: Place) -> list[str | int | dict[str, str | int]]:
+    """A place as JSON: `[{"source": "a.csv"}, {"row": 3}]`, `["instances", 2, "cat"]`."""
+    written: list[str | int | dict[str, str | int]] = []
+    for part in place:
+        if isinstance(part, At):
+            written.append({part.noun: part.number})
+        else:
+            written.append({"source": part.name} if isinstance(part, Source) else part)
+    return written
+
+
 def _separator(before: Part | None, part: Part) -> str:
     if before is None or isinstance(part, int):
         return ""

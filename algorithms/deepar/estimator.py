@@ -77,7 +77,7 @@ class DeepAR(BaseEstimator):  # type: ignore[misc]
         The quantiles that `evaluate` measures.
     network : {"auto", "sagemaker", "gluonts"}, default="auto"
         The kind of network: "sagemaker" handles missing values, and the time before a series' start, as SageMaker's
-        models do, "gluonts" as GluonTS does. "auto" is "gluonts". SageMaker has no such hyperparameter.
+        models do, "gluonts" as GluonTS does. "auto" is "sagemaker". SageMaker has no such hyperparameter.
     seed : int, default=None
         Makes training repeatable, with any number of threads; None draws one.
     threads : int, default=None

@@ -22,7 +22,7 @@ def test_the_overview_has_links_to_jobs_endpoints_and_buckets(region: RunningReg
     assert f'<a href="/_region/endpoints/{name}">{name}</a></td><td>InService' in shown.text
     assert '<a href="/_region/buckets/data">data</a>' in shown.text
     described = page(region, f"/_region/endpoints/{name}").text
-    assert "/docs">open</a>" in described
+    assert '/docs">open</a>' in described
     assert "&quot;event&quot;:&quot;ready&quot;" in described
     region.client("sagemaker").delete_endpoint(EndpointName=name)
 

@@ -5,8 +5,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from forecastle.algorithms.random_cut_forest import RandomCutForest
 from tests.serving.running_server import RunningServer, write_model
 
 Start = Callable[..., RunningServer]
@@ -18,6 +20,15 @@ SEVERAL = {"SAGEMAKER_MULTI_MODEL": "True"}
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """A ready server with default settings, for tests that do not change it."""
     with RunningServer(write_model(tmp_path_factory.mktemp("shared")), {}) as running:
+        yield running.await_ready()
+
+
+@pytest.fixture(scope="package")
+def forest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """A server of an algorithm that has a page."""
+    base = tmp_path_factory.mktemp("forest")
+    RandomCutForest(10, 32, random_state=0).fit(np.random.default_rng(0).normal(size=(300, 2))).save(base / "model")
+    with RunningServer(base, {}) as running:
         yield running.await_ready()
 
 

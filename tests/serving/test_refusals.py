@@ -1,5 +1,7 @@
 """Errors as a client sees them."""
 
+import json
+
 import pytest
 
 from tests.serving.running_server import RunningServer
@@ -27,6 +29,30 @@ def test_a_wrong_method_is_405_and_lists_the_allowed_ones(
     response = server.request(method, path)
     assert (response.status_code, response.headers["allow"]) == (405, allowed)
     assert response.text == f"{path}: expected {allowed}, got {method}."
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "place"),
+    [
+        (b"1,2\n3,x\n", "text/csv", [{"row": 2}, {"column": 2}]),
+        (
+            b'{"instances": [{"features": [1, 2]}, {"features": [1, "x"]}]}',
+            "application/json",
+            ["instances", 1, "features", 1],
+        ),
+        (
+            b'{"features": [1, 2]}\n{"features": [1, "x"]}\n',
+            "application/jsonlines",
+            [{"line": 2}, "instance", "features", 1],
+        ),
+    ],
+)
+def test_a_refusal_gives_its_place_as_data(
+    forest: RunningServer, body: bytes, content_type: str, place: list[object]
+) -> None:
+    response = forest.post("/invocations", body, content_type)
+    assert response.status_code == 400
+    assert json.loads(response.headers["x-forecastle-place"]) == place, response.text
 
 
 def test_a_path_that_is_html_is_returned_as_plain_text(server: RunningServer) -> None:

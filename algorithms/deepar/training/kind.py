@@ -34,4 +34,4 @@ SAGEMAKER = Kind(
     default_scale_of_all=True,
     own_date_features={"D": ("day of week", "day of month", "day of year", "week of year")},
 )
-KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (GLUONTS, SAGEMAKER)} | {"auto": GLUONTS}
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (GLUONTS, SAGEMAKER)} | {"auto": SAGEMAKER}

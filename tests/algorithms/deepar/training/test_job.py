@@ -326,7 +326,7 @@ def test_our_own_engine_trains_unless_a_setting_names_another(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("given", "differs"), [({}, False), ({"network": "gluonts"}, False), ({"network": "sagemaker"}, True)]
+    ("given", "differs"), [({}, True), ({"network": "gluonts"}, False), ({"network": "sagemaker"}, True)]
 )
 def test_a_job_trains_the_kind_of_network_that_is_asked_for(
     given: dict[str, str], differs: bool, tmp_path: Path
