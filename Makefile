@@ -8,7 +8,7 @@ MXNET := .venv-mxnet
 BIN := $(VENV)/bin
 LOCK := uv pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-annotate --no-header
 
-.PHONY: help env kernels demo test test-mxnet test-pythons test-image image wheel check format docs lock bench clean
+.PHONY: help env kernels demo test test-mxnet test-pythons test-image test-page image wheel check format docs site lock bench clean
 
 help:
 	@echo "make env         create the environment, $(VENV)"
@@ -20,9 +20,11 @@ help:
 	@echo "make image       build the container image, forecastle; VARIANT=lean omits MXNet"
 	@echo "make wheel       build a wheel with compiled kernels for this platform, in dist/"
 	@echo "make test-image  build and test the image; needs a Docker engine"
+	@echo "make test-page   test the server's page in Chromium; writes screenshots to build/page"
 	@echo "make check       check format, lint, types and import rules"
 	@echo "make format      format and fix with ruff"
 	@echo "make docs        update the generated parts of docs/"
+	@echo "make site        build the documentation as a site, in build/site"
 	@echo "make bench       run the benchmarks, compared with peers"
 	@echo "make lock        resolve the dependencies again (needs uv)"
 	@echo "make clean       remove the environments and the tools' caches"
@@ -95,6 +97,22 @@ wheel: env
 test-image: env
 	$(BIN)/pytest -m image $(ARGS)
 
+# The page's tests have an environment of their own, with Playwright, and start the servers of `env`.
+PAGE := .venv-page
+$(PAGE)/.complete: tests/page/page.lock
+	@rm -rf $(@D)
+	@if command -v uv >/dev/null 2>&1; then \
+	  uv venv --quiet --python $(PYTHON) $(@D) && \
+	  uv pip install --quiet --python $(@D)/bin/python --require-hashes -r $< ; \
+	else \
+	  $(PYTHON) -m venv $(@D) && \
+	  $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $< ; \
+	fi
+	@touch $@
+
+test-page: env $(PAGE)/.complete
+	FORECASTLE=$(BIN)/forecastle $(PAGE)/bin/python -m pytest -o addopts='-ra -p no:cacheprovider' --confcutdir tests/page tests/page $(ARGS)
+
 demo: env
 	@$(BIN)/forecastle demo
 
@@ -107,7 +125,24 @@ bench: env
 	$(BIN)/python -m benchmarks.region_jobs
 
 docs: env
-	$(BIN)/python -m forecastle.container.reference README.md docs/*.md
+	$(BIN)/python -m forecastle.container.reference README.md docs/*.md docs/*/*.md
+
+# In an environment of its own: the site's generator shares no dependency with us.
+SITE := .venv-site
+$(SITE)/.complete: docs/site.lock
+	@rm -rf $(@D)
+	@if command -v uv >/dev/null 2>&1; then \
+	  uv venv --quiet --python $(PYTHON) $(@D) && uv pip install --quiet --python $(@D)/bin/python --require-hashes -r $^ ; \
+	else \
+	  $(PYTHON) -m venv $(@D) && \
+	  $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $^ ; \
+	fi
+	@touch $@
+
+site: env $(SITE)/.complete
+	$(BIN)/python -m forecastle.container.site stage build/docs
+	$(SITE)/bin/zensical build --clean --strict
+	$(BIN)/python -m forecastle.container.site check build/site
 
 # The locks name no registry, so any index can serve them. Those called mxnet add the reference trainer, which requires
 # numpy 1; those called dev are for development, the others for the images.
@@ -118,7 +153,9 @@ lock:
 	$(LOCK) -c requirements-dev-mxnet.lock --extra mxnet --extra region pyproject.toml -o requirements-mxnet.lock
 	echo hatchling | $(LOCK) -c requirements-dev.lock - -o requirements-build.lock
 	$(LOCK) --upgrade tests/attack/schemathesis.in -o tests/attack/schemathesis.lock
+	$(LOCK) --upgrade tests/page/page.in -o tests/page/page.lock
 	$(LOCK) --upgrade -c requirements-dev.lock tests/serving/opentelemetry.in -o tests/serving/opentelemetry.lock
+	$(LOCK) --upgrade docs/site.in -o docs/site.lock
 	$(LOCK) --upgrade tests/sagemaker/sdk2.in -o tests/sagemaker/sdk2.lock
 	$(LOCK) --upgrade benchmarks/s3_peers.in -o benchmarks/s3_peers.lock
 	$(LOCK) --upgrade tests/region/clients/clients.in -o tests/region/clients/clients.lock

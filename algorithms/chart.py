@@ -103,7 +103,7 @@ def draw(panel: Panel, axes: Any) -> None:
     if np.issubdtype(panel.lines[0].x.dtype, np.datetime64):
         from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-        locator: Any = AutoDateLocator(maxticks=10)  # type: ignore[no-untyped-call]
+        locator: Any = AutoDateLocator(minticks=4, maxticks=10)  # type: ignore[no-untyped-call]
         axes.xaxis.set_major_locator(locator)
         axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
     if panel.right:

@@ -61,10 +61,10 @@ class Algorithm(ABC, Generic[H]):
         """Load a model; `settings` has the type declared above. Raises `InvalidData` if the artifact is invalid."""
 
     def adopt(self, folder: Path) -> Artifact | None:
-        """The artifact of a model that another's training wrote to `folder`; None if it is none that is known here.
+        """The artifact of another trainer's model in `folder`; None if it is not a model that this algorithm knows.
 
-        `parameters["origin"]` says whose it is, and `hyperparameters` what it was trained with. Raises `InvalidData` if
-        the files are such a model's, but cannot be read.
+        `parameters["origin"]` names the trainer, and `hyperparameters` what the model was trained with. Raises
+        `InvalidData`, with the file's path in its place, if it is such a model but cannot be read.
         """
         del folder
         return None

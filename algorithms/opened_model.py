@@ -1,13 +1,16 @@
 """A model in this process, asked as a server is."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from forecastle.client.endpoint import JSON, refusal
 from forecastle.client.errors import PredictorError
 from forecastle.contract.archive import unpacked
 from forecastle.contract.errors import ForecastleError, InvalidData
+from forecastle.contract.place import Source
+
+if TYPE_CHECKING:
+    from forecastle.contract.artifact import Artifact
 
 
 class OpenedModel:
@@ -34,23 +37,31 @@ class OpenedModel:
         return answer
 
 
-def open_model(folder: Path, name: str, environ: Mapping[str, str]) -> OpenedModel:
-    """The model in a folder or a model.tar.gz, of the algorithm `name`; SageMaker's own are read, too.
+def open_model(model: Path, name: str) -> OpenedModel:
+    """A model in a folder or a model.tar.gz, of the algorithm `name`, or one that SageMaker trained; default settings.
 
     Raises `PredictorError` if there is none, or another algorithm's.
     """
     from forecastle.algorithms import find
+
+    if not model.exists():
+        raise PredictorError(f"{model}: expected a model's folder or model.tar.gz, there is none.")
+    try:
+        artifact = artifact_of(model, name)
+        algorithm = find(name)
+        return OpenedModel(algorithm.load(artifact, algorithm.settings()))
+    except InvalidData as error:
+        located = any(isinstance(part, Source) and part.name.startswith(str(model)) for part in error.place)
+        raise PredictorError((error if located else error.within(str(model))).sentence) from None
+
+
+def artifact_of(model: Path, name: str) -> "Artifact":
+    """What is in a folder or a model.tar.gz, of the algorithm `name`, ours or SageMaker's. Raises `InvalidData`."""
     from forecastle.algorithms.foreign import read_model
 
-    if not folder.exists():
-        raise PredictorError(f"{folder}: expected a model's folder or model.tar.gz, there is none.")
-    try:
-        with unpacked(folder) as inside:
-            artifact = read_model(inside)
-        if artifact.algorithm != name:
-            raise InvalidData(f"algorithm: expected a model of {name}, got one of {artifact.algorithm!r:.40}.")
-        algorithm = find(name)
-        return OpenedModel(algorithm.load(artifact, algorithm.settings.from_environ(environ)))
-    except InvalidData as error:
-        sentence = error.sentence if str(folder) in error.sentence else error.within(str(folder)).sentence
-        raise PredictorError(sentence) from None
+    with unpacked(model) as folder:
+        artifact = read_model(folder)
+    if artifact.algorithm != name:
+        got = f"one of {artifact.algorithm!r:.40}"
+        raise InvalidData(place=("algorithm",), expected=f"a model of {name}", got=got)
+    return artifact

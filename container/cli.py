@@ -205,7 +205,7 @@ def _check_tree(folder: Path) -> None:
 
 @cli.group(name="import")
 def import_() -> None:
-    """Convert a model that another system trained to forecastle's format."""
+    """Convert another system's model to forecastle's format."""
 
 
 @import_.command()

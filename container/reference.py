@@ -3,18 +3,24 @@
 A part is the text between `<!-- generated: NAME -->` and `<!-- end -->`; `parts` lists the names.
 """
 
+import inspect
 import io
 import json
 import os
 import re
 import sys
+import textwrap
 from collections.abc import Mapping
 from contextlib import redirect_stdout
 from pathlib import Path
+from types import FunctionType
+from typing import Any
 
 from pydantic.fields import FieldInfo
 
+import forecastle
 from forecastle.container.cli import cli, main
+from forecastle.contract.errors import ForecastleError
 from forecastle.contract.settings import Settings
 from forecastle.contract.typed_text import expectation
 from forecastle.training.catalogue import catalogue
@@ -25,7 +31,12 @@ COLUMNS = 100
 
 def parts() -> dict[str, str]:
     """The content of each part by its name."""
-    found = {"settings": _table("Setting", Settings.known()), "commands": _commands()}
+    found = {
+        "settings": _table("Setting", Settings.known()),
+        "commands": _commands(),
+        "errors": _errors(),
+        "python": _python(),
+    }
     for name, algorithm in catalogue().usable.items():
         found[f"hyperparameters {name}"] = _table("Hyperparameter", algorithm.hyperparameters.known())
         if settings := algorithm.settings.known():
@@ -58,6 +69,48 @@ def _commands() -> str:
     """The help of every command, as printed on a terminal of `COLUMNS` columns."""
     lines = [["--help"], *([name, "--help"] for name in cli.commands)]
     return "\n".join(f"```\n$ forecastle {' '.join(line)}\n{_output(line)}```\n" for line in lines)
+
+
+def _errors() -> str:
+    """Each kind of error, with its status and its exit code."""
+    rows = [["Error", "Status", "Exit code", "Meaning"], ["---"] * 4]
+    for kind in _kinds(ForecastleError):
+        rows += [[kind.__name__, str(int(kind.status)), str(kind.exit_code), kind.__doc__ or ""]]
+    return "".join("| " + " | ".join(row) + " |\n" for row in rows)
+
+
+def _kinds(kind: type[ForecastleError]) -> list[type[ForecastleError]]:
+    """The kinds below one, from the outside inwards; only those of the module of errors."""
+    below = [each for each in kind.__subclasses__() if each.__module__ == ForecastleError.__module__]
+    return [found for each in below for found in (each, *_kinds(each))]
+
+
+def _python() -> str:
+    """The signatures and docstrings of the public functions, classes and methods."""
+    parts = []
+    for name in forecastle.__all__:
+        thing = getattr(forecastle, name)
+        if callable(thing):
+            parts.append(_described("##", name, thing))
+        for method in vars(thing) if inspect.isclass(thing) else ():
+            member = inspect.getattr_static(thing, method)
+            if not method.startswith(("_", "set_")) and isinstance(member, FunctionType | classmethod):
+                parts.append(_described("###", f"{name}.{method}", getattr(thing, method)))  # set_… is scikit-learn's
+    return "\n".join(parts)
+
+
+def _described(heading: str, name: str, thing: Any) -> str:
+    return f"{heading} {name}\n\n```\n{name}{_signature(thing)}\n```\n\n```\n{inspect.getdoc(thing)}\n```\n"
+
+
+def _signature(thing: Any) -> str:
+    """A signature without types, which the docstring has; a property has none."""
+    if not callable(thing):
+        return ""
+    signature = inspect.signature(thing)
+    bare = [each.replace(annotation=inspect.Parameter.empty) for each in signature.parameters.values()]
+    text = str(signature.replace(parameters=bare, return_annotation=inspect.Signature.empty))
+    return textwrap.fill(text, COLUMNS, subsequent_indent="    ", break_on_hyphens=False)
 
 
 def _output(arguments: list[str]) -> str:

@@ -21,6 +21,7 @@ from forecastle.contract.errors import (
     UserError,
 )
 from forecastle.contract.media_type import JSON, MediaType, negotiate
+from forecastle.contract.place import Source
 
 RETRIES = 3  # if the answer says Retry-After
 LONGEST_PAUSE_SECONDS = 10.0
@@ -54,9 +55,10 @@ def server(url: str, model: str | None, timeout: float) -> Target:
     """A server at `url`; without a path, its /invocations. On a server of several models, `model` names one."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise InvalidJob(f"--url: expected an address such as http://127.0.0.1:8080, got {url!r}.")
+        expected = "an address such as http://127.0.0.1:8080"
+        raise InvalidJob(place=(Source("--url"),), expected=expected, got=f"{url!r}")
     address = urlunsplit(parts if parts.path.strip("/") else parts._replace(path="/invocations"))
-    # A proxy does not know the way to this machine.
+    # A proxy cannot reach this machine's own addresses.
     proxies = [urllib.request.ProxyHandler({})] if parts.hostname in LOCAL else []
     opener = urllib.request.build_opener(*proxies)
 
@@ -115,9 +117,9 @@ def endpoint(name: str, model: str | None) -> Target:
             )
             return Answer(response["Body"].read(), MediaType.parse(response["ContentType"]).essence)
         except ClientError as error:
-            told = error.response
-            status = told.get("OriginalStatusCode") or told["ResponseMetadata"]["HTTPStatusCode"]
-            raise _refusal(place, status, told.get("OriginalMessage") or told["Error"]["Message"]) from None
+            refused = error.response
+            status = refused.get("OriginalStatusCode") or refused["ResponseMetadata"]["HTTPStatusCode"]
+            raise _refusal(place, status, refused.get("OriginalMessage") or refused["Error"]["Message"]) from None
         except BotoCoreError as error:
             raise PlatformError(f"{place}: {str(error).rstrip('.')}.") from None
 
@@ -129,6 +131,7 @@ def model_here(folder: Path) -> Target:
     from forecastle.contract.settings import Settings
     from forecastle.kernels.threads import available_cores
     from forecastle.serving.loader import load_model
+    from forecastle.serving.prediction import Call, answer_alone
 
     settings = Settings.from_environ(os.environ)
     threads = settings.threads or available_cores()
@@ -137,17 +140,18 @@ def model_here(folder: Path) -> Target:
     def answer(payload: Payload, accept: str) -> Answer:
         if payload.content_type.essence not in held.request_types:
             expected = ", ".join(held.request_types)
-            raise UnsupportedMediaType(f"Content-Type: expected one of {expected}, got {payload.content_type.essence}.")
+            raise UnsupportedMediaType(
+                place=(Source("Content-Type"),), expected=f"one of {expected}", got=payload.content_type.essence
+            )
         response_type = negotiate(accept, held.response_types)
-        request = held.model.decode(replace(payload, threads=threads))
-        (prediction,) = held.model.predict([request], threads)
-        return Answer(held.model.encode(prediction, response_type), response_type)
+        call = Call(held, replace(payload, threads=threads), response_type)
+        return Answer(answer_alone(call, threads), response_type)
 
     return Target(str(folder), answer, held.algorithm.name, dict(held.hyperparameters))
 
 
 def _refusal(place: str, status: int, sentence: str) -> ForecastleError:
-    """What an answer of this status says, as our own error: the user's, or the platform's."""
+    """An answer of this status as our own error: the user's, or the platform's."""
     kind: type[ForecastleError] = InvalidData if 400 <= status < 500 else PlatformError
     try:
         phrase = f"{status} {HTTPStatus(status).phrase}"

@@ -43,17 +43,19 @@ class ForecastleError(Exception):
     Attributes
     ----------
     place : where, from the outermost part to the innermost, as far as it is known.
-    expected, got : what was expected there and what came instead, perhaps with a hint.
-    text : the sentence without its place, of errors that are not of that form.
+    expected, got : what was expected there and what came instead; empty in an error of another form.
+    hint : what to do, or a question such as "did you mean H?"; may be empty.
+    text : the whole sentence but its place, of an error of another form.
     """
 
     status: ClassVar[HTTPStatus] = INTERNAL_STATUS
     exit_code: ClassVar[int] = INTERNAL_EXIT_CODE
 
-    def __init__(self, text: str = "", *, place: Place = (), expected: str = "", got: str = "") -> None:
+    def __init__(self, text: str = "", *, place: Place = (), expected: str = "", got: str = "", hint: str = "") -> None:
         assert bool(text) != bool(expected)
         super().__init__(text)
-        self.text, self.place, self.expected, self.got = text, place, expected, got
+        self.text, self.place = text, place
+        self.expected, self.got, self.hint = expected, got, hint
 
     @property
     def sentence(self) -> str:
@@ -61,8 +63,9 @@ class ForecastleError(Exception):
         where = text_of(self.place)
         if not self.expected:
             return f"{where}: {self.text}" if where else self.text
-        verb = f"{where}: expected" if where else "Expected"
-        return f"{verb} {self.expected}{f', got {self.got}' if self.got else ''}."
+        verb, got = f"{where}: expected" if where else "Expected", f", got {self.got}" if self.got else ""
+        hint = f": {self.hint}" if self.hint else ""
+        return f"{verb} {self.expected}{got}{hint}{'' if self.hint.endswith('?') else '.'}"
 
     def __str__(self) -> str:
         return self.sentence
@@ -74,7 +77,12 @@ class ForecastleError(Exception):
 
     def at(self, place: Place) -> Self:
         """The same error at `place`, instead of its own."""
-        return type(self)(self.text, place=place, expected=self.expected, got=self.got)
+        return type(self).like(self, place)
+
+    @classmethod
+    def like(cls, error: "ForecastleError", place: Place) -> Self:
+        """An error of this class that says the same as `error`, at `place`."""
+        return cls(error.text, place=place, expected=error.expected, got=error.got, hint=error.hint)
 
 
 class UserError(ForecastleError):

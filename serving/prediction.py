@@ -83,6 +83,14 @@ def predict(calls: Sequence[Call], threads: int) -> list[Any]:
     return predictions
 
 
+def answer_alone(call: Call, threads: int) -> bytes:
+    """The answer to a call that is not predicted in a batch with others."""
+    if not call.is_decoded:
+        call.decode()
+    (prediction,) = predict([call], threads)
+    return call.encode(prediction)
+
+
 def warm_up(held: HeldModel, threads: int) -> None:
     """Answer the model's examples in every response type, so that no request has to wait for compilation."""
     for payload in held.model.sample_requests():

@@ -6,7 +6,7 @@ from asyncio import TimerHandle, Transport
 
 import httptools
 from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from forecastle.contract.errors import (
@@ -188,7 +188,8 @@ class Protocol(HttpToolsProtocol):
             headers.append((b"allow", b"GET, HEAD, POST"))
         if isinstance(error, PlatformError):
             headers.append((b"retry-after", RETRY_AFTER_SECONDS))
-        head = STATUS_LINE[error.status] + b"".join(b"%b: %b\r\n" % header for header in headers)
+        status = b"HTTP/1.1 %d %b\r\n" % (error.status, error.status.phrase.encode("ascii"))
+        head = status + b"".join(b"%b: %b\r\n" % header for header in headers)
         self.transport.write(head + b"\r\n" + body)
         self.transport.close()
 

@@ -1,6 +1,7 @@
 """Middleware that turns errors into answers."""
 
 import asyncio
+import json
 from collections.abc import Callable
 from http import HTTPStatus
 from urllib.parse import quote
@@ -20,13 +21,15 @@ from forecastle.contract.errors import (
     Stopping,
     forget_frames,
 )
-from forecastle.contract.place import Source
+from forecastle.contract.place import Source, as_json
 from forecastle.serving.exchange import Disconnected, RawHeaders, exchange_of, respond
 from forecastle.serving.log import encodable, in_short, traceback_of, write_line
 
 REFUSAL = "refusal"  # the key of an ASGI scope under which the connection stores its error
 STOPPING = "The server is stopping, and the answer is not ready: retry after 1 s."
 RETRY_AFTER_SECONDS = b"1"
+PLACE = b"x-forecastle-place"  # the header with an error's place, as JSON in ASCII
+LONGEST_PLACE = 2000
 
 ErrorAnswer = tuple[int, RawHeaders, bytes]  # status, headers and body
 ErrorForm = Callable[[Scope, int, str], ErrorAnswer]  # takes the request's scope, the error's status and its sentence
@@ -81,6 +84,9 @@ class Refusals:
             error = OutOfSpace("The machine has no memory left for this request: send fewer records at a time.")
         if isinstance(error, ForecastleError):
             status, sentence = error.status, encodable(error.sentence)
+            place = json.dumps(as_json(error.place)).encode("ascii")
+            if error.place and len(place) <= LONGEST_PLACE:
+                exchange.headers.append((PLACE, place))
         else:
             name = exchange.id.decode("ascii")
             status = INTERNAL_STATUS

@@ -1,5 +1,6 @@
 """README and docs/ against the sources that they describe."""
 
+import json
 import os
 import re
 import subprocess
@@ -47,7 +48,7 @@ def test_a_page_s_generated_parts_are_up_to_date(page: Path) -> None:
     assert text == refreshed(text), f"{page}: run `make docs`"
 
 
-def test_a_generated_part_is_rewritten_and_the_rest_left_alone() -> None:
+def test_a_generated_part_is_rewritten_and_the_rest_kept() -> None:
     text = "# A\n<!-- generated: settings -->\nold\n<!-- end -->\n<!-- a remark -->\n"
     written = refreshed(text)
     assert written == f"# A\n<!-- generated: settings -->\n{parts()['settings']}<!-- end -->\n<!-- a remark -->\n"
@@ -94,7 +95,7 @@ def sources(*folders: str) -> dict[str, str]:
 
 
 def test_every_environment_variable_that_the_sources_read_is_documented() -> None:
-    """A variable's name is a literal where it is read, or else an alias in a table of settings."""
+    """A variable's name is a literal where it is read, or an alias in a table of settings."""
     read: dict[str, set[str]] = {}
     for path, text in sources(*FLOORS).items():
         for expression in ENVIRONMENT.findall(text):
@@ -116,7 +117,7 @@ def test_every_environment_variable_that_the_sources_read_is_documented() -> Non
 
 
 def test_nothing_below_container_uses_the_process_s_environment() -> None:
-    """`container/` hands it down. The region starts processes, and has a command of its own."""
+    """`container/` passes it down. The region starts processes, and has its own command."""
     users = [path for path, text in sources(*FLOORS).items() if "os.environ" in text or "getenv" in text]
     others = [path for path in users if not path.startswith(("container/", "region/"))]
     assert others == ["algorithms/deepar/training/mxnet.py"]  # sets what MXNet reads when it is imported
@@ -228,9 +229,15 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
         assert not anchor or anchor in anchors(target), f"{page.name}: {link}"
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page != README], ids=lambda page: page.name)
-def test_every_page_can_be_reached_from_the_readme(page: Path) -> None:
+@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
+def test_every_main_page_can_be_reached_from_the_readme(page: Path) -> None:
     assert f"docs/{page.name}" in links(README)
+
+
+def test_every_page_is_in_the_site_s_navigation_once() -> None:
+    named = re.findall(r"^ +- [^\n]*: (\S+\.md)$", (REPOSITORY / "mkdocs.yml").read_text("utf-8"), re.MULTILINE)
+    pages = [str(page.relative_to(DOCS)) for page in PAGES if page != README]
+    assert sorted(named) == sorted([*pages, "index.md", "CONTRIBUTING.md", "CHANGELOG.md"])
 
 
 @pytest.mark.parametrize("page", [*PAGES, REPOSITORY / "CONTRIBUTING.md"], ids=lambda page: page.name)
@@ -244,7 +251,9 @@ def python_imports() -> list[str]:
     """The modules of this project that examples import from, in the pages and in examples/."""
     examples = sorted((REPOSITORY / "examples").glob("*.py"))
     pages = [page for page in PAGES if page.name != "add-an-algorithm.md"]  # which documents the names for extension
-    text = "\n".join(path.read_text("utf-8") for path in (*pages, *examples))
+    notebooks = [json.loads(path.read_text("utf-8")) for path in (REPOSITORY / "examples").glob("*.ipynb")]
+    cells = ["".join(cell["source"]) for notebook in notebooks for cell in notebook["cells"]]
+    text = "\n".join([*(path.read_text("utf-8") for path in (*pages, *examples)), *cells])
     return re.findall(r"^(?:>>> )?(?:from|import) (forecastle\S*)", text, flags=re.MULTILINE)
 
 

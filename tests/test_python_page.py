@@ -1,4 +1,4 @@
-"""docs/python.md: each of its blocks of Python runs, and gives what it shows."""
+"""docs/python.md: each Python block runs and prints what it shows."""
 
 import doctest
 import re

@@ -26,7 +26,7 @@ class DeepARAlgorithm(Algorithm[DeepARHyperparameters]):
     hyperparameters = DeepARHyperparameters
     settings = DeepARSettings
     channels: ClassVar[Mapping[str, str]] = {
-        "train": "time series: JSON Lines (.json, .jsonl, also gzipped) or Parquet, a series a record",
+        "train": "time series: JSON Lines (.json, .jsonl, also gzipped) or Parquet, one series per record",
         "test": "the same; the last prediction_length values of each series are forecast and compared",
     }
     request_types = (JSON, JSON_LINES)

@@ -19,7 +19,8 @@ from forecastle.algorithms.deepar.frequency import Frequency
 from forecastle.algorithms.deepar.likelihood import DEFAULT
 from forecastle.algorithms.deepar.parameters import hyperparameters_of, hyperparameters_of_model
 from forecastle.algorithms.deepar.predictor import DeepARPredictor
-from forecastle.contract.artifact import read_artifact, write_artifact
+from forecastle.algorithms.opened_model import artifact_of
+from forecastle.contract.artifact import write_artifact
 from forecastle.contract.errors import UserError
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class DeepAR(BaseEstimator):  # type: ignore[misc]
         The quantiles that `evaluate` measures.
     network : {"auto", "sagemaker", "gluonts"}, default="auto"
         The kind of network: "sagemaker" handles missing values, and the time before a series' start, as SageMaker's
-        models do, "gluonts" as GluonTS does. "auto" is "gluonts". SageMaker has no such hyperparameter.
+        models do, "gluonts" as GluonTS does. "auto" is "sagemaker". SageMaker has no such hyperparameter.
     seed : int, default=None
         Makes training repeatable, with any number of threads; None draws one.
     threads : int, default=None
@@ -264,8 +265,11 @@ class DeepAR(BaseEstimator):  # type: ignore[misc]
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
-        """The fitted estimator of a model that `save` or a training job wrote. Raises `InvalidData`."""
-        artifact = read_artifact(Path(folder))
+        """The fitted estimator of a model that `save` or a training job wrote, here or in SageMaker.
+
+        `folder` may be a model.tar.gz. Raises `InvalidData`.
+        """
+        artifact = artifact_of(Path(folder), NAME)
         model = in_process.load(artifact)
         given = hyperparameters_of_model(artifact.hyperparameters, model.network.parameters())
         values = given.model_dump(mode="json", by_alias=True)

@@ -88,7 +88,7 @@ class DeepARHyperparameters(Hyperparameters):
     network: Literal["auto", "sagemaker", "gluonts"] = Field(
         "auto",
         description="Kind of network: sagemaker handles missing values and the time before a series' start as "
-        "SageMaker's models do, gluonts as GluonTS does; auto is gluonts.",
+        "SageMaker's models do, gluonts as GluonTS does; auto is sagemaker, and gluonts for the engine mxnet.",
     )
     seed: int | None = Field(
         None, ge=0, lt=2**63, description="Makes training repeatable: the same seed and data give the same model."

@@ -36,7 +36,7 @@ LOGGER = logging.getLogger("forecastle.deepar")
 
 
 def train(collection: Collection, given: DeepARHyperparameters, threads: int | None) -> DeepARModel:
-    """Train on the series as a job with these hyperparameters does. Raises `UserError` with the place of the fault."""
+    """Train on the series as a job with these hyperparameters does. Raises `UserError` with the place of the error."""
     series = _training_series(collection, fields_of_train(given), given)
     with _channel("train", series) as channel:
         return ALGORITHM.fit(_job(given, {"train": channel}, threads))
@@ -47,8 +47,8 @@ def score(
 ) -> dict[str, float]:
     """The metrics of a test channel with the series, by SageMaker's names. Raises `UserError`."""
     network = model.network
-    wish = fields_of_test(given, network.cardinality, network.num_dynamic_feat, "the training data")
-    series = _training_series(collection, wish, given)
+    fields = fields_of_test(given, network.cardinality, network.num_dynamic_feat, "the training data")
+    series = _training_series(collection, fields, given)
     with _channel("test", series) as channel:
         metrics = ALGORITHM.evaluate(model, _job(given, {"test": channel}, threads))
     return {name.removeprefix("test:"): value for name, value in metrics.items()}
@@ -64,7 +64,7 @@ def forecast(
     seed: int | None,
     threads: int | None,
 ) -> dict[str, NDArray[np.float64]]:
-    """What a server answers to a request with these series: mean and quantiles, (series, steps). Raises `UserError`."""
+    """The forecasts that a server returns: mean and quantiles, (series, steps). Raises `UserError`."""
     asked = {
         "num_samples": _plain(num_samples),
         "quantiles": [_plain(level) for level in quantiles],
@@ -93,20 +93,18 @@ def forecast(
 
 
 def load(artifact: Artifact) -> DeepARModel:
-    """Raises `InvalidData` where it is no model of DeepAR."""
-    if artifact.algorithm != ALGORITHM.name:
-        raise InvalidData(f"algorithm: expected a model of {ALGORITHM.name}, got one of {artifact.algorithm!r:.40}.")
+    """Load a model. Raises `InvalidData` if its arrays are no network."""
     return ALGORITHM.load(artifact, ALGORITHM.settings.from_environ({}))
 
 
-def _training_series(collection: Collection, wish: OptionalFields, given: DeepARHyperparameters) -> list[Series]:
-    """The series as a training job reads them. Raises `InvalidData` with the place of the fault."""
+def _training_series(collection: Collection, fields: OptionalFields, given: DeepARHyperparameters) -> list[Series]:
+    """The series as a training job reads them. Raises `InvalidData` with the place of the error."""
     first = collection.items[0]
-    form = schema_of(first.place, first.record(0), wish, given.likelihood.support)
+    schema = schema_of(first.place, first.record(0), fields, given.likelihood.support)
     series = []
     for item in collection.items:
         try:
-            series.append(read_record(item.record(0), form))
+            series.append(read_record(item.record(0), schema))
         except InvalidData as error:
             raise error.within(item.place) from None
     return series
@@ -133,7 +131,7 @@ def _job(given: DeepARHyperparameters, channels: Mapping[str, Channel], threads:
 
 @contextmanager
 def _channel(name: str, series: Sequence[Series]) -> Iterator[Channel]:
-    """The series as a channel with one Parquet file, which has each float32 as it is."""
+    """The series as a channel with one Parquet file, which stores float32 exactly."""
     import pyarrow
     from pyarrow import parquet
 
@@ -154,7 +152,7 @@ def _channel(name: str, series: Sequence[Series]) -> Iterator[Channel]:
 
 
 class _Log:
-    """A job's log as the logger `forecastle.deepar`; what somebody should look at is a Python warning."""
+    """A job's log on the logger `forecastle.deepar`; its warnings are Python warnings."""
 
     host = "localhost"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +47,7 @@ class DeepARPredictor:
         process; a fitted `forecastle.DeepAR`; or the name of an endpoint of SageMaker's, in AWS or a local region.
     session : default=None
         For an endpoint: a `boto3.Session`, a `sagemaker.Session` or a client of `sagemaker-runtime`; None takes boto3's
-        defaults. SageMaker's SDKs pass it, so that `deploy(…, predictor_cls=DeepARPredictor)` works.
+        defaults. SageMaker's SDK 2 passes it to a `predictor_cls`.
     freq : str, default=None
         The time between two values, such as "2h". None takes it from a model in this process, or else
         from the series' index.
@@ -235,4 +234,4 @@ def _opened(target: Any) -> OpenedModel:
         if not hasattr(target, "model_"):
             raise ValueError(f"target: expected a fitted DeepAR, got {type(target).__name__} that is not fitted.")
         return OpenedModel(target.model_, target.threads)
-    return open_model(target, NAME, os.environ)
+    return open_model(target, NAME)

@@ -1,4 +1,4 @@
-"""The start of a series: a time as text, a date or a datetime."""
+"""The start of a series: a time as a string, a date or a datetime."""
 
 import re
 from datetime import date, datetime
@@ -8,12 +8,13 @@ import numpy as np
 
 from forecastle.contract import quotation
 from forecastle.contract.errors import InvalidData
+from forecastle.contract.place import Place, place_of
 
 EXAMPLE = '"2009-11-01 00:00:00"'
 
 
-def read_start(value: Any, place: str) -> np.datetime64:
-    """The time of a text in ISO 8601, a date or a datetime, in seconds. Raises `InvalidData`."""
+def read_start(value: Any, place: Place | str) -> np.datetime64:
+    """The time of a string in ISO 8601, a date or a datetime, in seconds. Raises `InvalidData`."""
     try:
         time = datetime.fromisoformat(value.strip()) if isinstance(value, str) else value
     except ValueError:
@@ -22,24 +23,25 @@ def read_start(value: Any, place: str) -> np.datetime64:
         time = datetime(time.year, time.month, time.day)
     if not isinstance(time, datetime):
         raise InvalidData(
-            f"{place}: expected a timestamp such as {EXAMPLE}, got {quotation.of_json(value)}{_hint(value)}"
+            place=place_of(place),
+            expected=f"a timestamp such as {EXAMPLE}",
+            got=quotation.of_json(value),
+            hint=_hint(value),
         )
     if time.tzinfo is not None:
-        raise InvalidData(
-            f"{place}: expected a timestamp without a time zone, such as {EXAMPLE}, "
-            f"got {quotation.of_json(str(value))}."
-        )
+        expected = f"a timestamp without a time zone, such as {EXAMPLE}"
+        raise InvalidData(place=place_of(place), expected=expected, got=quotation.of_json(str(value)))
     return np.datetime64(time, "s")
 
 
 def _hint(value: Any) -> str:
-    """The end of an error's sentence: the timestamp that was perhaps meant."""
+    """A hint at the timestamp that was probably meant; empty if there is none."""
     meant = _time_meant(value) if isinstance(value, str) else None
     try:
         datetime.fromisoformat(meant or "")
     except ValueError:
-        return "."
-    return f': did you mean "{meant}"?'
+        return ""
+    return f'did you mean "{meant}"?'
 
 
 _DATE = r"([0-9]{4})[-/]([0-9]{1,2})(?:[-/]([0-9]{1,2}))?"

@@ -1,4 +1,4 @@
-"""Random Cut Forest, as training and serving see it."""
+"""Random Cut Forest for training and serving."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class RandomCutForestAlgorithm(Algorithm[RandomCutForestHyperparameters]):
-    """How unusual a row is: how much of a random tree it would displace (Guha et al., ICML 2016)."""
+    """Anomaly scores of rows: by how much a row would change random trees (Guha et al., ICML 2016)."""
 
     title = "Random Cut Forest"
     aliases = ("rcf",)
@@ -26,7 +26,7 @@ class RandomCutForestAlgorithm(Algorithm[RandomCutForestHyperparameters]):
     hyperparameters = RandomCutForestHyperparameters
     channels: ClassVar[Mapping[str, str]] = {
         "train": "rows of numbers: text/csv without a header, or application/x-recordio-protobuf",
-        "test": "the same with labels, 1 for an anomaly and 0 for the ordinary: the first column of a CSV file",
+        "test": "the same with labels, 1 for an anomaly and 0 for a normal row: the first column of a CSV file",
     }
     request_types = (CSV, JSON, JSON_LINES, RECORDIO)
     response_types = (JSON, JSON_LINES, CSV, RECORDIO)

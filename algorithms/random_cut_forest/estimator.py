@@ -11,13 +11,14 @@ from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from forecastle.algorithms.opened_model import artifact_of
 from forecastle.algorithms.random_cut_forest.data import indexed, labelled, table_of
 from forecastle.algorithms.random_cut_forest.forest import Forest
 from forecastle.algorithms.random_cut_forest.inference.score import attribute, score
 from forecastle.algorithms.random_cut_forest.threshold import of_artifact, of_leaves
 from forecastle.algorithms.random_cut_forest.training.grow import contiguous_rows, drawn_rows, grow
 from forecastle.algorithms.random_cut_forest.training.reservoir import Reservoir
-from forecastle.contract.artifact import Artifact, read_artifact, write_artifact
+from forecastle.contract.artifact import Artifact, write_artifact
 from forecastle.kernels.threads import available_cores
 
 if TYPE_CHECKING:
@@ -172,8 +173,11 @@ class RandomCutForest(OutlierMixin, BaseEstimator):  # type: ignore[misc]
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
-        """The fitted estimator of a model that `save` or a training job wrote. Raises `InvalidData`."""
-        artifact = read_artifact(Path(folder))
+        """The fitted estimator of a model that `save` or a training job wrote; `folder` may be a model.tar.gz.
+
+        Raises `InvalidData`.
+        """
+        artifact = artifact_of(Path(folder), NAME)
         forest = Forest.from_arrays(dict(artifact.arrays))
         names = ("num_trees", "num_samples_per_tree")
         loaded = cls(**{name: artifact.hyperparameters[name] for name in names if name in artifact.hyperparameters})

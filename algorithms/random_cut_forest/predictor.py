@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +38,7 @@ class RandomCutForestPredictor:
         region.
     session : default=None
         For an endpoint: a `boto3.Session`, a `sagemaker.Session` or a client of `sagemaker-runtime`; None takes boto3's
-        defaults. SageMaker's SDKs pass it, so that `deploy(…, predictor_cls=RandomCutForestPredictor)` works.
+        defaults. SageMaker's SDK 2 passes it to a `predictor_cls`.
     timeout : float, default=60
         Seconds to wait for a server's answer.
     patience : float, default=60
@@ -127,7 +126,7 @@ class RandomCutForestPredictor:
 
 def _opened(target: Any) -> OpenedModel:
     if not hasattr(target, "get_params"):
-        return open_model(target, NAME, os.environ)
+        return open_model(target, NAME)
     if not hasattr(target, "forest_"):
         raise ValueError(f"target: expected a fitted RandomCutForest, got {type(target).__name__} that is not fitted.")
     from forecastle.algorithms.random_cut_forest.model import RandomCutForestModel

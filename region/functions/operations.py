@@ -16,6 +16,7 @@ from forecastle.region.account import arn
 from forecastle.region.functions.workers import folder_of
 from forecastle.region.local_region import LocalRegion
 from forecastle.region.objects import Missing
+from forecastle.region.wire.paging import first_of
 from forecastle.region.wire.refusal import Refusal
 
 Request = dict[str, Any]
@@ -76,7 +77,10 @@ def get_configuration(region: LocalRegion, request: Request) -> Request:
 
 def list_(region: LocalRegion, request: Request) -> Request:
     functions = region.state.all(KIND)
-    start, count = int(request.get("Marker") or 0), request.get("MaxItems", 50)
+    start, count = (
+        first_of(request.get("Marker") or None, "InvalidParameterValueException", "Marker"),
+        request.get("MaxItems", 50),
+    )
     answer: Request = {"Functions": functions[start : start + count]}
     return answer | ({"NextMarker": str(start + count)} if start + count < len(functions) else {})
 

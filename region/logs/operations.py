@@ -9,6 +9,7 @@ from typing import Any
 from forecastle.region.account import arn
 from forecastle.region.local_region import LocalRegion
 from forecastle.region.logs.journal import Event, Stream, now
+from forecastle.region.wire.paging import first_of
 from forecastle.region.wire.refusal import Refusal
 
 Request = dict[str, Any]
@@ -62,7 +63,10 @@ def describe_log_streams(region: LocalRegion, request: Request) -> Request:
         streams.sort(key=lambda stream: stream.last or 0)
     if request.get("descending"):
         streams.reverse()
-    start, limit = int(request.get("nextToken", 0)), request.get("limit", 50)
+    start, limit = (
+        first_of(request.get("nextToken"), "InvalidParameterException", "nextToken"),
+        request.get("limit", 50),
+    )
     answer: Request = {"logStreams": [_described(group, stream) for stream in streams[start : start + limit]]}
     if start + limit < len(streams):
         answer["nextToken"] = str(start + limit)

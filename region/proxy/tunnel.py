@@ -5,44 +5,28 @@ import ssl
 from asyncio import Task, Transport
 from pathlib import Path
 
-from forecastle.region.connection import HEAD_BYTES, Connection
+from forecastle.region.connection import END, Connection, Refused
 from forecastle.region.proxy.domains import is_aws
 
 HANDSHAKE_SECONDS = 10.0
 CONNECT = b"CONNECT "
-END = b"\r\n\r\n"
 TARGET = re.compile(rb"CONNECT ([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]+\]):(\d{1,5}) HTTP/1\.[01]\r\n")
 
 
-class Refused(Exception):
-    """A tunnel that there is not; the sentence says why."""
-
-
 class Entrance(Connection):
-    """HTTP, or a tunnel where the first request is CONNECT."""
+    """HTTP, or a tunnel where a request is CONNECT."""
 
     folder: Path  # the proxy's certificates
-    _head: bytes | None = b""  # what was read while it may be a CONNECT
     _task: "Task[None] | None" = None
 
-    def data_received(self, data: bytes) -> None:
-        if self._head is None:
-            super().data_received(data)
+    def head_received(self, data: bytes, end: int) -> None:
+        if not data.startswith(CONNECT):
+            super().head_received(data, end)
             return
-        self._head += data
-        if not (self._head.startswith(CONNECT) or CONNECT.startswith(self._head)):
-            head, self._head = self._head, None
-            super().data_received(head)
-        elif END in self._head or len(self._head) > HEAD_BYTES:
-            self._connect(self._head)
-
-    def _connect(self, head: bytes) -> None:
-        self._stop_timer()
         try:
-            _, end, rest = head.partition(END)
-            if rest or not end:
-                raise Refused("CONNECT: expected headers, and nothing after them before it is answered.")
-            context = context_of(head, self.folder)
+            if len(data) > end + len(END):
+                raise Refused("CONNECT: expected nothing after the headers before it is answered.")
+            context = context_of(data, self.folder)
         except Refused as error:
             self.write_refusal(f"403 {error}", str(error))  # of a refused tunnel, clients show the status line alone
             return

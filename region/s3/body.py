@@ -106,6 +106,8 @@ class Body:
         unchunker = Unchunker() if integrity.chunked else None
         pieces: list[bytes] = []
         size = total = 0
+        if (integrity.length or 0) > LARGEST_OBJECT:
+            raise S3Error("EntityTooLarge", ProposedSize=integrity.length, MaxSizeAllowed=LARGEST_OBJECT)
         while True:
             data, more = await self._next()
             for piece in unchunker.feed(data) if unchunker else [data]:

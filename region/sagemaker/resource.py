@@ -9,6 +9,7 @@ from typing import Any
 from forecastle.region.account import arn
 from forecastle.region.local_region import LocalRegion
 from forecastle.region.sagemaker import tags
+from forecastle.region.wire.paging import first_of
 from forecastle.region.wire.refusal import Refusal, invalid
 
 Record = dict[str, Any]
@@ -122,9 +123,8 @@ def page_of(found: Sequence[Record], request: Record, member: str) -> Record:
 
 
 def _start(token: str | None) -> int:
-    if token is None:
-        return 0
     try:
-        return int(base64.urlsafe_b64decode(token))
-    except (ValueError, binascii.Error):
-        raise invalid(f"Invalid NextToken: {token[:100]}") from None
+        text = None if token is None else base64.urlsafe_b64decode(token).decode()
+        return first_of(text, "ValidationException")
+    except (ValueError, binascii.Error, Refusal):
+        raise invalid(f"Invalid NextToken: {str(token)[:100]}") from None

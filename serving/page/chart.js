@@ -4,7 +4,7 @@ import { make } from "./dom.js";
 
 const FONT = '11px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
 const JUMP = 10; // steps of an arrow key with Shift
-const ROWS = 500; // of a table, at most: the chart's range selects them
+const ROWS = 100; // of a table, at most: the chart's range selects them
 
 /** A colour of the style sheet, which differs in light and dark. @param {string} name */
 export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -75,7 +75,7 @@ export function key(name, look) {
  * @property {string} title
  * @property {(Node | null)[]} keys of the legend
  * @property {number} height in pixels
- * @property {object} plot uPlot's options but for size and cursor
+ * @property {Record<string, any>} plot uPlot's options but for size and cursor
  * @property {(index: number) => string} read the sentence about the point under the cursor
  * @property {(index: number | null) => void} [point] the cursor moved
  * @property {() => number} [start] the point that is read before the cursor is somewhere
@@ -206,7 +206,7 @@ export class Chart {
     const [first, last] = [x[0], x[x.length - 1]];
     const span = Math.min(max - min, last - first);
     const from = Math.max(first, Math.min(min, last - span));
-    this.plot.setScale("x", { min: from, max: from + span });
+    this.plot.batch(() => this.plot.setScale("x", { min: from, max: from + span })); // at once, for what comes next
   }
 
   whole() {

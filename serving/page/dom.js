@@ -70,7 +70,8 @@ export function slider({ label, min, max, step, value, id, shown = String, chang
  * @param {string} label @param {string[]} names @param {number} chosen @param {(index: number) => void} change
  */
 export function chooser(label, names, chosen, change) {
-  const select = make("select", {}, ...names.map((name, index) => make("option", { value: index }, name)));
+  const id = label.toLowerCase().replace(/\W+/g, "-");
+  const select = make("select", { id }, ...names.map((name, index) => make("option", { value: index }, name)));
   select.value = String(chosen);
   select.addEventListener("change", () => change(Number(select.value)));
   return make("label", {}, label, " ", select);

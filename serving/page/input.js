@@ -15,6 +15,7 @@ import { isRecordIo } from "./recordio.js";
  */
 
 const SHOWN = 300_000; // characters that the field shows
+const LONG = 5_000; // characters of a text that is pasted as a whole
 const WAIT_MS = 350; // after the last key
 const AROUND = 60; // characters shown around a fault
 export const TYPES = {
@@ -40,6 +41,7 @@ export class Input {
       "aria-label": "Data: CSV, JSON or JSON Lines",
       "aria-describedby": "input-help",
       oninput: () => this.typed(),
+      onpaste: (/** @type {ClipboardEvent} */ event) => this.pasted(event),
     });
     this.types = make(
       "select",
@@ -86,6 +88,15 @@ export class Input {
     this.open(new Uint8Array(await file.arrayBuffer()), file.name);
   }
 
+  /** Take a long text as a file: inserting its lines one by one takes a browser seconds. @param {ClipboardEvent} event */
+  pasted(event) {
+    const text = event.clipboardData?.getData("text/plain") ?? "";
+    if (text.length < LONG) return;
+    event.preventDefault();
+    this.types.value = "";
+    this.open(new TextEncoder().encode(text), "as pasted");
+  }
+
   typed() {
     clearTimeout(this.waiting);
     this.waiting = setTimeout(() => {
@@ -97,7 +108,6 @@ export class Input {
   /** Show data in the field, and open it. @param {Uint8Array} bytes @param {string} name @param {string} [type] @param {boolean} [example] */
   open(bytes, name, type = "", example = false) {
     const text = isRecordIo(bytes) ? "" : textOf(bytes);
-    this.field.readOnly = !text || text.length > SHOWN;
     this.field.value = text ? text.slice(0, SHOWN) : `${bytes.length} bytes of RecordIO`;
     this.accept(bytes, text, name, example, type);
   }
@@ -106,7 +116,8 @@ export class Input {
   accept(bytes, text, name, example, type = "") {
     const found = this.types.value || type || typeOf(bytes, text);
     this.given = { bytes, text, type: found, name, example };
-    const cut = text.length > SHOWN ? `, of which the field shows the first ${sizeText(SHOWN)}` : "";
+    const cut =
+      text.length > SHOWN ? `, of which the field shows the first ${sizeText(SHOWN)}: an edit sends those` : "";
     this.source.textContent = `${name}: ${sizeText(bytes.length)} of ${found}${cut}`;
     this.clear();
     this.options.opened(this.given);
@@ -119,6 +130,7 @@ export class Input {
 
   /** Take back what was said of other data. */
   clear() {
+    document.body.classList.remove("refused");
     this.refusal.replaceChildren();
     this.field.removeAttribute("aria-invalid");
   }
@@ -130,12 +142,13 @@ export class Input {
 
   /**
    * Show a refusal at its place.
-   * @param {string} sentence @param {string} [at] the sentence of the place in the text, where it is not the same
+   * @param {string} sentence @param {import("./place.js").Place} place
    */
-  refuse(sentence, at = sentence) {
+  refuse(sentence, place) {
     this.field.setAttribute("aria-invalid", "true");
+    document.body.classList.add("refused"); // what is drawn is of earlier data
     const text = this.given?.text ?? "";
-    const spot = text ? spotOf(text, at) : null;
+    const spot = text ? spotOf(text, place) : null;
     const box = make("div", { class: "refusal" }, sentence);
     this.refusal.replaceChildren(box);
     if (!spot) return;

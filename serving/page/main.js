@@ -15,10 +15,9 @@ import { TextBox } from "./textbox.js";
  * @property {any} model the model as the server describes it; `model.data` is from the algorithm's `Model.page_data`
  * @property {(request: import("./server.js").Request, signal?: AbortSignal, note?: Note) => Promise<import("./server.js").Answer>} ask
  * @property {Input} input
- * @property {(error: any) => void} refuse show an error beside the data; its `place`, if any, is the sentence that
- *   begins with its place in the data
+ * @property {(error: any) => void} refuse show an error beside the data, at its place
  * @property {HTMLElement} figures the place of further charts of the model
- * @property {string} url the server's
+ * @property {string} url the server's, or the model's on a server of several
  * @typedef {{quiet?: boolean, client?: string}} Note quiet: the request is not offered for copying; client: the same
  *   in Python, with our client
  */
@@ -89,14 +88,16 @@ async function showPage() {
     },
   });
   const refuse = (/** @type {any} */ error) =>
-    input.refuse(error instanceof Refused ? error.message : `The page failed: ${error.message}`, error.place);
+    error instanceof Refused
+      ? input.refuse(error.message, error.place)
+      : input.refuse(`The page failed: ${error.message}`, []);
   const kit = {
     model,
     ask,
     input,
     refuse,
     figures: byId("facts"),
-    url: new URL(".", location.href).href.replace(/\/$/, ""),
+    url: new URL(page.several ? page.address : ".", location.href).href.replace(/\/$/, ""),
   };
   view = create(byId("view"), kit);
   if (view.title) byId("work-title").textContent = view.title;
@@ -133,7 +134,8 @@ function offerRaw() {
   const box = new TextBox(raw, { model, ask: (request) => send(page.address, request) });
   raw.addEventListener("toggle", () => {
     const { sent } = snippets;
-    if (raw.open && sent && typeof sent.body === "string") box.fill(sent.body, sent.type, sent.attributes);
+    const body = sent && snippets.body();
+    if (raw.open && body !== null) box.fill(body, sent.type, sent.attributes);
   });
 }
 

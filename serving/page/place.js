@@ -1,27 +1,36 @@
-/** Where in a text a refusal points: the place that begins its sentence, found again. */
+/** Where in a text a refusal points: the place that the server gives as data, found again. */
 
+/** @typedef {(string | number | Record<string, any>)[]} Place as the server writes it in X-Forecastle-Place */
 /** @typedef {{start: number, end: number, line: number}} Spot characters, and the line counted from 1 */
 
+const PLACE = /^((?:(?:line|row|column|byte) \d+(?:, |: ?))*)(?:([a-z_]\w*(?:\.\w+|\[\d+\])*): )?/;
+
+/** The place that a sentence begins with, `line 2: cat[0]: expected …`. @param {string} sentence @returns {Place} */
+export function placeIn(sentence) {
+  const [, counts, path = ""] = PLACE.exec(sentence) ?? [];
+  const counted = [...(counts ?? "").matchAll(/(\w+) (\d+)/g)].map(([, noun, number]) => ({ [noun]: Number(number) }));
+  const parts = [...path.matchAll(/([a-z_]\w*)|\[(\d+)\]/gi)].map(([, name, index]) => name ?? Number(index));
+  return [...counted, ...parts];
+}
+
 /**
- * The spot that a sentence such as `row 3, column 2: expected …`, `line 7: target[0]: …` or
- * `instances[2].target[5]: …` names; null if it names none in the text.
- * @param {string} text @param {string} sentence
+ * The spot of a place such as `[{row: 3}, {column: 2}]`, `[{line: 7}, "target", 0]` or `["instances", 2, "cat"]`;
+ * null if it is none in the text.
+ * @param {string} text @param {Place} place
  * @returns {Spot | null}
  */
-export function spotOf(text, sentence) {
-  const row = /^row (\d+)(?:, column (\d+))?\b/.exec(sentence);
-  if (row) return cellSpot(text, lineOfRow(text, Number(row[1])), row[2] ? Number(row[2]) : null);
-  const line = /^line (\d+)(?:, column (\d+))?(?:: ((?:[A-Za-z_]\w*|\[\d+\])[\w.[\]]*): )?/.exec(sentence);
-  if (line) {
-    const [start, end] = lineBounds(text, Number(line[1]));
-    if (line[2]) return spot(text, start + Number(line[2]) - 1, start + Number(line[2]));
-    const inner = line[3] && valueSpan(text.slice(start, end), line[3]);
+export function spotOf(text, place) {
+  const counted = Object.assign({}, ...place.filter((part) => typeof part === "object"));
+  const path = /** @type {(string | number)[]} */ (place.filter((part) => typeof part !== "object"));
+  if (counted.row) return cellSpot(text, lineOfRow(text, counted.row), counted.column ?? null);
+  if (counted.line) {
+    const [start, end] = lineBounds(text, counted.line);
+    if (counted.column) return spot(text, start + counted.column - 1, start + counted.column);
+    const inner = path.length ? valueSpan(text.slice(start, end), path) : null;
     return inner ? spot(text, start + inner[0], start + inner[1]) : spot(text, start, end);
   }
-  const byte = /^byte (\d+)\b/.exec(sentence);
-  if (byte) return spot(text, Number(byte[1]), Number(byte[1]) + 1);
-  const path = /^((?:instances|instance|configuration|features|data)[\w.[\]]*):? /.exec(sentence);
-  const span = path && valueSpan(text, path[1]);
+  if (counted.byte !== undefined) return spot(text, counted.byte, counted.byte + 1);
+  const span = path.length ? valueSpan(text, path) : null;
   return span ? spot(text, span[0], span[1]) : null;
 }
 
@@ -65,12 +74,11 @@ export function cellSpot(text, line, column) {
 
 /**
  * Where in a JSON text the value at a path such as `instances[2].target[5]` is; the deepest part that exists, or null.
- * @param {string} text @param {string} path
+ * @param {string} text @param {(string | number)[]} path
  * @returns {[number, number] | null}
  */
 function valueSpan(text, path) {
-  const parts = [...path.matchAll(/([A-Za-z_]\w*)|\[(\d+)\]/g)].map((part) => part[1] ?? Number(part[2]));
-  if (parts[0] === "instance") parts.shift(); // a bare one, which is the whole text
+  const parts = path[0] === "instance" ? path.slice(1) : path; // a bare one is the whole text
   let at = skip(text, 0);
   /** @type {[number, number] | null} */
   let found = null;

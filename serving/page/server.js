@@ -1,17 +1,19 @@
 /** Requests to the model. */
 
-/** The server refused a request, in one sentence. */
+import { placeIn } from "./place.js";
+
+/** A request was refused, in one sentence, with its place in the data. */
 export class Refused extends Error {
-  /** @param {string} sentence @param {number} status @param {string} id */
-  constructor(sentence, status, id) {
+  /** @param {string} sentence @param {import("./place.js").Place} [place] @param {number} [status] 0: the page itself */
+  constructor(sentence, place = [], status = 0) {
     super(sentence);
+    this.place = place;
     this.status = status;
-    this.id = id;
   }
 }
 
 /**
- * @typedef {{body: BodyInit, type: string, accept: string, attributes?: string}} Request
+ * @typedef {{body: string | Uint8Array, type: string, accept: string, attributes?: string}} Request
  * @typedef {{status: number, bytes: Uint8Array, type: string, ms: number, id: string}} Answer
  */
 
@@ -25,11 +27,15 @@ export async function send(address, { body, type, accept, attributes }, signal) 
   const headers = { "Content-Type": type, Accept: accept };
   if (attributes) headers["X-Amzn-SageMaker-Custom-Attributes"] = attributes;
   const began = performance.now();
-  const response = await fetch(address, { method: "POST", headers, body, signal });
+  const response = await fetch(address, { method: "POST", headers, body: /** @type {BodyInit} */ (body), signal });
   const bytes = new Uint8Array(await response.arrayBuffer());
   const ms = performance.now() - began;
   const id = response.headers.get("X-Request-Id") ?? "";
-  if (!response.ok) throw new Refused(new TextDecoder().decode(bytes), response.status, id);
+  if (!response.ok) {
+    const sentence = new TextDecoder().decode(bytes);
+    const place = response.headers.get("X-Forecastle-Place");
+    throw new Refused(sentence, place ? JSON.parse(place) : placeIn(sentence), response.status);
+  }
   const media = (response.headers.get("Content-Type") ?? "").split(";")[0].trim();
   return { status: response.status, bytes, type: media, ms, id };
 }

@@ -76,8 +76,15 @@ export class Snippets {
 
   /** The body as text, or null if it is long or binary. */
   pasted() {
-    const { body } = /** @type {Sent} */ (this.sent);
-    return typeof body === "string" && body.length <= PASTED ? body : null;
+    const body = this.body();
+    return body !== null && body.length <= PASTED ? body : null;
+  }
+
+  /** The body as text, or null if it is binary. @returns {string | null} */
+  body() {
+    const { body, type } = /** @type {Sent} */ (this.sent);
+    if (typeof body === "string") return body;
+    return type.includes("protobuf") ? null : new TextDecoder().decode(body);
   }
 
   get fileName() {

@@ -27,6 +27,13 @@ export class SortedTable {
     this.node = make("div", {}, box, make("div", { class: "bar below" }, this.save));
   }
 
+  /** @param {number} column @param {string} name */
+  rename(column, name) {
+    this.options.headings[column].name = name;
+    this.heads[column].firstChild.textContent = name;
+    this.order();
+  }
+
   /** @param {any[][]} rows */
   show(rows) {
     this.rows = rows;
@@ -71,7 +78,8 @@ export class SortedTable {
         }),
       ),
     );
-    this.body.replaceChildren(...lines);
+    const none = make("tr", {}, make("td", { colspan: headings.length }, "none"));
+    this.body.replaceChildren(...(lines.length ? lines : [none]));
   }
 
   download() {

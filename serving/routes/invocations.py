@@ -25,7 +25,7 @@ from forecastle.contract.settings import Settings
 from forecastle.serving.body import read_body
 from forecastle.serving.exchange import Exchange, RawHeaders, exchange_of, respond
 from forecastle.serving.models import HeldModel, Models
-from forecastle.serving.prediction import Call, predict
+from forecastle.serving.prediction import Call, answer_alone
 from forecastle.serving.queue import Queue
 from forecastle.serving.routes.route import Operation, Route
 
@@ -97,8 +97,7 @@ def _answer_at_once(call: Call) -> bytes | None:
     call.decode()
     if call.cost > CHEAP_SECONDS:
         return None
-    (prediction,) = predict([call], threads=1)
-    return call.encode(prediction)
+    return answer_alone(call, threads=1)
 
 
 def _content_type(held: HeldModel, headers: dict[bytes, bytes], batch_types: Mapping[str, str]) -> MediaType:

@@ -1,4 +1,4 @@
-"""Whether a container is healthy."""
+"""The image's health check."""
 
 import http.server
 import os

@@ -67,20 +67,24 @@ def test_each_object_has_one_output(region: RunningRegion, means: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("strategy", "expected"),
+    ("strategy", "output", "expected"),
     [
-        ("SingleRecord", b'{"mean": 2.000}\n' * 3),
-        ("MultiRecord", b'{"mean": 6.000}\n'),
+        ("SingleRecord", {"AssembleWith": "Line"}, b'{"mean": 2.000}\n' * 3),
+        ("MultiRecord", {"AssembleWith": "Line"}, b'{"mean": 6.000}\n'),
+        ("SingleRecord", {"AssembleWith": "None"}, b'{"mean": 2.000}' * 3),
+        ("SingleRecord", {}, b'{"mean": 2.000}' * 3),
     ],
 )
-def test_lines_are_sent_alone_or_together(region: RunningRegion, means: str, strategy: str, expected: bytes) -> None:
+def test_lines_are_sent_alone_or_together(
+    region: RunningRegion, means: str, strategy: str, output: dict[str, str], expected: bytes
+) -> None:
     put(region, "lines/three.csv", b"1\n2\n3")
     job = run(
         region,
         means,
         "s3://data/lines/",
         source={"SplitType": "Line"},
-        output={"AssembleWith": "Line"},
+        output=output,
         BatchStrategy=strategy,
         MaxConcurrentTransforms=2,
     )

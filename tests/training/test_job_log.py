@@ -17,7 +17,7 @@ def test_an_ordinary_line_has_the_time_the_level_and_the_thread() -> None:
     assert stream.getvalue() == f"[{clock} INFO {threading.get_ident()}] Final configuration: {{}}\n"
 
 
-def test_a_warning_says_so_in_place_of_info() -> None:
+def test_a_warning_has_warning_instead_of_info() -> None:
     stream = io.StringIO()
     StreamLog(stream, "algo-1", {}).warning("text")
     assert re.fullmatch(r"\[\d\d/\d\d/\d{4} \d\d:\d\d:\d\d WARNING \d+\] text\n", stream.getvalue())
@@ -34,7 +34,7 @@ def test_a_metrics_line_is_the_same_bytes_as_sagemakers() -> None:
     )
 
 
-def test_a_log_whose_reader_has_gone_is_written_to_nobody() -> None:
+def test_a_log_whose_reader_has_closed_it_is_dropped() -> None:
     read, write = os.pipe()
     with os.fdopen(write, "w") as stream:
         log = StreamLog(stream, "algo-1", {})
@@ -45,7 +45,7 @@ def test_a_log_whose_reader_has_gone_is_written_to_nobody() -> None:
         log.metrics("x", 0.0, {"a": [1]})
 
 
-def test_lines_of_several_threads_stay_whole() -> None:
+def test_lines_of_several_threads_do_not_mix() -> None:
     stream = io.StringIO()
     log = StreamLog(stream, "algo-1", {})
 

@@ -1,4 +1,4 @@
-"""SIGTERM, as a job hears it, sent to `forecastle train`."""
+"""SIGTERM sent to `forecastle train`."""
 
 import signal
 import time

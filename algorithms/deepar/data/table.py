@@ -1,4 +1,4 @@
-"""Forecasts as tables: pandas' where it is installed, else arrays."""
+"""Forecasts as tables: DataFrames if pandas is installed, else arrays."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,11 +12,11 @@ from forecastle.algorithms.deepar.timeline import shifted
 
 
 def as_table(collection: Collection, columns: Mapping[str, NDArray[np.float64]], frequency: Frequency) -> Any:
-    """Forecasts on the times that follow each series; `columns` are (series, steps).
+    """Forecasts on the times that follow each series, one column each; `columns` are (series, steps).
 
-    One series gives a DataFrame on its future times, several give one on pairs of key and time, a long DataFrame a long
-    one.
-    Without pandas: a dict of arrays, (steps,) for one series and (series, steps) for several, with the times as "ds".
+    One series gives a DataFrame indexed by time, several give one indexed by key and time, a long DataFrame gives a
+    long one. Without pandas: a dict of arrays, (steps,) for one series and (series, steps) for several, with the times
+    as "ds".
     """
     steps = next(iter(columns.values())).shape[1]
     try:
@@ -41,13 +41,13 @@ def _future(item: Item, steps: int, frequency: Frequency) -> NDArray[np.datetime
 
 
 def _index(item: Item, times: NDArray[np.datetime64], pandas: Any) -> Any:
-    """The times as an index of the kind that the series has, with its frequency."""
+    """The times as an index of the same kind as the series', with its frequency."""
     if hasattr(item.index, "start_time"):
         return pandas.PeriodIndex(pandas.DatetimeIndex(times).to_period(item.index.freq), name=item.index.name)
     name, dtype = getattr(item.index, "name", None), getattr(item.index, "dtype", times.dtype)
     index = pandas.DatetimeIndex(times.astype(dtype), name=name)
     freq = getattr(item.index, "freq", None)
-    if freq is None:  # pandas needs three times to see one
+    if freq is None:  # pandas needs three times to infer one
         return pandas.DatetimeIndex(index, freq="infer", name=name) if len(index) > 2 else index
     try:
         return pandas.DatetimeIndex(index, freq=freq, name=name)

@@ -14,6 +14,12 @@ const PATHS = 40; // sample paths that are drawn, at most
 const TOGETHER = "forecast";
 const points = { show: false };
 
+/** A range with room above and below. @param {any} _ @param {number} least @param {number} most */
+function withRoom(_, least, most) {
+  const room = (most - least || Math.abs(most) || 1) * 0.12;
+  return [least - room, most + room];
+}
+
 export class Fan {
   /** @param {HTMLElement} root @param {any} data the model's */
   constructor(root, data) {
@@ -119,6 +125,7 @@ export class Fan {
       columns: ["time", "value"],
       row: (index) => [this.time(index), value(index)],
       plot: {
+        scales: { y: { range: withRoom } },
         series: [{}, { stroke: () => colour("--mark"), width: 1.5, points }],
         axes: [
           axis({ show: false }),

@@ -57,7 +57,7 @@ function instancesOf({ text, type }) {
       how: `${whole(instances.length)} series of a request; its configuration is set by the controls.`,
     };
   } catch (error) {
-    throw new Refused(`Expected JSON: ${/** @type {Error} */ (error).message}.`, 0, "");
+    throw new Refused(`Expected JSON: ${/** @type {Error} */ (error).message}.`);
   }
 }
 
@@ -65,7 +65,7 @@ function instancesOf({ text, type }) {
 function fromInstance(instance, name, actual) {
   const numbers = (/** @type {any[]} */ values) =>
     Float64Array.from(values, (value) => (value === null || typeof value === "string" ? NaN : value));
-  if (!Array.isArray(instance?.target)) throw new Refused(`${name}: expected "target", a list of values.`, 0, "");
+  if (!Array.isArray(instance?.target)) throw new Refused(`${name}: expected "target", a list of values.`);
   return {
     name,
     start: secondsOf(String(instance.start)),
@@ -88,19 +88,16 @@ function fromCsv(text, data, picked, again) {
   picked.time ??= of("time")[0] ?? -1;
   picked.by ??= of("text").find((index) => IDENTITY.test(columns[index].name)) ?? of("text")[0] ?? identityOf(columns);
   const numeric = of("number").filter((index) => index !== picked.time && index !== picked.by);
-  if (!numeric.length) throw new Refused("Expected a column of numbers, got none.", 0, "");
+  if (!numeric.length) throw new Refused("Expected a column of numbers, got none.");
   const long = picked.by >= 0 || data.num_dynamic_feat > 0;
   picked.value ??= long ? (numeric.find((index) => VALUE.test(columns[index].name)) ?? numeric[0]) : -1;
   const values = picked.value >= 0 ? [picked.value] : numeric;
   const features = numeric.filter((index) => index !== picked.value).slice(0, data.num_dynamic_feat);
   const fault = table.faults.find(({ column }) => values.includes(column) || features.includes(column));
   if (fault) {
-    const error = new Refused(
-      `Line ${fault.line}, column ${columns[fault.column].name}: expected a number, got “${fault.text.slice(0, 40)}”.`,
-      0,
-      "",
-    );
-    throw Object.assign(error, { place: `row ${fault.row + 1 + Number(table.header)}, column ${fault.column + 1}` });
+    const place = [{ row: fault.row + 1 + Number(table.header) }, { column: fault.column + 1 }];
+    const where = `Line ${fault.line}, column ${columns[fault.column].name}`;
+    throw new Refused(`${where}: expected a number, got “${fault.text.slice(0, 40)}”.`, place);
   }
   const groups = groupsOf(columns[picked.by], table.rows);
   const series = [];
@@ -165,7 +162,7 @@ function onGrid(name, rows, time, value, features, data) {
   const steps = timed.map((row, index) => (time ? stepAt(start, data.frequency, time.values[row]) : index));
   const length = steps.reduce((most, step) => Math.max(most, step), -1) + 1;
   if (length > MOST_STEPS)
-    throw new Refused(`${name}: expected at most ${whole(MOST_STEPS)} steps, got ${whole(length)}.`, 0, "");
+    throw new Refused(`${name}: expected at most ${whole(MOST_STEPS)} steps, got ${whole(length)}.`);
   const mean = (/** @type {import("../../csv.js").Column} */ column) => {
     const sums = new Float64Array(length);
     const counts = new Float64Array(length);

@@ -17,6 +17,7 @@ from forecastle.algorithms.deepar.training.train import train as train_network
 from forecastle.algorithms.deepar.training.windows import work_per_epoch
 from forecastle.algorithms.interface import Job, JobLog
 from forecastle.contract.errors import InvalidData
+from forecastle.contract.place import Source
 
 FEWEST_OBSERVATIONS = 300
 
@@ -24,9 +25,9 @@ FEWEST_OBSERVATIONS = 300
 def fit(job: Job[DeepARHyperparameters]) -> TrainedModel:
     """Train a network on the train channel, with SageMaker's log lines.
 
-    The test channel, too, is read before the training, so that a fault in it is found in time. A job that is stopped by
-    SIGTERM keeps what it has learned. Raises `InvalidData` on a fault in the data, `InvalidJob` if the hyperparameters
-    do not fit it, `Stopped` on SIGTERM before there is anything to keep.
+    The test channel is also read before the training, so that an error in it is found in time. A job that is stopped by
+    SIGTERM keeps the model trained so far. Raises `InvalidData` for an error in the data, `InvalidJob` if the
+    hyperparameters do not fit it, `Stopped` on SIGTERM before there is a model.
     """
     given, line = job.hyperparameters, job.log.line
     name = job.settings.engine
@@ -56,7 +57,7 @@ def fit(job: Job[DeepARHyperparameters]) -> TrainedModel:
         threads=job.threads,
     )
     if trained.stopped:
-        line("Stopped by SIGTERM: the model is what was learned so far.")
+        line("Stopped by SIGTERM: the model is the one trained so far.")
     elif len(trained.losses) < given.epochs:
         line(f"Loading parameters from best epoch ({trained.epoch})")
         line("stopping training now")
@@ -100,19 +101,18 @@ def _described(name: str, numbers: Statistics) -> str:
 
 def _require_enough(numbers: Statistics) -> None:
     if numbers.observations < FEWEST_OBSERVATIONS:
-        raise InvalidData(
-            f"Channel train: expected at least {FEWEST_OBSERVATIONS} observations in all, got {numbers.observations}."
-        )
+        expected = f"at least {FEWEST_OBSERVATIONS} observations in all"
+        raise InvalidData(place=(Source("Channel train"),), expected=expected, got=str(numbers.observations))
 
 
 def _warn(given: DeepARHyperparameters, train: Dataset, numbers: Statistics, log: JobLog) -> None:
-    """Warn of what can be trained but may be a mistake; SageMaker refuses zeros."""
+    """Warn about data that may be a mistake; SageMaker refuses it if all values are zero."""
     if numbers.mean_absolute == 0:
         log.warning(
             "Channel train: every value that is not missing is 0, so the model will forecast hardly anything else."
         )
     if given.cardinality != "auto":
-        return  # given by hand, for data that may be a part of all
+        return  # given explicitly: the data may be a part of all
     for index, size in enumerate(train.cardinality):
         seen = {series.cat[index] for series in train.series}
         if len(seen) < size:

@@ -1,7 +1,7 @@
 """Training windows: parts of series, of a history and the steps to forecast, drawn at random.
 
-Source: `ExpectedNumInstanceSampler` and `InstanceSplitter` of GluonTS, which draw them likewise; here features are
-computed once, not at every pass over the series.
+Source: `ExpectedNumInstanceSampler` and `InstanceSplitter` of GluonTS, which draw them the same way; here features
+are computed once, not at every pass over the series.
 """
 
 import math
@@ -11,17 +11,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecastle.algorithms.deepar.arrays import Floats, Indices
-from forecastle.algorithms.deepar.frequency import Frequency
 from forecastle.algorithms.deepar.series import Series
 from forecastle.algorithms.deepar.training.settings import Settings
 from forecastle.contract.errors import InvalidData
+from forecastle.contract.place import Source
 
 BATCHES_PER_EPOCH = 10  # as in SageMaker's logs
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """The work of an epoch: `passes` over the series, in each of which a share of them gives a window on average."""
+    """The work of an epoch: passes over the series, and the share of them that gives a window in each, on average."""
 
     passes: int
     share: float
@@ -65,7 +65,6 @@ class WindowSource:
 
     def __init__(self, series: Sequence[Series], settings: Settings) -> None:
         self._settings = settings
-        frequency = settings.given.time_freq
         self._horizon = settings.given.prediction_length
         self._history = settings.history
         self._likelihood = settings.given.likelihood
@@ -73,10 +72,11 @@ class WindowSource:
         if not self._series:
             longest = max((len(each.target) for each in series), default=0)
             raise InvalidData(
-                f"Channel train: expected a series of at least prediction_length={self._horizon} values, "
-                f"and the longest has {longest}."
+                place=(Source("Channel train"),),
+                expected=f"a series of at least prediction_length={self._horizon} values",
+                got=f"at most {longest}",
             )
-        self._features = [_features(each, frequency) for each in self._series]
+        self._features = [_features(each, settings) for each in self._series]
         self._positions = np.array([len(each.target) - self._horizon + 1 for each in self._series])
         self.work = work_per_epoch(len(series), settings.given.mini_batch_size)
         # Identifies the training data: the number of series, their total length and sum.
@@ -86,8 +86,8 @@ class WindowSource:
     def draw(self, rng: np.random.Generator) -> Indices:
         """An epoch's windows in random order, (windows, 2): a series, and where in it the forecast begins.
 
-        Each kept series is cut at each of its positions with the same probability, such that there is one window a
-        series on average; long series give more than short ones.
+        Each selected series is cut at each of its positions with the same probability, with one window per series on
+        average; long series give more than short ones.
         """
         chance, count = 1 / self._positions.mean(), len(self._positions)
         while True:
@@ -129,7 +129,7 @@ class WindowSource:
         )
 
     def _filled(self, values: Floats) -> tuple[Floats, Floats]:
-        """Values with missing ones filled in, and 1 where they are observed."""
+        """The values with missing ones replaced, and 1 for observed and 0 for missing ones."""
         observed = ~np.isnan(values)
         values[~observed] = self._likelihood.fill_value
         if self._likelihood.clip is not None:
@@ -138,7 +138,7 @@ class WindowSource:
 
 
 def _distinct(groups: Indices, sizes: Indices, rng: np.random.Generator) -> Indices:
-    """A number below each size, no two alike in a group, whose members have one size, at least as large as it is."""
+    """A random number below each size, all different in a group; all members of a group have the same size."""
     drawn, again = np.empty_like(sizes), np.arange(len(sizes))
     while len(again):
         drawn[again] = rng.integers(sizes[again])
@@ -147,10 +147,11 @@ def _distinct(groups: Indices, sizes: Indices, rng: np.random.Generator) -> Indi
     return drawn
 
 
-def _features(series: Series, frequency: Frequency) -> Floats:
+def _features(series: Series, settings: Settings) -> Floats:
     """Time features, age and dynamic features of each step, (features, steps)."""
     steps = len(series.target)
-    rows = [frequency.time_features(series.start, 0, steps), np.log10(2.0 + np.arange(steps, dtype=np.float32))[None]]
+    dates = settings.given.time_freq.time_features(series.start, 0, steps, settings.own_date_features)
+    rows = [dates, np.log10(2.0 + np.arange(steps, dtype=np.float32))[None]]
     if series.dynamic_feat is not None:
         rows.append(series.dynamic_feat[:, :steps])
     features: Floats = np.concatenate(rows, dtype=np.float32)

@@ -3,9 +3,10 @@
 import { axis, Chart, colour, key, timeAxis } from "../../chart.js";
 import { check, make, slider } from "../../dom.js";
 import { short, timeText, whole } from "../../numbers.js";
-import { newest } from "../../server.js";
+import { newest, Refused } from "../../server.js";
 import { SortedTable } from "../../table.js";
 import { Attribution } from "./attribution.js";
+import { drawExtents, laneAxis, laneScale, scoreRange, scoreTicks } from "./lanes.js";
 import { episodesOf, spread } from "./episodes.js";
 import { readRows } from "./rows.js";
 
@@ -104,7 +105,8 @@ class Anomalies {
     try {
       await this.score(rows);
     } catch (error) {
-      throw Object.assign(/** @type {Error} */ (error), { place: rows.place(/** @type {Error} */ (error).message) });
+      if (error instanceof Refused) error.place = rows.place(error.place);
+      throw error;
     }
   }
 
@@ -170,17 +172,21 @@ class Anomalies {
       plot: {
         scales: {
           x: { time: Boolean(times) },
-          y: { range: above },
+          ...Object.fromEntries(drawn.map((_, at) => [`lane${at}`, laneScale(at, drawn.length)])),
           score: {
-            range: (/** @type {any} */ _, /** @type {number} */ __, /** @type {number} */ most) => [
-              0,
-              2.2 * Math.max(most, this.line),
-            ],
+            range: (/** @type {any} */ _, /** @type {number} */ least, /** @type {number} */ most) =>
+              scoreRange(least, most, this.line),
           },
         },
         series: [
           {},
-          ...drawn.map((_, at) => ({ stroke: () => colour(line(at)), width: 1.2, dash: dash(at), points })),
+          ...drawn.map((_, at) => ({
+            scale: `lane${at}`,
+            stroke: () => colour(line(at)),
+            width: 1.2,
+            dash: dash(at),
+            points,
+          })),
           { scale: "score", stroke: () => colour("--mark"), width: 1.2, points },
           {
             scale: "score",
@@ -192,23 +198,29 @@ class Anomalies {
         ],
         axes: [
           times ? timeAxis() : axis({ space: 80, size: 30, values: numbers }),
-          axis({
-            size: 58,
-            values: numbers,
-            filter: inside,
-            grid: { stroke: () => colour("--line"), width: 1, filter: inside },
-            ticks: { stroke: () => colour("--line"), width: 1, size: 5, filter: inside },
-          }),
+          ...(drawn.length ? [laneAxis(drawn.length)] : []),
           axis({
             scale: "score",
             side: 1,
             size: 44,
             values: numbers,
+            filter: scoreTicks,
             grid: { show: false },
+            ticks: { stroke: () => colour("--line"), width: 1, size: 5, filter: scoreTicks },
             stroke: () => colour("--mark"),
           }),
         ],
-        hooks: { draw: [(/** @type {any} */ u) => this.drawLine(u)] },
+        hooks: {
+          draw: [
+            (/** @type {any} */ u) => {
+              this.drawLine(u);
+              drawExtents(
+                u,
+                drawn.map((_, at) => line(at)),
+              );
+            },
+          ],
+        },
       },
     });
     this.place.replaceChildren(this.chart.node);
@@ -230,6 +242,7 @@ class Anomalies {
     const anomalies = Array.from(this.scores, (score) => (score > this.line ? score : null));
     this.chart.show([x, ...this.drawn.map((index) => this.rows.columns[index]), this.scores, anomalies], keep);
     const column = this.drawn[0] ?? 0;
+    this.episodes.rename(4, `${this.rows.names[column]} there`);
     this.episodes.show(
       found.map(({ first, last, rows, peak }) => [
         first,
@@ -310,19 +323,4 @@ class Anomalies {
     const predictor = `predictor = forecastle.RandomCutForestPredictor("${this.kit.url}")`;
     return ["import forecastle", "", "rows = [", ...lines, "]", predictor, "print(predictor.predict(rows))"].join("\n");
   }
-}
-
-/** The range of the values: above the scores. @param {any} _ @param {number} least @param {number} most */
-function above(_, least, most) {
-  const span = most - least || Math.abs(most) || 1;
-  return [least - 0.75 * span, most + 0.06 * span];
-}
-
-/** Only the values that are drawn. @param {any} u @param {number[]} at */
-const inside = (u, at) => at.map((each) => (each < lowest(u) ? null : each));
-
-/** The least value that is drawn, from the range. @param {any} u */
-function lowest({ scales: { y } }) {
-  const span = (y.max - y.min) / 1.81;
-  return y.min + 0.7 * span;
 }

@@ -12,16 +12,16 @@ import { Refused } from "../../server.js";
  * @property {string[]} names
  * @property {Float64Array | null} times in seconds, ascending
  * @property {number} count
- * @property {BodyInit} body
+ * @property {string | Uint8Array} body
  * @property {string} type
  * @property {string} how what was read, in a sentence
  * @property {Node[]} picks controls that read it in another way
- * @property {(sentence: string) => string} place the same place in what the user gave
+ * @property {(place: import("../../place.js").Place) => import("../../place.js").Place} place the same place in what the user gave
  *
  * @typedef {{time?: number, values?: number[]}} Picked columns of a CSV
  */
 
-const SAME = (/** @type {string} */ sentence) => sentence;
+const SAME = (/** @type {import("../../place.js").Place} */ place) => place;
 
 /**
  * @param {import("../../input.js").Given} given @param {number} width the model's columns @param {Picked} picked
@@ -38,7 +38,7 @@ export function readRows(given, width, picked, again) {
 /** @param {import("../../input.js").Given} given @param {Float64Array[]} columns @param {number} count @param {string} how @returns {Rows} */
 function asTheyAre({ bytes, type }, columns, count, how) {
   const names = columns.length === 1 ? ["value"] : columns.map((_, index) => `column ${index + 1}`);
-  return { columns, names, times: null, count, body: /** @type {any} */ (bytes), type, how, picks: [], place: SAME };
+  return { columns, names, times: null, count, body: bytes, type, how, picks: [], place: SAME };
 }
 
 /** Rows as columns. @param {ArrayLike<number>[]} rows @param {number} width */
@@ -72,7 +72,8 @@ function fromCsv(text, width, picked, again) {
   const table = parseCsv(text);
   const { columns } = table;
   const bytes = new TextEncoder().encode(text);
-  const plain = !table.header && columns.length === width && columns.every(({ kind }) => kind === "number");
+  // The server names the place of a cell that is no number.
+  const plain = !table.header && columns.length === width && columns.every(({ kind }) => kind !== "time");
   if (plain || !columns.length) {
     const given = { bytes, text, type: "text/csv", name: "", example: false };
     return asTheyAre(
@@ -99,17 +100,12 @@ function fromCsv(text, width, picked, again) {
     const found = numeric.length === 1 ? "1 column of numbers" : `${numeric.length} columns of numbers`;
     throw new Refused(
       `Expected ${width} column${width > 1 ? "s" : ""}, as the model has, got ${numeric.length < width ? found : values.length}.`,
-      0,
-      "",
     );
   }
   if (fault) {
-    const error = new Refused(
-      `Line ${fault.line}, column ${columns[fault.column].name}: expected a number, got “${fault.text.slice(0, 40)}”.`,
-      0,
-      "",
-    );
-    throw Object.assign(error, { place: `row ${fault.row + 1 + Number(table.header)}, column ${fault.column + 1}` });
+    const place = [{ row: fault.row + 1 + Number(table.header) }, { column: fault.column + 1 }];
+    const where = `Line ${fault.line}, column ${columns[fault.column].name}`;
+    throw new Refused(`${where}: expected a number, got “${fault.text.slice(0, 40)}”.`, place);
   }
   const chosen = values.map((index) => columns[index].values);
   const complete = Array.from({ length: table.rows }, (_, row) => row).filter((row) =>
@@ -125,7 +121,7 @@ function fromCsv(text, width, picked, again) {
       : times
         ? `times from ${columns[time].name}`
         : `the times of ${columns[time].name} do not ascend, so rows are numbered`,
-    ...(left ? [`${whole(left)} rows with missing values left out`] : []),
+    ...(left ? [`${whole(left)} row${left === 1 ? "" : "s"} with missing values left out`] : []),
     "sent without header and times",
   ];
   const body = complete.map((_, at) => taken.map((column) => column[at]).join(",")).join("\n");
@@ -138,10 +134,11 @@ function fromCsv(text, width, picked, again) {
     type: "text/csv",
     how: `${how.join("; ")}.`,
     picks,
-    place: (sentence) =>
-      sentence.replace(/^row (\d+)(?:, column (\d+))?/, (_, row, column) => {
-        const source = `row ${complete[Number(row) - 1] + 1 + Number(table.header)}`;
-        return column ? `${source}, column ${values[Number(column) - 1] + 1}` : source;
+    place: (place) =>
+      place.map((part) => {
+        if (typeof part !== "object") return part;
+        if (part.row) return { row: complete[part.row - 1] + 1 + Number(table.header) };
+        return part.column ? { column: values[part.column - 1] + 1 } : part;
       }),
   };
 }

@@ -1,4 +1,4 @@
-"""Evaluation on the test channel: how well scores separate labelled anomalies from normal rows."""
+"""Evaluation on the test channel: how well the scores separate labelled anomalies from normal rows."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ def evaluate(model: Model[Any, Any], job: Job[RandomCutForestHyperparameters]) -
 
 
 def measures(labels: NDArray[np.bool_], found: NDArray[np.bool_]) -> dict[str, float]:
-    """Accuracy, precision, recall and F1 of `found` (rows,) against `labels` (rows,); 0 where one is not defined."""
+    """Accuracy, precision, recall and F1 of `found` (rows,) against `labels` (rows,); 0 if one is not defined."""
     from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
     precision, recall, f1, _ = precision_recall_fscore_support(labels, found, average="binary", zero_division=0)

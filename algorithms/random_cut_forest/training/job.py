@@ -1,4 +1,4 @@
-"""A training job of Random Cut Forest: from a channel's bytes to a forest, with SageMaker's log on the way."""
+"""A training job of Random Cut Forest: from a channel's bytes to a forest, with SageMaker's log lines."""
 
 import secrets
 import time
@@ -31,8 +31,8 @@ EXAMPLE_NUMBERS = 5_000  # of the last rows, which the model keeps for its page
 def fit(job: Job[RandomCutForestHyperparameters]) -> RandomCutForestModel:
     """Sample the train channel in one pass and grow a forest, logging the lines that SageMaker logs.
 
-    Raises `InvalidJob` where the hyperparameters do not fit the data or the memory, `InvalidData` on a fault in the
-    data, `Stopped` on SIGTERM: a sample of half the data would be a forest of half the data.
+    Raises `InvalidJob` if the hyperparameters do not fit the data or the memory, `InvalidData` for an error in the
+    data, `Stopped` on SIGTERM, as a forest of a part of the data would not represent it.
     """
     started = time.time()
     given, log = job.hyperparameters, job.log
@@ -118,7 +118,7 @@ def forest_info(forest: Forest) -> str:
 
 
 def size_in_bytes(forest: Forest) -> int:
-    """What the artifact keeps of the forest."""
+    """The size of the stored arrays."""
     return sum(array.nbytes for array in forest.arrays().values())
 
 
@@ -127,13 +127,16 @@ def read_blocks(
 ) -> Iterator[tuple[str, Block]]:
     """A channel's rows, block by block, with the name of their file; `width` columns each.
 
-    Unless its ContentType says otherwise, a CSV file has a label column if `labels`.
+    With `labels`, a CSV file has a label column unless its ContentType says otherwise. Raises `InvalidData` and
+    `UnsupportedMediaType` with the file and row, `InvalidJob` for another width, `Stopped`.
     """
     for name, stream in channel.streams():
         try:
             for block in read_rows(stream, channel.content_type, default_label_size=int(labels)):
                 if stopping():
-                    raise Stopped(f"{name}: stopped by SIGTERM before all rows were read; there is no model.")
+                    raise Stopped(
+                        "stopped by SIGTERM before all rows were read; there is no model.", place=(Source(name),)
+                    )
                 _require_width(name, block, width, labels=labels)
                 yield name, block
         except (InvalidData, UnsupportedMediaType) as error:
@@ -180,7 +183,7 @@ def first_width(channel: Channel) -> int:
 def _announced(
     blocks: Iterator[Block], given: RandomCutForestHyperparameters, line: Callable[[str], None]
 ) -> Iterator[Block]:
-    """The same blocks, once the first one's width and the memory for the forest are known to be right."""
+    """The same blocks, after a check of the first one's width and of the memory for the forest."""
     line("Validating that feature_dim agrees with dimensions in training data...")
     first = next(blocks)
     line("feature_dim is correct.")

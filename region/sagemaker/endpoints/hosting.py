@@ -56,14 +56,14 @@ class Hosting:
             self._pool.submit(gone.stop)
 
     def resume(self, region: LocalRegion) -> None:
-        """Restart the endpoints that were running when the region ended."""
+        """Restart the endpoints that were running when the region ended, and finish updates that had begun."""
         for record in region.state.all(ENDPOINT.kind):
             if record["EndpointStatus"] == "Failed":
                 continue
             name = record["EndpointName"]
             config = region.state.get(CONFIG.kind, record["EndpointConfigName"]) or record["Config"]
             region.state.change(ENDPOINT.kind, name, EndpointStatus="Creating")
-            self.deploy(region, name, config, record["Turn"])
+            self._pool.submit(self._resume, region, name, config, record["Turn"])
 
     def close(self) -> None:
         """Kill all servers."""
@@ -75,6 +75,16 @@ class Hosting:
             for server in each.servers:
                 server.kill()
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _resume(self, region: LocalRegion, name: str, config: dict[str, Any], turn: str) -> None:
+        self._deploy(region, name, config, turn)
+        with region.state.exclusive():
+            record = region.state.get(ENDPOINT.kind, name)
+            pending = record.get("Pending") if record is not None and record["Turn"] == turn else None
+            if pending is None or self._closed:
+                return
+            region.state.change(ENDPOINT.kind, name, EndpointStatus="Updating")
+        self._deploy(region, name, pending, turn)
 
     def _deploy(self, region: LocalRegion, name: str, config: dict[str, Any], turn: str) -> None:
         began = time.monotonic()
@@ -102,6 +112,8 @@ class Hosting:
             if current:
                 self._fleets[name] = new
                 variants = described(new)
+                assert record is not None
+                pending = record.get("Pending")  # where the region ended before it was there
                 region.state.change(
                     ENDPOINT.kind,
                     name,
@@ -111,6 +123,7 @@ class Hosting:
                     EndpointConfigName=config["EndpointConfigName"],
                     Config=config,
                     ProductionVariants=variants,
+                    Pending=None if pending == config else pending,
                 )
         if current:
             region.say(f"endpoint {name}: InService after {time.monotonic() - began:.1f} s")
@@ -125,7 +138,12 @@ class Hosting:
             # After a failed update, the old fleet continues to serve.
             status = "InService" if self.of(name) is not None else "Failed"
             region.state.change(
-                ENDPOINT.kind, name, EndpointStatus=status, FailureReason=why, LastModifiedTime=time.time()
+                ENDPOINT.kind,
+                name,
+                EndpointStatus=status,
+                FailureReason=why,
+                LastModifiedTime=time.time(),
+                Pending=None,
             )
         region.say(f"endpoint {name}: {status}: {why}")
 

@@ -38,7 +38,10 @@ def update(region: LocalRegion, request: Record) -> Record:
     with region.state.exclusive():
         _changeable(region, name)
         turn = uuid.uuid4().hex
-        region.state.change(ENDPOINT.kind, name, EndpointStatus="Updating", Turn=turn, LastModifiedTime=time.time())
+        now = time.time()
+        region.state.change(
+            ENDPOINT.kind, name, EndpointStatus="Updating", Turn=turn, LastModifiedTime=now, Pending=config
+        )
     region.say(f"endpoint {name}: Updating")
     region.hosting.deploy(region, name, config, turn)
     return {"EndpointArn": ENDPOINT.arn(name)}

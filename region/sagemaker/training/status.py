@@ -25,7 +25,9 @@ class TrainingKind(JobKind):
     __slots__ = ()
 
     def changes(self, job: Record, status: str) -> Record | None:
-        """The members that a new secondary status changes; None for one that does not apply to a job that stops."""
+        """The members that a new secondary status changes; None for the present one, and if it does not apply."""
+        if job["SecondaryStatus"] == status:
+            return None
         if job[self.status] == "Stopping" and status not in (*ENDED, "MaxRuntimeExceeded"):
             return None
         now = time.time()

@@ -3,14 +3,11 @@
 import gzip
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from forecastle.algorithms import available, find
-from forecastle.algorithms.random_cut_forest import RandomCutForest
 from tests.serving.conftest import Start
 from tests.serving.running_server import ROOT, RunningServer, read_answer, write_model
 
@@ -24,15 +21,6 @@ def content(html: str) -> dict[str, object]:
     assert found is not None
     data: dict[str, object] = json.loads(found[1])
     return data
-
-
-@pytest.fixture(scope="module")
-def forest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """A server of an algorithm that has a page."""
-    base = tmp_path_factory.mktemp("forest")
-    RandomCutForest(10, 32, random_state=0).fit(np.random.default_rng(0).normal(size=(300, 2))).save(base / "model")
-    with RunningServer(base, {}) as running:
-        yield running.await_ready()
 
 
 def test_the_page_shows_the_model_and_how_to_query_it(server: RunningServer) -> None:

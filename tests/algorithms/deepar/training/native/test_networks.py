@@ -21,8 +21,8 @@ CONTEXT, FAR = 12, 1e4
 
 
 def test_the_forget_gates_of_the_inputs_begin_open() -> None:
-    theirs = learner_of("native", settings(network="sagemaker", num_layers=3)).network().arrays()
-    ours = learner_of("native", settings(network="gluonts", num_layers=3)).network().arrays()
+    theirs = learner_of("native", settings(network="sagemaker", time_freq="H", num_layers=3)).network().arrays()
+    ours = learner_of("native", settings(network="gluonts", time_freq="H", num_layers=3)).network().arrays()
     for name, array in theirs.items():
         expected = ours[name].copy()
         if name.endswith("_input_bias"):
@@ -35,6 +35,18 @@ def test_a_network_says_of_which_kind_it_is(network: str) -> None:
     made = learner_of("native", settings(network=network)).network()
     again = Network.from_artifact(made.parameters(), made.arrays())
     assert (again.reset_while_padded, again.missing_is_mean) == ((network == "sagemaker"),) * 2
+
+
+@pytest.mark.parametrize(
+    ("time_freq", "more"), [("D", ("week of year",)), ("7D", ("week of year",)), ("W", ()), ("H", ())]
+)
+def test_a_daily_network_of_sagemakers_kind_also_sees_the_week(time_freq: str, more: tuple[str, ...]) -> None:
+    ours, theirs = (
+        learner_of("native", settings(network=kind, time_freq=time_freq)).network() for kind in ("gluonts", "sagemaker")
+    )
+    assert theirs.date_features == ours.date_features + more
+    again = Network.from_artifact(theirs.parameters(), theirs.arrays())
+    assert again.date_features == theirs.date_features
 
 
 @pytest.mark.parametrize(

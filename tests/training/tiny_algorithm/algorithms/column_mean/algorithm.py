@@ -1,4 +1,4 @@
-"""The mean of a column, as training and serving see it, with moods that try their patience."""
+"""The mean of a column, with moods that make it stop, fail or hang."""
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -41,7 +41,7 @@ class ColumnMeanHyperparameters(Hyperparameters):
 
 @dataclass(frozen=True)
 class ColumnMean(Model[int, float]):
-    """A mean, which it answers for each line that it is asked."""
+    """A mean, which it answers for each line of a request."""
 
     mean: float
 
@@ -71,7 +71,7 @@ class ColumnMean(Model[int, float]):
 
 
 class ColumnMeanAlgorithm(Algorithm[ColumnMeanHyperparameters]):
-    """Learns the mean of a file with a number on each line."""
+    """Learns the mean of a file with one number per line."""
 
     title = "Column Mean"
     log_name = "ColumnMean"
