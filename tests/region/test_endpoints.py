@@ -152,8 +152,8 @@ def test_an_endpoint_of_a_broken_model_fails_with_the_reason(region: RunningRegi
     ("content", "sentence"),
     [
         (b"text", "s3://data/refused.tar.gz: expected a complete .tar.gz"),
-        (("../outside", tarfile.REGTYPE), "'../outside': expected a path inside of the archive."),
-        (("linked", tarfile.SYMTYPE), "'linked': expected plain files only, neither links nor devices."),
+        (("../outside", tarfile.REGTYPE), "'../outside': expected a path inside the archive."),
+        (("linked", tarfile.SYMTYPE), "'linked': expected only regular files, neither links nor devices."),
     ],
 )
 def test_an_archive_that_cannot_be_unpacked_safely_fails_the_endpoint(

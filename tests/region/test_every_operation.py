@@ -12,9 +12,7 @@ from tests.region.functions import zipped
 from tests.region.jobs import IMAGE, ROLE, channel, create, ended, put_numbers
 from tests.region.running_region import RunningRegion
 
-NOW = time.time()
 METRIC = {"Namespace": "tests", "MetricName": "size", "Dimensions": [{"Name": "of", "Value": "all"}]}
-PERIOD = {"StartTime": NOW - 60, "EndTime": NOW + 60, "Period": 60}
 
 
 class Checked:
@@ -78,7 +76,7 @@ def _logs(checked: Checked) -> None:
     logs, stream = checked.client("logs"), {"logGroupName": "every", "logStreamName": "one"}
     logs.create_log_group(logGroupName="every")
     logs.create_log_stream(**stream)
-    logs.put_log_events(**stream, logEvents=[{"timestamp": int(NOW * 1000), "message": "a line"}])
+    logs.put_log_events(**stream, logEvents=[{"timestamp": int(time.time() * 1000), "message": "a line"}])
     assert logs.describe_log_groups(logGroupNamePrefix="every")["logGroups"]
     assert logs.describe_log_streams(logGroupName="every")["logStreams"]
     assert logs.get_log_events(**stream)["events"]
@@ -89,17 +87,18 @@ def _logs(checked: Checked) -> None:
 
 
 def _metrics(checked: Checked) -> None:
-    cloudwatch = checked.client("cloudwatch")
+    cloudwatch, now = checked.client("cloudwatch"), time.time()
+    span = {"StartTime": now - 60, "EndTime": now + 60}
     cloudwatch.put_metric_data(
         Namespace="tests",
         MetricData=[{key: value for key, value in METRIC.items() if key != "Namespace"} | {"Value": 2}],
     )
     assert cloudwatch.list_metrics(Namespace="tests")["Metrics"]
-    assert cloudwatch.get_metric_statistics(**METRIC, **PERIOD, Statistics=["Average", "Maximum"])["Datapoints"]
+    assert cloudwatch.get_metric_statistics(**METRIC, **span, Period=60, Statistics=["Average", "Maximum"])[
+        "Datapoints"
+    ]
     query = {"Id": "a", "MetricStat": {"Metric": METRIC, "Period": 60, "Stat": "Sum"}}
-    data = cloudwatch.get_metric_data(
-        MetricDataQueries=[query], StartTime=PERIOD["StartTime"], EndTime=PERIOD["EndTime"]
-    )
+    data = cloudwatch.get_metric_data(MetricDataQueries=[query], **span)
     assert data["MetricDataResults"][0]["Values"] == [2]
 
 

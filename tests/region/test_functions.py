@@ -140,7 +140,7 @@ def test_functions_are_listed_permitted_and_deleted(region: RunningRegion) -> No
 @pytest.mark.parametrize(
     ("more", "sentence"),
     [
-        ({"Runtime": "nodejs20.x"}, "Runtime nodejs20.x: this region runs functions in Python"),
+        ({"Runtime": "nodejs20.x"}, "Runtime nodejs20.x: this region runs Python functions only"),
         ({"Code": {"ZipFile": b"no zip"}}, "Could not unzip uploaded file"),
         ({"Code": {"S3Bucket": "data", "S3Key": "nothing"}}, "Error occurred while GetObject. NoSuchKey"),
         ({"FunctionName": "a b"}, "1 validation error detected: Value 'a b' at 'functionName' failed to satisfy"),

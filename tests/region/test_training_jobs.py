@@ -204,9 +204,9 @@ def test_checkpoints_are_restored_and_uploaded(region: RunningRegion) -> None:
     ("more", "sentence"),
     [
         (
-            {"name": "a_b", "RoleArn": "not an ARN"},
+            {"name": "a_b", "RoleArn": "not an ARN, but long"},
             "2 validation errors detected: Value 'a_b' at 'trainingJobName' failed to satisfy constraint: Member must "
-            "satisfy regular expression pattern: [a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}; Value 'not an ARN' at ",
+            "satisfy regular expression pattern: [a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}; Value 'not an ARN, but long' at ",
         ),
         (
             {"specification": {"MetricDefinitions": [{"Name": "a", "Regex": "("}]}},
