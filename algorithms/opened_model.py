@@ -7,6 +7,7 @@ from forecastle.client.endpoint import JSON, refusal
 from forecastle.client.errors import PredictorError
 from forecastle.contract.archive import unpacked
 from forecastle.contract.errors import ForecastleError, InvalidData
+from forecastle.contract.place import Source
 
 if TYPE_CHECKING:
     from forecastle.contract.artifact import Artifact
@@ -50,8 +51,8 @@ def open_model(model: Path, name: str) -> OpenedModel:
         algorithm = find(name)
         return OpenedModel(algorithm.load(artifact, algorithm.settings()))
     except InvalidData as error:
-        sentence = error.sentence if str(model) in error.sentence else error.within(str(model)).sentence
-        raise PredictorError(sentence) from None
+        located = any(isinstance(part, Source) and part.name.startswith(str(model)) for part in error.place)
+        raise PredictorError((error if located else error.within(str(model))).sentence) from None
 
 
 def artifact_of(model: Path, name: str) -> "Artifact":

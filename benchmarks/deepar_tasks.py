@@ -3,9 +3,11 @@
 `m4_hourly`: the 414 hourly series of M4, 48 hours ahead, scored on M4's own test part. `electricity`: a customer every
 two hours, trained on all but the last eight weeks, which are forecast a week ahead each. `taxi`: New York's taxi
 passengers every half hour, a day ahead for each of the last 14 days. `monthly`: 350 series of 36 months with two
-categories and two dynamic features, a year ahead. `m4_short`: the last 60 to 144 hours of each series of M4, for a
-context of 168. `m4_missing`, `electricity_missing`: the same as without `_missing`, a third of the values missing at
-random; what is forecast is whole.
+categories and two dynamic features, a year ahead.
+
+`m4_short`: the last 60 to 144 hours of each series of M4, for a context of 168. `monthly_short`: the last 13 to 24 of
+those months, for a context of 30. `m4_missing`, `electricity_missing`: the same as without `_missing`, a third of the
+values missing at random; what is forecast is whole.
 """
 
 from collections.abc import Callable, Sequence
@@ -90,6 +92,17 @@ def monthly_task() -> Task:
     return Task(asked, series, series, np.stack(observed), season=year)
 
 
+def monthly_short_task() -> Task:
+    whole, rng = monthly_task(), np.random.default_rng(0)
+    series = []
+    for each in whole.train:
+        first = len(each.target) - int(rng.integers(13, 25))
+        assert each.dynamic_feat is not None
+        start = (each.start.astype("datetime64[M]") + first).astype("datetime64[s]")
+        series.append(Series(start, each.target[first:], each.cat, each.dynamic_feat[:, first:]))
+    return replace(whole, asked=replace(whole.asked, context_length=30), train=series, known=series)
+
+
 def rolling(values: NDArray[np.float32], start: np.datetime64, asked: Asked, times: int, season: int) -> Task:
     """One series, forecast so many times in turn at its end; trained on what is before."""
     length = asked.prediction_length
@@ -118,6 +131,7 @@ TASKS: dict[str, Callable[[], Task]] = {
     "taxi": taxi_task,
     "monthly": monthly_task,
     "m4_short": m4_short_task,
+    "monthly_short": monthly_short_task,
     "m4_missing": m4_missing_task,
     "electricity_missing": electricity_missing_task,
 }

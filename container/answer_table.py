@@ -3,7 +3,7 @@
     {"scores": [{"score": 0.7}, {"score": 4.9}]}                       →  columns record, score
     {"predictions": [{"mean": [1, 2], "quantiles": {"0.9": [3, 4]}}]}  →  columns record, step, mean, quantiles.0.9
 
-Lists beside a number, such as the shares of an attribution, get a column for each item.
+Lists next to a number, such as the shares of an attribution, get a column for each item.
 """
 
 import csv

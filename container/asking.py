@@ -1,4 +1,4 @@
-"""The verbs that ask: `forecastle invoke` and `forecastle plot`."""
+"""The verbs that send a request: `forecastle invoke` and `forecastle plot`."""
 
 import shutil
 import sys
@@ -24,14 +24,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _target_options(command: F) -> F:
-    """The options that say who is asked and what the request is, of both verbs."""
+    """The options of both verbs that select the target and the request."""
     for option in reversed(
         (
             click.argument("request", metavar="[REQUEST]", default="-", type=click.Path(allow_dash=True)),
             click.option("--url", metavar="URL", help=f"A server's address.  [default: {DEFAULT_URL}]"),
             click.option("--endpoint", metavar="NAME", help="A SageMaker endpoint, through boto3."),
             click.option("--model", type=click.Path(path_type=Path), help="A model's folder or model.tar.gz."),
-            click.option("--target-model", metavar="NAME", help="The model to ask, of a server of several models."),
+            click.option("--target-model", metavar="NAME", help="The model, on a server of several models."),
             click.option("--content-type", metavar="TYPE", help="The request's media type; detected if omitted."),
             click.option(
                 "--timeout",
@@ -209,7 +209,7 @@ def _has_chart(algorithm: "Algorithm[Any]") -> bool:
 
 
 def _require_matplotlib() -> None:
-    """Fail before asking if the picture cannot be drawn."""
+    """Fail before the request is sent if the picture cannot be drawn."""
     import importlib.util
 
     if importlib.util.find_spec("matplotlib") is None:
@@ -220,7 +220,7 @@ def _require_matplotlib() -> None:
 
 
 def _write(answer: "Answer") -> None:
-    """The bytes as they came; on a line of their own, if they are text."""
+    """Print the answer unchanged, with a line end after text."""
     sys.stdout.flush()
     sys.stdout.buffer.write(answer.body)
     if not answer.body.endswith(b"\n") and not answer.media_type.endswith("protobuf"):

@@ -1,4 +1,4 @@
-"""What a shell completes beside verbs and options: the names of algorithms, hyperparameters and chart options."""
+"""Shell completion beyond verbs and options: names of algorithms, hyperparameters and chart options."""
 
 from contextlib import suppress
 from typing import Any

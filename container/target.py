@@ -58,7 +58,7 @@ def server(url: str, model: str | None, timeout: float) -> Target:
         expected = "an address such as http://127.0.0.1:8080"
         raise InvalidJob(place=(Source("--url"),), expected=expected, got=f"{url!r}")
     address = urlunsplit(parts if parts.path.strip("/") else parts._replace(path="/invocations"))
-    # A proxy does not know the way to this machine.
+    # A proxy cannot reach this machine's own addresses.
     proxies = [urllib.request.ProxyHandler({})] if parts.hostname in LOCAL else []
     opener = urllib.request.build_opener(*proxies)
 
@@ -117,9 +117,9 @@ def endpoint(name: str, model: str | None) -> Target:
             )
             return Answer(response["Body"].read(), MediaType.parse(response["ContentType"]).essence)
         except ClientError as error:
-            told = error.response
-            status = told.get("OriginalStatusCode") or told["ResponseMetadata"]["HTTPStatusCode"]
-            raise _refusal(place, status, told.get("OriginalMessage") or told["Error"]["Message"]) from None
+            refused = error.response
+            status = refused.get("OriginalStatusCode") or refused["ResponseMetadata"]["HTTPStatusCode"]
+            raise _refusal(place, status, refused.get("OriginalMessage") or refused["Error"]["Message"]) from None
         except BotoCoreError as error:
             raise PlatformError(f"{place}: {str(error).rstrip('.')}.") from None
 
@@ -151,7 +151,7 @@ def model_here(folder: Path) -> Target:
 
 
 def _refusal(place: str, status: int, sentence: str) -> ForecastleError:
-    """What an answer of this status says, as our own error: the user's, or the platform's."""
+    """An answer of this status as our own error: the user's, or the platform's."""
     kind: type[ForecastleError] = InvalidData if 400 <= status < 500 else PlatformError
     try:
         phrase = f"{status} {HTTPStatus(status).phrase}"

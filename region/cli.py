@@ -23,7 +23,7 @@ HOME = click.option("--home", type=FOLDER, help="The region's folder.")
 @click.group("region", invoke_without_command=True)
 @click.pass_context
 def region(context: click.Context) -> None:
-    """Run a local AWS region, in which SageMaker's notebooks run unchanged."""
+    """Run a local AWS region, where notebooks run unchanged."""
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         raise InvalidJob(f"A region needs {' and '.join(missing)}: pip install 'forecastle[region]'.")

@@ -86,19 +86,37 @@ def address_of(listener: socket.socket) -> str:
 @contextlib.contextmanager
 def running(options: Options, command: Sequence[str], address: str) -> Iterator[tuple[LocalRegion, S3]]:
     """The region of a folder, in its last state; at the end, all its processes are stopped."""
+    s3 = S3(options.home.objects, strict_origins=True)
+    region = _opened(options, command, address, s3)
+    _clear(region)
+    variables.write_files(region.home)
+    _make_buckets(region, options)
+    region.home.announce(address)
+    _say(f"region {REGION} of account {ACCOUNT} at {address}, data in {region.home.folder}")
+    region.hosting.resume(region)
+    compilation = Compilation(region) if options.compiles and options.docker is None else None
+    try:
+        yield region, s3
+    finally:
+        if compilation is not None:
+            compilation.close()
+        _close(region)
+        s3.close()
+        region.state.close()
+        _say("stopped")
+
+
+def _opened(options: Options, command: Sequence[str], address: str, s3: S3) -> LocalRegion:
     home = options.home
     state = State(home.state)
-    processes = Processes(state)
-    strays = processes.reap()
-    s3 = S3(home.objects, strict_origins=True)
-    region = LocalRegion(
+    return LocalRegion(
         home=home,
         address=address,
         state=state,
         journal=Journal(home.logs),
         series=Series(home.folder / "metrics.db"),
         objects=Objects(s3.store),
-        processes=processes,
+        processes=Processes(state),
         say=_say,
         command=tuple(command),
         docker_image=options.docker,
@@ -107,34 +125,29 @@ def running(options: Options, command: Sequence[str], address: str) -> Iterator[
         runtime=Runtime(),
         functions=Workers(),
     )
+
+
+def _clear(region: LocalRegion) -> None:
+    """End and remove what an earlier region of the folder has left."""
+    strays = region.processes.reap()
     if strays:
         _say(f"killed {strays} processes that an earlier region has left running")
-    docker.remove_all(home.folder)
+    docker.remove_all(region.home.folder)
     for kind in JOB_KINDS:
         kind.fail_unfinished(region)
-    shutil.rmtree(home.jobs, ignore_errors=True)
-    shutil.rmtree(home.endpoints, ignore_errors=True)
-    variables.write_files(home)
-    _make_buckets(region, options)
-    home.announce(address)
-    _say(f"region {REGION} of account {ACCOUNT} at {address}, data in {home.folder}")
-    region.hosting.resume(region)
-    compilation = Compilation(region) if options.compiles and options.docker is None else None
-    try:
-        yield region, s3
-    finally:
-        if compilation is not None:
-            compilation.close()
-        for kind in reversed(JOB_KINDS):  # tuning jobs first, as they start training jobs
-            kind.pool(region).close()
-        region.hosting.close()
-        region.functions.close()
-        processes.close()
-        region.journal.close()
-        region.series.close()
-        s3.close()
-        state.close()
-        _say("stopped")
+    shutil.rmtree(region.home.jobs, ignore_errors=True)
+    shutil.rmtree(region.home.endpoints, ignore_errors=True)
+
+
+def _close(region: LocalRegion) -> None:
+    """Kill all jobs, endpoints and functions."""
+    for kind in reversed(JOB_KINDS):  # tuning jobs first, as they start training jobs
+        kind.pool(region).close()
+    region.hosting.close()
+    region.functions.close()
+    region.processes.close()
+    region.journal.close()
+    region.series.close()
 
 
 def _make_buckets(region: LocalRegion, options: Options) -> None:

@@ -64,7 +64,7 @@ def forecast(
     seed: int | None,
     threads: int | None,
 ) -> dict[str, NDArray[np.float64]]:
-    """The forecasts that a server returns for these series: mean and quantiles, (series, steps). Raises `UserError`."""
+    """The forecasts that a server returns: mean and quantiles, (series, steps). Raises `UserError`."""
     asked = {
         "num_samples": _plain(num_samples),
         "quantiles": [_plain(level) for level in quantiles],
@@ -93,7 +93,7 @@ def forecast(
 
 
 def load(artifact: Artifact) -> DeepARModel:
-    """Load a model. Raises `InvalidData` if the arrays are not a network."""
+    """Load a model. Raises `InvalidData` if its arrays are no network."""
     return ALGORITHM.load(artifact, ALGORITHM.settings.from_environ({}))
 
 

@@ -27,7 +27,7 @@ def scales_of(past: Floats, observed: Floats, context: int, default: float) -> F
     ----------
     past, observed : (n, history), the values, and 1 if they are observed, else 0.
     context : the number of last values of the history that are used.
-    default : 0 is the mean of |y| over all windows.
+    default : 0 stands for the mean of |y| over all windows.
     """
     count, length = past.shape
     scales = np.empty(count, np.float32)

@@ -73,7 +73,7 @@ class RandomCutForestModel(Model[Query, Scores]):
     ) -> None:
         self.forest = forest
         self.example = example
-        self.parameters = dict(parameters or {})  # to reproduce its training: the seed
+        self.parameters = dict(parameters or {})  # to reproduce its training, such as the seed
         self.threshold = of_leaves(forest) if threshold is None else threshold
 
     @classmethod

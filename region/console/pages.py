@@ -15,6 +15,7 @@ from forecastle.region.metrics.series import Metric
 from forecastle.region.objects import Missing
 from forecastle.region.sagemaker.endpoints.fleet import GROUP as ENDPOINT_LOGS
 from forecastle.region.sagemaker.endpoints.hosting import ENDPOINT
+from forecastle.region.sagemaker.resource import Resource
 from forecastle.region.sagemaker.training.measures import NAMESPACE
 from forecastle.region.sagemaker.training.status import LOG_GROUP as TRAINING_LOGS
 from forecastle.region.sagemaker.training.status import TRAINING
@@ -22,6 +23,7 @@ from forecastle.region.sagemaker.transform.job import TRANSFORM
 from forecastle.region.sagemaker.tuning.job import TUNING
 from forecastle.region.wire.exchange import Answer, Request
 
+COLUMNS = ("Name", "Status", "Created", "Reason")
 SHOWN_LINES = 500
 SHOWN_OBJECTS = 1000
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
@@ -63,60 +65,50 @@ class Console:
         return 200, unquote(name), parts
 
     def _overview(self) -> Parts:
-        state = self._region.state
-        jobs = [
+        return [
+            heading("Training jobs"),
+            table(COLUMNS, self._resources(TRAINING, "jobs")),
+            heading("Endpoints"),
+            table(COLUMNS, self._resources(ENDPOINT, "endpoints")),
+            heading("Transform and tuning jobs"),
+            table(COLUMNS, [*self._resources(TRANSFORM), *self._resources(TUNING)]),
+            heading("Buckets"),
+            table(("Name",), [(link(f"/_region/buckets/{name}", name),) for name in self._region.objects.buckets()]),
+            heading("Functions"),
+            table(("Name", "Handler", "Changed"), self._functions()),
+            heading("Invoke URLs"),
+            table(("API", "URL"), self._invoke_urls()),
+        ]
+
+    def _resources(self, kind: Resource, folder: str | None = None) -> list[Sequence[object]]:
+        """The rows of a kind, the newest first, with links to the pages in `folder`."""
+        return [
             (
-                link(f"/_region/jobs/{each['TrainingJobName']}", each["TrainingJobName"]),
-                each["SecondaryStatus"],
+                each[kind.name] if folder is None else link(f"/_region/{folder}/{each[kind.name]}", each[kind.name]),
+                each.get("SecondaryStatus") or each[kind.status],
                 clock(each["CreationTime"]),
                 each.get("FailureReason"),
             )
-            for each in reversed(state.all(TRAINING.kind))
+            for each in reversed(self._region.state.all(kind.kind))
         ]
-        endpoints = [
-            (
-                link(f"/_region/endpoints/{each['EndpointName']}", each["EndpointName"]),
-                each["EndpointStatus"],
-                clock(each["CreationTime"]),
-                each.get("FailureReason"),
-            )
-            for each in reversed(state.all(ENDPOINT.kind))
-        ]
-        others = [
-            (each[kind.name], each[kind.status], clock(each["CreationTime"]), each.get("FailureReason"))
-            for kind in (TRANSFORM, TUNING)
-            for each in reversed(state.all(kind.kind))
-        ]
-        columns = ("Name", "Status", "Created", "Reason")
-        buckets = [(link(f"/_region/buckets/{name}", name),) for name in self._region.objects.buckets()]
-        functions = [
+
+    def _functions(self) -> list[Sequence[object]]:
+        return [
             (
                 link(f"/_region/functions/{each['FunctionName']}", each["FunctionName"]),
                 each["Handler"],
                 each["LastModified"],
             )
-            for each in state.all(FUNCTION)
+            for each in self._region.state.all(FUNCTION)
         ]
-        urls = [
+
+    def _invoke_urls(self) -> list[Sequence[object]]:
+        return [
             (api["name"], f"{self._region.address}/restapis/{api['id']}/{stage}/_user_request_{resource['path']}")
-            for api in state.all(API)
+            for api in self._region.state.all(API)
             for stage, described in api["stages"].items()
             for resource in api["deployments"][described["deploymentId"]]["resources"].values()
             if resource["resourceMethods"]
-        ]
-        return [
-            heading("Training jobs"),
-            table(columns, jobs),
-            heading("Endpoints"),
-            table(columns, endpoints),
-            heading("Transform and tuning jobs"),
-            table(columns, others),
-            heading("Buckets"),
-            table(("Name",), buckets),
-            heading("Functions"),
-            table(("Name", "Handler", "Changed"), functions),
-            heading("Invoke URLs"),
-            table(("API", "URL"), urls),
         ]
 
     def _job(self, name: str, request: Request) -> Parts | None:

@@ -17,7 +17,7 @@ import { TextBox } from "./textbox.js";
  * @property {Input} input
  * @property {(error: any) => void} refuse show an error beside the data, at its place
  * @property {HTMLElement} figures the place of further charts of the model
- * @property {string} url the server's
+ * @property {string} url the server's, or the model's on a server of several
  * @typedef {{quiet?: boolean, client?: string}} Note quiet: the request is not offered for copying; client: the same
  *   in Python, with our client
  */
@@ -97,7 +97,7 @@ async function showPage() {
     input,
     refuse,
     figures: byId("facts"),
-    url: new URL(".", location.href).href.replace(/\/$/, ""),
+    url: new URL(page.several ? page.address : ".", location.href).href.replace(/\/$/, ""),
   };
   view = create(byId("view"), kit);
   if (view.title) byId("work-title").textContent = view.title;

@@ -144,12 +144,12 @@ print(json.dumps([
 def test_env_names_the_certificates_and_leaves_what_goes_past_a_proxy(region: RunningRegion, tmp_path: Path) -> None:
     own = tmp_path / "own.pem"
     own.write_text("-----BEGIN CERTIFICATE-----\nthe company's\n-----END CERTIFICATE-----\n")
-    direct = "intranet,.amazonaws.com,s3.eu-west-1.amazonaws.com,*,pypi.org"
+    direct = "intranet,.amazonaws.com,s3.eu-west-1.amazonaws.com,*,packages.example.org"
     environ = proxied(region, no_proxy=direct, REQUESTS_CA_BUNDLE=str(own), NODE_EXTRA_CA_CERTS="/not/there")
     folder = region.home / "proxy"
     bundle = str(folder / "bundle.pem")
     assert environ["HTTPS_PROXY"] == environ["https_proxy"] == region.address
-    assert environ["NO_PROXY"] == environ["no_proxy"] == "127.0.0.1,localhost,intranet,pypi.org"
+    assert environ["NO_PROXY"] == environ["no_proxy"] == "127.0.0.1,localhost,intranet,packages.example.org"
     assert {environ[name] for name in ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")} == {bundle}
     assert proxied(region)["NODE_EXTRA_CA_CERTS"] == str(folder / "ca.pem")
     (certificate,) = re.findall(r"-----BEGIN.+?-----END", (folder / "ca.pem").read_text(), re.DOTALL)
@@ -185,7 +185,7 @@ def test_the_key_is_for_its_owner_and_the_authority_stays(tmp_path: Path) -> Non
         ("sts.us-east-1.amazonaws.com", True),
         ("bucket.s3.cn-north-1.amazonaws.com.cn", True),
         ("sagemaker.us-east-1.api.aws", True),
-        ("pypi.org", False),
+        ("packages.example.org", False),
         ("amazonaws.com.evil.example", False),
         ("evilamazonaws.com", False),
         ("localhost", False),
@@ -250,7 +250,10 @@ def _handshake(server: ssl.SSLContext, client: ssl.SSLContext, name: str) -> boo
 @pytest.mark.parametrize(
     ("target", "sentence"),
     [
-        ("pypi.org:443", "pypi.org is no host of AWS's. The region's proxy answers for these and forwards nothing"),
+        (
+            "packages.example.org:443",
+            "packages.example.org is no host of AWS's. The region's proxy answers for these and forwards nothing",
+        ),
         ("amazonaws.com.evil.example:443", "amazonaws.com.evil.example is no host of AWS's"),
         ("127.0.0.1:443", "127.0.0.1 is no host of AWS's"),
         ("[::1]:443", "[::1] is no host of AWS's"),
@@ -272,11 +275,11 @@ def test_a_client_shows_the_sentence(region: RunningRegion) -> None:
     script = """
 import urllib.request
 try:
-    urllib.request.urlopen("https://pypi.org/simple/")
+    urllib.request.urlopen("https://packages.example.org/simple/")
 except OSError as error:
     print(error)
 """
-    assert "403 pypi.org is no host of AWS's." in python(script, proxied(region))
+    assert "403 packages.example.org is no host of AWS's." in python(script, proxied(region))
 
 
 def test_a_proxy_without_certificates_says_how_to_make_them(tmp_path: Path) -> None:

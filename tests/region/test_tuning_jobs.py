@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from forecastle.region.sagemaker.tuning.early_stopping import falls_behind
 from forecastle.region.sagemaker.tuning.ranges import ranges
-from forecastle.region.sagemaker.tuning.search import search
+from forecastle.region.sagemaker.tuning.search import Resources, search
 from tests.region.jobs import IMAGE, ROLE, channel, put_numbers
 from tests.region.running_region import RunningRegion, awaited
 
@@ -84,6 +84,39 @@ def test_the_best_of_the_training_jobs_is_found(region: RunningRegion, strategy:
     assert described["HyperParameters"] == best["TunedHyperParameters"]
 
 
+def test_hyperband_runs_and_is_described(region: RunningRegion) -> None:
+    strategy = {"HyperbandStrategyConfig": {"MinResource": 1, "MaxResource": 9}}
+    job = ended(
+        region, create(region, {"ContinuousParameterRanges": [SHRINKAGE]}, "Hyperband", StrategyConfig=strategy)
+    )
+    assert job["HyperParameterTuningJobStatus"] == "Completed", job
+    assert job["HyperParameterTuningJobConfig"]["StrategyConfig"] == strategy
+    assert sum(job["TrainingJobStatusCounters"].values()) == 3
+    assert job["BestTrainingJob"]
+
+
+def test_hyperband_gives_more_epochs_to_better_trials() -> None:
+    """On curves that fall to a floor, which depends on x."""
+    found = ranges({"ContinuousParameterRanges": [{"Name": "x", "MinValue": "0", "MaxValue": "1"}]})
+    trials = search("Hyperband", found, False, 1, Resources(1, 27))
+    spent: list[tuple[float, int]] = []
+    for _ in range(60):
+        asked = trials.ask()
+        assert asked is not None
+        number, point = asked
+        floor = abs(float(point["x"]) - 0.3)
+        values: list[float] = []
+        while not trials.stops(number, values):
+            values.append(floor + 1 / (len(values) + 1))
+        spent.append((floor, len(values)))
+        trials.tell(number, values[-1])
+    assert max(epochs for _, epochs in spent) == 27
+    assert sum(epochs for _, epochs in spent) < 0.7 * 27 * len(spent)
+    stopped = [floor for floor, epochs in spent if epochs < 27]
+    finished = [floor for floor, epochs in spent if epochs == 27]
+    assert sum(finished) / len(finished) < sum(stopped) / len(stopped)
+
+
 def test_a_grid_is_searched_completely(region: RunningRegion) -> None:
     given = {"CategoricalParameterRanges": [{"Name": "shrinkage", "Values": ["0.5", "0.25"]}]}
     job = ended(region, create(region, given, "Grid", most=2, resources="HyperParameterTuningResourceConfig"))
@@ -128,7 +161,13 @@ def _running(region: RunningRegion, name: str) -> bool:
 @pytest.mark.parametrize(
     ("given", "strategy", "more", "sentence"),
     [
-        ({"ContinuousParameterRanges": [SHRINKAGE]}, "Hyperband", {}, "Strategy Hyperband is not among those"),
+        ({"ContinuousParameterRanges": [SHRINKAGE]}, "Hyperband", {}, "Hyperband needs a MaxResource, or a static"),
+        (
+            {"ContinuousParameterRanges": [SHRINKAGE]},
+            "Hyperband",
+            {"static": {"epochs": "9"}, "TrainingJobEarlyStoppingType": "Auto"},
+            "TrainingJobEarlyStoppingType must be Off",
+        ),
         ({"ContinuousParameterRanges": [SHRINKAGE]}, "Grid", {}, "Strategy Grid needs categorical ranges"),
         ({}, "Random", {}, "A tuning job needs a HyperParameterTuningJobObjective and ParameterRanges"),
         (

@@ -17,6 +17,12 @@ export function scoreRange(least, most, line) {
   return [bottom, bottom + (top - bottom || 1) / (SCORES - 0.03)];
 }
 
+/** Only the ticks of the scores that are below the lanes. @param {any} u @param {number[]} at */
+export function scoreTicks({ scales: { score } }, at) {
+  const top = score.min + SCORES * (score.max - score.min);
+  return at.map((value) => (value > top ? null : value));
+}
+
 /** Where a lane's values lie, in parts of the height from the bottom. @param {number} lane @param {number} lanes @returns {[number, number]} */
 function bounds(lane, lanes) {
   const height = (1 - SCORES) / lanes;

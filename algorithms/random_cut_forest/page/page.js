@@ -6,7 +6,7 @@ import { short, timeText, whole } from "../../numbers.js";
 import { newest, Refused } from "../../server.js";
 import { SortedTable } from "../../table.js";
 import { Attribution } from "./attribution.js";
-import { drawExtents, laneAxis, laneScale, scoreRange } from "./lanes.js";
+import { drawExtents, laneAxis, laneScale, scoreRange, scoreTicks } from "./lanes.js";
 import { episodesOf, spread } from "./episodes.js";
 import { readRows } from "./rows.js";
 
@@ -204,7 +204,9 @@ class Anomalies {
             side: 1,
             size: 44,
             values: numbers,
+            filter: scoreTicks,
             grid: { show: false },
+            ticks: { stroke: () => colour("--line"), width: 1, size: 5, filter: scoreTicks },
             stroke: () => colour("--mark"),
           }),
         ],

@@ -56,7 +56,7 @@ class Hosting:
             self._pool.submit(gone.stop)
 
     def resume(self, region: LocalRegion) -> None:
-        """Restart the endpoints that were running when the region ended, and continue the updates of that time."""
+        """Restart the endpoints that were running when the region ended, and finish updates that had begun."""
         for record in region.state.all(ENDPOINT.kind):
             if record["EndpointStatus"] == "Failed":
                 continue

@@ -39,8 +39,9 @@ def update(region: LocalRegion, request: Record) -> Record:
         _changeable(region, name)
         turn = uuid.uuid4().hex
         now = time.time()
-        change = {"EndpointStatus": "Updating", "Turn": turn, "LastModifiedTime": now, "Pending": config}
-        region.state.change(ENDPOINT.kind, name, **change)
+        region.state.change(
+            ENDPOINT.kind, name, EndpointStatus="Updating", Turn=turn, LastModifiedTime=now, Pending=config
+        )
     region.say(f"endpoint {name}: Updating")
     region.hosting.deploy(region, name, config, turn)
     return {"EndpointArn": ENDPOINT.arn(name)}

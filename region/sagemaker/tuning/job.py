@@ -15,11 +15,12 @@ from forecastle.region.sagemaker.training.status import TRAINING
 from forecastle.region.sagemaker.tuning.counters import children, counted
 from forecastle.region.sagemaker.tuning.early_stopping import falls_behind
 from forecastle.region.sagemaker.tuning.ranges import ranges
-from forecastle.region.sagemaker.tuning.search import search
+from forecastle.region.sagemaker.tuning.search import Resources, Search, search
 from forecastle.region.wire.refusal import Refusal
 
 LOOK_SECONDS = 0.2
 OBJECTIVE = "_tuning_objective_metric"
+EPOCHS = ("epochs", "numepochs", "n-epochs", "n_epochs", "num_epochs")  # hyperparameters, as SageMaker looks for them
 UNLIMITED = 1000  # tuning jobs only wait for their training jobs, which have a limit
 
 TUNING = JobKind(
@@ -37,6 +38,19 @@ TUNING = JobKind(
 )
 
 
+def resources_of(config: Record, definition: Record) -> Resources:
+    """Hyperband's bounds on epochs; without a MaxResource, the static number of epochs. Raises `ValueError`."""
+    given = config.get("StrategyConfig", {}).get("HyperbandStrategyConfig", {})
+    fixed = definition.get("StaticHyperParameters", {})
+    inferred = next((int(fixed[name]) for name in EPOCHS if fixed.get(name, "").isdigit()), None)
+    least, most = given.get("MinResource", 1), given.get("MaxResource", inferred)
+    if most is None:
+        raise ValueError(f"Hyperband needs a MaxResource, or a static hyperparameter among {', '.join(EPOCHS)}.")
+    if least > most:
+        raise ValueError(f"MinResource {least} must not be above MaxResource {most}.")
+    return Resources(least, most)
+
+
 class TuningJob(Job):
     """A tuning job, which runs several training jobs at a time."""
 
@@ -51,7 +65,8 @@ class TuningJob(Job):
         config = job["HyperParameterTuningJobConfig"]
         limits, goal = config["ResourceLimits"], config["HyperParameterTuningJobObjective"]
         maximize, strategy = goal["Type"] == "Maximize", config["Strategy"]
-        trials = search(strategy, ranges(config["ParameterRanges"]), maximize, config.get("RandomSeed"))
+        resources = resources_of(config, job["TrainingJobDefinition"]) if strategy == "Hyperband" else None
+        trials = search(strategy, ranges(config["ParameterRanges"]), maximize, config.get("RandomSeed"), resources)
         target = config.get("TuningJobCompletionCriteria", {}).get("TargetObjectiveMetricValue")
         deadline = time.monotonic() + limits.get("MaxRuntimeInSeconds", float("inf"))
         most, begun, good_enough, exhausted = limits.get("MaxNumberOfTrainingJobs", 2**31), 0, False, False
@@ -70,8 +85,7 @@ class TuningJob(Job):
                 good_enough |= (
                     value is not None and target is not None and (value >= target if maximize else value <= target)
                 )
-            if config.get("TrainingJobEarlyStoppingType") == "Auto":
-                self._stop_early(goal["MetricName"], maximize)
+            self._stop_early(trials, goal["MetricName"], maximize, config.get("TrainingJobEarlyStoppingType") == "Auto")
         if not self._killed.is_set():
             self._stop_all(job)
         if self._stop.is_set():
@@ -126,9 +140,10 @@ class TuningJob(Job):
             found.append((self._running.pop(name), value))
         return found
 
-    def _stop_early(self, goal: str, maximize: bool) -> None:
-        for name in self._running:
-            if falls_behind(self._values(name, goal), self._completed, maximize):
+    def _stop_early(self, trials: Search, goal: str, maximize: bool, by_median: bool) -> None:
+        for name, number in self._running.items():
+            values = self._values(name, goal)
+            if trials.stops(number, values) or (by_median and falls_behind(values, self._completed, maximize)):
                 with contextlib.suppress(Refusal):  # it may have ended by itself
                     TRAINING.stop(self.region, {"TrainingJobName": name})
 

@@ -4,11 +4,11 @@ from forecastle.region.images import launcher
 from forecastle.region.local_region import LocalRegion
 from forecastle.region.sagemaker.resource import Record, page_of
 from forecastle.region.sagemaker.tuning.counters import children, summary
-from forecastle.region.sagemaker.tuning.job import OBJECTIVE, TUNING, TuningJob
+from forecastle.region.sagemaker.tuning.job import OBJECTIVE, TUNING, TuningJob, resources_of
 from forecastle.region.sagemaker.tuning.ranges import combinations, ranges
 from forecastle.region.wire.refusal import invalid
 
-STRATEGIES = ("Bayesian", "Random", "Grid")
+STRATEGIES = ("Bayesian", "Random", "Grid", "Hyperband")
 
 
 def create(region: LocalRegion, request: Record) -> Record:
@@ -73,6 +73,10 @@ def _check(config: Record, given: Record, definition: Record, region: LocalRegio
                 raise ValueError(f"MaxNumberOfTrainingJobs is {most}, but the grid has {count} combinations.")
         elif "MaxNumberOfTrainingJobs" not in limits:
             raise ValueError("ResourceLimits must have MaxNumberOfTrainingJobs.")
+        if strategy == "Hyperband":
+            resources_of(config, definition)
+            if config.get("TrainingJobEarlyStoppingType", "Off") != "Off":
+                raise ValueError("TrainingJobEarlyStoppingType must be Off: Hyperband stops training jobs by itself.")
     except ValueError as error:
         raise invalid(str(error)) from None
     both = sorted({each.name for each in found} & definition.get("StaticHyperParameters", {}).keys())
