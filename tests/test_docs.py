@@ -242,7 +242,7 @@ def test_every_page_is_in_the_site_s_navigation_once() -> None:
 
 @pytest.mark.parametrize("page", [*PAGES, REPOSITORY / "CONTRIBUTING.md"], ids=lambda page: page.name)
 def test_every_file_that_a_page_names_exists(page: Path) -> None:
-    roots = "container|training|serving|algorithms|formats|contract|kernels|client|tests|benchmarks|examples"
+    roots = "container|training|serving|algorithms|formats|contract|kernels|tests|benchmarks|examples"
     for path in re.findall(rf"(?<![\w/])(?:{roots})/[\w./*-]+\.(?:py|json|csv)", page.read_text("utf-8")):
         assert list(REPOSITORY.glob(path)), f"{page.name}: {path}"
 

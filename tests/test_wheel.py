@@ -28,7 +28,6 @@ SOURCES = (
     "formats",
     "contract",
     "kernels",
-    "client",
 )
 FILES = ("Makefile", "pyproject.toml", "hatch_build.py", "README.md", "LICENSE")
 ONE_KERNEL = """
