@@ -225,3 +225,16 @@ del caching.UserWideCacheLocator
     )
     assert done.stdout == "6.0\n"
     assert "has no attribute 'UserWideCacheLocator'): kernels are compiled again in every process" in done.stderr
+
+
+def test_without_the_private_names_of_numbas_linear_algebra_a_warning_names_the_cost() -> None:
+    program = f"""
+from numba.np import arraymath
+del arraymath._HAVE_BLAS
+{MODULE}
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=True, timeout=120
+    )
+    assert done.stdout == "6.0\n"
+    assert "has no attribute '_HAVE_BLAS'): each process uses 16 MiB more memory" in done.stderr
