@@ -3,8 +3,8 @@
 #   docker build -t forecastle --build-arg VARIANT=lean .   without MXNet
 ARG VARIANT=full
 
-# Kernels are compiled as the image is built, for every CPU of a level and not for the one that builds it: numba looks
-# them up by both of these names.
+# Kernels are compiled when the image is built, for a CPU level instead of the build machine's CPU; numba looks them up by
+# these two values.
 FROM python:3.11-slim-bookworm AS base-amd64
 ENV NUMBA_CPU_NAME=x86-64-v3 \
     NUMBA_CPU_FEATURES=+sse3,+ssse3,+sse4.1,+sse4.2,+popcnt,+cx16,+sahf,+avx,+avx2,+bmi,+bmi2,+f16c,+fma,+lzcnt,+movbe,+xsave
@@ -14,12 +14,12 @@ ENV NUMBA_CPU_NAME=generic \
     NUMBA_CPU_FEATURES=+neon
 
 FROM base-${TARGETARCH} AS base
-# The base image comes without bytecode, and a container may not write any.
+# The base image has no bytecode, and a container may not be able to write any.
 RUN python -m compileall -q -x '/(site-packages|ensurepip|idlelib|lib2to3|pydoc_data|test|tkinter|turtledemo)/' /usr/local/lib/python3.11
 
 
-# The full variant has MXNet, and numpy 1 for it; MXNet has no wheel for arm64. Packages are installed into the new
-# environment from outside, so that it has no pip; then what nothing imports is removed.
+# The full variant has MXNet, which requires numpy 1 and has no wheel for arm64. Packages are installed into the new
+# environment from outside, so that it has no pip; then files that nothing imports are removed.
 FROM base AS packages
 ARG VARIANT TARGETARCH
 WORKDIR /opt/forecastle
@@ -44,7 +44,7 @@ COPY contract contract
 COPY formats formats
 COPY algorithms algorithms
 COPY container/__init__.py container/compile.py container/
-# Code of kernels that did not change since the last build on this machine is not compiled again.
+# Kernels that have not changed since the last build on this machine are not compiled again.
 RUN --mount=type=cache,target=/cache,sharing=locked \
     NUMBA_CACHE_DIR=/cache/$VARIANT-$NUMBA_CPU_NAME \
     /opt/forecastle/venv/bin/python -m forecastle.container.compile /opt/forecastle/kernels \
@@ -73,7 +73,7 @@ RUN python -m hatchling build --target wheel --directory /wheel \
 
 FROM base
 ARG VARIANT TARGETARCH
-# The system's libraries that MXNet links against.
+# System libraries that MXNet links against.
 RUN --mount=type=cache,target=/var/cache/apt \
     --mount=type=cache,target=/var/lib/apt/lists \
     [ $VARIANT-$TARGETARCH != full-amd64 ] \
@@ -82,7 +82,7 @@ RUN --mount=type=cache,target=/var/cache/apt \
 COPY --from=packages /opt/forecastle/venv /opt/forecastle/venv
 COPY --from=kernels /opt/forecastle/kernels /opt/forecastle/kernels
 COPY --from=project /project /
-# MALLOC_…: what a large request took goes back to the system when it is answered.
+# MALLOC_…: return the memory of a large request to the system once it is answered.
 ENV PATH=/opt/forecastle/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
@@ -103,10 +103,10 @@ LABEL com.amazonaws.sagemaker.capabilities.accept-bind-to-port=true \
       org.opencontainers.image.revision=$REVISION \
       org.opencontainers.image.source=$SOURCE
 
-# What a verb writes without being told where is temporary.
+# Relative output paths are temporary.
 WORKDIR /tmp
 EXPOSE 8080
 HEALTHCHECK --interval=5s --timeout=4s --start-period=60s CMD ["python", "-m", "forecastle.container.healthcheck"]
-# The word that SageMaker gives, train or serve, is the command's verb; the command is PID 1 and gets the signals.
+# SageMaker passes train or serve, the command's verb; the command is PID 1 and receives the signals.
 ENTRYPOINT ["forecastle"]
 CMD ["serve"]

@@ -1,4 +1,4 @@
-# One command each: `make demo` shows it, `make test` proves it, `make check` reads it. Each makes its own environment.
+# `make help` lists the commands. Each creates the environment that it needs.
 SHELL := /bin/bash
 SUPPORTED := 3.11 3.12 3.13 3.14
 INSTALLED = $(foreach version,$(SUPPORTED),$(if $(shell python$(version) --version 2>/dev/null),$(version)))
@@ -8,23 +8,25 @@ MXNET := .venv-mxnet
 BIN := $(VENV)/bin
 LOCK := uv pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-annotate --no-header
 
-.PHONY: help env kernels demo test test-mxnet test-pythons test-image image wheel check format docs lock bench clean
+.PHONY: help env kernels demo test test-mxnet test-pythons test-image test-page image wheel check format docs site lock bench clean
 
 help:
-	@echo "make env         the environment alone, in $(VENV)"
-	@echo "make kernels     compile all kernels ahead of their first use"
-	@echo "make demo        train, serve and look at the example"
-	@echo "make test        the test suite, but for the image's"
-	@echo "make test-mxnet  what compares with the reference trainer, MXNet and GluonTS, in $(MXNET)"
-	@echo "make test-pythons  every kernel and a job of each algorithm, on each CPython of 3.11 to 3.14 that is installed"
-	@echo "make image       the container image, forecastle; VARIANT=lean without MXNet"
-	@echo "make wheel       a wheel for this platform that carries compiled kernels, in dist/"
-	@echo "make test-image  build the image and test it; needs a Docker engine"
-	@echo "make check       format, lint, types, import rules"
-	@echo "make format      let ruff format and mend"
+	@echo "make env         create the environment, $(VENV)"
+	@echo "make kernels     compile all kernels in advance"
+	@echo "make demo        train, serve and query a model on the example"
+	@echo "make test        run the tests, except those of the image"
+	@echo "make test-mxnet  run the comparisons with the reference trainer, GluonTS on MXNet, in $(MXNET)"
+	@echo "make test-pythons  test every kernel and a job of each algorithm on each installed CPython from 3.11 to 3.14"
+	@echo "make image       build the container image, forecastle; VARIANT=lean omits MXNet"
+	@echo "make wheel       build a wheel with compiled kernels for this platform, in dist/"
+	@echo "make test-image  build and test the image; needs a Docker engine"
+	@echo "make test-page   test the server's page in Chromium; writes screenshots to build/page"
+	@echo "make check       check format, lint, types and import rules"
+	@echo "make format      format and fix with ruff"
 	@echo "make docs        update the generated parts of docs/"
-	@echo "make bench       the benchmarks, beside the peers"
-	@echo "make lock        resolve the dependencies anew (needs uv)"
+	@echo "make site        build the documentation as a site, in build/site"
+	@echo "make bench       run the benchmarks, compared with peers"
+	@echo "make lock        resolve the dependencies again (needs uv)"
 	@echo "make clean       remove the environments and the tools' caches"
 
 env: $(VENV)/.complete
@@ -39,7 +41,7 @@ OTHERS := $(patsubst %,.venv-%/.complete,$(SUPPORTED))
 $(OTHERS): .venv-%/.complete: requirements-dev.lock
 $(OTHERS): PYTHON = python$(patsubst .venv-%/.complete,%,$@)
 
-# --no-build-isolation: the build backend, too, comes from the lock.
+# --no-build-isolation: take the build backend from the lock as well.
 $(VENV)/.complete $(MXNET)/.complete $(OTHERS):
 	@rm -rf $(@D)
 	@if command -v uv >/dev/null 2>&1; then \
@@ -47,13 +49,13 @@ $(VENV)/.complete $(MXNET)/.complete $(OTHERS):
 	  uv pip install --quiet --python $(@D)/bin/python --require-hashes -r $^ && \
 	  uv pip install --quiet --python $(@D)/bin/python --no-deps --no-build-isolation -e . ; \
 	else \
-	  command -v $(PYTHON) >/dev/null 2>&1 || { echo "$(PYTHON) is not installed: forecastle needs CPython 3.11 to 3.14. Install one, or uv, or name one with PYTHON=…" >&2; exit 1; }; \
+	  command -v $(PYTHON) >/dev/null 2>&1 || { echo "$(PYTHON) is not installed: forecastle needs CPython 3.11 to 3.14. Install one, or uv, or set PYTHON=…" >&2; exit 1; }; \
 	  $(PYTHON) -m venv $(@D) && \
 	  $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $^ && \
 	  $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . ; \
 	fi
 	@touch $@
-	@echo "The first job of each algorithm compiles its kernels, for a minute or less; make kernels does it now."
+	@echo "The first job of each algorithm compiles its kernels, for up to a minute; make kernels does it now."
 
 check: env
 	$(BIN)/ruff format --check .
@@ -71,7 +73,7 @@ test: env
 test-mxnet: $(MXNET)/.complete
 	$(MXNET)/bin/pytest tests/algorithms/deepar $(ARGS)
 
-# On the installed Pythons but the one of `make test`.
+# On the installed Pythons, except the one that `make test` uses.
 test-pythons: $(patsubst %,test-python-%,$(filter-out $(PYTHON:python%=%),$(INSTALLED)))
 test-python-%: .venv-%/.complete
 	.venv-$*/bin/pytest tests/kernels tests/algorithms/test_every_algorithm.py tests/formats/test_rows.py tests/formats/test_json.py $(ARGS)
@@ -81,7 +83,7 @@ VARIANT ?= full
 image:
 	docker build --build-arg VARIANT=$(VARIANT) --build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null) -t $(IMAGE) .
 
-# For every CPU of a level, as in the Dockerfile, and not for the one that builds it.
+# For a CPU level, as in the Dockerfile, instead of the build machine's CPU.
 CPU_x86_64 := NUMBA_CPU_NAME=x86-64-v3 \
   NUMBA_CPU_FEATURES=+sse3,+ssse3,+sse4.1,+sse4.2,+popcnt,+cx16,+sahf,+avx,+avx2,+bmi,+bmi2,+f16c,+fma,+lzcnt,+movbe,+xsave
 CPU_aarch64 := NUMBA_CPU_NAME=generic NUMBA_CPU_FEATURES=+neon
@@ -95,6 +97,22 @@ wheel: env
 test-image: env
 	$(BIN)/pytest -m image $(ARGS)
 
+# The page's tests have an environment of their own, with Playwright, and start the servers of `env`.
+PAGE := .venv-page
+$(PAGE)/.complete: tests/page/page.lock
+	@rm -rf $(@D)
+	@if command -v uv >/dev/null 2>&1; then \
+	  uv venv --quiet --python $(PYTHON) $(@D) && \
+	  uv pip install --quiet --python $(@D)/bin/python --require-hashes -r $< ; \
+	else \
+	  $(PYTHON) -m venv $(@D) && \
+	  $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $< ; \
+	fi
+	@touch $@
+
+test-page: env $(PAGE)/.complete
+	FORECASTLE=$(BIN)/forecastle $(PAGE)/bin/python -m pytest -o addopts='-ra -p no:cacheprovider' --confcutdir tests/page tests/page $(ARGS)
+
 demo: env
 	@$(BIN)/forecastle demo
 
@@ -107,10 +125,27 @@ bench: env
 	$(BIN)/python -m benchmarks.region_jobs
 
 docs: env
-	$(BIN)/python -m forecastle.container.reference README.md docs/*.md
+	$(BIN)/python -m forecastle.container.reference README.md docs/*.md docs/*/*.md
 
-# The locks name no registry, so that any one serves them. Those called mxnet add the reference trainer, which holds
-# numpy at 1; those called dev are for development, the others for the images.
+# In an environment of its own: the site's generator shares no dependency with us.
+SITE := .venv-site
+$(SITE)/.complete: docs/site.lock
+	@rm -rf $(@D)
+	@if command -v uv >/dev/null 2>&1; then \
+	  uv venv --quiet --python $(PYTHON) $(@D) && uv pip install --quiet --python $(@D)/bin/python --require-hashes -r $^ ; \
+	else \
+	  $(PYTHON) -m venv $(@D) && \
+	  $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $^ ; \
+	fi
+	@touch $@
+
+site: env $(SITE)/.complete
+	$(BIN)/python -m forecastle.container.site stage build/docs
+	$(SITE)/bin/zensical build --clean --strict
+	$(BIN)/python -m forecastle.container.site check build/site
+
+# The locks name no registry, so any index can serve them. Those called mxnet add the reference trainer, which requires
+# numpy 1; those called dev are for development, the others for the images.
 lock:
 	$(LOCK) --upgrade --extra dev pyproject.toml -o requirements-dev.lock
 	$(LOCK) -c requirements-dev.lock pyproject.toml -o requirements.lock
@@ -118,8 +153,12 @@ lock:
 	$(LOCK) -c requirements-dev-mxnet.lock --extra mxnet --extra region pyproject.toml -o requirements-mxnet.lock
 	echo hatchling | $(LOCK) -c requirements-dev.lock - -o requirements-build.lock
 	$(LOCK) --upgrade tests/attack/schemathesis.in -o tests/attack/schemathesis.lock
+	$(LOCK) --upgrade tests/page/page.in -o tests/page/page.lock
+	$(LOCK) --upgrade -c requirements-dev.lock tests/serving/opentelemetry.in -o tests/serving/opentelemetry.lock
+	$(LOCK) --upgrade docs/site.in -o docs/site.lock
 	$(LOCK) --upgrade tests/sagemaker/sdk2.in -o tests/sagemaker/sdk2.lock
 	$(LOCK) --upgrade benchmarks/s3_peers.in -o benchmarks/s3_peers.lock
+	$(LOCK) --upgrade tests/region/clients/clients.in -o tests/region/clients/clients.lock
 	$(LOCK) --upgrade tests/region/notebooks/taxi.in -o tests/region/notebooks/taxi.lock
 	$(LOCK) --upgrade --python-version 3.8 tests/region/notebooks/electricity.in -o tests/region/notebooks/electricity.lock
 	$(LOCK) --upgrade --override tests/sagemaker/sdk3.overrides tests/sagemaker/sdk3.in -o tests/sagemaker/sdk3.lock

@@ -1,6 +1,6 @@
-"""Builds a wheel for one platform where there is machine code to carry: `make wheel` compiles it first.
+"""Tags the wheel for one platform if it contains compiled kernels, which `make wheel` puts into kernels/shipped.
 
-Without it, as in the image, the wheel is for any platform.
+Otherwise, as in the image, the wheel is for any platform.
 """
 
 import platform
@@ -13,11 +13,11 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 KERNELS = "kernels/shipped"  # `forecastle.kernels.cache.SHIPPED`
 
 
-class CarriedKernels(BuildHookInterface):  # type: ignore[type-arg]
+class ShippedKernels(BuildHookInterface):  # type: ignore[type-arg]
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         if version == "editable" or not (Path(self.root) / KERNELS / "target.json").is_file():
             return
-        # Machine code links to nothing but the process that loads it, and numba keeps it by the version of Python.
+        # The machine code links to no library, and numba stores it by the version of Python.
         build_data["pure_python"] = False
         build_data["tag"] = (
             f"cp{sys.version_info.major}{sys.version_info.minor}-none-manylinux_2_17_{platform.machine()}"

@@ -2,6 +2,8 @@
 
 Others join by an entry point of the group `forecastle.algorithms` (`prophet = "mine.prophet.algorithm:ALGORITHM"`) or
 by path: if the setting `FORECASTLE_ALGORITHMS` is /my/algorithms, the folder /my/algorithms/prophet is one.
+
+What importing an algorithm needs is imported when one is: clients import modules in here without pydantic.
 """
 
 import functools
@@ -11,11 +13,12 @@ import re
 from collections.abc import Iterable
 from contextlib import suppress
 from importlib.metadata import entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from forecastle.algorithms.interface import Algorithm
 from forecastle.contract.errors import InvalidJob
-from forecastle.contract.typed_text import nearest
+
+if TYPE_CHECKING:
+    from forecastle.algorithms.interface import Algorithm
 
 ENTRY_POINTS = "forecastle.algorithms"
 
@@ -37,13 +40,15 @@ def _installed() -> dict[str, str]:
     return {module.split(".")[-2]: module for module in modules if module.count(".")}
 
 
-def find(name: str) -> Algorithm[Any]:
+def find(name: str) -> "Algorithm[Any]":
     """The algorithm of that name, without its heavy libraries. Raises `InvalidJob` if there is none.
 
     Its name is the folder's in any spelling, such as `DeepAR` or `random-cut-forest`, or an alias that it declares.
     """
     folder = _folder(name)
     if folder is None:
+        from forecastle.contract.typed_text import nearest
+
         raise InvalidJob(f"Algorithm {name!r} is unknown{nearest(name.casefold(), available())}")
     return _imported(folder)
 
@@ -68,7 +73,9 @@ def _plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.casefold())
 
 
-def _imported(folder: str) -> Algorithm[Any]:
+def _imported(folder: str) -> "Algorithm[Any]":
+    from forecastle.algorithms.interface import Algorithm
+
     found = importlib.import_module(_installed().get(folder, f"{__name__}.{folder}.algorithm")).ALGORITHM
     assert isinstance(found, Algorithm), f"algorithms/{folder}/algorithm.py: ALGORITHM must be an Algorithm"
     return found

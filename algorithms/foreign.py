@@ -1,4 +1,4 @@
-"""Models by what is in their folder: ours, and those that another's training wrote and an algorithm adopts."""
+"""Models of forecastle, and those of other trainers that an algorithm can convert."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -10,43 +10,42 @@ from forecastle.algorithms.interface import Algorithm
 from forecastle.contract.archive import unpacked
 from forecastle.contract.artifact import MANIFEST, Artifact, read_artifact, write_artifact
 from forecastle.contract.errors import InvalidData
+from forecastle.contract.place import Source
 
 
 def read_model(folder: Path) -> Artifact:
-    """The model in `folder`, ours or another's. Raises `InvalidData` if it is neither, or incomplete."""
+    """The model in `folder`, converted if it is not ours. Raises `InvalidData` if it is unknown or incomplete."""
     if not (folder / MANIFEST).exists() and (artifact := adopt(folder)) is not None:
         return artifact
     return read_artifact(folder)
 
 
 def import_model(model: Path, out: Path) -> Artifact:
-    """Write another's model, a folder or an archive, to the folder `out` as one of ours.
+    """Convert another trainer's model, a folder or an archive, and write it to the folder `out`.
 
-    Raises `InvalidData` if it is none that is known, or is ours already.
+    Raises `InvalidData` if it is unknown, or already ours.
     """
     with unpacked(model) as folder:
         if (folder / MANIFEST).exists():
-            raise InvalidData(f"{folder}: expected a model of SageMaker's, got one of forecastle: serve it as it is.")
+            place, got = (Source(str(folder)),), "one of forecastle, which needs no conversion: serve it as it is"
+            raise InvalidData(place=place, expected="SageMaker's model", got=got)
         artifact = read_model(folder)
     write_artifact(out, artifact)
     return artifact
 
 
 def adopt(folder: Path) -> Artifact | None:
-    """Another's model in `folder`, made ours by the algorithm that knows it; None if none does.
+    """Another trainer's model in `folder`, converted by the algorithm that recognises it; None if none does.
 
-    Raises `InvalidData` if an algorithm recognises it, but cannot read it.
+    Raises `InvalidData` if an algorithm recognises the model but cannot read it.
     """
     for name in available():
         algorithm: Algorithm[Any] | None = None
-        with suppress(Exception):  # somebody else's folder may raise anything
+        with suppress(Exception):  # another distribution's module may raise anything
             algorithm = find(name)
         if algorithm is None:
             continue
-        try:
-            artifact = algorithm.adopt(folder)
-        except InvalidData as error:
-            raise error.within(str(folder)) from None
+        artifact = algorithm.adopt(folder)
         if artifact is not None:
             return replace(artifact, algorithm=algorithm.name)
     return None

@@ -8,7 +8,7 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from forecastle.algorithms.job import H, Job, JobLog
 from forecastle.algorithms.request import Ask, Payload
@@ -16,11 +16,21 @@ from forecastle.contract.artifact import Artifact
 from forecastle.contract.channel import Channel
 from forecastle.contract.hyperparameters import Hyperparameters
 from forecastle.contract.settings import EnvironmentSettings
+from forecastle.contract.typed_text import TypedText
 
-__all__ = ["Algorithm", "Ask", "Job", "JobLog", "Model", "Payload"]
+if TYPE_CHECKING:
+    from forecastle.algorithms.chart import Chart
+
+__all__ = ["Algorithm", "Ask", "ChartOptions", "Job", "JobLog", "Model", "Payload"]
 
 Request = TypeVar("Request")
 Prediction = TypeVar("Prediction")
+
+
+class ChartOptions(TypedText):
+    """The base of what `forecastle plot --set` takes for an algorithm."""
+
+    noun: ClassVar[str] = "Chart option"
 
 
 class Algorithm(ABC, Generic[H]):
@@ -51,10 +61,10 @@ class Algorithm(ABC, Generic[H]):
         """Load a model; `settings` has the type declared above. Raises `InvalidData` if the artifact is invalid."""
 
     def adopt(self, folder: Path) -> Artifact | None:
-        """The artifact of a model that another's training wrote to `folder`; None if it is none that is known here.
+        """The artifact of another trainer's model in `folder`; None if it is not a model that this algorithm knows.
 
-        `parameters["origin"]` says whose it is, and `hyperparameters` what it was trained with. Raises `InvalidData` if
-        the files are such a model's, but cannot be read.
+        `parameters["origin"]` names the trainer, and `hyperparameters` what the model was trained with. Raises
+        `InvalidData`, with the file's path in its place, if it is such a model but cannot be read.
         """
         del folder
         return None
@@ -65,6 +75,22 @@ class Algorithm(ABC, Generic[H]):
 
     def demonstrate(self, ask: Ask, picture: Path) -> Iterable[str]:  # noqa: ARG002
         """Send the example to a server of its model, draw the answer to `picture`, and yield lines to print."""
+        return ()
+
+    def chart_options(self) -> type[ChartOptions]:
+        """The options of `plot`."""
+        return ChartOptions
+
+    def plot(self, ask: Ask, payload: Payload, options: Any) -> "Chart | None":
+        """Send a request to a server or a model, and draw the answer; None if it is no request of this algorithm.
+
+        `options` has the type that `chart_options` returns. An algorithm without this method has no chart.
+        """
+        del ask, payload, options
+        return None
+
+    def examine(self, job: Job[H]) -> Iterable[str]:  # noqa: ARG002
+        """Read and check a job's data without training, and yield a line for each channel. Raises `UserError`."""
         return ()
 
     def infer(self, given: Mapping[str, str], channels: Mapping[str, Channel]) -> dict[str, str]:
@@ -84,6 +110,12 @@ class Algorithm(ABC, Generic[H]):
     def example_folder(self) -> Path:
         """Its example: `input/`, the /opt/ml/input of a small job, and `request.*`, a request for the trained model."""
         return Path(inspect.getfile(type(self))).parent / "example"
+
+    @property
+    def page_folder(self) -> Path | None:
+        """Its part of the server's page: `page/`, whose `page.js` the page imports; None: the page has a text box."""
+        folder = Path(inspect.getfile(type(self))).parent / "page"
+        return folder if (folder / "page.js").is_file() else None
 
 
 class Model(ABC, Generic[Request, Prediction]):
@@ -109,6 +141,14 @@ class Model(ABC, Generic[Request, Prediction]):
         """Figures that the model's page shows in addition to hyperparameters and metrics."""
         return {}
 
+    def page_request(self) -> Payload:
+        """The request that the model's page opens with."""
+        return self.sample_request()
+
+    def page_data(self) -> Mapping[str, Any]:
+        """What the algorithm's `page.js` is given of the model, as JSON."""
+        return {}
+
     @abstractmethod
     def decode(self, payload: Payload) -> Request:
         """Parse and check a body. Raises `UserError` with the place of the error."""
@@ -120,6 +160,10 @@ class Model(ABC, Generic[Request, Prediction]):
         Cheap requests skip the queue. One that would take more than twice the request timeout on all threads is refused
         with 413, because a running prediction cannot be interrupted.
         """
+
+    def rows(self, request: Request) -> int:  # noqa: ARG002
+        """The number of rows or series in a request, for a server's metrics."""
+        return 1
 
     def advice(self, request: Request, seconds: float) -> str:  # noqa: ARG002
         """For the 413: how to change a request that costs too much, so that it costs at most `seconds`."""

@@ -29,6 +29,7 @@ class S3Server:
     """A server with one bucket, over one kept connection."""
 
     def __init__(self, process: "subprocess.Popen[bytes]", port: int) -> None:
+        self.port = port
         self._process = process
         self._connection = HTTPConnection("127.0.0.1", port, timeout=600)
 

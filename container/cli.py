@@ -1,4 +1,4 @@
-"""The command line: `forecastle train`, `serve`, `demo` and the others."""
+"""The command line: `forecastle train`, `serve`, `demo` and so on."""
 
 import os
 import signal
@@ -10,6 +10,10 @@ from typing import Any
 
 import click
 
+from forecastle.container.asking import invoke, plot
+from forecastle.container.colour import colour_wanted, failure_line
+from forecastle.container.completion import complete_algorithms, complete_hyperparameters
+from forecastle.container.pairs import pair
 from forecastle.contract.errors import (
     INTERNAL_EXIT_CODE,
     INTERRUPTED_EXIT_CODE,
@@ -29,18 +33,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; an error is one sentence on stderr."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by the parent process
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - as long as the process
-    # Until a command has its own handler: process 1, as in a container, ignores signals it has no handler for.
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - open as long as the process runs
+    # Until a command installs its own: process 1, as in a container, ignores signals without a handler.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(Stopped.exit_code))
     try:
-        outcome = cli.main(arguments, prog_name="forecastle", standalone_mode=False)
+        outcome = cli.main(arguments, prog_name="forecastle", standalone_mode=False, color=colour_wanted(os.environ))
     except click.ClickException as error:
         error.show()
         return UserError.exit_code
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED_EXIT_CODE
     except ForecastleError as error:
-        click.echo(f"forecastle: {error.sentence}", err=True)
+        click.echo(failure_line(error.sentence, os.environ), err=True)
         return error.exit_code
     except Exception:
         traceback.print_exc()
@@ -59,11 +63,18 @@ def cli() -> None:
 
 
 @cli.command()
-@click.argument("algorithm", required=False)
+@click.argument("algorithm", required=False, shell_complete=complete_algorithms)
 @click.option("--data", type=FILE, help="Training data: a file or a folder.")
 @click.option("--test", type=FILE, help="Test data: a file or a folder.")
 @click.option("--content-type", metavar="TYPE", help="Media type of --data and --test; detected if omitted.")
-@click.option("--set", "given", metavar="NAME=VALUE", multiple=True, help="A hyperparameter; may be repeated.")
+@click.option(
+    "--set",
+    "given",
+    metavar="NAME=VALUE",
+    multiple=True,
+    shell_complete=complete_hyperparameters,
+    help="A hyperparameter; may be repeated.",
+)
 @click.option("--out", type=FOLDER, default=Path("model"), show_default=True, help="Where to write the model.")
 @click.pass_context
 def train(
@@ -85,12 +96,14 @@ def train(
     _report_compilation(context)
     if algorithm is None:
         if any(context.get_parameter_source(name) is not _BY_DEFAULT for name in context.params):
-            raise click.UsageError("Options need an algorithm's name before them: forecastle train ALGORITHM --data …")
+            raise click.UsageError("Options require an algorithm: forecastle train ALGORITHM --data …")
         train(os.environ, sys.stdout)
         return
     if data is None:
-        raise click.UsageError(f"forecastle train {algorithm} needs --data; without a name it reads /opt/ml.")
-    train_files(algorithm, data, out, dict(map(_pair, given)), sys.stdout, os.environ, test, content_type)
+        raise click.UsageError(
+            f"forecastle train {algorithm} requires --data; without an algorithm it runs the job in /opt/ml."
+        )
+    train_files(algorithm, data, out, dict(map(pair, given)), sys.stdout, os.environ, test, content_type)
     click.echo(f"The model is in {out}. Serve it: forecastle serve --model {out}")
 
 
@@ -109,11 +122,11 @@ def serve(context: click.Context, model: Path | None, host: str | None, port: in
     _report_compilation(context)
     asked = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = Settings.from_environ(os.environ).model_copy(update=asked)
-    serve(settings, OptMl(Path(settings.base_dir), model_folder=model))
+    serve(settings, OptMl(Path(settings.base_dir), model_folder=model), os.environ)
 
 
 @cli.command()
-@click.argument("algorithm", default="random_cut_forest")
+@click.argument("algorithm", default="random_cut_forest", shell_complete=complete_algorithms)
 @click.option(
     "--port", type=PORT, default=8080, show_default=True, help="The port to serve on; a free one if it is taken."
 )
@@ -146,24 +159,53 @@ def algorithms() -> None:
 
 
 @cli.command()
-@click.argument("model", type=MODEL)
+@click.argument("path", type=MODEL)
 @click.pass_context
-def check(context: click.Context, model: Path) -> None:
-    """Load a model and run its example request.
+def check(context: click.Context, path: Path) -> None:
+    """Check a model, or the tree of a training job.
 
-    MODEL is a folder or a model.tar.gz. The exit code is 0 if the model loads and answers.
+    PATH is a model's folder or model.tar.gz, which is loaded and answers its example request, or a tree such as
+    /opt/ml, whose hosts, hyperparameters, channels, permissions and data are checked without training. The exit code
+    is 0 if all is well.
+
+    \b
+    Examples:
+      forecastle check ./model
+      forecastle check /opt/ml
     """
+    from forecastle.container.tree_check import is_tree
+
+    _report_compilation(context)
+    if is_tree(path):
+        _check_tree(path)
+        return
+
     from forecastle.contract.settings import Settings
     from forecastle.serving.loader import load_model
 
-    _report_compilation(context)
-    held = load_model(model, threads=1, settings=Settings.from_environ(os.environ))
-    click.echo(f"{model}: a {held.name} model{_found(held.origin, held.hyperparameters)}, complete; it answers.")
+    held = load_model(path, threads=1, settings=Settings.from_environ(os.environ))
+    click.echo(f"{path}: a {held.name} model{_found(held.origin, held.hyperparameters)}, complete; it answers.")
+
+
+def _check_tree(folder: Path) -> None:
+    """Report each finding on a line. Raises an error that counts them, if there are errors."""
+    from forecastle.container.tree_check import Findings, check_tree
+
+    colours = {"ok": "green", "warning": "yellow", "error": "red"}
+    found = Findings(lambda kind, sentence: click.echo(f"{click.style(f'{kind:<7}', fg=colours[kind])}  {sentence}"))
+    check_tree(folder, os.environ, found)
+    if found.errors:
+        first = found.errors[0]
+        reason = "ClientError" if isinstance(first, UserError) else "AlgorithmError"
+        click.echo(f"\nFailureReason in SageMaker: {reason}: {first.sentence}, exit code: {first.exit_code}")
+        count = len(found.errors)
+        raise type(first)(f"{folder}: the job would fail: {count} error{'s' if count > 1 else ''}.")
+    click.echo(f"{folder}: a training job that can start.")
 
 
 @cli.group(name="import")
 def import_() -> None:
-    """Convert a model of another origin to forecastle's format."""
+    """Convert another system's model to forecastle's format."""
 
 
 @import_.command()
@@ -172,7 +214,7 @@ def import_() -> None:
 def sagemaker(model: Path, out: Path) -> None:
     """Convert MODEL, the folder or model.tar.gz of a SageMaker training job.
 
-    The result contains only arrays and JSON, and answers as MODEL does when it is served.
+    The result contains only arrays and JSON, and answers requests like MODEL itself.
     """
     from forecastle.algorithms.foreign import import_model
 
@@ -197,31 +239,26 @@ def compile_(context: click.Context) -> None:
     compile_all(click.echo)
 
 
+cli.add_command(invoke)
+cli.add_command(plot)
 cli.add_command(region)
 
 _BY_DEFAULT = click.core.ParameterSource.DEFAULT
 
 
 def _report_compilation(context: click.Context) -> None:
-    """Until the command is done."""
+    """Report on stderr, until the command ends, that kernels are being compiled."""
     from forecastle.container.compile_bar import compilation_reported
 
     context.with_resource(compilation_reported(sys.stderr))
 
 
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not (name and equals):
-        raise click.BadOptionUsage("given", f"--set {text}: expected NAME=VALUE.")
-    return name.strip(), value
-
-
 def _found(origin: str | None, hyperparameters: Mapping[str, Any]) -> str:
-    """Whose a model is that is not ours, and what was read of it."""
+    """What trained the model, if not forecastle, and its hyperparameters."""
     if origin is None:
         return ""
-    told = ", ".join(f"{name} {value}" for name, value in hyperparameters.items())
-    return f" of {origin} ({told})"
+    listed = ", ".join(f"{name} {value}" for name, value in hyperparameters.items())
+    return f" of {origin} ({listed})"
 
 
 def _shown(value: Any) -> str:

@@ -1,8 +1,8 @@
-"""Compiles the kernels of every algorithm ahead of their first use.
+"""Compiles the kernels of every algorithm in advance.
 
-`forecastle compile` does it where kernels look for their code, `python -m forecastle.container.compile FOLDER` for an
-image, and with `--wheel` for a wheel. These two want `NUMBA_CACHE_DIR`, and what that folder contains from an earlier
-build is not compiled again; FOLDER gets the code of the sources as they are.
+`forecastle compile` fills the installation's own cache; `python -m forecastle.container.compile FOLDER` writes compiled
+kernels to FOLDER for an image or, with `--wheel`, for a wheel. The latter two require `NUMBA_CACHE_DIR`: kernels that
+this folder contains from an earlier build are not compiled again.
 """
 
 import os
@@ -17,18 +17,32 @@ from forecastle.kernels.compiling import COMPILATION
 
 
 def compile_all(report: Callable[[str], None]) -> None:
-    """Compile every kernel that has no code yet; `report` gets a line for each algorithm."""
-    # One after the other: numba mixes up what two processes add to the same kernel's code at once.
+    """Compile every kernel that is not compiled yet; `report` gets a line for each algorithm."""
+    # Sequentially, so that kernels of several algorithms are compiled once.
     for name in available():
         before, started = len(COMPILATION.compiled), time.monotonic()
-        find(name).compile()
+        with COMPILATION.watched(_announcing(name, report)):
+            find(name).compile()
         count = len(COMPILATION.compiled) - before
         seconds = time.monotonic() - started
         report(f"{name}: {f'compiled in {seconds:.0f} s' if count else 'is compiled already'}")
 
 
+def _announcing(name: str, report: Callable[[str], None]) -> Callable[[bool], None]:
+    """A watcher that reports once, when a first kernel of an algorithm is compiled."""
+    reported = False
+
+    def watcher(running: bool) -> None:
+        nonlocal reported
+        if running and not reported:
+            report(f"{name}: compiling")
+            reported = True
+
+    return watcher
+
+
 def collect(cache: Path, folder: Path) -> None:
-    """Put the code that `cache` has of our sources into `folder`, which is made anew."""
+    """Copy the compiled code of the current sources from `cache` to `folder`, which is emptied first."""
     from forecastle.kernels.cache import code_folder
 
     shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Reports that kernels are being compiled: only the first use of an installation takes that long."""
+"""Reports that kernels are being compiled, so that the first use of an installation does not seem to hang."""
 
 import os
 from collections.abc import Iterator
@@ -9,19 +9,18 @@ from forecastle.contract.bar import Bar
 from forecastle.kernels.compiling import COMPILATION
 
 NOTE = "compiling kernels, once"
-LINE = f"forecastle: {NOTE}: this takes a minute or less; `forecastle compile` does it ahead of the first use."
+LINE = f"forecastle: {NOTE}: this takes up to a minute; `forecastle compile` does it in advance."
 
 
 @contextmanager
 def compilation_reported(stream: TextIO) -> Iterator[None]:
     """Report on `stream` when kernels are compiled: with a bar on a terminal, else with one line."""
-    bar, reported = Bar(stream), False
-    terminal = stream.isatty() and os.environ.get("TERM") != "dumb"
+    bar, reported = Bar(stream, os.environ), False
 
     def report(running: bool) -> None:
         nonlocal reported
-        with suppress(OSError, ValueError):  # its reader is gone, or it is closed: go on without
-            if terminal:
+        with suppress(OSError, ValueError):  # the stream is closed: continue without a report
+            if bar.visible:
                 bar.draw(COMPILATION.share if running else 1.0, NOTE, steady=False)
             elif not reported:
                 stream.write(LINE + "\n")

@@ -16,6 +16,7 @@ from forecastle.algorithms import find
 from forecastle.algorithms.interface import Algorithm
 from forecastle.contract.errors import ForecastleError, InvalidJob, NotReady
 from forecastle.contract.opt_ml import OptMl
+from forecastle.contract.place import Source
 from forecastle.contract.settings import Settings
 from forecastle.serving.loader import load_model
 
@@ -27,13 +28,13 @@ MEDIA_TYPES = {
     ".jsonl": "application/jsonlines",
     ".txt": "text/plain",
 }
-PASTED_BYTES = 2_000  # longer requests are sent from a file
+SHOWN_BYTES = 2_000  # larger requests are sent from a file
 
 
 def demo(name: str, folder: Path, port: int, stay: bool) -> None:
-    """Run the demo of an algorithm in the folder of its name below `folder`; with `stay`, serve until Ctrl-C.
+    """Run an algorithm's demo in a folder of its name in `folder`; with `stay`, serve until Ctrl-C.
 
-    That folder becomes an /opt/ml tree, trained and served by the same commands as in the image. Raises
+    That folder becomes an /opt/ml tree, on which the same commands train and serve as in the image. Raises
     `ForecastleError` if a step fails.
     """
     algorithm = find(name)
@@ -62,7 +63,7 @@ def demo(name: str, folder: Path, port: int, stay: bool) -> None:
 
 
 def _require_matplotlib() -> None:
-    """Fail before training if the picture cannot be drawn."""
+    """Fail now rather than after training if the picture cannot be drawn."""
     if importlib.util.find_spec("matplotlib") is None:
         raise InvalidJob("The demo draws with matplotlib, which is not installed: pip install 'forecastle[demo]'.")
 
@@ -79,17 +80,17 @@ def _show(algorithm: Algorithm[Any], tree: OptMl, port: int) -> None:
         print(line)
     if picture.exists():
         print(f"\nPicture    {picture}", end="")
-    print(f"\nIts page   http://{HOST}:{port}/docs")
+    print(f"\nPage       http://{HOST}:{port}/docs")
     media_type, body = _example_request(algorithm, tree)
     print(
-        f"Ask it     curl -H 'Content-Type: {media_type}' --data-binary {_argument(body, tree)} "
+        f"Try it     curl -H 'Content-Type: {media_type}' --data-binary {_argument(body, tree)} "
         f"http://{HOST}:{port}/invocations",
         flush=True,
     )
 
 
 def _example_request(algorithm: Algorithm[Any], tree: OptMl) -> tuple[str, bytes]:
-    """The example's request with its media type; if it has none in a known format, the model's own."""
+    """The example's request and its media type; without one in a known format, the model's sample request."""
     for file in sorted(algorithm.example_folder.glob("request.*")):
         if file.suffix in MEDIA_TYPES:
             return MEDIA_TYPES[file.suffix], file.read_bytes()
@@ -98,9 +99,9 @@ def _example_request(algorithm: Algorithm[Any], tree: OptMl) -> tuple[str, bytes
 
 
 def _argument(body: bytes, tree: OptMl) -> str:
-    """A body as a shell's argument: as text, or as the name of a file."""
+    """A request body as curl's argument: as text, or as the name of a file."""
     text = body.decode("utf-8", "replace").rstrip("\n")
-    if len(body) <= PASTED_BYTES and all(character.isprintable() or character == "\n" for character in text):
+    if len(body) <= SHOWN_BYTES and all(character.isprintable() or character == "\n" for character in text):
         escaped = text.replace("\\", r"\\").replace("'", r"\'").replace("\n", r"\n")
         return f"$'{escaped}\\n'"
     file = tree.base / "request"
@@ -109,7 +110,7 @@ def _argument(body: bytes, tree: OptMl) -> str:
 
 
 def _free(port: int) -> int:
-    """`port`, or any free one if it is taken."""
+    """`port`, or a free one if it is taken."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -120,18 +121,18 @@ def _free(port: int) -> int:
 
 
 def _train(name: str, tree: OptMl) -> None:
-    environ = _environ(tree) | {"FORECASTLE_ALGORITHM": name}  # its example may fit others, too
+    environ = _environ(tree) | {"FORECASTLE_ALGORITHM": name}  # the example may fit other algorithms, too
     log, command = tree.base / "train.log", [sys.executable, "-m", "forecastle", "train"]
     with log.open("wb") as file:
         code = subprocess.run(command, env=environ, stdout=file).returncode
     if code:
-        raise InvalidJob(f"{log}: training ended with exit code {code}.")
+        raise InvalidJob(f"training ended with exit code {code}.", place=(Source(str(log)),))
 
 
 def _serve(tree: OptMl, port: int) -> "subprocess.Popen[bytes]":
     environ = _environ(tree) | {"FORECASTLE_HOST": HOST, "SAGEMAKER_BIND_TO_PORT": str(port)}
     with (tree.base / "serve.log").open("wb") as file:
-        # In a new session: Ctrl-C reaches the demo alone, which then stops the server.
+        # In a new session, so that Ctrl-C reaches only the demo, which then stops the server.
         return subprocess.Popen(
             [sys.executable, "-m", "forecastle", "serve"], env=environ, stdout=file, start_new_session=True
         )
@@ -150,7 +151,7 @@ def _await_ready(server: "subprocess.Popen[bytes]", port: int, tree: OptMl) -> N
             time.sleep(0.05)
         else:
             return
-    raise NotReady(f"{tree.base / 'serve.log'}: the server did not become ready.")
+    raise NotReady("the server did not become ready.", place=(Source(str(tree.base / "serve.log")),))
 
 
 def _post(port: int, body: bytes, content_type: str, accept: str) -> bytes:
@@ -166,5 +167,6 @@ def _request(port: int, method: str, path: str, body: bytes, headers: dict[str, 
     finally:
         connection.close()
     if response.status != http.HTTPStatus.OK:
-        raise NotReady(f"{method} {path}: {response.status} {answer.decode(errors='replace')}")
+        answered = f"{response.status} {answer.decode(errors='replace')}"
+        raise NotReady(answered, place=(Source(f"{method} {path}"),))
     return answer

@@ -1,6 +1,6 @@
-"""Checks whether a container of the image is healthy: `python -m forecastle.container.healthcheck`, which exits 0 or 1.
+"""The image's health check: `python -m forecastle.container.healthcheck` exits with 0 or 1.
 
-A server is healthy when it is ready, a training job as long as it runs.
+A server is healthy if it is ready, a training job as long as it runs.
 """
 
 import http.client
@@ -12,16 +12,16 @@ from pathlib import Path
 from forecastle.contract.environment import PORT
 from forecastle.contract.text_value import whole
 
-SECONDS = 2  # as SageMaker waits for a ping
+SECONDS = 2  # SageMaker's timeout for a ping
 
 
-def well(first_process: Path, environ: Mapping[str, str]) -> bool:
-    """Whether process 1 trains, or is a server that is ready; `first_process` is the file with its command line."""
+def healthy(first_process: Path, environ: Mapping[str, str]) -> bool:
+    """Whether process 1 trains, or is a ready server; `first_process` is the file with its command line."""
     return b"train" in first_process.read_bytes().split(b"\0") or ready(environ)
 
 
 def ready(environ: Mapping[str, str]) -> bool:
-    """Whether the server on this machine's port answers `/ping` with 200."""
+    """Whether the server on the configured port answers GET /ping with 200."""
     port = whole(PORT.read(environ))
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS)
     try:
@@ -34,4 +34,4 @@ def ready(environ: Mapping[str, str]) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(not well(Path("/proc/1/cmdline"), os.environ))
+    sys.exit(not healthy(Path("/proc/1/cmdline"), os.environ))

@@ -1,1 +1,1 @@
-"""SageMaker's contract as data: the /opt/ml tree, job files, settings, errors, wire formats."""
+"""SageMaker's contract as data: the /opt/ml tree, job files, settings, errors, model artifacts."""

@@ -1,10 +1,10 @@
-"""The model artifact: manifest.json, and the plain arrays and files it names; nothing in it runs when it is loaded.
+"""The model artifact: manifest.json, and the plain arrays and files it names. Loading it executes nothing.
 
     manifest.json                   the algorithm, its parameters, and every file with its SHA-256
-    content-0123456789ab/cuts.npy   an array; the folder is named after the digest of all that is in it
+    content-0123456789ab/cuts.npy   an array; the folder's name is a digest of its content
     content-0123456789ab/vocab.json a named file
 
-Format 1 had the arrays in one file, arrays-….npz; it can still be read.
+Format 1 had all arrays in one file, arrays-….npz; it can still be read.
 """
 
 import fcntl
@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecastle.contract.errors import InvalidData
+from forecastle.contract.place import Place, Source
 from forecastle.contract.quotation import as_json
 from forecastle.contract.whole_file import remove_abandoned, write_whole
 
@@ -32,8 +33,8 @@ FORMAT_VERSION = 2
 MANIFEST = "manifest.json"
 CONTENT = "content-*"
 FIRST_ARRAYS = "arrays-*.npz"  # of format 1
-DIGEST = "sha256"  # the manifest's member with its own digest; some models of format 1 have none
-MAPPED_BYTES = 2**24  # arrays of at least this size stay in their file, and processes share them
+DIGEST = "sha256"  # the manifest's digest of itself; some models of format 1 lack it
+MAPPED_BYTES = 2**24  # arrays of at least this size are memory-mapped, and shared by processes
 
 
 class NoModel(InvalidData):
@@ -42,15 +43,15 @@ class NoModel(InvalidData):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Artifact:
-    """A trained model as it is on disk.
+    """A trained model as it is stored on disk.
 
     Attributes
     ----------
-    arrays : numbers by name, of any shape; never objects. Large ones that were read are mapped, and read-only.
-    parameters : what else the algorithm needs to load them, as JSON.
-    hyperparameters, metrics : what it was trained with, and how it did in training.
+    arrays : numbers by name, of any shape; never objects. Large ones are memory-mapped when read, and read-only.
+    parameters : what else the algorithm needs to load the model, as JSON.
+    hyperparameters, metrics : what it was trained with, and its metrics of training.
     files : bytes by name, such as a vocabulary.
-    algorithm : the folder's name of the algorithm that loads it; a training job fills it in.
+    algorithm : the name of the algorithm that loads it, which is its folder's; set by the training job.
     """
 
     arrays: Mapping[str, NDArray[Any]]
@@ -62,9 +63,9 @@ class Artifact:
 
 
 def write_artifact(folder: Path, artifact: Artifact) -> None:
-    """Write a model to `folder`, whole or not at all: the manifest is written last, and names its files.
+    """Write a model to `folder` as a whole or not at all: the manifest, which names its files, is written last.
 
-    A model that is there already stays until the new one is complete. The same model gives the same bytes.
+    An existing model stays until the new one is complete. The same model gives the same bytes.
     """
     assert artifact.algorithm, "an artifact without its algorithm's name cannot be served"
     content = {f"{_file_name(name)}.npy": _npy(name, artifact.arrays[name]) for name in sorted(artifact.arrays)}
@@ -103,7 +104,7 @@ def write_artifact(folder: Path, artifact: Artifact) -> None:
 
 
 def remove_abandoned_parts(folder: Path) -> None:
-    """Remove the half-written files of writers that were killed."""
+    """Remove the unfinished files of writers that were killed."""
     if folder.is_dir():
         with _alone(folder):
             _remove_abandoned_parts(folder)
@@ -119,7 +120,7 @@ def _remove_abandoned_parts(folder: Path) -> None:
 
 
 def _file_name(name: str) -> str:
-    """A name that every file system takes."""
+    """A name that is valid in every file system."""
     return re.sub(r"[^\w.-]", "_", name)
 
 
@@ -132,101 +133,108 @@ def _npy(name: str, array: NDArray[Any]) -> bytes:
 
 def _digest(manifest: Mapping[str, Any]) -> str:
     """The SHA-256 of the manifest's content without the digest itself: white space does not matter."""
-    said = {name: value for name, value in manifest.items() if name != DIGEST}
-    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+    content = {name: value for name, value in manifest.items() if name != DIGEST}
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """A model's manifest, format, version and digest checked. Raises `InvalidData` where there is no complete one."""
-    path = folder / MANIFEST
+    """A model's manifest; its format, version and digest are checked. Raises `InvalidData` if there is no valid one."""
+    path, place = folder / MANIFEST, _place(folder)
     try:
         manifest = json.loads(path.read_bytes())
         digest = _digest(manifest) if isinstance(manifest, dict) else ""
     except (FileNotFoundError, NotADirectoryError):
-        raise NoModel(_absence(folder)) from None
+        raise NoModel(_absence(folder), place=(Source(str(folder)),)) from None
     except OSError as error:
-        raise InvalidData(f"{path}: cannot be read ({error.strerror}).") from None
+        raise InvalidData(f"cannot be read ({error.strerror}).", place=place) from None
     except (ValueError, RecursionError) as error:
-        raise InvalidData(f"{path}: expected JSON ({error}).") from None
+        raise InvalidData(place=place, expected=f"JSON ({error})") from None
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise InvalidData(f'{path}: expected a model of forecastle ("format": "{FORMAT}").')
+        raise InvalidData(place=place, expected=f'a forecastle model ("format": "{FORMAT}")')
     version = manifest.get("format_version")
     if type(version) is not int or version < 1:
-        raise InvalidData(f"{path}: format_version: expected a positive integer, got {as_json(version)}.")
+        raise InvalidData(place=(*place, "format_version"), expected="a positive integer", got=as_json(version))
     if version > FORMAT_VERSION:
         raise InvalidData(
-            f"{path}: format_version: expected at most {FORMAT_VERSION}, got {as_json(version)}: "
-            "the model was written by a newer forecastle, which can serve it."
+            place=(*place, "format_version"),
+            expected=f"at most {FORMAT_VERSION}",
+            got=f"{as_json(version)}: the model was written by a newer forecastle, which can serve it",
         )
     kinds = {"algorithm": str, "arrays": dict, "parameters": dict, "hyperparameters": dict, "metrics": dict}
     for name, kind in kinds.items():
         if not isinstance(manifest.get(name), kind):
-            raise InvalidData(f"{path}: {name}: expected {_JSON_NAMES[kind]}, got {as_json(manifest.get(name))}.")
+            raise InvalidData(place=(*place, name), expected=_JSON_NAMES[kind], got=as_json(manifest.get(name)))
     if not isinstance(manifest.get("files", {}), dict):
-        raise InvalidData(f"{path}: files: expected an object, got {as_json(manifest['files'])}.")
+        raise InvalidData(place=(*place, "files"), expected="an object", got=as_json(manifest["files"]))
     if (version > 1 or DIGEST in manifest) and manifest.get(DIGEST) != digest:
-        raise InvalidData(f"{path}: {DIGEST}: expected the digest of what the manifest says: it was altered.")
+        raise InvalidData(place=(*place, DIGEST), expected="the digest of the manifest's content: it was altered")
     return manifest
 
 
 def read_artifact(folder: Path) -> Artifact:
-    """The model in `folder`. Raises `InvalidData` where it is missing, half written, altered or of a newer format."""
+    """The model in `folder`. Raises `InvalidData` if it is missing, incomplete, altered or of a newer format."""
     manifest = read_manifest(folder)
     if manifest["format_version"] == 1:
         arrays = _first_arrays(folder, manifest["arrays"])
     else:
-        arrays = {name: _array(folder, f"arrays.{name}", entry) for name, entry in manifest["arrays"].items()}
+        arrays = {name: _array(folder, ("arrays", name), entry) for name, entry in manifest["arrays"].items()}
     files = manifest.get("files", {})
     return Artifact(
         arrays=arrays,
         parameters=manifest["parameters"],
         hyperparameters=manifest["hyperparameters"],
         metrics=manifest["metrics"],
-        files={name: _checked(folder, f"files.{name}", entry).read_bytes() for name, entry in files.items()},
+        files={name: _checked(folder, ("files", name), entry).read_bytes() for name, entry in files.items()},
         algorithm=manifest["algorithm"],
     )
 
 
-def _array(folder: Path, member: str, entry: object) -> NDArray[Any]:
+def _array(folder: Path, member: Place, entry: object) -> NDArray[Any]:
     path = _checked(folder, member, entry)
     mapped = path.stat().st_size >= MAPPED_BYTES
     try:
         array: NDArray[Any] = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
-    except Exception as error:  # a forged header makes numpy raise all sorts
-        raise InvalidData(f"{path}: expected a plain array ({str(error).rstrip('.')}).") from None
+    except Exception as error:  # a forged header makes numpy raise errors of many types
+        expected = f"a plain array ({str(error).rstrip('.')})"
+        raise InvalidData(place=(Source(str(path)),), expected=expected) from None
     if not isinstance(array, np.ndarray):
-        raise InvalidData(f"{path}: expected a plain array, got an archive.")
+        raise InvalidData(place=(Source(str(path)),), expected="a plain array", got="an archive")
     return array
 
 
 def _first_arrays(folder: Path, entry: dict[str, Any]) -> dict[str, NDArray[Any]]:
-    path = _checked(folder, "arrays", entry)
+    path = _checked(folder, ("arrays",), entry)
     try:
         with np.load(path, allow_pickle=False) as packed:
             return {key: packed[key] for key in packed.files}
-    except Exception as error:  # a forged archive makes zipfile and numpy raise all sorts
-        raise InvalidData(f"{path}: expected plain arrays ({str(error).rstrip('.')}).") from None
+    except Exception as error:  # a forged archive makes zipfile and numpy raise errors of many types
+        expected = f"plain arrays ({str(error).rstrip('.')})"
+        raise InvalidData(place=(Source(str(path)),), expected=expected) from None
 
 
-def _checked(folder: Path, member: str, entry: object) -> Path:
+def _place(folder: Path, *member: str) -> Place:
+    """A member of the manifest."""
+    return (Source(str(folder / MANIFEST)), *member)
+
+
+def _checked(folder: Path, member: Place, entry: object) -> Path:
     """The file that a member of the manifest names. Raises `InvalidData` if it is missing or was altered."""
     if not isinstance(entry, dict):
-        raise InvalidData(f"{folder / MANIFEST}: {member}: expected an object, got {as_json(entry)}.")
+        raise InvalidData(place=(*_place(folder), *member), expected="an object", got=as_json(entry))
     name = entry.get("file")
     if not isinstance(name, str) or not _INSIDE.fullmatch(name):
-        raise InvalidData(
-            f"{folder / MANIFEST}: {member}.file: expected the name of a file of the model, got {as_json(name)}."
-        )
+        place = (*_place(folder), *member, "file")
+        raise InvalidData(place=place, expected="the name of a file of the model", got=as_json(name))
     path = folder / name
     try:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except (OSError, ValueError):  # ValueError: a name that no file can have
-        raise InvalidData(
-            f"{path}: the manifest names this file, but it is not there: the model is incomplete."
-        ) from None
+        text = "the manifest names this file, but it does not exist: the model is incomplete."
+        raise InvalidData(text, place=(Source(str(path)),)) from None
     if digest != entry.get("sha256"):
-        raise InvalidData(f"{path}: the manifest's sha256 is another: the file is incomplete or was altered.")
+        text = "its SHA-256 is not the one in the manifest: the file is incomplete or was altered."
+        raise InvalidData(text, place=(Source(str(path)),))
     return path
 
 
@@ -235,20 +243,19 @@ _JSON_NAMES = {str: "a string", dict: "an object"}
 
 
 def _absence(folder: Path) -> str:
+    """Why there is no model in `folder`."""
     if not folder.is_dir():
-        return f"{folder}: there is no such folder: mount the model there, or train one."
+        return "there is no such folder: mount the model there, or train one."
     content = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
     if not content:
-        return f"{folder}: the folder is empty: it must contain a model, {MANIFEST} and its arrays."
-    return (
-        f"{folder}: there is no {MANIFEST} (there are: {', '.join(content[:5])}): the model is incomplete or another's."
-    )
+        return f"the folder is empty: it must contain a model, {MANIFEST} and its arrays."
+    return f"there is no {MANIFEST} (found: {', '.join(content[:5])}): the model is incomplete, or of another kind."
 
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """One writer at a time: each removes arrays that are not its own, which could be another's, half written."""
-    with suppress(OSError):  # what cannot be written says so when it is
+    """One writer at a time: each removes content other than its own, even another writer's unfinished model."""
+    with suppress(OSError):  # write_whole() reports why nothing can be written
         folder.mkdir(parents=True, exist_ok=True)
     try:
         descriptor = os.open(folder, os.O_RDONLY)

@@ -1,9 +1,8 @@
 """A progress bar on a terminal: how much of a job is done, and how long the rest will take."""
 
-import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TextIO
 
 WIDTH = 30
@@ -12,12 +11,17 @@ ERASED = "\r\x1b[K"
 
 
 class Bar:
-    """The last line of a terminal; on another stream it does nothing."""
+    """The last line of a terminal; on another stream it does nothing.
 
-    def __init__(self, stream: TextIO, now: Callable[[], float] = time.monotonic) -> None:
+    Attributes
+    ----------
+    visible : whether `stream` is a terminal that can erase a line, which its `TERM` in `environ` says.
+    """
+
+    def __init__(self, stream: TextIO, environ: Mapping[str, str], now: Callable[[], float] = time.monotonic) -> None:
         self._stream = stream
         self._now = now
-        self._terminal = stream.isatty() and os.environ.get("TERM") != "dumb"
+        self.visible = stream.isatty() and environ.get("TERM") != "dumb"
         self._started = self._drawn = 0.0
         self._begun = 0.0  # the share done at the start: a job may resume an earlier one
         self._share = 0.0  # when last drawn
@@ -28,7 +32,7 @@ class Bar:
 
         If the share does not grow in a `steady` way, or may end before 1, no remaining time is shown.
         """
-        if not self._terminal:
+        if not self.visible:
             return
         now = self._now()
         if share >= 1.0:

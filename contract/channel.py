@@ -17,27 +17,28 @@ from typing import BinaryIO, cast
 
 from forecastle.contract.errors import InvalidData, InvalidJob, Stopped
 from forecastle.contract.media_type import MediaType
+from forecastle.contract.place import Place, Source
 
 GZIP_MAGIC = b"\x1f\x8b"
-_ASK_EVERY = 500  # milliseconds
+_POLL_EVERY = 500  # milliseconds
 
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A channel's name, form and place: a folder, a single file or, in Pipe mode, the FIFO of its first epoch."""
+    """A channel: its name, and its data in a folder, a single file or, in Pipe mode, the FIFO of the first epoch."""
 
     name: str
     path: Path
     content_type: MediaType | None = None
     pipe: bool = False
-    sharded: bool = False  # whether each host of the job has only a part of it
+    sharded: bool = False  # whether each host of the job gets only a part of it
 
     def streams(self) -> Iterator[tuple[str, BinaryIO]]:
-        """Each file's name and its bytes, unzipped; in the order of their names, which start with the channel's.
+        """Each file's name, which starts with the channel's, and its bytes, decompressed; in the order of the names.
 
         Files may be at any depth; names that start with a dot, `_SUCCESS` and `*.manifest` are not data. A FIFO is read
         once. Raises `InvalidJob` if there is no readable file, or something other than a file, and `InvalidData` for a
-        broken gzip file.
+        damaged gzip file.
         """
         files = self._files()
         before, total = 0, sum(map(_size, files))
@@ -49,7 +50,7 @@ class Channel:
             before += _size(path)
 
     def require(self) -> None:
-        """Raises `InvalidJob` if nothing can be read, before any of it is."""
+        """Check before reading. Raises `InvalidJob` if there is nothing to read."""
         self._files()
 
     def _opened(self, path: Path, name: str, before: int, total: int) -> io.BufferedReader:
@@ -58,7 +59,7 @@ class Channel:
                 return io.BufferedReader(_Fifo(path, name, self._stopped), 1 << 20)
             raw = open(path, "rb")  # noqa: SIM115 - streams() closes it, after the caller has read it
         except OSError as error:
-            raise InvalidJob(f"{name}: cannot be read ({os.strerror(error.errno or 0)}).") from None
+            raise _unreadable(name, error) from None
         return self._observed(raw, before, total)
 
     def _stopped(self) -> bool:
@@ -74,43 +75,48 @@ class Channel:
         return path.name if path == self.path else f"{self.name}/{path.relative_to(self.path)}"
 
     def _files(self) -> list[Path]:
-        place = f"Channel {self.name}"
+        place: Place = (Source(f"Channel {self.name}"),)
         if self.pipe:
             if not (self.path.exists() and stat.S_ISFIFO(self.path.stat().st_mode)):
-                raise InvalidJob(f"{place}: expected a FIFO at {self.path}, as its TrainingInputMode is Pipe.")
+                expected = f"a FIFO at {self.path}, as its TrainingInputMode is Pipe"
+                raise InvalidJob(place=place, expected=expected)
             return [self.path]
         if not self.path.is_dir():
             if not self.path.exists():
-                raise InvalidJob(f"{place}: there is no file or folder {self.path}.")
+                raise InvalidJob(f"there is no file or folder {self.path}.", place=place)
             self._require_file(self.path)
             return [self.path]
         found = [path for path in _walked(self.path, place) if _is_data(path.name)]
         if not found:
-            raise InvalidJob(f"{place}: there is no data file in {self.path}.")
+            raise InvalidJob(f"there is no data file in {self.path}.", place=place)
         for path in found:
             self._require_file(path)
         return sorted(found)
 
     def _require_file(self, path: Path) -> None:
-        """Raises `InvalidJob` for a device, and for a FIFO: opening that would wait for its writer."""
+        """Raises `InvalidJob` for a device, and for a FIFO, as opening it would wait for its writer."""
         try:
             mode = path.stat().st_mode
         except OSError as error:
-            raise InvalidJob(f"{self._name(path)}: cannot be read ({os.strerror(error.errno or 0)}).") from None
+            raise _unreadable(self._name(path), error) from None
         if not stat.S_ISREG(mode):
             kind = "a FIFO, which TrainingInputMode Pipe reads" if stat.S_ISFIFO(mode) else "a device or socket"
-            name = path if path == self.path else self._name(path)
-            raise InvalidJob(f"{name}: expected an ordinary file, got {kind}.")
+            name = str(path) if path == self.path else self._name(path)
+            raise InvalidJob(place=(Source(name),), expected="a regular file", got=kind)
+
+
+def _unreadable(name: str, error: OSError) -> InvalidJob:
+    return InvalidJob(f"cannot be read ({os.strerror(error.errno or 0)}).", place=(Source(name),))
 
 
 @dataclass(frozen=True, slots=True)
 class ObservedChannel(Channel):
-    """A channel whose reader reports to a job, and stops with it.
+    """A channel that reports how much of it was read, and can be stopped.
 
     Attributes
     ----------
-    progress : called with the share of all bytes that was read, in [0, 1]; not for a FIFO, whose end is unknown.
-    stopping : whether to stop waiting for a FIFO's writer: `streams` then raises `Stopped`.
+    progress : called with the share of all bytes that was read, in [0, 1]; not for a FIFO, whose size is unknown.
+    stopping : whether the job is being stopped: `streams` then raises `Stopped` instead of waiting for a FIFO.
     """
 
     progress: Callable[[float], None] = field(kw_only=True, compare=False)
@@ -128,20 +134,20 @@ class ObservedChannel(Channel):
         return io.BufferedReader(_Progress(raw.detach(), self.progress, before, total), 1 << 20)
 
 
-def _walked(top: Path, place: str) -> Iterator[Path]:
-    """All files below `top`, through links too. Raises `InvalidJob` on a folder that cannot be read, or is a loop."""
+def _walked(top: Path, place: Place) -> Iterator[Path]:
+    """All files below `top`, following links. Raises `InvalidJob` for an unreadable folder and for a loop of links."""
 
     def refuse(error: OSError) -> None:
-        raise InvalidJob(f"{place}: {error.filename} cannot be read ({error.strerror}).")
+        raise InvalidJob(f"{error.filename} cannot be read ({error.strerror}).", place=place)
 
-    ways: dict[Path, frozenset[tuple[int, int]]] = {}  # of each folder: itself and those it was reached through
+    paths: dict[Path, frozenset[tuple[int, int]]] = {}  # of each folder: itself and the folders above it
     for name, subfolders, files in os.walk(top, onerror=refuse, followlinks=True):
         folder = Path(name)
         status = folder.stat()
-        identity, way = (status.st_dev, status.st_ino), ways.get(folder.parent, frozenset())
-        if identity in way and folder.is_symlink():
-            raise InvalidJob(f"{place}: {folder} is a link to a folder that contains it: its files have no end.")
-        ways[folder] = way | {identity}
+        identity, above = (status.st_dev, status.st_ino), paths.get(folder.parent, frozenset())
+        if identity in above and folder.is_symlink():
+            raise InvalidJob(f"{folder} is a link to a folder that contains it, a loop.", place=place)
+        paths[folder] = above | {identity}
         subfolders[:] = [name for name in subfolders if not name.startswith(".")]
         yield from (folder / name for name in files)
 
@@ -155,10 +161,10 @@ def _size(path: Path) -> int:
 
 
 class _Fifo(io.RawIOBase):
-    """A FIFO: its writer may come late and pause for long, so `stopping` is polled."""
+    """A FIFO. Its writer may start late and pause for long, so `stopping` is polled."""
 
     def __init__(self, path: Path, name: str, stopping: Callable[[], bool]) -> None:
-        # Opened like this, it does not wait for a writer; poll() below does, and distinguishes "not yet" from the end.
+        # Opening it does not wait for a writer; poll() below does, and distinguishes "no writer yet" from the end.
         self._raw = open(path, "rb", buffering=0, opener=_without_waiting)  # noqa: SIM115 - close() closes it
         self._name = name
         self._stopping = stopping
@@ -172,8 +178,8 @@ class _Fifo(io.RawIOBase):
         arrived = False
         while not arrived:
             if self._stopping():
-                raise Stopped(f"{self._name}: stopped by SIGTERM before all of it was read.")
-            arrived = bool(self._ready.poll(_ASK_EVERY))
+                raise Stopped("stopped by SIGTERM before all of it was read.", place=(Source(self._name),))
+            arrived = bool(self._ready.poll(_POLL_EVERY))
         return self._raw.readinto(buffer)
 
     def close(self) -> None:
@@ -186,7 +192,7 @@ def _without_waiting(path: str, flags: int) -> int:
 
 
 class _Progress(io.RawIOBase):
-    """A file that reports how much of all files was read."""
+    """A file that reports which share of all files was read."""
 
     def __init__(self, raw: io.RawIOBase, progress: Callable[[float], None], before: int, total: int) -> None:
         self._raw = raw
@@ -209,7 +215,7 @@ class _Progress(io.RawIOBase):
 
 
 class _Unzipped(io.RawIOBase):
-    """The content of a gzip stream. Raises `InvalidData` if it is broken."""
+    """The content of a gzip stream. Raises `InvalidData` if it is damaged."""
 
     def __init__(self, raw: BinaryIO) -> None:
         self._file = gzip.GzipFile(fileobj=raw)
@@ -221,4 +227,4 @@ class _Unzipped(io.RawIOBase):
         try:
             return self._file.readinto(buffer)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise InvalidData(f"the gzip stream is broken ({str(error).rstrip('.')}).") from None
+            raise InvalidData(f"the gzip stream is damaged ({str(error).rstrip('.')}).") from None

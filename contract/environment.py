@@ -1,7 +1,7 @@
-"""Environment variables that are read without the whole table of settings, whose names and defaults are here alone.
+"""Environment variables that are also read without the table of settings: their names and defaults.
 
-A job must find the folder for its failure file even if another setting is wrong, and a health check starts too often
-to import what checks all of them.
+A job must find the folder for its failure file even if another setting is invalid, and a health check starts too often
+to import pydantic for the whole table.
 """
 
 from collections.abc import Mapping

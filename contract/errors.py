@@ -1,4 +1,4 @@
-"""Errors, by who can mend them; statuses and exit codes are defined here alone.
+"""Errors, by who can fix them. Statuses and exit codes are defined only here.
 
     ForecastleError
     ├── UserError                 the user's: status 4xx, exit 1, one sentence and no traceback
@@ -20,8 +20,8 @@
         ├── DeadlineExceeded
         ├── Stopping
         ├── OutOfSpace
-        │   └── OutOfModelSpace   status 507: the platform unloads a model and asks again
-        └── Stopped               by SIGTERM, before there was anything to keep: exit 143
+        │   └── OutOfModelSpace   status 507: the platform unloads a model and retries
+        └── Stopped               by SIGTERM, before there was a model: exit 143
 
 Any other exception is a bug: status 500 and exit 2, with the traceback in the log and never in the answer.
 """
@@ -42,46 +42,58 @@ class ForecastleError(Exception):
 
     Attributes
     ----------
-    place : where, from the outside inwards, as far as it is known.
-    expected, got : what was expected there and what came, with a hint perhaps; empty in errors of another form, whose
-        whole sentence but for its place is `text`.
+    place : where, from the outermost part to the innermost, as far as it is known.
+    expected, got : what was expected there and what came instead; empty in an error of another form.
+    hint : what to do, or a question such as "did you mean H?"; may be empty.
+    text : the whole sentence but its place, of an error of another form.
     """
 
     status: ClassVar[HTTPStatus] = INTERNAL_STATUS
     exit_code: ClassVar[int] = INTERNAL_EXIT_CODE
 
-    def __init__(self, text: str = "", *, place: Place = (), expected: str = "", got: str = "") -> None:
+    def __init__(self, text: str = "", *, place: Place = (), expected: str = "", got: str = "", hint: str = "") -> None:
         assert bool(text) != bool(expected)
         super().__init__(text)
-        self.text, self.place, self.expected, self.got = text, place, expected, got
+        self.text, self.place = text, place
+        self.expected, self.got, self.hint = expected, got, hint
 
     @property
     def sentence(self) -> str:
-        """The error as it is logged and answered."""
+        """The error as text, for logs and responses."""
         where = text_of(self.place)
         if not self.expected:
             return f"{where}: {self.text}" if where else self.text
-        verb = f"{where}: expected" if where else "Expected"
-        return f"{verb} {self.expected}{f', got {self.got}' if self.got else ''}."
+        verb, got = f"{where}: expected" if where else "Expected", f", got {self.got}" if self.got else ""
+        hint = f": {self.hint}" if self.hint else ""
+        return f"{verb} {self.expected}{got}{hint}{'' if self.hint.endswith('?') else '.'}"
 
     def __str__(self) -> str:
         return self.sentence
 
     def within(self, place: str | Place) -> Self:
-        """The same error, seen from further out: `place` comes before its own; a string is a source's name."""
+        """The same error with `place` before its own; a string is the name of a source."""
         outer = (Source(place),) if isinstance(place, str) else place
-        return type(self)(self.text, place=(*outer, *self.place), expected=self.expected, got=self.got)
+        return self.at((*outer, *self.place))
+
+    def at(self, place: Place) -> Self:
+        """The same error at `place`, instead of its own."""
+        return type(self).like(self, place)
+
+    @classmethod
+    def like(cls, error: "ForecastleError", place: Place) -> Self:
+        """An error of this class that says the same as `error`, at `place`."""
+        return cls(error.text, place=place, expected=error.expected, got=error.got, hint=error.hint)
 
 
 class UserError(ForecastleError):
-    """The user gave something that cannot be done."""
+    """The user asked for something that cannot be done."""
 
     status = HTTPStatus.BAD_REQUEST
     exit_code = 1
 
 
 class InvalidData(UserError):
-    """A request, a training file or a model held something other than what was expected there."""
+    """A request, a training file or a model contained something other than what was expected there."""
 
 
 class InvalidJob(UserError):
@@ -89,49 +101,49 @@ class InvalidJob(UserError):
 
 
 class NotFound(UserError):
-    """The path, or the model, was not there."""
+    """The path, or the model, did not exist."""
 
     status = HTTPStatus.NOT_FOUND
 
 
 class AlreadyLoaded(UserError):
-    """The server held a model of that name already."""
+    """A model of that name was already loaded."""
 
     status = HTTPStatus.CONFLICT
 
 
 class MethodNotAllowed(UserError):
-    """The path was there, but it does not answer that method."""
+    """The path exists, but does not support that method."""
 
     status = HTTPStatus.METHOD_NOT_ALLOWED
 
 
 class NotAcceptable(UserError):
-    """The client accepted only media types that the model does not write."""
+    """The client accepted only media types that the model cannot produce."""
 
     status = HTTPStatus.NOT_ACCEPTABLE
 
 
 class PayloadTooLarge(UserError):
-    """The request, or what it would grow into, was larger than the limit."""
+    """The request, or what it expands to, was larger than the limit."""
 
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
 class HeadTooLarge(UserError):
-    """The request's address and headers were larger than the limit."""
+    """The request line and headers were larger than the limit."""
 
     status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
 
 
 class HeadTooLate(UserError):
-    """The request's address and headers did not come in time."""
+    """The request line and headers did not arrive in time."""
 
     status = HTTPStatus.REQUEST_TIMEOUT
 
 
 class BodyTooLate(UserError):
-    """The request's body did not come in time."""
+    """The request's body did not arrive in time."""
 
     status = HTTPStatus.REQUEST_TIMEOUT
 
@@ -143,32 +155,32 @@ class TrailersTooLarge(UserError):
 
 
 class UnsupportedMediaType(UserError):
-    """The body came in a media type, charset or encoding that the model does not read."""
+    """The body was in a media type, charset or encoding that the model does not read."""
 
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
 
 
 class PlatformError(ForecastleError):
-    """The machine could not do it now; the same request may succeed later."""
+    """The machine could not do it now; a retry may succeed."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     exit_code = 3
 
 
 class NotReady(PlatformError):
-    """The model was not loaded and warmed up yet."""
+    """The model was still being loaded and warmed up."""
 
 
 class Overloaded(PlatformError):
-    """More requests were waiting than the queue holds."""
+    """The queue of requests was full."""
 
 
 class DeadlineExceeded(PlatformError):
-    """The answer could not be given in the time that the server grants."""
+    """The response was not ready within the server's timeout."""
 
 
 class Stopping(PlatformError):
-    """The server stopped before the answer was ready."""
+    """The server stopped before the response was ready."""
 
 
 class OutOfSpace(PlatformError):
@@ -176,7 +188,7 @@ class OutOfSpace(PlatformError):
 
 
 class OutOfModelSpace(OutOfSpace):
-    """There was no memory for a model, or for a request to it, in addition to the other models."""
+    """There was too little memory for a model, or for a request to it, beside the other models."""
 
     status = HTTPStatus.INSUFFICIENT_STORAGE
 
@@ -190,8 +202,8 @@ class Stopped(PlatformError):
 def forget_frames(error: BaseException | None) -> None:
     """Detach an error and its causes from their stack frames, once no traceback is needed.
 
-    A frame holds a request with all that was read of it, and often what holds the error: such a circle is freed by the
-    garbage collector alone, which runs by the number of objects and not by their size.
+    A frame refers to a request and everything decoded from it, and often to the error itself. Only the garbage
+    collector frees such a cycle, and the number of objects triggers it, not their size.
     """
     while error is not None:
         error.__traceback__ = None

@@ -7,8 +7,8 @@ from pathlib import Path
 def available_memory(root: Path = Path("/")) -> int:
     """Bytes that are free, to the machine or to this container, whichever is less.
 
-    `root` is where /proc and /sys are; the container's limit is that of its control group, version 2 or 1. What a
-    group's usage counts of files that were read is as good as free: they can be read again.
+    `root` is the folder with /proc and /sys; the container's limit is that of its control group, version 2 or 1. The
+    page cache, which counts as usage of the group, is free: the kernel drops it when memory is needed.
     """
     free = [_machine(root)]
     groups = root / "sys" / "fs" / "cgroup"
@@ -29,7 +29,7 @@ def _machine(root: Path) -> int:
 
 
 def _counted(path: Path, name: str, separator: str) -> int:
-    """The number after `name` in a file of such lines; 0 if there is none."""
+    """The number after `name` and `separator` in a file with a name and a number per line; 0 if there is none."""
     try:
         for line in path.read_text().splitlines():
             if line.startswith(name + separator):

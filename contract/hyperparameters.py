@@ -1,4 +1,4 @@
-"""A job's hyperparameters: a flat map of strings, made typed by each algorithm's own model."""
+"""A job's hyperparameters: a flat map of strings, parsed by each algorithm's own pydantic model."""
 
 from collections.abc import Mapping
 from typing import ClassVar, Self
@@ -11,11 +11,11 @@ class Hyperparameters(TypedText):
 
     noun = "Hyperparameter"
     without_effect: ClassVar[frozenset[str]] = frozenset()
-    """Names that SageMaker's clients send, too: accepted and ignored."""
+    """Further names that SageMaker's clients send: accepted and ignored."""
 
     @classmethod
     def parse(cls, given: Mapping[str, object]) -> Self:
-        """Read what a job gives. Names that start with `_` or `sagemaker_` are the platform's own and are left out."""
+        """Parse a job's hyperparameters; names that start with `_` or `sagemaker_` are the platform's, and ignored."""
         return super().parse({name: value for name, value in given.items() if not cls.ignores(name)})
 
     @classmethod
@@ -33,7 +33,7 @@ class Hyperparameters(TypedText):
 
     @classmethod
     def defaults(cls) -> dict[str, object]:
-        """The default configuration, as the job's log shows it."""
+        """The defaults, as the job's log shows them."""
         return {
             name: field.get_default(call_default_factory=True)
             for name, field in cls.known().items()

@@ -1,7 +1,7 @@
 """The files in /opt/ml/input/config that describe a job, read and written.
 
-Source: "How Amazon SageMaker Provides Training Information", AWS's developer guide. Members that are not named there,
-and files other than these three, belong to newer platforms and are ignored.
+Source: "How Amazon SageMaker Provides Training Information", AWS's developer guide. Other members
+and other files, of newer platforms, are ignored.
 """
 
 import json
@@ -13,6 +13,7 @@ from forecastle.contract.channel import Channel
 from forecastle.contract.errors import InvalidData, InvalidJob
 from forecastle.contract.media_type import MediaType
 from forecastle.contract.opt_ml import OptMl
+from forecastle.contract.place import At, Place, Source
 from forecastle.contract.quotation import as_json, of_json
 from forecastle.contract.whole_file import write_whole
 
@@ -40,7 +41,7 @@ def hyperparameters_file(tree: OptMl) -> Path:
 
 
 def write_hyperparameters(tree: OptMl, values: Mapping[str, object]) -> None:
-    """Write hyperparameters.json as SageMaker does: values are strings, and JSON in a string if they are none."""
+    """Write hyperparameters.json as SageMaker does: values other than strings become strings with JSON."""
     strings = {name: value if isinstance(value, str) else json.dumps(value) for name, value in values.items()}
     _write_object(hyperparameters_file(tree), strings)
 
@@ -48,16 +49,16 @@ def write_hyperparameters(tree: OptMl, values: Mapping[str, object]) -> None:
 def read_hosts(tree: OptMl) -> Hosts:
     """The hosts of resourceconfig.json; one called algo-1 if the file is missing."""
     path = tree.config / "resourceconfig.json"
-    content = _read_object(path)
+    content, place = _read_object(path), (Source(str(path)),)
     if not content:
         return Hosts()
     current, hosts = content.get("current_host"), content.get("hosts")
     if not isinstance(current, str):
-        raise InvalidJob(f"{path}: current_host: expected a string, got {as_json(current)}.")
+        raise InvalidJob(place=(*place, "current_host"), expected="a string", got=as_json(current))
     if not (isinstance(hosts, list) and hosts and all(isinstance(host, str) for host in hosts)):
-        raise InvalidJob(f"{path}: hosts: expected a list of strings, got {as_json(hosts)}.")
+        raise InvalidJob(place=(*place, "hosts"), expected="a list of strings", got=as_json(hosts))
     if current not in hosts:
-        raise InvalidJob(f"{path}: current_host: expected one of {', '.join(hosts)}, got {as_json(current)}.")
+        raise InvalidJob(place=(*place, "current_host"), expected=f"one of {', '.join(hosts)}", got=as_json(current))
     return Hosts(current, tuple(hosts))
 
 
@@ -70,7 +71,9 @@ def write_hosts(tree: OptMl, hosts: Hosts) -> None:
 def read_channels(tree: OptMl) -> dict[str, Channel]:
     """The channels by name: those of inputdataconfig.json and every folder of the data directory."""
     path = tree.config / "inputdataconfig.json"
-    channels = {name: _channel(name, entry, tree, path) for name, entry in _read_object(path).items()}
+    channels = {
+        name: _channel(name, entry, tree, (Source(str(path)), name)) for name, entry in _read_object(path).items()
+    }
     if tree.data.is_dir():
         for entry in sorted(tree.data.iterdir()):
             if entry.is_dir() and not entry.name.startswith("."):
@@ -79,7 +82,7 @@ def read_channels(tree: OptMl) -> dict[str, Channel]:
 
 
 def write_channels(tree: OptMl, channels: Iterable[Channel]) -> None:
-    """Write inputdataconfig.json; a channel's data is where `read_channels` expects it, whatever its `path` says."""
+    """Write inputdataconfig.json; a channel's `path` is not written: its data must be where `read_channels` looks."""
     content = {}
     for channel in channels:
         entry = {
@@ -91,24 +94,23 @@ def write_channels(tree: OptMl, channels: Iterable[Channel]) -> None:
     _write_object(tree.config / "inputdataconfig.json", content)
 
 
-def _channel(name: str, entry: object, tree: OptMl, file: Path) -> Channel:
+def _channel(name: str, entry: object, tree: OptMl, place: Place) -> Channel:
     if not isinstance(entry, Mapping):
-        raise InvalidJob(f"{file}: {name}: expected an object, got {as_json(entry)}.")
+        raise InvalidJob(place=place, expected="an object", got=as_json(entry))
     mode = entry.get("TrainingInputMode", "File")
     if mode not in ("File", "FastFile", "Pipe"):
-        raise InvalidJob(f"{file}: {name}.TrainingInputMode: expected File, FastFile or Pipe, got {as_json(mode)}.")
+        raise InvalidJob(place=(*place, "TrainingInputMode"), expected="File, FastFile or Pipe", got=as_json(mode))
     content_type = entry.get("ContentType")
     if content_type is not None and not isinstance(content_type, str):
-        raise InvalidJob(f"{file}: {name}.ContentType: expected a string, got {as_json(content_type)}.")
+        raise InvalidJob(place=(*place, "ContentType"), expected="a string", got=as_json(content_type))
     pipe = mode == "Pipe"
     if pipe and entry.get("RecordWrapperType") == "RecordIO":
-        raise InvalidJob(
-            f'{file}: {name}.RecordWrapperType: expected "None", got "RecordIO": files are read as they are.'
-        )
+        got = '"RecordIO": files are read as they are'
+        raise InvalidJob(place=(*place, "RecordWrapperType"), expected='"None"', got=got)
     try:
         media_type = MediaType.parse(content_type) if content_type else None
     except InvalidData as error:
-        raise error.within(f"{file}: {name}") from None
+        raise error.at((*place, "ContentType")) from None
     return Channel(
         name=name,
         path=tree.data / (f"{name}_0" if pipe else name),
@@ -119,22 +121,24 @@ def _channel(name: str, entry: object, tree: OptMl, file: Path) -> Channel:
 
 
 def _read_object(path: Path) -> dict[str, object]:
+    place = (Source(str(path)),)
     try:
         text = path.read_text("utf-8-sig")
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise InvalidJob(f"{path}: cannot be read ({error.strerror}).") from None
+        raise InvalidJob(f"cannot be read ({error.strerror}).", place=place) from None
     except UnicodeDecodeError as error:
-        raise InvalidJob(f"{path}: byte {error.start}: expected UTF-8.") from None
+        raise InvalidJob(place=(*place, At("byte", error.start)), expected="UTF-8") from None
     try:
         content = json.loads(text)
     except json.JSONDecodeError as error:
-        raise InvalidJob(f"{path}: line {error.lineno}, column {error.colno}: {error.msg}.") from None
-    except (ValueError, RecursionError) as error:  # a number of 5,000 digits, a list in a list in a list …
-        raise InvalidJob(f"{path}: expected ordinary JSON ({error}).") from None
+        at = (At("line", error.lineno), At("column", error.colno))
+        raise InvalidJob(f"{error.msg}.", place=(*place, *at)) from None
+    except (ValueError, RecursionError) as error:  # a number of 5,000 digits, hundreds of nested lists
+        raise InvalidJob(place=place, expected=f"ordinary JSON ({error})") from None
     if not isinstance(content, dict):
-        raise InvalidJob(f"{path}: expected a JSON object, got {of_json(content)}.")
+        raise InvalidJob(place=place, expected="a JSON object", got=of_json(content))
     return content
 
 

@@ -1,4 +1,4 @@
-"""Media types: what a Content-Type says, and which of the types on offer an Accept asks for."""
+"""Media types: Content-Type headers, and the choice of a type for an Accept header."""
 
 import re
 from collections.abc import Sequence
@@ -7,6 +7,7 @@ from email.message import Message
 from email.utils import collapse_rfc2231_value
 
 from forecastle.contract.errors import InvalidData, NotAcceptable, UnsupportedMediaType
+from forecastle.contract.place import Source
 
 CSV = "text/csv"
 JSON = "application/json"
@@ -15,9 +16,10 @@ RECORDIO = "application/x-recordio-protobuf"
 PARQUET = "application/x-parquet"
 KNOWN = (CSV, JSON, JSON_LINES, RECORDIO, PARQUET)
 
+CONTENT_TYPE, ACCEPT = (Source("Content-Type"),), (Source("Accept"),)  # the places of errors in these headers
 LONGEST = 1024  # characters of a media type with its parameters
 
-# Names in use for one and the same thing; the short ones too, in headers and channels alike.
+# Other names in use, in headers and in channels.
 SYNONYMS = {
     "application/x-jsonlines": JSON_LINES,
     "application/jsonl": JSON_LINES,
@@ -47,9 +49,9 @@ class MediaType:
 
     @classmethod
     def parse(cls, text: str) -> "MediaType":
-        """Read a Content-Type header. Raises `InvalidData` where it is none."""
-        if len(text) > LONGEST:  # to take it apart may take a time that grows with the square of its length
-            raise InvalidData(f"Content-Type: expected at most {LONGEST} characters, got {len(text)}.")
+        """Parse a Content-Type header. Raises `InvalidData` if it is not a media type."""
+        if len(text) > LONGEST:  # the time to parse it may grow with the square of its length
+            raise InvalidData(place=CONTENT_TYPE, expected=f"at most {LONGEST} characters", got=str(len(text)))
         message = Message()
         message["Content-Type"] = text
         pairs = message.get_params(failobj=[])
@@ -57,7 +59,7 @@ class MediaType:
         essence = SYNONYMS.get(essence, essence)
         kind, slash, subtype = essence.partition("/")
         if not (kind and slash and subtype) or any(c.isspace() for c in essence):
-            raise InvalidData(f"Content-Type: expected a media type such as {CSV}, got {text!r:.42}.")
+            raise InvalidData(place=CONTENT_TYPE, expected=f"a media type such as {CSV}", got=f"{text!r:.42}")
         return cls(
             essence,
             # collapse_rfc2231_value: only the value is left of charset*=utf-8''x (RFC 2231)
@@ -65,10 +67,11 @@ class MediaType:
         )
 
     def require_utf8(self) -> None:
-        """Raise `UnsupportedMediaType` where a charset other than UTF-8 is announced."""
+        """Raise `UnsupportedMediaType` if a charset other than UTF-8 is given."""
         charset = self.parameters.get("charset", "utf-8")
         if charset.lower() not in ("utf-8", "utf8", "us-ascii", "ascii"):
-            raise UnsupportedMediaType(f"Content-Type: expected charset=utf-8, got charset={charset:.40}.")
+            got = f"charset={charset:.40}"
+            raise UnsupportedMediaType(place=CONTENT_TYPE, expected="charset=utf-8", got=got)
 
 
 def _quoted(value: str) -> str:
@@ -79,7 +82,7 @@ def _quoted(value: str) -> str:
 
 
 def negotiate(accept: str | None, offered: Sequence[str]) -> str:
-    """The type among `offered` that `accept` likes best; of equals the one offered first.
+    """The type among `offered` that the header `accept` prefers; of equals, the one offered first.
 
     Quality values, `type/*` and `*/*` work as in RFC 9110, section 12.5.1: the most specific range that matches a type
     gives its quality. Raises `NotAcceptable` if every offered type has quality 0.
@@ -89,7 +92,7 @@ def negotiate(accept: str | None, offered: Sequence[str]) -> str:
     ranges = [_range(part) for part in accept.split(",") if part.strip()]
     best = max(offered, key=lambda offer: _quality(offer, ranges))  # max keeps the first of equals
     if _quality(best, ranges) <= 0:
-        raise NotAcceptable(f"Accept: expected one of {', '.join(offered)}, got {accept!r:.42}.")
+        raise NotAcceptable(place=ACCEPT, expected=f"one of {', '.join(offered)}", got=f"{accept!r:.42}")
     return best
 
 

@@ -13,7 +13,7 @@ from forecastle.contract.environment import BASE_DIR
 
 @dataclass(frozen=True, slots=True)
 class OptMl:
-    """Where a job reads its input and writes its output, below `base`."""
+    """The folders of a job's input and output, below `base`."""
 
     base: Path = Path(BASE_DIR.default)
     model_folder: Path | None = None  # where the model is, if not below `base`

@@ -1,4 +1,4 @@
-"""Where in its input an error is: a path from the outside inwards, kept as data and rendered here alone."""
+"""Where in its input an error is: a path from the outermost part to the innermost, as data; rendered only here."""
 
 from dataclasses import dataclass
 
@@ -22,8 +22,13 @@ Part = str | int | Source | At  # a string is a member of an object, an integer 
 Place = tuple[Part, ...]
 
 
+def place_of(place: Place | str) -> Place:
+    """A place that may be given as text."""
+    return (place,) if isinstance(place, str) else place
+
+
 def text_of(place: Place) -> str:
-    """A place as it is written: `a.csv: row 3, column 2`, `a.json, line 7: target[0]`, `instances[2].cat`."""
+    """A place as text: `a.csv: row 3, column 2`, `a.json, line 7: target[0]`, `instances[2].cat`."""
     text, before = "", None
     for part in place:
         text += _separator(before, part)
@@ -35,6 +40,17 @@ def text_of(place: Place) -> str:
             text += f"[{part}]" if isinstance(part, int) else part
         before = part
     return text
+
+
+def as_json(place: Place) -> list[str | int | dict[str, str | int]]:
+    """A place as JSON: `[{"source": "a.csv"}, {"row": 3}]`, `["instances", 2, "cat"]`."""
+    written: list[str | int | dict[str, str | int]] = []
+    for part in place:
+        if isinstance(part, At):
+            written.append({part.noun: part.number})
+        else:
+            written.append({"source": part.name} if isinstance(part, Source) else part)
+    return written
 
 
 def _separator(before: Part | None, part: Part) -> str:

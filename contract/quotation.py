@@ -6,12 +6,12 @@ LONGEST = 40
 
 
 def of_text(token: bytes) -> str:
-    """A piece of a text body: `'abc'`."""
+    """Part of a body of text: `'abc'`."""
     return repr(_cut(token[: 4 * LONGEST].decode("utf-8", "backslashreplace")))
 
 
 class Written(float):
-    """A number that is quoted as it was written."""
+    """A number that is quoted as it was spelled in the input."""
 
     __slots__ = ("token",)  # a body may contain many of them
 
@@ -36,11 +36,11 @@ def of_json(value: object) -> str:
 
 
 def as_json(value: object) -> str:
-    """The same, with the content of a list or an object."""
+    """A JSON value, lists and objects with their content."""
     if isinstance(value, str):
-        value = value[:LONGEST]  # in quotation marks that is more than is shown
+        value = value[:LONGEST]  # with its quotation marks this is longer than what is shown
     text = json.dumps(value, ensure_ascii=False, default=str)
-    return _cut(text.encode("utf-8", "backslashreplace").decode())  # "\\ud800" alone is no character
+    return _cut(text.encode("utf-8", "backslashreplace").decode())  # a lone surrogate, "\\ud800", cannot be encoded
 
 
 def _cut(text: str) -> str:

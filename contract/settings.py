@@ -12,11 +12,11 @@ from forecastle.contract.typed_text import TypedText
 REALTIME_BYTES = 25 * 2**20
 BATCH_BYTES = 100 * 2**20
 
-ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#@\s]+")  # scheme, host and perhaps a port, and nothing after them
+ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#@\s]+")  # scheme, host and perhaps a port, nothing else
 
 
 class EnvironmentSettings(TypedText):
-    """A table of settings: a field's alias is the environment variable that it is read from."""
+    """A table of settings: a field's alias is its environment variable."""
 
     noun: ClassVar[str] = "Setting"
 
@@ -30,7 +30,7 @@ Table = TypeVar("Table", bound=EnvironmentSettings)
 
 
 class Settings(EnvironmentSettings):
-    """The settings of every server and job, named as in SageMaker or AWS's containers if they have them."""
+    """The settings of every server and job, with the names that SageMaker or AWS's containers use, if they do."""
 
     _environ: Mapping[str, str] = PrivateAttr(default_factory=dict)
 
@@ -162,7 +162,7 @@ class Settings(EnvironmentSettings):
         return settings
 
     def __eq__(self, other: object) -> bool:
-        """Whether all settings are the same, whatever else is in the environment that they came from."""
+        """Whether all settings are the same; the rest of the environment does not matter."""
         return isinstance(other, Settings) and self.model_dump() == other.model_dump()
 
     __hash__ = EnvironmentSettings.__hash__

@@ -1,4 +1,4 @@
-"""Values from text: whole numbers in any notation, lists in JSON's or Python's."""
+"""Values from text: whole numbers in any notation, lists in that of JSON or Python."""
 
 import json
 import re
@@ -9,17 +9,17 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 _DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
-_LONGEST = 400  # characters of a number: none that fits a hyperparameter has as many
+_LONGEST = 400  # characters of a number: no valid hyperparameter is longer
 _PYTHON_STRING = re.compile(r"'([^'\"\\]*)'")
 _NOTHING = ("", "null", "None")
 
 
 def read(value: object, kind: Any) -> object:
-    """`value` as `kind`, the annotation of a field, asks for it, as far as numbers, lists and their unions go.
+    """`value` converted to `kind`, the annotation of a field: numbers, lists and their unions; others are unchanged.
 
     Whole numbers may be written as `10`, `10.0` or `1e1`, and lists as `[0.1]`, `["0.1"]` or `['0.1']`. In an optional
-    field an empty text, `null` and `None` are None. pydantic checks the rest. Raises `ValueError` if
-    `value` is not of that kind.
+    field an empty text, `null` and `None` are None. pydantic checks the rest. Raises `ValueError` if `value` is not of
+    that kind.
     """
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Annotated:
@@ -66,7 +66,7 @@ def _items(value: object) -> Sequence[object]:
 
 
 def whole(value: object) -> int:
-    """The whole number that `value` is, or is the text of. Raises `ValueError` if it is neither."""
+    """`value`, a whole number or its text, as an integer. Raises `ValueError` if it is neither."""
     if isinstance(value, str):
         text = value.strip()
         if len(text) <= _LONGEST and _DECIMAL.fullmatch(text):
@@ -79,7 +79,7 @@ def whole(value: object) -> int:
 
 
 def _real(value: object) -> object:
-    """pydantic takes `3_0` for 30 and true for 1."""
+    """Refuse what pydantic would accept: `3_0` for 30, and true for 1."""
     if isinstance(value, bool) or not isinstance(value, int | float | str) or (isinstance(value, str) and "_" in value):
         raise ValueError
     return value

@@ -16,10 +16,10 @@ from forecastle.contract.errors import InvalidJob
 
 
 class TypedText(BaseModel):
-    """A frozen record whose values arrive as strings, read and checked once.
+    """A frozen record whose values come as strings, parsed and checked once.
 
-    A field's alias, where it has one, is the name its string goes by. Every error is one sentence of the same form:
-    name, must be what, got what.
+    A field's alias, if it has one, is its name in the input. Every error is one sentence of the same form: what must be
+    what, and what it was.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -34,7 +34,7 @@ class TypedText(BaseModel):
 
     @classmethod
     def parse(cls, given: Mapping[str, object]) -> Self:
-        """Read `given`, name by name. Raises `InvalidJob` with the first fault."""
+        """Parse values by name. Raises `InvalidJob` with the first error."""
         try:
             return cls.model_validate({name: _unquoted(value) for name, value in given.items()})
         except ValidationError as error:
@@ -42,13 +42,13 @@ class TypedText(BaseModel):
 
     @classmethod
     def known(cls) -> dict[str, FieldInfo]:
-        """The fields by the names their strings go by."""
+        """The fields by their names in the input."""
         return {field.alias or name: field for name, field in cls.model_fields.items()}
 
     @classmethod
     def _sentence(cls, error: ValidationError, given: Mapping[str, object]) -> str:
         first = error.errors()[0]
-        if not first["loc"]:  # a validator over several fields: it speaks for itself
+        if not first["loc"]:  # a validator over several fields: its message is complete
             return str(first["ctx"]["error"]) if "ctx" in first else first["msg"]
         name = str(first["loc"][0])
         if first["type"] == "extra_forbidden":
@@ -60,7 +60,7 @@ class TypedText(BaseModel):
 
 
 def expectation(field: FieldInfo) -> str:
-    """What a field takes, in words: "an integer in [50, 1000]"."""
+    """What a field accepts, in words: "an integer in [50, 1000]"."""
     extra = field.json_schema_extra
     if isinstance(extra, dict) and "must_be" in extra:
         return str(extra["must_be"])
@@ -71,7 +71,7 @@ def _unquoted(value: object) -> object:
     """`"3"` as framework estimators send it, JSON in JSON, is the string 3."""
     if isinstance(value, str) and len(value) > 1 and value.strip()[:1] == value.strip()[-1:] == '"':
         with suppress(ValueError):
-            return str(json.loads(value))  # what begins and ends so is a string or no JSON
+            return str(json.loads(value))  # a text in quotation marks is a JSON string, or not JSON
     return value
 
 
@@ -108,7 +108,7 @@ def _bounds(metadata: Iterable[object]) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """The end of a sentence on an unknown name: the closest known one, else all."""
+    """The end of a sentence about an unknown name: the closest known name, else all of them."""
     near = get_close_matches(name, list(known), n=1)
     return f": did you mean {near[0]}?" if near else f"; known are {', '.join(known)}."
 

@@ -13,14 +13,15 @@ from pathlib import Path
 from typing import BinaryIO
 
 from forecastle.contract.errors import InvalidJob, OutOfSpace
+from forecastle.contract.place import Source
 
 
 def write_whole(path: Path, content: bytes | Callable[[BinaryIO], object]) -> None:
-    """Write `content`, or what it writes when called with a file, next to `path`; then rename it to `path`.
+    """Write `content`, or what it writes when called with a file, to a temporary file; then rename that to `path`.
 
-    Whatever goes wrong, `path` is as it was before and nothing is left beside it, but where the process is killed: the
-    next writer of `path` removes what is left then. Folders on the way are made. Raises `OutOfSpace` on a full disk
-    and `InvalidJob` where the folder cannot be written.
+    On an error, `path` is unchanged and the temporary file is removed. If the process is killed, the next writer of
+    `path` removes it. Missing folders are created. Raises `OutOfSpace` if the disk is full, and `InvalidJob` if the
+    folder cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -36,7 +37,7 @@ def write_whole(path: Path, content: bytes | Callable[[BinaryIO], object]) -> No
             os.replace(temporary, path)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise OutOfSpace(f"{path}: no space left on its disk.") from error
+            raise OutOfSpace("no space left on its disk.", place=(Source(str(path)),)) from error
         if error.errno in (
             errno.EACCES,
             errno.EPERM,
@@ -45,15 +46,16 @@ def write_whole(path: Path, content: bytes | Callable[[BinaryIO], object]) -> No
             errno.EEXIST,
             errno.EISDIR,
         ):
-            raise InvalidJob(f"{path}: cannot be written ({os.strerror(error.errno)}).") from error
+            text = f"cannot be written ({os.strerror(error.errno)})."
+            raise InvalidJob(text, place=(Source(str(path)),)) from error
         raise
 
 
 def remove_abandoned(folder: Path, name: str) -> None:
-    """Remove from `folder` what writers of `name`, which may be a pattern such as `*.npz`, left when they were killed.
+    """Remove the temporary files in `folder` whose writers were killed; `name` may be a pattern such as `*.npz`.
 
-    The temporary file of a writer that lives, in whatever process, is locked by it and stays. So does one whose file
-    system knows no locks.
+    The temporary file of a running writer, in any process, is locked and stays. If the file system has no locks, all
+    of them stay.
     """
     with suppress(OSError):
         for path in folder.iterdir():
@@ -64,7 +66,7 @@ def remove_abandoned(folder: Path, name: str) -> None:
 
 
 def is_temporary(name: str) -> bool:
-    """Whether a file's name is that of a writer's temporary file, as a writer that was killed leaves it."""
+    """Whether a file's name is that of a temporary file of `write_whole`."""
     return _TEMPORARY.fullmatch(name) is not None
 
 
@@ -100,7 +102,7 @@ def _create_locked(path: Path) -> tuple[BinaryIO, Path]:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         if _is_at(descriptor, Path(name)):
             return os.fdopen(descriptor, "wb"), Path(name)
-        os.close(descriptor)  # another writer found it before it was locked, and removed it
+        os.close(descriptor)  # another writer removed it before it was locked
 
 
 def _is_at(descriptor: int, path: Path) -> bool:

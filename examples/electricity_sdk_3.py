@@ -1,10 +1,10 @@
-"""The electricity notebook's story with SageMaker's SDK 3 and today's pandas: a week's forecast for each customer.
+"""The electricity notebook for SageMaker's SDK 3 and current pandas: a week's forecast for each customer.
 
     forecastle region data electricity --years 2014              # or the original LD2011_2014.txt
     forecastle region run -- python examples/electricity_sdk_3.py LD2011_2014.txt
 
-Trains DeepAR on all customers until September 2014, tests it on four weeks after that, and prints for some customers
-how much of the next week is in the 80 % band. Needs `sagemaker>=3` and pandas.
+Trains DeepAR on all customers until September 2014, tests it on the following four weeks, and prints for some customers
+how much of the next week is inside the 80 % interval. Needs `sagemaker>=3` and pandas.
 """
 
 import argparse

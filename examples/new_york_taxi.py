@@ -1,9 +1,9 @@
-"""SageMaker's Random Cut Forest notebook, on this machine: which days were unusual for New York's taxis?
+"""SageMaker's Random Cut Forest notebook without AWS: anomalies in the rides of New York's taxis.
 
     python examples/new_york_taxi.py nyc_taxi.csv
 
-The file is `timestamp,value`, half-hourly, as in the Numenta Anomaly Benchmark. Each half hour is looked at
-together with the 47 before it, a shingle, so that an unusual day shows and not only an unusual count.
+The file is `timestamp,value`, half-hourly, as in the Numenta Anomaly Benchmark. Each half hour is scored
+together with the 47 before it, a shingle, which finds unusual days and not only unusual counts.
 """
 
 import argparse

@@ -1,7 +1,7 @@
-"""The taxi notebook's story with SageMaker's SDK 3 and today's pandas: which days were unusual?
+"""The taxi notebook for SageMaker's SDK 3 and current pandas: anomalies in the rides of New York's taxis.
 
-    forecastle region run -- python examples/taxi_sdk_3.py       # here, in a new region
-    python examples/taxi_sdk_3.py --role arn:aws:iam::…:role/…   # or in AWS, with its own Random Cut Forest
+    forecastle region run -- python examples/taxi_sdk_3.py       # in a local region
+    python examples/taxi_sdk_3.py --role arn:aws:iam::…:role/…   # on AWS, with its own Random Cut Forest
 
 Needs `sagemaker>=3` and pandas.
 """

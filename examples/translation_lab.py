@@ -1,10 +1,10 @@
 """The translation lab's console steps, in boto3: a Lambda function in front of an endpoint, and an API with CORS.
 
-    eval "$(forecastle region env)"                        # or with AWS's own credentials, for AWS
+    eval "$(forecastle region env)"                        # or AWS credentials, to run it on AWS
     python examples/translation_lab.py lambda_function.py ENDPOINT
 
-`lambda_function.py` is the lab's function as it is: the endpoint's name, in its own line,
-`endpoint_name = …`, is replaced by ENDPOINT. Prints the invoke URL, which curl and a page in a browser may POST to.
+`lambda_function.py` is the lab's function; the endpoint's name in its line `endpoint_name = …` is replaced by ENDPOINT.
+Prints the invoke URL, for POST requests from curl and web pages.
 """
 
 import argparse

@@ -4,6 +4,10 @@ The public names for use from Python, imported on first use so that `import fore
 
 - `DeepAR`: forecasts of many time series from one network, an estimator after scikit-learn's conventions.
 - `RandomCutForest`: the anomaly detector, a scikit-learn estimator.
+- `DeepARPredictor`, `RandomCutForestPredictor`: clients of a model on a server, on a SageMaker endpoint or in a folder.
+  They need numpy alone; pandas is optional.
+- `PredictorError`: what a client raises if the model refuses a request or does not answer.
+- `explore`: a forecast with sliders, in a notebook.
 - `__version__`: the installed version.
 """
 
@@ -12,15 +16,31 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from forecastle.algorithms.deepar.estimator import DeepAR
+    from forecastle.algorithms.deepar.explorer import explore
+    from forecastle.algorithms.deepar.predictor import DeepARPredictor
     from forecastle.algorithms.random_cut_forest.estimator import RandomCutForest
+    from forecastle.algorithms.random_cut_forest.predictor import RandomCutForestPredictor
+    from forecastle.client.errors import PredictorError
 
     __version__: str
 
-__all__ = ["DeepAR", "RandomCutForest", "__version__"]
+__all__ = [
+    "DeepAR",
+    "DeepARPredictor",
+    "PredictorError",
+    "RandomCutForest",
+    "RandomCutForestPredictor",
+    "__version__",
+    "explore",
+]
 
 _MODULES = {
     "DeepAR": "forecastle.algorithms.deepar.estimator",
+    "DeepARPredictor": "forecastle.algorithms.deepar.predictor",
+    "PredictorError": "forecastle.client.errors",
     "RandomCutForest": "forecastle.algorithms.random_cut_forest.estimator",
+    "RandomCutForestPredictor": "forecastle.algorithms.random_cut_forest.predictor",
+    "explore": "forecastle.algorithms.deepar.explorer",
 }
 
 

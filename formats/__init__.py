@@ -1,1 +1,1 @@
-"""Wire formats: between bytes and arrays, with no Python object per row on either way."""
+"""Wire formats: bytes to arrays and arrays to bytes, without a Python object per row."""

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Block:
-    """Some consecutive rows, and their labels where there are any.
+    """Some consecutive rows, and their labels if there are any.
 
-    `exact` says of each row whether float32 holds all its numbers as they came: 27.25 it holds, 27.1 it does not.
+    `exact` is true for each row whose numbers were all converted to float32 without rounding: 27.25 is, 27.1 is not.
     """
 
     features: NDArray[np.float32]  # (rows, columns)

@@ -1,4 +1,4 @@
-"""What a wire format is: a module of this package that has a `FORMAT` is one, and is found without a list."""
+"""The interface of a wire format: a module of this package that defines `FORMAT`; the modules are found by search."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from forecastle.formats.block import Block
 
 
 class Decode(Protocol):
-    """A request's body to its rows, without labels. Raises `InvalidData` and `PayloadTooLarge`."""
+    """Decode a request's body to rows, without labels. Raises `InvalidData` and `PayloadTooLarge`."""
 
     def __call__(self, body: bytes, content_type: MediaType, *, width: int | None, max_bytes: int) -> Block: ...
 
 
 class Read(Protocol):
-    """A training file that comes in chunks to its rows, block by block; the first `label_size` columns are labels.
+    """Decode a training file that comes in chunks to rows, block by block; the first `label_size` columns are labels.
 
     `content_type` is None if none was given; its parameters take precedence over `label_size`. Raises `InvalidData`.
     """
@@ -32,9 +32,9 @@ class Format:
     Attributes
     ----------
     media_type : its essence, `text/csv`.
-    decode, read : for requests, and for training files if they may be in it.
-    magic : the first bytes of every body, if there are such; they identify a file without a content type.
-    text : whether it is text, which must be in UTF-8.
+    decode, read : for requests, and for training files; None if these cannot have the format.
+    magic : the first bytes of every body, which identify a file without a content type; may be empty.
+    text : whether it is text, always in UTF-8.
     """
 
     media_type: str

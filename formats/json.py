@@ -4,9 +4,9 @@
     {"instances": [{"data": {"features": {"values": [1.5, 16.0]}}}, …]}
     {"instances": [{"data": {"features": {"keys": [26, 182], "shape": [2000], "values": [1, 1]}}}, …]}
 
-Bare instances, one or one a line, are read like JSON Lines.
+Bare instances, one or one per line, are read like JSON Lines.
 
-A kernel reads bodies of exactly these forms. `json_document` reads all others: it ignores further members of an
+A kernel parses bodies of exactly these forms. `json_document` parses all others: it ignores other members of an
 instance, and finds errors and their places.
 """
 
@@ -29,10 +29,9 @@ _INSTANCES, _FEATURES, _DATA, _VALUES, _KEYS, _SHAPE = (
 
 
 def decode(body: bytes, *, width: int | None, max_bytes: int) -> Block:
-    """The instances of a JSON body as rows, with `width` columns where it is given.
+    """The instances of a JSON body as rows, with `width` columns if it is given.
 
-    Raises `InvalidData` with the place of the fault, `PayloadTooLarge` where sparse rows made dense would take more
-    than `max_bytes`.
+    Raises `InvalidData` with the place of the error, `PayloadTooLarge` if sparse rows need more than `max_bytes`.
     """
     rows = scan(body, lines=False, width=width, max_bytes=max_bytes)
     if rows is None:
@@ -41,15 +40,15 @@ def decode(body: bytes, *, width: int | None, max_bytes: int) -> Block:
 
 
 def scan(body: bytes, *, lines: bool, width: int | None, max_bytes: int) -> Block | None:
-    """The rows of a plain body, None if it is anything else; with `lines`, a bare instance a line."""
+    """The rows of a body in one of the kernel's forms, else None; with `lines`, one bare instance per line."""
     text = np.frombuffer(body, np.uint8)
-    values = np.empty(len(body) // 2 + 1, np.float32)  # a number and what follows it take two bytes at least
+    values = np.empty(len(body) // 2 + 1, np.float32)  # a number and the delimiter after it take at least two bytes
     keys = np.empty(len(body) // 2 + 1, np.int64)
     ends = np.empty(len(body) // 16 + 1, np.int64)  # {"features":[1]}\n
     exact = np.empty(len(ends), np.bool_)
     doubtful = np.empty((0, 2), np.int64)
     rows, columns, count, sparse, doubts = _scan(text, lines, width or 0, values, keys, ends, exact, doubtful)
-    if doubts:  # rare: once more, and this time record their positions
+    if doubts:  # rare: scan again, and record their positions
         doubtful = np.empty((doubts, 2), np.int64)
         _scan(text, lines, width or 0, values, keys, ends, exact, doubtful)
         too_large, rounded = number.settle(body, values, doubtful)
@@ -75,7 +74,13 @@ def _scan(
     exact: NDArray[np.bool_],
     doubtful: NDArray[np.int64],
 ) -> tuple[int, int, int, int, int]:
-    """→ rows, 0 where the body is not plain; columns; numbers; whether they are sparse; how many are doubtful."""
+    """Parse a body `text`, (bytes,), with one bare instance per line if `lines`.
+
+    values, keys : written, one for each number: the number; its column, if rows are sparse.
+    ends, exact : written, one for each row: the number of values up to its end; see `Block`.
+    doubtful : (n, 2), written: index in `values` and in `text` of the first n values that are left to `number.settle`.
+    → rows, 0 if the body has another form; columns; numbers; whether rows are sparse; doubtful values.
+    """
     stop = len(text)
     i = 0
     if not lines:
@@ -132,8 +137,10 @@ def _instance(
     doubtful: NDArray[np.int64],
     doubts: int,
 ) -> tuple[int, int, int, bool, int]:
-    """→ index after the instance, -1 where it is not plain; numbers; the shape, 0 for a dense one; whether float32
-    holds the numbers as they came; doubts so far.
+    """Parse an instance at `text[i]`; the arrays are those of `_scan`, and `count` values are already written.
+
+    → index after it, -1 if it has another form; its numbers; its shape, 0 if dense; whether all numbers are exact;
+    doubtful values so far.
     """
     i = _punctuation(text, i, stop, _OPEN_OBJECT)
     dense = _word(text, i, stop, _FEATURES)
@@ -188,9 +195,7 @@ def _numbers(
     doubtful: NDArray[np.int64],
     doubts: int,
 ) -> tuple[int, int, bool, int]:
-    """→ index after the list, -1 where it is not plain; how many numbers it has; whether float32 holds them as they
-    came; doubts so far.
-    """
+    """Parse a list of numbers into `values[count:]` → index after it, -1 if none; its length; exact; doubts so far."""
     begin, rounded = count, False
     i = _blanks(text, _punctuation(text, i, stop, _OPEN_LIST), stop)
     if 0 <= i < stop and text[i] == _CLOSE_LIST:
@@ -220,7 +225,7 @@ def _numbers(
 
 @kernel
 def _ascending(text: NDArray[np.uint8], i: int, stop: int, keys: NDArray[np.int64], count: int) -> tuple[int, int]:
-    """→ index after the list of keys, -1 where it is not plain or they do not ascend; how many it has."""
+    """Parse ascending keys in `text`, (bytes,), into `keys[count:]`. → index after the list, -1 if none; its length."""
     begin, before = count, -1
     i = _blanks(text, _punctuation(text, i, stop, _OPEN_LIST), stop)
     if 0 <= i < stop and text[i] == _CLOSE_LIST:
@@ -241,7 +246,7 @@ def _ascending(text: NDArray[np.uint8], i: int, stop: int, keys: NDArray[np.int6
 
 @kernel
 def _index(text: NDArray[np.uint8], i: int, stop: int) -> tuple[int, int]:
-    """A whole number of at most nine digits, and the index after it; -1 where there is none."""
+    """A whole number of at most nine digits in `text`, (bytes,), and the index after it; -1 if there is none."""
     if i < 0:
         return 0, -1
     begin, value = i, 0
@@ -254,7 +259,7 @@ def _index(text: NDArray[np.uint8], i: int, stop: int) -> tuple[int, int]:
 
 @kernel
 def _blanks(text: NDArray[np.uint8], i: int, stop: int) -> int:
-    """The index of what follows the white space; a negative one stays as it is."""
+    """The index after the white space in `text`, (bytes,); a negative one is returned unchanged."""
     while 0 <= i < stop and (text[i] == _SPACE or text[i] == _NEWLINE or text[i] == _RETURN or text[i] == _TAB):
         i += 1
     return i
@@ -262,14 +267,14 @@ def _blanks(text: NDArray[np.uint8], i: int, stop: int) -> int:
 
 @kernel
 def _punctuation(text: NDArray[np.uint8], i: int, stop: int, character: int) -> int:
-    """The index after white space and `character`, -1 where it is not there."""
+    """The index after white space and `character` in `text`, (bytes,); -1 if it is missing."""
     i = _blanks(text, i, stop)
     return i + 1 if 0 <= i < stop and text[i] == character else -1
 
 
 @kernel
 def _word(text: NDArray[np.uint8], i: int, stop: int, word: NDArray[np.uint8]) -> int:
-    """The index after white space and `word`, -1 where it is not there."""
+    """The index after white space and `word`, (length,), in `text`, (bytes,); -1 if it is missing."""
     i = _blanks(text, i, stop)
     if i < 0 or i + len(word) > stop:
         return -1
@@ -281,6 +286,7 @@ def _word(text: NDArray[np.uint8], i: int, stop: int, word: NDArray[np.uint8]) -
 
 @kernel
 def _line_end(text: NDArray[np.uint8], i: int, stop: int) -> int:
+    """The index of the end of the line in `text`, (bytes,)."""
     while i < stop and text[i] != _NEWLINE:
         i += 1
     return i

@@ -1,4 +1,4 @@
-"""Any JSON document with instances, read slowly: it ignores unknown members and finds errors and their places."""
+"""Any JSON document with instances, parsed without a kernel: ignores unknown members, finds errors and their places."""
 
 import json
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ def decode(body: bytes, *, width: int | None, max_bytes: int) -> Block:
         rows.append(document, ("instance",))
         return rows.dense(max_bytes)
     document = _object(document, ())
-    require_known(document, ("instances",))  # first: a misspelt "instances" is missing, too
+    require_known(document, ("instances",))  # first, as a misspelled "instances" is also missing
     instances = _member(document, "instances", ())
     if not isinstance(instances, list):
         raise InvalidData(place=("instances",), expected="a list", got=quotation.of_json(instances))
@@ -43,7 +43,7 @@ def decode(body: bytes, *, width: int | None, max_bytes: int) -> Block:
 
 
 def decode_lines(body: bytes, *, width: int | None, max_bytes: int) -> Block:
-    """The instances as rows, one a line. Raises as `forecastle.formats.json_lines.decode` does."""
+    """The instances as rows, one per line. Raises as `forecastle.formats.json_lines.decode` does."""
     rows, empty = Rows(width), True
     for number_of_line, line in enumerate(decode_text(body).split("\n"), 1):
         if line.strip():
@@ -60,7 +60,7 @@ def _is_instance(document: Any) -> bool:
 
 
 def _begins_with_an_instance(text: str) -> bool:
-    """Whether the first line is a whole instance."""
+    """Whether the first line is a complete instance."""
     try:
         return _is_instance(parse(text.lstrip().partition("\n")[0]))
     except InvalidData:
@@ -68,7 +68,7 @@ def _begins_with_an_instance(text: str) -> bool:
 
 
 def decode_text(body: bytes) -> str:
-    """The text without a byte order mark. Raises `InvalidData` with the byte offset where it is not UTF-8."""
+    """The text without a byte order mark. Raises `InvalidData` with the byte offset if it is not UTF-8."""
     try:
         return body.decode().removeprefix("\ufeff")
     except UnicodeDecodeError as error:
@@ -77,10 +77,10 @@ def decode_text(body: bytes) -> str:
 
 
 def parse(text: str, first_line: int = 1, *, quotable: bool = False) -> Any:
-    """The JSON value that `text` is. Raises `InvalidData` with line and column; `first_line` is where `text` begins.
+    """The JSON value of `text`. Raises `InvalidData` with line and column; its first line has number `first_line`.
 
-    Unlike what `json.loads` gives, an object with a member twice is an `_Ambiguous`; with `quotable`, a number that no
-    float32 holds is a `quotation.Written`.
+    Other than with `json.loads`, an object with a repeated member is an `_Ambiguous`; with `quotable`, a number outside
+    the range of float32 is a `quotation.Written`.
     """
     real = _real if quotable else float
     try:
@@ -102,7 +102,7 @@ def parse(text: str, first_line: int = 1, *, quotable: bool = False) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class _Ambiguous:
-    """An object that has a member twice."""
+    """An object with a repeated member."""
 
     name: str
 
@@ -122,7 +122,7 @@ def _real(token: str) -> float:
 
 
 class Rows:
-    """Instances, collected one by one: each adds a row."""
+    """Rows, collected from one instance after another."""
 
     def __init__(self, width: int | None) -> None:
         self._width = width
@@ -131,7 +131,7 @@ class Rows:
         self._ends: list[int] = []
 
     def append(self, instance: Any, place: Place) -> None:
-        """Add an instance, dense or sparse, that is at `place`. Raises `InvalidData`."""
+        """Add the instance at `place`, dense or sparse. Raises `InvalidData`."""
         instance = _object(instance, place)
         keys: Sequence[int]
         if "features" in instance:
@@ -153,13 +153,13 @@ class Rows:
         self._ends.append(len(self._values))
 
     def dense(self, max_bytes: int) -> Block:
-        """The rows, all of them dense."""
+        """All rows, as dense ones."""
         values, keys = np.array(self._values, np.float64), np.array(self._keys, np.int64)
         ends = np.array(self._ends, np.int64)
-        held = values.astype(np.float32)
+        rounded = values.astype(np.float32)
         exact = np.ones(len(ends), np.bool_)
-        exact[np.searchsorted(ends, np.flatnonzero(held != values), side="right")] = False
-        return Block(densify(held, keys, ends, self._width or 0, max_bytes=max_bytes), None, exact)
+        exact[np.searchsorted(ends, np.flatnonzero(rounded != values), side="right")] = False
+        return Block(densify(rounded, keys, ends, self._width or 0, max_bytes=max_bytes), None, exact)
 
 
 def _dense(features: Any, place: Place) -> tuple[Sequence[int], list[float], int]:
@@ -178,7 +178,7 @@ def _tensor(tensor: dict[str, Any], place: Place) -> tuple[Sequence[int], list[f
     shape = _whole_numbers(_member(tensor, "shape", place), (*place, "shape"))
     if len(shape) != 1 or not 1 <= shape[0] < 2**31:
         got = shape[0] if len(shape) == 1 else f"{len(shape)} numbers"
-        raise InvalidData(place=(*place, "shape"), expected="one number, that of the columns", got=str(got))
+        raise InvalidData(place=(*place, "shape"), expected="one number, the number of columns", got=str(got))
     if len(keys) != len(values):
         got = f"{len(keys)} and {len(values)}"
         raise InvalidData(place=place, expected="as many keys as values", got=got)
@@ -217,7 +217,7 @@ def _numbers(values: Any, place: Place) -> list[float]:
             raise InvalidData(place=(*place, index), expected="a number", got=quotation.of_json(value))
         if not abs(value) < number.FLOAT32_OVERFLOW:
             raise InvalidData(
-                place=(*place, index), expected="a number that float32 holds", got=quotation.of_json(value)
+                place=(*place, index), expected="a number in the range of float32", got=quotation.of_json(value)
             )
     return values
 

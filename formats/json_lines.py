@@ -1,4 +1,4 @@
-"""JSON Lines: an instance a line, as `json` reads them."""
+"""JSON Lines: one instance per line, in the forms of `json`."""
 
 from forecastle.contract.media_type import JSON_LINES, MediaType
 from forecastle.formats import json, json_document
@@ -7,7 +7,7 @@ from forecastle.formats.format import Format
 
 
 def decode(body: bytes, *, width: int | None, max_bytes: int) -> Block:
-    """The instances as rows, one a line, with `width` columns where it is given. Blank lines are passed over.
+    """The instances as rows, one per line, with `width` columns if it is given. Blank lines are ignored.
 
     Raises `InvalidData` with line and place, `PayloadTooLarge` as `json.decode` does.
     """

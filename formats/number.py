@@ -1,4 +1,7 @@
-"""Decimal numbers in text, read into float32 exactly."""
+"""Decimal numbers in text, parsed to the nearest float32.
+
+In kernels, `text` is (bytes,), and indices are into it.
+"""
 
 import re
 
@@ -9,11 +12,11 @@ from forecastle.kernels.compiled import kernel
 from forecastle.kernels.pointer import memory
 from forecastle.kernels.word import load_word, trailing_zeros
 
-# From here on a number is rounded to infinity when it becomes a float32.
+# At and above this, a number is rounded to infinity as a float32.
 FLOAT32_OVERFLOW = 2.0**128 * (1 - 2.0**-25)
 
 _SPLITTER = 2.0**27 + 1.0  # cuts a float64 in two halves of 26 bits
-_TINY = 1e-60  # in place of what float32 rounds to 0 and float64 does not
+_TINY = 1e-60  # replaces numbers that float32 rounds to 0 and float64 does not
 _MINUS, _PLUS, _POINT, _ZERO, _NINE, _CAPITAL_E, _SMALL_E = b"-+.09Ee"
 _POWERS_OF_TEN = np.array([float(f"1e{exponent}") for exponent in range(70)])
 _REST_OF_POWERS = np.array([float(10**exponent - int(float(10**exponent))) for exponent in range(70)])
@@ -25,9 +28,9 @@ _NUMBER = re.compile(rb"[+-]?[0-9]*\.?[0-9]*(?:[eE][+-]?[0-9]+)?")
 def parse(text: NDArray[np.uint8], i: int, stop: int, strict: bool) -> tuple[float, int]:
     """The number that begins at `text[i]`, and the index after it; -1 if there is no number.
 
-    The value rounds to `np.float32(float(token))`, and is a float32 itself where `float(token)` is one. It is NaN where
-    either cannot be decided with float64 arithmetic: too close to the middle of two float32, or too large; `settle`
-    reads such a token again. `strict` is JSON's grammar; without it `+1`, `.5`, `5.` and `007` are numbers too.
+    The value rounds to `np.float32(float(token))`, and is itself a float32 if `float(token)` is one. It is NaN if
+    float64 arithmetic cannot decide this, too close to the middle of two float32 or too large; `settle` parses such a
+    token again. `strict` is JSON's grammar; without it `+1`, `.5`, `5.` and `007` are also numbers.
     """
     text = memory(text)
     negative = i < stop and text[i] == _MINUS
@@ -48,8 +51,8 @@ def parse(text: NDArray[np.uint8], i: int, stop: int, strict: bool) -> tuple[flo
             return 0.0, -1
     if digits == 0:
         return 0.0, -1
-    if digits > 19:  # more than the mantissa holds
-        mantissa, digits, exponent = _cut_off(text, begin, i)
+    if digits > 19:  # more than fit the mantissa
+        mantissa, digits, exponent = _truncated(text, begin, i)
     if i < stop and (text[i] == _SMALL_E or text[i] == _CAPITAL_E):
         power, i = _exponent(text, i + 1, stop)
         if i < 0:
@@ -64,10 +67,9 @@ def parse(text: NDArray[np.uint8], i: int, stop: int, strict: bool) -> tuple[flo
 
 @kernel
 def parse_short(text: NDArray[np.uint8], i: int, stop: int) -> tuple[float, int]:
-    """The digits from `text[i]` on, eight at the most, as a number, and the index after them, which is below `stop`.
+    """A fast path of `parse`, for most numbers: up to eight digits from `text[i]` on.
 
-    What most numbers are takes a fraction of `parse`'s time so. The index is `i` where there are no digits, and near
-    the end, where `parse` has to look.
+    → their value, and the index after them, which is below `stop`; `i` if there are no digits, or too near the end.
     """
     if i + 8 >= stop:
         return 0.0, i
@@ -77,10 +79,10 @@ def parse_short(text: NDArray[np.uint8], i: int, stop: int) -> tuple[float, int]
 
 @kernel
 def parse_decimal(text: NDArray[np.uint8], begin: int, stop: int) -> tuple[float, int]:
-    """Up to eight digits from `text[begin]` on, perhaps after a minus, a point and digits, 19 in all at the most.
+    """A fast path of `parse`: an optional minus, up to eight digits, a point and digits, at most 19 in all.
 
-    The index after them is below `stop`, or `begin` if there is no such number, and near the end, where `parse`
-    has to look. The value is that of `parse`.
+    → the value of `parse`, and the index after them, which is below `stop`; `begin` if there is no such number, or too
+    near the end.
     """
     if begin + 19 > stop:
         return 0.0, begin
@@ -93,7 +95,7 @@ def parse_decimal(text: NDArray[np.uint8], begin: int, stop: int) -> tuple[float
     if decimals == 0:
         return 0.0, begin
     mantissa, end = whole * _WHOLE_POWERS_OF_TEN[decimals] + fraction, i + 1 + decimals
-    if decimals < 8:  # so 15 digits at the most: the quotient of two exact float64 is the nearest one
+    if decimals < 8:  # at most 15 digits: the quotient of two exact float64 is the nearest one
         value = float(np.int64(mantissa)) / _POWERS_OF_TEN[decimals]
     else:
         mantissa, end = _run(text, end, stop, mantissa)
@@ -107,7 +109,7 @@ def parse_decimal(text: NDArray[np.uint8], begin: int, stop: int) -> tuple[float
 
 @kernel
 def _run(text: NDArray[np.uint8], i: int, stop: int, mantissa: np.uint64) -> tuple[np.uint64, int]:
-    """`mantissa` with the digits from `text[i]` on appended, and the index after them."""
+    """`mantissa` with the digits from `text[i]` on appended, modulo 2⁶⁴, and the index after them."""
     while i + 8 <= stop:
         value, digits = _eight_digits_at(text, i)
         mantissa = mantissa * _WHOLE_POWERS_OF_TEN[digits] + value
@@ -125,12 +127,12 @@ def _run(text: NDArray[np.uint8], i: int, stop: int, mantissa: np.uint64) -> tup
 
 @kernel
 def _eight_digits_at(text: NDArray[np.uint8], i: int) -> tuple[np.uint64, int]:
-    """The number that the digits from `text[i]` on make, and how many they are, up to eight: all bytes at once."""
+    """The value and the number of the digits from `text[i]` on, up to eight: all bytes at once."""
     word = load_word(memory(text), i) ^ np.uint64(0x3030_3030_3030_3030)
-    # In a byte that is no digit one of the high bits is set, or will be by adding 6.
+    # In a byte other than a digit, one of the high bits is set, or is after adding 6.
     others = (word | (word + np.uint64(0x0606_0606_0606_0606))) & np.uint64(0xF0F0_F0F0_F0F0_F0F0)
     digits = trailing_zeros(others) >> 3
-    half = np.uint64(32 - 4 * digits)  # of the way to the end of the word, with zeros before them
+    half = np.uint64(32 - 4 * digits)  # of the shift that moves them to the end of the word, after zeros
     word = word << half << half
     word = (word * np.uint64(10) + (word >> np.uint64(8))) & np.uint64(0x00FF_00FF_00FF_00FF)
     word = (word * np.uint64(100) + (word >> np.uint64(16))) & np.uint64(0x0000_FFFF_0000_FFFF)
@@ -138,23 +140,24 @@ def _eight_digits_at(text: NDArray[np.uint8], i: int) -> tuple[np.uint64, int]:
 
 
 @kernel
-def _cut_off(text: NDArray[np.uint8], i: int, stop: int) -> tuple[np.uint64, int, int]:
-    """The first 19 significant digits of `text[i:stop]`, digits around a point at the most; and the exponent."""
-    mantissa, digits, exponent, behind_point = np.uint64(0), 0, 0, 0
+def _truncated(text: NDArray[np.uint8], i: int, stop: int) -> tuple[np.uint64, int, int]:
+    """The first 19 significant digits of `text[i:stop]`, digits and perhaps a point; their number; the exponent."""
+    mantissa, digits, exponent, after_point = np.uint64(0), 0, 0, 0
     for at in range(i, stop):
         if text[at] == _POINT:
-            behind_point = 1
+            after_point = 1
         elif digits < 19:
             mantissa = mantissa * np.uint64(10) + np.uint64(text[at] - _ZERO)
             digits += mantissa != 0
-            exponent -= behind_point
+            exponent -= after_point
         else:
-            exponent += 1 - behind_point
+            exponent += 1 - after_point
     return mantissa, digits, exponent
 
 
 @kernel
 def _exponent(text: NDArray[np.uint8], i: int, stop: int) -> tuple[int, int]:
+    """The exponent from `text[i]` on, and the index after it; -1 if there is none."""
     negative = i < stop and text[i] == _MINUS
     if negative or (i < stop and text[i] == _PLUS):
         i += 1
@@ -167,7 +170,7 @@ def _exponent(text: NDArray[np.uint8], i: int, stop: int) -> tuple[int, int]:
 
 @kernel
 def _scaled(mantissa: np.uint64, digits: int, exponent: int) -> float:
-    """mantissa · 10^exponent, good enough for what `parse` promises; NaN where it is not."""
+    """mantissa · 10^exponent as `parse` returns it; NaN if it cannot be decided."""
     if mantissa == 0:
         return 0.0
     if digits + exponent < -46:  # below half of the smallest float32
@@ -195,11 +198,11 @@ def _scaled(mantissa: np.uint64, digits: int, exponent: int) -> float:
 
 @kernel
 def _beside_float32(value: float, nearest: float, mantissa: np.uint64, digits: int, exponent: int) -> float:
-    """`nearest`, a float32, where float64 rounds mantissa · 10^exponent to it, else a float64 next to it.
+    """`nearest`, a float32, if float64 rounds mantissa · 10^exponent to it, else a float64 next to it.
 
-    NaN where that takes more than float64 pairs to decide. `value` is the product with a few roundings. The distance
-    is taken in pairs of float64 whose sum is the number, as in Dekker, "A floating-point technique for extending the
-    available precision", 1971.
+    NaN if pairs of float64 cannot decide it. `value` is the product with a few roundings. The distance is computed in
+    pairs of float64 whose sum is the number: Dekker, "A floating-point technique for extending the available
+    precision", 1971.
     """
     high = float(mantissa)
     low = float(np.int64(mantissa - np.uint64(high)))
@@ -209,7 +212,7 @@ def _beside_float32(value: float, nearest: float, mantissa: np.uint64, digits: i
         product, error = _exact_product(high, power)
         distance = (product - nearest) + (error + (high * rest + low * power))
         unit = 1.0
-    else:  # all of it multiplied by 10^-exponent
+    else:  # everything multiplied by 10^-exponent
         product, error = _exact_product(nearest, power)
         distance = (high - product) + (low - (error + nearest * rest))
         unit = power
@@ -218,7 +221,7 @@ def _beside_float32(value: float, nearest: float, mantissa: np.uint64, digits: i
     if distance < 0.0 and step == nearest:
         half *= 0.5
     doubt = half * 2.0**-30
-    if digits >= 19:  # perhaps cut off: the number is up to one unit of the mantissa larger
+    if digits >= 19:  # perhaps truncated: the number is up to one unit of the mantissa larger
         doubt += power if exponent >= 0 else 1.0
     if abs(distance) + doubt <= half:
         return nearest
@@ -229,7 +232,7 @@ def _beside_float32(value: float, nearest: float, mantissa: np.uint64, digits: i
 
 @kernel
 def _exact_product(a: float, b: float) -> tuple[float, float]:
-    """a · b, rounded, and what was rounded off."""
+    """a · b, rounded, and the rounding error."""
     product = a * b
     a_high = a * _SPLITTER - (a * _SPLITTER - a)
     b_high = b * _SPLITTER - (b * _SPLITTER - b)
@@ -238,9 +241,11 @@ def _exact_product(a: float, b: float) -> tuple[float, float]:
 
 
 def settle(text: bytes, values: NDArray[np.float32], doubtful: NDArray[np.int64]) -> tuple[int | None, list[int]]:
-    """Read again what `parse` left open: rows of (index in `values`, place in `text`).
+    """Parse again the numbers that `parse` could not decide.
 
-    → the index of the first number that is too large for float32, or None; the indices of those that float32 rounds.
+    values : written, one for each number of the text.
+    doubtful : (n, 2), index in `values` and in `text` of each of these numbers.
+    → the index in `values` of the first number that is too large for float32, or None; of those that float32 rounds.
     """
     rounded: list[int] = []
     for index, place in doubtful.tolist():

@@ -1,4 +1,4 @@
-"""Decimal numbers, written as text with ten decimals at the most."""
+"""Decimal numbers, written as text with at most ten decimals."""
 
 import math
 
@@ -9,18 +9,19 @@ from forecastle.kernels.compiled import inlined, kernel
 from forecastle.kernels.pointer import memory
 from forecastle.kernels.word import leading_zeros, store_word
 
-LONGEST = 31  # bytes of a number at the most: sign, 19 digits, point, 10 digits
-WRITE_LIMIT = 2.0**63  # numbers that `write` writes are smaller
+LONGEST = 31  # bytes of a number, at most: sign, 19 digits, point, 10 digits
+WRITE_LIMIT = 2.0**63  # `write` accepts numbers below this
 
 _MINUS, _POINT, _ZERO = b"-.0"
 
 
 @inlined
 def write(value: float, out: NDArray[np.uint8], at: int) -> int:
-    """Write `value`, of less than `WRITE_LIMIT`, to `out[at:]`; the index after it.
+    """Write `value`, of less than `WRITE_LIMIT`, to `out[at:]`, (bytes,). → the index after it.
 
-    Correctly rounded to ten decimals, without trailing zeros but for one: what `repr(round(value, 10))` says for
-    0 and from 1e-4 to 5e5. Beyond, it has no exponent and perhaps more digits, but reads back as the same float64.
+    It is correctly rounded to ten decimals, without trailing zeros except one: the same text as
+    `repr(round(value, 10))` for 0 and from 1e-4 to 5e5. Outside of that it has no exponent and perhaps more digits, but
+    parses to the same float64.
     """
     text = memory(out)
     if np.signbit(value):
@@ -36,7 +37,7 @@ def write(value: float, out: NDArray[np.uint8], at: int) -> int:
         at += 1
     else:
         at = _write_whole(whole, text, at)
-    # Divisions as multiplications: what LLVM makes of them branches by size, which cannot be foreseen.
+    # Divisions as multiplications: LLVM's own code for them has branches that cannot be predicted.
     first = (decimals >> 8) * 90071993 >> 45  # decimals // 10^8; the factor is 2^45 / 5^8, rounded up
     others = decimals - first * 100_000_000
     tens = first * 103 >> 10
@@ -56,7 +57,7 @@ def _ten_decimals(fraction: float) -> int:
     """fraction · 10^10, rounded half to even as if computed without error, for fraction in [0, 1)."""
     scaled = fraction * 1e10
     nearest = np.rint(scaled)
-    if abs(scaled - nearest) == 0.5:  # of the product itself, rounded: decided by what was rounded off
+    if abs(scaled - nearest) == 0.5:  # of the rounded product: its rounding error decides
         high = float(np.float32(fraction))  # 1e10 has 24 significant bits, so the products of both halves are exact
         error = (high * 1e10 - scaled) + (fraction - high) * 1e10
         if error != 0:
@@ -66,6 +67,7 @@ def _ten_decimals(fraction: float) -> int:
 
 @kernel
 def _write_whole(number: int, out: NDArray[np.uint8], at: int) -> int:
+    """Write `number`, which is not negative, to `out[at:]`, (bytes,). → the index after it."""
     end, rest = at + 1, number
     while rest > 9:
         rest, _ = _split(rest, np.uint64(10))
@@ -78,7 +80,7 @@ def _write_whole(number: int, out: NDArray[np.uint8], at: int) -> int:
 
 @inlined
 def _eight_digits(number: np.uint64) -> np.uint64:
-    """The eight digits of `number`, one a byte, the first one lowest: split in halves, both in pairs, all in digits."""
+    """The eight digits of `number`, one per byte, the first one lowest: split into halves, pairs and digits."""
     high = number * np.uint64(109951163) >> np.uint64(40)  # number // 10,000
     halves = high | (number - high * np.uint64(10_000)) << np.uint64(32)
     # n · 5243 >> 19 is n // 100 up to 9,999, and n · 103 >> 10 is n // 10 up to 99.
@@ -90,6 +92,6 @@ def _eight_digits(number: np.uint64) -> np.uint64:
 
 @kernel
 def _split(number: int, unit: np.uint64) -> tuple[int, int]:
-    """divmod, unsigned: that takes a third of the time."""
+    """divmod, unsigned, which takes a third of the time."""
     quotient = int(np.int64(np.uint64(number) // unit))
     return quotient, number - quotient * int(np.int64(unit))

@@ -1,6 +1,7 @@
 """The wire format of protocol buffers, as far as the message `aialgs.data.Record` needs it.
 
-Positions are indices in the bytes at hand. A negative position says that the bytes end early or make no sense.
+`data` is (bytes,), and positions are indices into it; a negative one means that the bytes end early or are invalid.
+Source: "Encoding", Protocol Buffers documentation.
 """
 
 import numpy as np
@@ -9,15 +10,15 @@ from numpy.typing import NDArray
 from forecastle.kernels.compiled import kernel
 
 # A tag is number · 8 + wire type: 0 varint, 1 eight bytes, 2 length and bytes, 5 four bytes.
-FEATURES, LABEL = 1 * 8 + 2, 2 * 8 + 2  # of a Record, entries of a map
+FEATURES, LABEL = 1 * 8 + 2, 2 * 8 + 2  # of a Record: entries of a map
 ENTRY_KEY, ENTRY_VALUE = 1 * 8 + 2, 2 * 8 + 2
-FLOAT32, FLOAT64, INT32, BYTES = 2 * 8 + 2, 3 * 8 + 2, 7 * 8 + 2, 9 * 8 + 2  # of a Value, which has one of them
+FLOAT32, FLOAT64, INT32, BYTES = 2 * 8 + 2, 3 * 8 + 2, 7 * 8 + 2, 9 * 8 + 2  # of a Value, which has one of these
 VALUES, KEYS, SHAPE = 1 * 8, 2 * 8, 3 * 8  # of a tensor: + 2 where packed, + the number's own wire type where not
 
 
 @kernel
 def varint(data: NDArray[np.uint8], i: int, stop: int) -> tuple[int, int]:
-    """→ the lowest 64 bits as int64, the position after it."""
+    """A varint of `data`. → its lowest 64 bits as int64, the position after it."""
     value, shift = np.uint64(0), 0
     while i < stop and shift < 70:
         byte = data[i]
@@ -31,7 +32,7 @@ def varint(data: NDArray[np.uint8], i: int, stop: int) -> tuple[int, int]:
 
 @kernel
 def field(data: NDArray[np.uint8], i: int, stop: int) -> tuple[int, int, int]:
-    """→ tag, first and last position of the content. The next field begins at the last; groups are not known."""
+    """A field of `data`. → tag, first position of the content and the one after it; groups are not supported."""
     tag, first = varint(data, i, stop)
     if first < 0 or not 8 <= tag < 1 << 32:
         return 0, 0, -1
@@ -56,9 +57,9 @@ def field(data: NDArray[np.uint8], i: int, stop: int) -> tuple[int, int, int]:
 def floats(
     data: NDArray[np.uint8], first: int, last: int, kind: int, values: NDArray[np.float32], count: int
 ) -> tuple[int, int, bool]:
-    """Read a tensor's values into `values[count:]`.
+    """Read the values of the tensor `data[first:last]`, of a `kind` such as `FLOAT32`, into `values[count:]`.
 
-    → the count after them; the position of a fault or -1; whether float32 rounds one of them.
+    → `count` and their number; the position of an error or -1; whether float32 rounds one of them.
     """
     i, rounded = first, False
     while i < last:
@@ -94,7 +95,7 @@ def floats(
 
 @kernel
 def word(data: NDArray[np.uint8], at: int) -> int:
-    """Four bytes, little-endian, unsigned."""
+    """Four bytes of `data`, little-endian, unsigned."""
     low = np.uint32(data[at]) | np.uint32(data[at + 1]) << np.uint32(8)
     high = np.uint32(data[at + 2]) | np.uint32(data[at + 3]) << np.uint32(8)
     return int(np.int64(low | high << np.uint32(16)))
@@ -104,7 +105,10 @@ def word(data: NDArray[np.uint8], at: int) -> int:
 def integers(
     data: NDArray[np.uint8], first: int, last: int, wanted: int, out: NDArray[np.int64], count: int
 ) -> tuple[int, int]:
-    """Read a tensor's keys or its shape into `out[count:]`. → the count after them, the position of a fault or -1."""
+    """Read the field `wanted`, keys or shape, of the tensor `data[first:last]` into `out[count:]`.
+
+    → `count` and their number; the position of an error or -1.
+    """
     i = first
     while i < last:
         here = i
@@ -125,10 +129,10 @@ def integers(
 def tensor(
     data: NDArray[np.uint8], first: int, last: int, map_tag: int, name: NDArray[np.uint8]
 ) -> tuple[int, int, int, int]:
-    """Find the tensor under `name` in a map of the Record.
+    """Find the tensor under `name`, (length,), in the map `map_tag` of the Record `data[first:last]`.
 
-    → how many there are; of the only one the kind, 0 where it has none, and the first and last position. Of a fault -1,
-    0, its position, 0.
+    → the number of such tensors; the kind of the last one, 0 if it has none, its first position and the one after it.
+    For an error: -1, 0, its position, 0.
     """
     found, kind, begin, end = 0, 0, 0, 0
     i = first
@@ -164,6 +168,7 @@ def tensor(
 
 @kernel
 def _same(data: NDArray[np.uint8], first: int, last: int, name: NDArray[np.uint8]) -> bool:
+    """Whether `data[first:last]` is `name`, (length,)."""
     same = last - first == len(name)
     for at in range(len(name) if same else 0):
         same = same and data[first + at] == name[at]

@@ -1,4 +1,4 @@
-"""RecordIO-protobuf, decoded: frames around messages `aialgs.data.Record`, each with a tensor of features."""
+"""RecordIO-protobuf, decoded: frames, each around a message `aialgs.data.Record`."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,59 +13,30 @@ from forecastle.contract.place import At
 from forecastle.formats import protobuf
 from forecastle.formats.block import Block
 from forecastle.formats.format import Format
+from forecastle.formats.record import (
+    COMPLETE,
+    CONTINUED,
+    EXPECTED_AND_GOT,
+    LONGEST_RECORD,
+    NO_MAGIC,
+    TOO_LONG,
+    TRUNCATED,
+    WIDTH,
+    read_record,
+)
 from forecastle.formats.sparse import densify
 from forecastle.kernels.compiled import kernel
 
 MAGIC = bytes.fromhex("0a23d7ce")
 _MAGIC_WORD = int.from_bytes(MAGIC, "little")
-_NAME = np.frombuffer(b"values", np.uint8)
-_LONGEST_RECORD = 64 << 20  # bytes; ten thousand columns, the most there may be, are far less
 _DENSE_BLOCK_BYTES = 64 << 20
-
-(
-    _COMPLETE,
-    _NO_MAGIC,
-    _CONTINUED,
-    _TOO_LONG,
-    _TRUNCATED,
-    _MALFORMED,
-    _MISSING,
-    _REPEATED,
-    _NOT_NUMBERS,
-    _EMPTY,
-    _SHAPE,
-    _COLUMNS,
-    _LENGTHS,
-    _KEYS,
-    _WIDTH,
-    _NOT_FINITE,
-    _LABEL,
-) = range(17)
-_EXPECTED_AND_GOT = {
-    _NO_MAGIC: ("a frame, which begins with 0xced7230a", "0x{0:08x}"),
-    _CONTINUED: ("a frame with a whole record", "one with the continuation flag {0}"),
-    _TOO_LONG: (f"a record of at most {_LONGEST_RECORD} bytes", "one of {0}"),
-    _TRUNCATED: ("{0} more bytes of a frame", "the end"),
-    _MALFORMED: ("a protocol buffers message", "bytes that are none"),
-    _MISSING: ('a tensor under features["values"]', "none"),
-    _REPEATED: ('one tensor under features["values"]', "{0}"),
-    _NOT_NUMBERS: ('a tensor of numbers under features["values"]', "bytes"),
-    _EMPTY: ("at least one value", "none"),
-    _SHAPE: ("a shape of one number, that of the columns", "{0} numbers"),
-    _COLUMNS: ("a shape from 1 to 2147483647", "{0}"),
-    _LENGTHS: ("as many values as keys, or without keys as the shape says", "{0} values for {1}"),
-    _KEYS: ("keys that ascend within the shape, each once", "{0} after {1}"),
-    _WIDTH: ("{1} column(s)", "{0}"),
-    _NOT_FINITE: ("numbers that float32 holds", "another in column {0}"),
-    _LABEL: ('one finite number under label["values"]', "something else"),
-}
 
 
 def decode(body: bytes, *, width: int | None, max_bytes: int) -> Block:
-    """The records of a body as rows, with `width` columns where it is given. Labels are left out.
+    """The records of a body as rows, with `width` columns if it is given. Labels are left out.
 
-    Raises `InvalidData` with record and byte offset, `PayloadTooLarge` where sparse rows made dense would take more
-    than `max_bytes`.
+    Raises `InvalidData` with record and byte offset, `PayloadTooLarge` if sparse rows would take more than `max_bytes`
+    as dense ones.
     """
     records = _decode(body, width or 0)
     records.require_complete(0, 0)
@@ -75,16 +46,16 @@ def decode(body: bytes, *, width: int | None, max_bytes: int) -> Block:
 
 
 def read(chunks: Iterable[bytes]) -> Iterator[Block]:
-    """The records of a file that comes in pieces. Either all of them have a label, or none.
+    """The records of a file that comes in chunks. Either all of them have a label, or none.
 
     Raises `InvalidData` with record and byte offset, which count from the beginning of the file.
     """
     width, records_before, bytes_before, rest = 0, 0, 0, b""
     labelled: bool | None = None
-    for chunk in chain(chunks, [b""]):  # what ends the file
+    for chunk in chain(chunks, [b""]):  # the empty chunk ends the file
         data = rest + chunk
         records = _decode(data, width)
-        if not (chunk and records.fault == _TRUNCATED):
+        if not (chunk and records.fault == TRUNCATED):
             records.require_complete(records_before, bytes_before)
         if records.rows:
             width = records.width
@@ -95,7 +66,7 @@ def read(chunks: Iterable[bytes]) -> Iterator[Block]:
                 expected, got = ("a label", "none") if labelled else ("no label", "one")
                 raise InvalidData(
                     place=(At("record", records_before + int(odd[0]) + 1),),
-                    expected=f"{expected}, as in the records before",
+                    expected=f"{expected}, as in the previous records",
                     got=got,
                 )
             step = max(1, _DENSE_BLOCK_BYTES // (4 * width))
@@ -112,25 +83,25 @@ def read(chunks: Iterable[bytes]) -> Iterator[Block]:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class _Records:
-    """What a kernel read: whole records, up to the end or a fault."""
+    """The complete records up to the end, or up to an error."""
 
     rows: int
     width: int
-    values: NDArray[np.float32]
-    keys: NDArray[np.int64] | None  # of sparse rows
-    ends: NDArray[np.int64]
-    labels: NDArray[np.float32]  # NaN where a record has none
-    exact: NDArray[np.bool_]  # whether float32 holds all numbers of a record's features as they came
-    position: int  # after the last whole record
-    fault: int
+    values: NDArray[np.float32]  # (n,), of all records
+    keys: NDArray[np.int64] | None  # (n,), the column of each value; None if all records are dense
+    ends: NDArray[np.int64]  # (rows,), the end of each record in `values`
+    labels: NDArray[np.float32]  # (rows,), NaN if a record has none
+    exact: NDArray[np.bool_]  # (rows,), see `Block`
+    position: int  # after the last complete record
+    fault: int  # one of `record`'s
     fault_position: int
     details: tuple[int, int]
 
     def require_complete(self, records_before: int, bytes_before: int) -> None:
-        """Raise `InvalidData` where a fault was found."""
-        if self.fault != _COMPLETE:
+        """Raise `InvalidData` if there was an error."""
+        if self.fault != COMPLETE:
             place = (At("record", records_before + self.rows + 1), At("byte", bytes_before + self.fault_position))
-            expected, got = (text.format(*self.details) for text in _EXPECTED_AND_GOT[self.fault])
+            expected, got = (text.format(*self.details) for text in EXPECTED_AND_GOT[self.fault])
             raise InvalidData(place=place, expected=expected, got=got)
 
     def dense(self, first: int, last: int, max_bytes: int) -> NDArray[np.float32]:
@@ -142,7 +113,7 @@ class _Records:
 
 
 def _decode(data: bytes, width: int) -> _Records:
-    values = np.empty(len(data) + 1, np.float32)  # a value takes a byte at least, a frame eight
+    values = np.empty(len(data) + 1, np.float32)  # a value takes at least a byte, a frame eight
     keys = np.empty(len(data) + 1, np.int64)
     ends = np.empty(len(data) // 8 + 1, np.int64)
     labels = np.empty(len(ends), np.float32)
@@ -175,23 +146,27 @@ def _scan(
     labels: NDArray[np.float32],
     exact: NDArray[np.bool_],
 ) -> tuple[int, int, bool, int, int, int, int, int]:
-    """→ rows, columns, whether any is sparse, position after the last; of the fault kind, position, two details."""
+    """Parse the frames of `data`, (bytes,), with `width` columns, or as many as the first record has if it is 0.
+
+    Written, see `_Records`: `values` and `keys`, one per number; `ends`, `labels` and `exact`, one per record.
+    → rows, columns, whether any is sparse, position after the last; of the error its kind, position and two details.
+    """
     stop = len(data)
     rows, count, sparse, position = 0, 0, False, 0
     while position < stop:
         fault, detail, length = _frame(data, position, stop)
-        if fault != _COMPLETE:
+        if fault != COMPLETE:
             return rows, width, sparse, position, fault, position, detail, 0
-        fault, at, detail, other, numbers, columns, rounded = _record(
+        fault, at, detail, other, numbers, columns, rounded = read_record(
             data, position + 8, position + 8 + length, values, keys, count, labels[rows : rows + 1]
         )
-        if fault == _COMPLETE and width and columns != width:
-            fault, at, detail, other = _WIDTH, position + 8, columns, width
-        if fault != _COMPLETE:
+        if fault == COMPLETE and width and columns != width:
+            fault, at, detail, other = WIDTH, position + 8, columns, width
+        if fault != COMPLETE:
             return rows, width, sparse, position, fault, at, detail, other
         width = columns
         is_sparse = numbers != columns or keys[count] >= 0
-        if is_sparse and not sparse:  # the rows before were dense: now they need keys, too
+        if is_sparse and not sparse:  # the previous rows were dense: now they also need keys
             sparse = True
             for i in range(count):
                 keys[i] = i % width
@@ -202,110 +177,33 @@ def _scan(
         ends[rows], exact[rows] = count, not rounded
         rows += 1
         position += 8 + _padded(length)
-    return rows, width, sparse, stop, _COMPLETE, 0, 0, 0
+    return rows, width, sparse, stop, COMPLETE, 0, 0, 0
 
 
 @kernel
 def _frame(data: NDArray[np.uint8], position: int, stop: int) -> tuple[int, int, int]:
-    """→ fault and its detail, length of the record."""
+    """The frame at `position` of `data`, (bytes,). → error and its detail, length of the record."""
     if stop - position >= 4:
         magic = protobuf.word(data, position)
         if magic != _MAGIC_WORD:
-            return _NO_MAGIC, magic, 0
+            return NO_MAGIC, magic, 0
     if stop - position < 8:
-        return _TRUNCATED, 8 - (stop - position), 0
+        return TRUNCATED, 8 - (stop - position), 0
     length = protobuf.word(data, position + 4)
     if length >> 29:
-        return _CONTINUED, length >> 29, 0
-    if length > _LONGEST_RECORD:
-        return _TOO_LONG, length, 0
+        return CONTINUED, length >> 29, 0
+    if length > LONGEST_RECORD:
+        return TOO_LONG, length, 0
     missing = position + 8 + _padded(length) - stop
     if missing > 0:
-        return _TRUNCATED, missing, 0
-    return _COMPLETE, 0, length
+        return TRUNCATED, missing, 0
+    return COMPLETE, 0, length
 
 
 @kernel
 def _padded(length: int) -> int:
+    """The bytes of a record in its frame."""
     return (length + 3) // 4 * 4
-
-
-@kernel
-def _record(
-    data: NDArray[np.uint8],
-    first: int,
-    last: int,
-    values: NDArray[np.float32],
-    keys: NDArray[np.int64],
-    count: int,
-    label: NDArray[np.float32],
-) -> tuple[int, int, int, int, int, int, bool]:
-    """Read the record's values into `values[count:]`, its keys into `keys[count:]`: -1 there says it has none.
-
-    → fault, its position and two details; how many values, how many columns; whether float32 rounds a value.
-    """
-    found, kind, begin, end = protobuf.tensor(data, first, last, protobuf.FEATURES, _NAME)
-    if found < 0:
-        return _MALFORMED, begin, 0, 0, 0, 0, False
-    if found == 0 or kind == 0:
-        return _MISSING, first, 0, 0, 0, 0, False
-    if found > 1:
-        return _REPEATED, first, found, 0, 0, 0, False
-    if kind == protobuf.BYTES:
-        return _NOT_NUMBERS, begin, 0, 0, 0, 0, False
-    behind, bad, rounded = protobuf.floats(data, begin, end, kind, values, count)
-    if bad >= 0:
-        return _MALFORMED, bad, 0, 0, 0, 0, False
-    for i in range(count, behind):
-        if not np.isfinite(values[i]):
-            return _NOT_FINITE, begin, i - count + 1, 0, 0, 0, False
-    fault, detail, other, columns = _columns(data, begin, end, keys, count, behind - count)
-    if fault != _COMPLETE:
-        return fault, begin, detail, other, 0, 0, False
-    numbers = behind - count
-
-    found, kind, begin, end = protobuf.tensor(data, first, last, protobuf.LABEL, _NAME)
-    if found < 0:
-        return _MALFORMED, begin, 0, 0, 0, 0, False
-    label[0] = np.nan
-    if found:
-        at = behind
-        behind, bad, _ = protobuf.floats(data, begin, end, kind, values, at)
-        if found > 1 or bad >= 0 or behind != at + 1 or not np.isfinite(values[at]):
-            return _LABEL, begin, 0, 0, 0, 0, False
-        label[0] = values[at]
-    return _COMPLETE, 0, 0, 0, numbers, columns, rounded
-
-
-@kernel
-def _columns(
-    data: NDArray[np.uint8], first: int, last: int, keys: NDArray[np.int64], count: int, numbers: int
-) -> tuple[int, int, int, int]:
-    """Read the keys of a tensor. → fault and two details, how many columns keys and shape give it."""
-    behind, bad = protobuf.integers(data, first, last, protobuf.KEYS, keys, count)
-    end, bad_too = protobuf.integers(data, first, last, protobuf.SHAPE, keys, behind)  # for the moment, after the keys
-    if bad >= 0 or bad_too >= 0:
-        return _MALFORMED, 0, 0, 0
-    n_keys, n_shape, shape = behind - count, end - behind, keys[behind]
-    if n_shape > 1 or (n_keys > 0 and n_shape == 0):
-        return _SHAPE, n_shape, 0, 0
-    if n_shape == 1 and not 1 <= shape <= 2147483647:
-        return _COLUMNS, shape, 0, 0
-    if n_keys == 0 and numbers > 0:
-        if n_shape == 1 and shape != numbers:
-            return _LENGTHS, numbers, shape, 0
-        keys[count] = -1
-        return _COMPLETE, 0, 0, numbers
-    if n_shape == 0:
-        return _EMPTY, 0, 0, 0
-    if n_keys != numbers:
-        return _LENGTHS, numbers, n_keys, 0
-    before = -1
-    for i in range(count, behind):
-        if not before < keys[i] < shape:
-            return _KEYS, keys[i], before, 0
-        before = keys[i]
-    return _COMPLETE, 0, 0, shape
 
 
 def _decode_request(body: bytes, content_type: MediaType, *, width: int | None, max_bytes: int) -> Block:  # noqa: ARG001

@@ -1,6 +1,8 @@
-"""RecordIO-protobuf, written: byte for byte as SageMaker's Python SDK 2 writes it.
+"""RecordIO-protobuf, encoded: byte for byte the same as SageMaker's Python SDK 2.
 
-Messages are built from the inside out, for all rows at once: each step wraps or joins the pieces of the one before.
+Messages are built from the inside out, for all rows at once: each step wraps or joins the pieces of the previous one.
+Kernels take pieces as `data`, (bytes,), and `ends`, (rows,), and write others to `out` and `out_ends`, see `_Pieces`;
+they return the number of bytes written.
 """
 
 from dataclasses import dataclass
@@ -28,7 +30,7 @@ def write_sparse(
 ) -> bytes:
     """A record for each sparse row: row r has `values` in the columns `keys`, from `ends[r - 1]` up to `ends[r]`.
 
-    Of a SciPy CSR matrix these are `data`, `indices`, `indptr[1:]` and `shape[1]`.
+    For a SciPy CSR matrix these are `data`, `indices`, `indptr[1:]` and `shape[1]`.
     """
     rows = len(ends)
     shape = _varints(np.full(rows, width), np.arange(1, rows + 1))
@@ -39,17 +41,17 @@ def write_sparse(
 
 
 def write_scores(scores: NDArray[np.floating[Any]]) -> bytes:
-    """A record for each score, under `label["score"]` as float32: what SageMaker's algorithms answer."""
+    """A record for each score, under `label["score"]` as float32, as SageMaker's algorithms answer."""
     numbers = _numbers(scores.astype(np.float32), np.arange(1, len(scores) + 1))
     return _framed(_entries(numbers, protobuf.FLOAT32, b"score", protobuf.LABEL))
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class _Pieces:
-    """Pieces of bytes, a row each, one after the other."""
+    """A piece of bytes for each row."""
 
-    data: NDArray[np.uint8]
-    ends: NDArray[np.int64]
+    data: NDArray[np.uint8]  # (bytes,), of all pieces, one after another
+    ends: NDArray[np.int64]  # (rows,), the end of each piece in `data`
 
 
 def _records(tensor: _Pieces, kind: int, labels: NDArray[Any] | None) -> bytes:
@@ -70,7 +72,7 @@ def _entries(tensor: _Pieces, kind: int, name: bytes, map_tag: int) -> _Pieces:
 
 
 def _numbers(numbers: NDArray[Any], ends: NDArray[Any]) -> _Pieces:
-    """The field `values` of a tensor."""
+    """The field `values` of each row's tensor: `numbers`, (n,), up to `ends`, (rows,)."""
     if numbers.dtype in _NUMBERS:
         data = np.ascontiguousarray(numbers).view(np.uint8)
         packed = _Pieces(data, ends.astype(np.int64) * numbers.dtype.itemsize)
@@ -81,7 +83,7 @@ def _numbers(numbers: NDArray[Any], ends: NDArray[Any]) -> _Pieces:
 
 def _varints(numbers: NDArray[Any], ends: NDArray[Any]) -> _Pieces:
     if len(numbers) and not -(2**31) <= numbers.min() <= numbers.max() < 2**31:
-        raise ValueError("Only integers that int32 holds can be written.")
+        raise ValueError("Only integers in the range of int32 can be written.")
     data = np.empty(10 * len(numbers), np.uint8)
     piece_ends = np.empty(len(ends), np.int64)
     size = _write_varints(numbers.astype(np.int64), ends.astype(np.int64), data, piece_ends)
@@ -89,7 +91,7 @@ def _varints(numbers: NDArray[Any], ends: NDArray[Any]) -> _Pieces:
 
 
 def _wrapped(pieces: _Pieces, tag: int, head: bytes = b"") -> _Pieces:
-    """Each piece, with `head` before it, as a field: tag, length, content. An empty one is left out."""
+    """Each piece, after `head`, as a field: tag, length, content. Empty ones are left out."""
     room = len(pieces.data) + len(pieces.ends) * (11 + len(head))
     data, ends = np.empty(room, np.uint8), np.empty(len(pieces.ends), np.int64)
     size = _wrap(pieces.data, pieces.ends, tag, np.frombuffer(head, np.uint8), data, ends)
@@ -110,6 +112,7 @@ def _framed(records: _Pieces) -> bytes:
 
 @kernel
 def _write_varint(number: int, out: NDArray[np.uint8], at: int) -> int:
+    """Write `number` to `out[at:]`. → the index after it."""
     rest = np.uint64(number)
     while rest >= np.uint64(0x80):
         out[at] = np.uint8(rest & np.uint64(0x7F)) | np.uint8(0x80)
@@ -123,6 +126,7 @@ def _write_varint(number: int, out: NDArray[np.uint8], at: int) -> int:
 def _write_varints(
     numbers: NDArray[np.int64], ends: NDArray[np.int64], out: NDArray[np.uint8], out_ends: NDArray[np.int64]
 ) -> int:
+    """Write `numbers`, (n,), those of each row up to `ends`."""
     begin, at = 0, 0
     for row in range(len(ends)):
         for i in range(begin, ends[row]):
@@ -134,6 +138,7 @@ def _write_varints(
 
 @kernel
 def _copy(data: NDArray[np.uint8], begin: int, end: int, out: NDArray[np.uint8], at: int) -> int:
+    """Copy `data[begin:end]` to `out[at:]`. → the index after it."""
     for i in range(end - begin):
         out[at + i] = data[begin + i]
     return at + end - begin
@@ -148,6 +153,7 @@ def _wrap(
     out: NDArray[np.uint8],
     out_ends: NDArray[np.int64],
 ) -> int:
+    """Write each piece after `head`, (length,), as a field."""
     begin, at = 0, 0
     for row in range(len(ends)):
         length = len(head) + ends[row] - begin
@@ -169,6 +175,7 @@ def _join(
     second_ends: NDArray[np.int64],
     out: NDArray[np.uint8],
 ) -> None:
+    """Write each row's first and second piece to `out`, (bytes of both,)."""
     at, first_begin, second_begin = 0, 0, 0
     for row in range(len(first_ends)):
         at = _copy(first, first_begin, first_ends[row], out, at)
@@ -178,6 +185,7 @@ def _join(
 
 @kernel
 def _frame(data: NDArray[np.uint8], ends: NDArray[np.int64], magic: NDArray[np.uint8], out: NDArray[np.uint8]) -> int:
+    """Write each piece as a frame: `magic`, (4,), length, content, padding to four bytes."""
     begin, at = 0, 0
     for row in range(len(ends)):
         length = ends[row] - begin

@@ -8,14 +8,14 @@ from typing import BinaryIO
 
 from forecastle import formats
 from forecastle.contract.errors import InvalidData, UnsupportedMediaType
-from forecastle.contract.media_type import CSV, MediaType
+from forecastle.contract.media_type import CONTENT_TYPE, CSV, MediaType
 from forecastle.contract.place import At, Source
 from forecastle.formats.block import Block
 from forecastle.formats.format import Format
 
 
 def _found() -> dict[str, Format]:
-    """The formats of this package by media type, in the order of their modules' names."""
+    """The formats of this package by media type, in the order of the modules' names."""
     names = sorted(module.name for module in pkgutil.iter_modules(formats.__path__))
     modules = [import_module(f"{formats.__name__}.{name}") for name in names]
     return {module.FORMAT.media_type: module.FORMAT for module in modules if hasattr(module, "FORMAT")}
@@ -39,19 +39,20 @@ _FOREIGN = {
 
 
 def decode_rows(body: bytes, content_type: MediaType, *, width: int | None, max_bytes: int = _DENSE_BYTES) -> Block:
-    """The rows of a request, without labels, with `width` columns where it is given.
+    """The rows of a request, without labels, with `width` columns if it is given.
 
-    `max_bytes` bounds what sparse rows may take once they are dense. Raises `InvalidData` with the place of the fault,
-    `PayloadTooLarge`, and `UnsupportedMediaType` for what is none of `REQUEST_TYPES` in UTF-8.
+    `max_bytes` limits the size of sparse rows as dense ones. Raises `InvalidData` with the place of the error,
+    `PayloadTooLarge`, and `UnsupportedMediaType` for a type that is not in `REQUEST_TYPES`, or not in UTF-8.
     """
     if body.startswith(_GZIP):
-        raise InvalidData(place=_START, expected=content_type.essence, got="gzip data; send it uncompressed")
+        raise InvalidData(place=_START, expected=content_type.essence, got="gzip data", hint="send it uncompressed")
     found = FORMATS.get(content_type.essence)
     if found is None or found.text:
         content_type.require_utf8()
     if found is None:
-        place = (Source("Content-Type"),)
-        raise UnsupportedMediaType(place=place, expected=f"one of {', '.join(REQUEST_TYPES)}", got=content_type.essence)
+        raise UnsupportedMediaType(
+            place=CONTENT_TYPE, expected=f"one of {', '.join(REQUEST_TYPES)}", got=content_type.essence
+        )
     return found.decode(body, content_type, width=width, max_bytes=max_bytes)
 
 
@@ -64,9 +65,9 @@ def read_rows(
 ) -> Iterator[Block]:
     """The rows of a training file, block by block, in memory that depends on `block_bytes` and not on the file.
 
-    Without a content type, a file is in the format whose magic bytes it begins with, else CSV. `default_label_size`
+    A file without a content type is in the format whose magic bytes it begins with, else CSV. `default_label_size`
     applies to CSV whose content type has no `label_size`: with 1 the first column is the label. Raises `InvalidData`
-    with the place of the fault, `UnsupportedMediaType` for what is none of `FILE_TYPES`.
+    with the place of the error, `UnsupportedMediaType` for a type that is not in `FILE_TYPES`.
     """
     first = stream.read(block_bytes)
     chunks = chain([first], iter(lambda: stream.read(block_bytes), b""))
@@ -84,5 +85,5 @@ def read_rows(
 
 
 def _recognized(first: bytes) -> str:
-    """The media type of a file that begins so."""
+    """The media type of a file, from its first bytes."""
     return next((each.media_type for each in FORMATS.values() if each.magic and first.startswith(each.magic)), CSV)

@@ -1,4 +1,4 @@
-"""Sparse rows made dense, within a bound."""
+"""Sparse rows as dense ones, within a limit."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +18,12 @@ def densify(
 ) -> NDArray[np.float32]:
     """The matrix (rows, width) whose row r has `values` in the columns `keys`, from `ends[r - 1]` up to `ends[r]`.
 
-    The first row has those from `begin`.
-    Raises `PayloadTooLarge` where it would take more than `max_bytes`.
+    The first row has those from `begin` on. Raises `PayloadTooLarge` if the matrix would take more than `max_bytes`.
     """
     size = len(ends) * width * 4
     if size > max_bytes:
         raise PayloadTooLarge(
-            expected=f"at most {max_bytes} bytes when sparse rows are made dense",
+            expected=f"at most {max_bytes} bytes for sparse rows as dense ones",
             got=f"{len(ends)} rows of {width} columns, which take {size}",
         )
     dense = np.zeros((len(ends), width), np.float32)
@@ -40,6 +39,7 @@ def _scatter(
     begin: int,
     dense: NDArray[np.float32],
 ) -> None:
+    """Write values[i] to dense[row, keys[i]], (rows, width), for i up to ends[row], (rows,)."""
     for row in range(len(ends)):
         for i in range(begin, ends[row]):
             dense[row, keys[i]] = values[i]

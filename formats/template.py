@@ -13,7 +13,7 @@ from forecastle.kernels.joined import joined
 from forecastle.kernels.pointer import memory
 from forecastle.kernels.word import load_word, store_word
 
-_SLACK = bytes(16)  # texts are copied 16 bytes at once, and so may be read and written that much too far
+_SLACK = bytes(16)  # texts are copied 16 bytes at a time, so that up to 16 more are read and written
 
 
 def fill(
@@ -28,12 +28,12 @@ def fill(
     `before` and `after` around all.
 
     `fill([b'{"score":', b"}"], scores[:, None], separator=b",")` is `{"score":0.9},{"score":1.25}`. Numbers are
-    written by `number_writer.write`. Raises `ValueError` where one is not finite or not below
+    written by `number_writer.write`. Raises `ValueError` if one is not finite, or not below
     `number_writer.WRITE_LIMIT`.
     """
     rows, columns = table.shape
     if len(texts) != columns + 1:
-        raise ValueError(f"A row of {columns} numbers is between {columns + 1} texts. Got {len(texts)}.")
+        raise ValueError(f"A row of {columns} numbers needs {columns + 1} texts. Got {len(texts)}.")
     if table.size == 0:
         return before + after
     # The text before the first number is written once; after each row comes the text up to the next.
@@ -44,13 +44,16 @@ def fill(
     out = np.empty(rows * (int(ends[-1]) + columns * number_writer.LONGEST) + len(_SLACK), np.uint8)
     end = _fill(text, ends, np.ascontiguousarray(table, np.float64), out)
     if end < 0:
-        raise ValueError("Only finite numbers of ordinary size can be written.")
+        raise ValueError(f"Only finite numbers below {number_writer.WRITE_LIMIT} can be written.")
     return joined([before, texts[0], out[: end - len(between)].data, texts[-1], after])
 
 
 @kernel
 def _fill(text: NDArray[np.uint8], ends: NDArray[np.int64], table: NDArray[np.float64], out: NDArray[np.uint8]) -> int:
-    """The number of bytes written; -1 where a number cannot be. `text` and `out` end with `_SLACK`."""
+    """Write each number of `table`, (rows, columns), and the part of `text`, (bytes,), up to its `ends`, (columns,).
+
+    → the number of bytes written to `out`, -1 if a number cannot be written. `text` and `out` end with `_SLACK`.
+    """
     source, target, at = memory(text), memory(out), 0
     for row in range(table.shape[0]):
         begin = 0

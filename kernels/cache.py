@@ -1,13 +1,16 @@
-"""Where the machine code of kernels is kept.
+"""The cache of kernels' machine code on disk.
 
-All private names of numba's cache that we use are in this file: `compiled.py` does without a cache if one is missing.
+All private names of numba's cache are used only in this file: if one is missing, `compiled.py` works without a cache.
 """
 
+import fcntl
 import functools
 import hashlib
 import json
+import os
 import re
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +26,7 @@ TARGET = "target.json"
 
 
 def code_folder(cache: Path, source: Path) -> Path:
-    """The folder below `cache` for the code of the kernels in `source`: each state of the sources has its own."""
+    """The folder below `cache` for the machine code of `source`, in the current state of the sources."""
     return cache / f"{source.parent.name}.{source.stem}-{_stamp(source)[:16]}"
 
 
@@ -53,17 +56,17 @@ class Target:
 
 @functools.cache
 def shipped_target() -> Target | None:
-    """The target of the machine code that was installed with us, if it runs here and no other CPU is asked for."""
+    """The target of the installed machine code, if it runs on this CPU and no other CPU is requested."""
     target = Target.read(SHIPPED)
     asked = config.CPU_NAME or config.CPU_FEATURES is not None
     return target if target is not None and not asked and target.runs_here() else None
 
 
 class _StampedByItsImports:
-    """Where machine code is kept, and what makes it stale.
+    """A location of machine code, which becomes stale when a source changes that is compiled into it.
 
-    numba looks only at the file of the outermost kernel, though others are compiled into it: it would go on running
-    the old code of a kernel that was changed elsewhere.
+    numba checks only the file of the outermost kernel, but other kernels are compiled into it: it would use the old
+    code of a kernel that was changed in another file.
     """
 
     _py_file: str
@@ -73,13 +76,13 @@ class _StampedByItsImports:
 
 
 class _InNamedFolder(_StampedByItsImports, caching.UserProvidedCacheLocator):  # type: ignore[misc]
-    """In the folder that `NUMBA_CACHE_DIR` names."""
+    """In the folder `NUMBA_CACHE_DIR`."""
 
     def get_cache_path(self) -> str:
         return str(code_folder(Path(config.CACHE_DIR), Path(self._py_file)))
 
     def ensure_cache_path(self) -> None:
-        """Raises `OSError` where there is no such folder and none can be made. numba wants to write there, too."""
+        """Raises `OSError` if the folder does not exist and cannot be made. numba also requires it to be writable."""
         if not Path(self.get_cache_path()).is_dir():
             super().ensure_cache_path()
 
@@ -93,13 +96,13 @@ class _InUsersFolder(_StampedByItsImports, caching.UserWideCacheLocator):  # typ
 
 
 class _Shipped(_StampedByItsImports, caching.UserProvidedCacheLocator):  # type: ignore[misc]
-    """In the folder that a wheel brings along. Nothing is written there."""
+    """In the folder of a wheel. Nothing is written there."""
 
     def get_cache_path(self) -> str:
         return str(code_folder(SHIPPED, Path(self._py_file)))
 
     def ensure_cache_path(self) -> None:
-        """Raises `OSError` where the wheel has no machine code of the source as it is."""
+        """Raises `OSError` if the wheel has no machine code for the current source."""
         if not Path(self.get_cache_path()).is_dir():
             raise FileNotFoundError(self.get_cache_path())
 
@@ -117,14 +120,15 @@ class _CompiledAhead(caching.CompileResultCacheImpl):  # type: ignore[misc]
 
 
 class Cache(caching.FunctionCache):  # type: ignore[misc]
-    """Machine code on disk: read wherever it is, written where that can be."""
+    """Machine code on disk, also if it can only be read."""
 
     _impl_class = _Compiled
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """None, and a new index, if the index cannot be read: it may name types of an earlier version."""
+        """The code; None, with a new index, if the index is unreadable: it may name types of an earlier version."""
         try:
-            return super().load_overload(sig, target_context)
+            with self._locked(fcntl.LOCK_SH):
+                return super().load_overload(sig, target_context)
         except Exception as error:
             caching._cache_log("[cache] index not read: %s", error)
             with suppress(OSError):
@@ -133,13 +137,30 @@ class Cache(caching.FunctionCache):  # type: ignore[misc]
 
     def save_overload(self, sig: Any, data: Any) -> None:
         try:
-            super().save_overload(sig, data)
+            with self._locked(fcntl.LOCK_EX):
+                super().save_overload(sig, data)
         except OSError as error:
             caching._cache_log("[cache] not saved: %s", error)  # as numba logs it under NUMBA_DEBUG_CACHE
 
+    @contextmanager
+    def _locked(self, kind: int) -> Iterator[None]:
+        """Lock the folder: without it, two processes could give their code the same file, and one run the other's.
+
+        Folders that do not exist or cannot be locked, such as some network file systems', are used without.
+        """
+        descriptor = None
+        try:
+            with suppress(OSError):
+                descriptor = os.open(self.cache_path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                fcntl.flock(descriptor, kind)
+            yield
+        finally:
+            if descriptor is not None:
+                os.close(descriptor)
+
 
 class _ShippedCache(caching.FunctionCache):  # type: ignore[misc]
-    """Machine code that a wheel brought along. It is looked up by the CPU it was compiled for, not by this one."""
+    """The machine code of a wheel, which is looked up by the CPU it was compiled for, not by this CPU."""
 
     _impl_class = _CompiledAhead
 
@@ -151,7 +172,7 @@ class _ShippedCache(caching.FunctionCache):  # type: ignore[misc]
 
 
 class TwoCaches:
-    """What came with a wheel first; then what was compiled here. It is what numba asks of a dispatcher's cache."""
+    """The cache of a wheel, then our own, with the interface of a dispatcher's cache."""
 
     def __init__(self, shipped: Any, own: Any) -> None:
         self._shipped, self._own = shipped, own
@@ -178,15 +199,15 @@ class TwoCaches:
 
 
 def cache_of(function: Any) -> Any:
-    """The cache of a kernel's machine code; None where there is no place for one."""
-    own = _made(Cache, function)
-    shipped = _made(_ShippedCache, function) if shipped_target() is not None else None
+    """The cache of a kernel's machine code; None if there is no location for one."""
+    own = _created(Cache, function)
+    shipped = _created(_ShippedCache, function) if shipped_target() is not None else None
     if shipped is None:
         return own
     return TwoCaches(shipped, own if own is not None else caching.NullCache())
 
 
-def _made(kind: Any, function: Any) -> Any:
+def _created(kind: Any, function: Any) -> Any:
     try:
         return kind(function)
     except RuntimeError:  # numba: "cannot cache function …: no locator available"
@@ -202,32 +223,32 @@ _IMPORT_OF_NUMBA = re.compile(r"^\s*(?:from|import)\s+(?:numba|llvmlite)\b", re.
 
 @functools.cache
 def _stamp(source: Path) -> str:
-    """A digest of all that a kernel in `source` may have compiled into it: what it imports of ours, and so on.
+    """A digest of all sources that may be compiled into a kernel of `source`: those it imports, directly or not.
 
-    A source that is not ours, as another's algorithm has them, may also import its neighbours by any name.
+    A source outside of this package, of another distribution's algorithm, may also import its neighbours by any name.
     """
     left = [source] if source.is_relative_to(_PACKAGES) else list(source.parent.glob("*.py"))
-    left += _teachers()
+    left += _extensions()
     found = set(left)
     while left:
         new = _imports(left.pop()) - found
         found |= new
         left += new
-    digest = hashlib.sha256(np.__version__.partition(".")[0].encode())  # whose names the machine code refers to
+    digest = hashlib.sha256(np.__version__.partition(".")[0].encode())  # machine code refers to numpy's names
     for each in sorted(found):
         digest.update(hashlib.sha256(each.read_bytes()).digest())
     return digest.hexdigest()
 
 
 @functools.cache
-def _teachers() -> list[Path]:
-    """The files that teach numba types and operations: those work in kernels that do not import them, too."""
+def _extensions() -> list[Path]:
+    """The files that define types and operations for numba, also for kernels that do not import them."""
     return [source for source in Path(__file__).parent.glob("*.py") if _IMPORT_OF_NUMBA.search(source.read_text())]
 
 
 @functools.cache
 def _imports(source: Path) -> frozenset[Path]:
-    """The files of ours that `source` imports, anywhere in it."""
+    """The files of this package that `source` imports, anywhere in it."""
     names = set()
     for package, members, module in _IMPORT.findall(source.read_text()):
         names |= {package or module} | {f"{package}.{member}" for member in re.findall(r"\w+", members)}

@@ -1,4 +1,4 @@
-"""Compiled kernels: plain functions over arrays, made native by numba, without the GIL."""
+"""Compiled kernels: plain functions over arrays, compiled to machine code by numba, which run without the GIL."""
 
 import functools
 import warnings
@@ -20,8 +20,8 @@ try:
     from forecastle.kernels.cache import cache_of
 except (ImportError, AttributeError) as missing:
     warnings.warn(
-        f"numba {numba.__version__} lacks what forecastle keeps machine code with ({missing}): "
-        "kernels are compiled anew in every process.",
+        f"numba {numba.__version__} lacks private names of its cache ({missing}): "
+        "kernels are compiled again in every process.",
         RuntimeWarning,
         stacklevel=2,
     )
@@ -31,9 +31,9 @@ except (ImportError, AttributeError) as missing:
 
 
 def _leave_blas_unloaded() -> None:
-    """Import what makes numba load scipy's BLAS, 16 MiB, only to know whether there is one, and keep it from that.
+    """Keep numba from loading scipy's BLAS, 16 MiB, only to find out whether it is installed.
 
-    It is loaded by the first kernel that wants a product of matrices.
+    The first kernel with a product of matrices still loads it.
     """
 
     def absent() -> None:
@@ -49,7 +49,7 @@ def _leave_blas_unloaded() -> None:
     arraymath._HAVE_BLAS = arraymath._HAVE_BLAS or find_spec("scipy") is not None
 
 
-with suppress(ImportError, AttributeError):  # names of numba's own: without them there is less memory, nothing else
+with suppress(ImportError, AttributeError):  # private names of numba: without them more memory is used, nothing else
     _leave_blas_unloaded()
 
 
@@ -65,24 +65,24 @@ event.register("numba:compile", _Reporter())
 
 
 def kernel(function: F) -> F:
-    """Compile `function` at its first call; keep the machine code on disk wherever a disk may be written.
+    """Compile `function` at its first call, and cache the machine code on disk if a disk can be written.
 
-    `NUMBA_CACHE_DIR` says where; else the code is next to the source, else in the user's cache folder. Code in the
-    named folder, or in a wheel, is also used where nothing can be written, as in a read-only container. Code that is
-    nowhere is compiled anew in every process.
+    The cache is in the folder `NUMBA_CACHE_DIR`, else next to the source, else in the user's cache folder. Code in the
+    named folder, or in a wheel, is also used if nothing can be written, as in a read-only container. Code that is not
+    cached is compiled again in every process.
     """
-    return cast(F, _kept(numba.njit(**_OPTIONS)(function)))
+    return cast(F, _cached(numba.njit(**_OPTIONS)(function)))
 
 
 def part(function: F) -> F:
-    """Compile `function` only for the kernels that call it, which takes less time."""
-    return cast(F, _from_kernels_only(_kept(numba.njit(no_cpython_wrapper=True, **_OPTIONS)(function))))
+    """Compile `function` only for the kernels that call it: without a wrapper for Python, which takes less time."""
+    return cast(F, _from_kernels_only(_cached(numba.njit(no_cpython_wrapper=True, **_OPTIONS)(function))))
 
 
 def inlined(function: F) -> F:
     """Compile `function` into every kernel that calls it.
 
-    LLVM inlines it, not numba, which would infer its types anew at each call.
+    LLVM inlines it; numba would infer its types again for each call.
     """
     return cast(F, _from_kernels_only(numba.njit(forceinline=True, no_cpython_wrapper=True, **_OPTIONS)(function)))
 
@@ -91,8 +91,8 @@ def _name(function: Any) -> str:
     return f"{function.__module__}.{function.__qualname__}"
 
 
-def _kept(compiled: Any) -> Any:
-    """With a cache; `NUMBA_DISABLE_JIT` leaves functions as they are."""
+def _cached(compiled: Any) -> Any:
+    """Add a cache to a dispatcher; with `NUMBA_DISABLE_JIT` it is a plain function, and unchanged."""
     COMPILATION.known.add(_name(compiled))
     if isinstance(compiled, Dispatcher) and (cache := cache_of(compiled.py_func)) is not None:
         cast(Any, compiled)._cache = cache
@@ -100,7 +100,7 @@ def _kept(compiled: Any) -> Any:
 
 
 def _from_kernels_only(compiled: Any) -> Any:
-    """It has no machine code that Python could call: without this, a call would end the process."""
+    """Refuse calls from Python, which has no machine code to call: without this, a call would end the process."""
     if isinstance(compiled, Dispatcher):
         compiled.__class__ = _calls_refused(type(compiled))
     return compiled
@@ -108,9 +108,9 @@ def _from_kernels_only(compiled: Any) -> Any:
 
 @functools.cache
 def _calls_refused(kind: type) -> type:
-    """The same kind of dispatcher, but for calls from Python."""
+    """A subclass of a dispatcher that refuses calls from Python."""
 
     def refuse(self: Any, *_: Any, **__: Any) -> Any:
-        raise TypeError(f"{self.py_func.__qualname__} is compiled for kernels: only they can call it.")
+        raise TypeError(f"{self.py_func.__qualname__} is compiled only for kernels, which can call it.")
 
     return type(f"{kind.__name__}ForKernels", (kind,), {"__call__": refuse})

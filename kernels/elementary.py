@@ -1,4 +1,4 @@
-"""Elementary functions of groups of lanes, for compiled kernels.
+"""Elementary functions of groups of vectors, lane by lane, for compiled kernels; see `group` for their type.
 
 The polynomials are Chebyshev interpolations on the reduced range; errors are relative to float64.
 """
@@ -8,7 +8,7 @@ from forecastle.kernels.lanes import Floats, bits_of, choose, exceeds, floats_of
 
 LOG2_E = 1.4426950408889634
 LN_2 = 0.6931471805599453
-# Added to a number below 2²² it leaves the nearest integer in the last bits, and taken away again that integer.
+# Adding it to a number below 2²² leaves the nearest integer in the last bits; subtracting it gives that integer.
 _ROUNDING = 1.5 * 2**23
 
 
@@ -27,7 +27,7 @@ def exp2(x: Floats) -> Floats:
 
 @inlined
 def exp2_less_1(x: Floats) -> Floats:
-    """2^x − 1 for x in [−100, 100], as exact for a small x as for a large one; error 3e-7."""
+    """2^x − 1 for x in [−100, 100]; error 3e-7, also for small x."""
     rounded = x + _ROUNDING
     rest = x - (rounded - _ROUNDING)
     power = fma(rest, 1.5461447463419292e-4, 1.3390867351418068e-3)
@@ -43,7 +43,7 @@ def exp2_less_1(x: Floats) -> Floats:
 def log2(x: Floats) -> Floats:
     """log₂ x for x in [2^−60, 2^60]; error 3e-7, also near 1."""
     bits = bits_of(x)
-    exponent = ((bits + 0x20000000) - 0x3F3504F3) >> 23  # 64 more than that of x / √½
+    exponent = ((bits + 0x20000000) - 0x3F3504F3) >> 23  # of x / √½, plus 64
     mantissa = floats_of(bits - ((exponent << 23) - 0x20000000))
     return _log2_near_1(mantissa - 1.0) + (to_floats(exponent) - 64.0)
 
@@ -64,7 +64,7 @@ def _log2_near_1(x: Floats) -> Floats:
 
 @inlined
 def softplus(x: Floats) -> Floats:
-    """log(1 + e^x); error 1e-6, and at least GluonTS' least positive parameter, 2^−23."""
+    """log(1 + e^x), but at least 2^−23, the smallest positive parameter in GluonTS; error 1e-6."""
     magnitude = maximum(x, 0.0 - x)
     small = exp2(maximum(magnitude * -LOG2_E, -100.0))  # e^−|x|, in (0, 1]
     upper = exceeds(small, 0.41421356)

@@ -10,7 +10,7 @@ from typing import Any, Protocol, cast
 
 from llvmlite import ir
 from numba import extending
-from numba.core import types
+from numba.core import cgutils, types
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 
 LANES = 8  # of each vector
@@ -19,7 +19,7 @@ VECTORS = {"float32": ir.VectorType(ir.FloatType(), LANES), "uint32": ir.VectorT
 
 
 class Floats(Protocol):
-    """What a group of float32 lanes looks like to a type checker; it exists in compiled kernels only."""
+    """A group of float32 lanes for type checkers; it exists only in compiled kernels."""
 
     def __add__(self, other: "Floats | float") -> "Floats": ...
     def __sub__(self, other: "Floats | float") -> "Floats": ...
@@ -30,7 +30,7 @@ class Floats(Protocol):
 
 
 class Bits(Protocol):
-    """What a group of uint32 lanes looks like to a type checker. They wrap around."""
+    """A group of uint32 lanes for type checkers. Its arithmetic is modulo 2³²."""
 
     def __add__(self, other: "Bits | int") -> "Bits": ...
     def __sub__(self, other: "Bits | int") -> "Bits": ...
@@ -42,6 +42,8 @@ class Bits(Protocol):
 
 
 class Group(types.Type):
+    """numba's type of a group: the kind of its lanes, "float32" or "uint32", and its number of vectors."""
+
     def __init__(self, kind: str, vectors: int) -> None:
         super().__init__(name=f"{kind}x{LANES}x{vectors}")
         self.kind, self.vectors = kind, vectors
@@ -56,12 +58,12 @@ extending.register_model(Group)(_GroupModel)
 
 
 def vectors_of(builder: Any, group: Any) -> list[Any]:
-    """A group's vectors."""
+    """The vectors of a group, as LLVM values."""
     return [builder.extract_value(group, place) for place in range(group.type.count)]
 
 
 def grouped(builder: Any, vectors: list[Any]) -> Any:
-    """A group of these vectors."""
+    """The group of these vectors."""
     group = ir.Constant(ir.ArrayType(vectors[0].type, len(vectors)), ir.Undefined)
     for place, vector in enumerate(vectors):
         group = builder.insert_value(group, vector, place)
@@ -76,7 +78,7 @@ def splat(builder: Any, value: Any) -> Any:
 
 
 def operand_vectors(context: Any, builder: Any, type_: Any, value: Any, group: Group) -> list[Any]:
-    """The vectors of a group, or a number as such vectors."""
+    """The vectors of an operand: of a group, or a number in all lanes of vectors like those of `group`."""
     if isinstance(type_, Group):
         return vectors_of(builder, value)
     number = types.float32 if group.kind == "float32" else types.uint32
@@ -84,11 +86,57 @@ def operand_vectors(context: Any, builder: Any, type_: Any, value: Any, group: G
 
 
 def common_group(groups: list[Any]) -> Group:
+    """The type of all groups."""
     assert len(set(groups)) == 1, f"groups of one kind and size, not {groups}"
     return cast(Group, groups[0])
 
 
+def converted(instruction: str, a: Any, kind: str) -> Any:
+    """An intrinsic's signature and code: an instruction that converts each vector to another kind."""
+
+    def build(_: Any, builder: Any, __: Any, arguments: Any) -> Any:
+        rows = vectors_of(builder, arguments[0])
+        return grouped(builder, [getattr(builder, instruction)(row, VECTORS[kind]) for row in rows])
+
+    return Group(kind, a.vectors)(a), build
+
+
+def compared(comparison: str, a: Any, b: Any) -> Any:
+    """An intrinsic's signature and code: `a` in the lanes where the comparison is true, else `b`."""
+    group = common_group([operand for operand in (a, b) if isinstance(operand, Group)])
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        left, right = (operand_vectors(context, builder, *pair, group) for pair in zip(signature.args, arguments))
+        return grouped(
+            builder,
+            [
+                builder.select(builder.fcmp_ordered(comparison, row, other), row, other)
+                for row, other in zip(left, right)
+            ],
+        )
+
+    return group(a, b), build
+
+
+def of_each(name: str) -> Any:
+    """An intrinsic's code: LLVM's function `name` of each vector."""
+
+    def build(_: Any, builder: Any, __: Any, arguments: Any) -> Any:
+        function = instruction_of(builder, name, 1)
+        return grouped(builder, [builder.call(function, [row]) for row in vectors_of(builder, arguments[0])])
+
+    return build
+
+
+def instruction_of(builder: Any, name: str, operands: int) -> Any:
+    """LLVM's function `name` of vectors of float32."""
+    type_ = ir.FunctionType(VECTORS["float32"], [VECTORS["float32"]] * operands)
+    return cgutils.get_or_insert_function(builder.module, type_, f"{name}.v{LANES}f32")
+
+
 def _arithmetic(python_operator: Callable[..., Any], instructions: Mapping[str, str]) -> None:
+    """Define an operator of groups and numbers by an LLVM instruction for each kind."""
+
     class Typing(AbstractTemplate):  # type: ignore[misc]
         def generic(self, operands: Any, _: Any) -> Any:
             groups = [operand for operand in operands if isinstance(operand, Group)]

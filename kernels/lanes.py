@@ -1,11 +1,11 @@
-"""Several vectors of eight 32-bit lanes as one value of compiled kernels.
+"""Functions of groups: several vectors of eight 32-bit lanes as one value of compiled kernels.
 
-Arithmetic on a group of vectors is done on each in turn: two or three independent chains of instructions, which a core
-runs at once where one chain alone would wait for its own results. The lanes of +, −, × and / are rounded as IEEE says;
-`fma` is rounded once where the machine has such an instruction.
+Arithmetic on a group is two or three independent chains of instructions, one for each vector, which a core executes in
+parallel; a single chain would wait for its own results. The lanes of +, −, × and / are rounded as in IEEE 754; `fma` is
+rounded once if the CPU has such an instruction.
 
-A group's size is part of its type. Kernels that are compiled for several sizes take it as an argument: a tuple of as
-many zeros.
+A group's size is part of its type. Kernels that are compiled for several sizes take it as an argument: a tuple with one
+zero for each vector.
 """
 
 import math
@@ -23,7 +23,11 @@ from forecastle.kernels.group import (
     VECTORS,
     Group,
     common_group,
+    compared,
+    converted,
     grouped,
+    instruction_of,
+    of_each,
     operand_vectors,
     splat,
     vectors_of,
@@ -37,19 +41,19 @@ Size = tuple[int, ...]
 SIZES: dict[int, Size] = {1: (0,), 2: (0, 0), 3: (0, 0, 0)}  # 12 sums of three and their factors fill 16 registers
 
 _FLOATS = VECTORS["float32"]
-_BYTES = 4  # vectors may start at any number
+_BYTES = 4  # alignment: vectors may start at any number
 _LINE = 64
 
 
 def aligned(*shape: int) -> npt.NDArray[np.float32]:
-    """An uninitialized array that begins at a cache line, so that no vector in it crosses two lines."""
+    """An uninitialized array that begins at a cache line, so that no vector in it crosses a line."""
     spare = _LINE // _BYTES
     memory = np.empty(math.prod(shape) + spare, np.float32)
     first = -(memory.ctypes.data // _BYTES) % spare
     return memory[first : first + math.prod(shape)].reshape(shape)
 
 
-# Intrinsics, by what a type checker is to think that they give.
+# Intrinsics, by their return type for type checkers.
 _gives_floats = cast(Callable[[Callable[..., Any]], Callable[..., Floats]], extending.intrinsic)
 _gives_bits = cast(Callable[[Callable[..., Any]], Callable[..., Bits]], extending.intrinsic)
 _gives_either = cast(Callable[[Callable[..., Any]], Callable[..., Any]], extending.intrinsic)
@@ -57,7 +61,7 @@ _gives_either = cast(Callable[[Callable[..., Any]], Callable[..., Any]], extendi
 
 @_gives_floats
 def load(_: Any, memory: Any, index: Any, size: Any) -> Any:  # noqa: ARG001
-    """`load(memory, index, size) -> Floats`: numbers of a `memory`, from `index` on."""
+    """`load(memory, index, size) -> Floats`: the numbers of a `memory` from `index` on."""
 
     def build(context: Any, builder: Any, ___: Any, arguments: Any) -> Any:
         first = address(context, builder, memory, arguments[0], arguments[1], _FLOATS)
@@ -69,7 +73,7 @@ def load(_: Any, memory: Any, index: Any, size: Any) -> Any:  # noqa: ARG001
 
 @_gives_either
 def store(_: Any, memory: Any, index: Any, group: Any) -> Any:  # noqa: ARG001
-    """`store(memory, index, group)`: write them, from `index` on."""
+    """`store(memory, index, group)`: write a group to a `memory` from `index` on."""
 
     def build(context: Any, builder: Any, ___: Any, arguments: Any) -> Any:
         first = address(context, builder, memory, arguments[0], arguments[1], _FLOATS)
@@ -82,10 +86,7 @@ def store(_: Any, memory: Any, index: Any, group: Any) -> Any:  # noqa: ARG001
 
 @_gives_either
 def fetch(_: Any, memory: Any, index: Any, to_write: Any) -> Any:  # noqa: ARG001
-    """`fetch(memory, index, to_write)`: have the line of the cache that holds a number at hand, soon to be needed.
-
-    `to_write`, a constant, says what for.
-    """
+    """`fetch(memory, index, to_write)`: prefetch the cache line of a number, to read or `to_write` it, a constant."""
     if not isinstance(to_write, types.Literal):
         return None
 
@@ -101,9 +102,9 @@ def fetch(_: Any, memory: Any, index: Any, to_write: Any) -> Any:  # noqa: ARG00
 
 @_gives_either
 def turn(_: Any, source: Any, index: Any, step: Any, target: Any, place: Any, stride: Any) -> Any:  # noqa: ARG001
-    """`turn(source, index, step, target, place, stride)`: eight rows of eight floats become eight columns.
+    """`turn(source, index, step, target, place, stride)`: transpose eight rows of eight floats.
 
-    Row i is at source[index + i·step]; what was its column j goes to target[place + j·stride + i].
+    Row i is at source[index + i·step]; its column j is written to target[place + j·stride + i].
     """
 
     def build(context: Any, builder: Any, ___: Any, arguments: Any) -> Any:
@@ -113,7 +114,7 @@ def turn(_: Any, source: Any, index: Any, step: Any, target: Any, place: Any, st
             row = address(context, builder, source, read, index, _FLOATS)
             rows.append(builder.load(row, align=_BYTES, typ=_FLOATS))
             index = builder.add(index, step)
-        for distance in (4, 2, 1):  # of the halves, quarters and lanes that change places
+        for distance in (4, 2, 1):  # of the halves, quarters and lanes that are exchanged
             low = [lane + (LANES - distance if lane & distance else 0) for lane in range(LANES)]
             high = [lane + distance for lane in low]
             masks = [ir.Constant(VECTORS["uint32"], order) for order in (low, high)]
@@ -159,7 +160,7 @@ def fma(_: Any, a: Any, b: Any, c: Any) -> Any:
     group = common_group([operand for operand in (a, b, c) if isinstance(operand, Group)])
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        function = _instruction(builder, "llvm.fmuladd", 3)
+        function = instruction_of(builder, "llvm.fmuladd", 3)
         operands = [operand_vectors(context, builder, *pair, group) for pair in zip(signature.args, arguments)]
         return grouped(builder, [builder.call(function, row) for row in zip(*operands)])
 
@@ -168,31 +169,31 @@ def fma(_: Any, a: Any, b: Any, c: Any) -> Any:
 
 @_gives_floats
 def minimum(_: Any, a: Any, b: Any) -> Any:
-    """`minimum(a, b) -> Floats`: the smaller of each pair of lanes; `b` where one of them is no number."""
-    return _compared("<", a, b)
+    """`minimum(a, b) -> Floats`: the smaller of each pair of lanes; `b` if one of them is NaN."""
+    return compared("<", a, b)
 
 
 @_gives_floats
 def maximum(_: Any, a: Any, b: Any) -> Any:
-    """`maximum(a, b) -> Floats`: the larger of each pair of lanes; `b` where one of them is no number."""
-    return _compared(">", a, b)
+    """`maximum(a, b) -> Floats`: the larger of each pair of lanes; `b` if one of them is NaN."""
+    return compared(">", a, b)
 
 
 @_gives_floats
 def square_root(_: Any, a: Any) -> Any:
     """`square_root(a) -> Floats`."""
-    return a(a), _of_each("llvm.sqrt")
+    return a(a), of_each("llvm.sqrt")
 
 
 @_gives_floats
 def absolute(_: Any, a: Any) -> Any:
     """`absolute(a) -> Floats`."""
-    return a(a), _of_each("llvm.fabs")
+    return a(a), of_each("llvm.fabs")
 
 
 @_gives_bits
 def exceeds(_: Any, a: Any, b: Any) -> Any:
-    """`exceeds(a, b) -> Bits`: all bits of the lanes where a > b, and none of the others."""
+    """`exceeds(a, b) -> Bits`: all bits set in the lanes where a > b, none in the others."""
     group = common_group([operand for operand in (a, b) if isinstance(operand, Group)])
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -221,7 +222,7 @@ def choose(_: Any, bits: Any, a: Any, b: Any) -> Any:
 
 @_gives_bits
 def within(_: Any, first: Any, stop: Any, size: Any) -> Any:  # noqa: ARG001
-    """`within(first, stop, size) -> Bits`: all bits of the lanes [first, stop), and none of the others."""
+    """`within(first, stop, size) -> Bits`: all bits set in the lanes [first, stop), none in the others."""
 
     def build(__: Any, builder: Any, ___: Any, arguments: Any) -> Any:
         low, high = (splat(builder, builder.trunc(edge, INTEGER)) for edge in arguments[:2])
@@ -251,54 +252,17 @@ def high_product(_: Any, a: Any, factor: Any) -> Any:  # noqa: ARG001
 
 @_gives_bits
 def bits_of(_: Any, a: Any) -> Any:
-    """`bits_of(a) -> Bits`: how its floats are written."""
-    return _converted("bitcast", a, "uint32")
+    """`bits_of(a) -> Bits`: the bits of floats."""
+    return converted("bitcast", a, "uint32")
 
 
 @_gives_floats
 def floats_of(_: Any, a: Any) -> Any:
-    """`floats_of(a) -> Floats`: the floats that are written so."""
-    return _converted("bitcast", a, "float32")
+    """`floats_of(a) -> Floats`: the floats with these bits."""
+    return converted("bitcast", a, "float32")
 
 
 @_gives_floats
 def to_floats(_: Any, a: Any) -> Any:
     """`to_floats(a) -> Floats`: the nearest float to each lane as a signed integer."""
-    return _converted("sitofp", a, "float32")
-
-
-def _converted(instruction: str, a: Any, kind: str) -> Any:
-    def build(_: Any, builder: Any, __: Any, arguments: Any) -> Any:
-        rows = vectors_of(builder, arguments[0])
-        return grouped(builder, [getattr(builder, instruction)(row, VECTORS[kind]) for row in rows])
-
-    return Group(kind, a.vectors)(a), build
-
-
-def _compared(comparison: str, a: Any, b: Any) -> Any:
-    group = common_group([operand for operand in (a, b) if isinstance(operand, Group)])
-
-    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        left, right = (operand_vectors(context, builder, *pair, group) for pair in zip(signature.args, arguments))
-        return grouped(
-            builder,
-            [
-                builder.select(builder.fcmp_ordered(comparison, row, other), row, other)
-                for row, other in zip(left, right)
-            ],
-        )
-
-    return group(a, b), build
-
-
-def _of_each(name: str) -> Any:
-    def build(_: Any, builder: Any, __: Any, arguments: Any) -> Any:
-        function = _instruction(builder, name, 1)
-        return grouped(builder, [builder.call(function, [row]) for row in vectors_of(builder, arguments[0])])
-
-    return build
-
-
-def _instruction(builder: Any, name: str, operands: int) -> Any:
-    type_ = ir.FunctionType(_FLOATS, [_FLOATS] * operands)
-    return cgutils.get_or_insert_function(builder.module, type_, f"{name}.v{LANES}f32")
+    return converted("sitofp", a, "float32")

@@ -1,4 +1,4 @@
-"""Random numbers by counter: Philox4x32-10, a function of a path, a step, a series and a seed and of nothing else.
+"""Counter-based random numbers: Philox4x32-10, a function only of a path, a step, a series and a seed.
 
 Reference: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
 """
@@ -11,12 +11,14 @@ from forecastle.kernels.lanes import Bits, Size, count_up, high_product, spread
 
 _FACTOR_0, _FACTOR_1 = 0xD2511F53, 0xCD9E8D57
 _KEY_STEP_0, _KEY_STEP_1 = 0x9E3779B9, 0xBB67AE85
-Stream = NDArray[np.uint32]  # the counter's four words, the key's two, how many results are used up, four results
+Stream = NDArray[
+    np.uint32
+]  # (11,): four words of the counter, two of the key, the number of used results, four results
 
 
 @inlined
 def random_lanes(path: int, step: int, series: int, key: np.uint64, size: Size) -> tuple[Bits, Bits, Bits, Bits]:
-    """Four random words for each of the paths from `path` on; `key` is the seed, a uint64."""
+    """Four random words for each of the paths from `path` on, one lane per path; `key` is the seed."""
     first = count_up(np.uint32(path), size)
     second, third, fourth = (spread(np.uint32(step), size), spread(np.uint32(series), size), spread(np.uint32(0), size))
     key_0, key_1 = np.uint32(key & np.uint64(0xFFFFFFFF)), np.uint32(key >> np.uint64(32))
@@ -38,14 +40,14 @@ def new_stream(key: np.uint64) -> Stream:
 
 @kernel
 def begin_stream(stream: Stream, path: int, step: int, series: int) -> None:
-    """Start the numbers of one path at one step."""
+    """Begin the numbers of a path at a step of a series in `stream`, (11,)."""
     stream[0], stream[1], stream[2], stream[3] = np.uint32(path), np.uint32(step), np.uint32(series), np.uint32(0)
     stream[6] = np.uint32(4)
 
 
 @kernel
 def next_uniform(stream: Stream) -> float:
-    """A number in (0, 1): an odd multiple of 2⁻³³."""
+    """The next number of `stream`, (11,), in (0, 1): an odd multiple of 2⁻³³."""
     if stream[6] == 4:
         _refill(stream)
     word = stream[7 + stream[6]]
@@ -55,6 +57,7 @@ def next_uniform(stream: Stream) -> float:
 
 @part
 def _refill(stream: Stream) -> None:
+    """Compute the next four results of `stream`, (11,)."""
     first, second, third, fourth = stream[0], stream[1], stream[2], stream[3]
     key_0, key_1 = stream[4], stream[5]
     for _ in range(10):

@@ -1,7 +1,7 @@
-"""Pointers: an array's elements as compiled kernels read them, without a length and without an owner.
+"""Pointers to arrays' elements in compiled kernels, without a length and without an owner.
 
-Passing an array to a kernel increments and decrements its reference count atomically, which costs more than a kernel
-for a few numbers does. Nothing checks an index: it must be in range and not negative, and the array must outlive its
+Passing an array to a kernel increments and decrements its reference count atomically, which takes longer than a
+kernel for a few numbers. Nothing checks an index: it must be in range and not negative, and the array must outlive its
 pointer.
 """
 
@@ -31,7 +31,7 @@ def memory(_: Any, values: Any) -> Any:
 def address(context: Any, builder: Any, pointer_type: Any, pointer: Any, index: Any, value_type: Any) -> Any:
     """In an intrinsic: the address of element `index`, to load or store an LLVM value of `value_type` there.
 
-    It works with LLVM's opaque pointers as with the typed ones that numba still makes: llvmlite has deprecated those.
+    It works with LLVM's opaque pointers and with typed ones, which numba still uses and llvmlite has deprecated.
     """
     element = context.get_data_type(pointer_type.dtype)
     place = builder.gep(pointer, [index], source_etype=element)

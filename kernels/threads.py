@@ -1,4 +1,4 @@
-"""One pool of threads for all kernels of the process."""
+"""A pool of threads for all kernels of the process."""
 
 import functools
 import os
@@ -20,14 +20,14 @@ def in_parallel(
 ) -> None:
     """Call `work(start, stop)` for consecutive blocks of `range(count)`, on up to `threads` threads.
 
-    `work` must release the GIL to gain from it, and write only what belongs to its own block, so that the outcome
-    depends neither on the number of threads nor on their order. The first exception of a block is raised.
+    `work` should release the GIL, and must write only to its own block, so that the result does not depend on the
+    number of threads or their order. The first exception of a block is raised.
 
     Parameters
     ----------
     count : items in all.
-    block : items a call gets at the most; what fits one block runs in the caller's thread.
-    threads : as many at the most; by default one for each available core.
+    block : maximum number of items per call; a single block runs in the caller's thread.
+    threads : maximum number of threads; by default one for each available core.
     """
     threads = available_cores() if threads is None else threads
     starts = range(0, count, block)
@@ -35,16 +35,16 @@ def in_parallel(
         for start in starts:
             work(start, min(start + block, count))
         return
-    # Whoever is free takes the next block, the caller too: cores are not equally fast when others use them as well.
-    left = iter(starts)  # which gives each block to one thread alone, by the GIL
+    # Each free thread, also the caller's, takes the next block: cores that are also used by others are slower.
+    left = iter(starts)  # the GIL ensures that each block goes to one thread
 
-    def lane() -> None:
+    def take_blocks() -> None:
         for start in left:
             work(start, min(start + block, count))
 
-    others = [_pool().submit(lane) for _ in range(1, min(threads, len(starts)))]
+    others = [_pool().submit(take_blocks) for _ in range(1, min(threads, len(starts)))]
     try:
-        lane()
+        take_blocks()
     finally:
         wait(others)
     for other in others:

@@ -33,7 +33,7 @@ def store_word(_: Any, text: Any, index: Any, word: Any) -> Any:  # noqa: ARG001
 
 @intrinsic
 def leading_zeros(_: Any, word: Any) -> Any:  # noqa: ARG001
-    """`leading_zeros(word) -> int`: how many of its highest bits are 0; 64 where all are."""
+    """`leading_zeros(word) -> int`: the number of its highest bits that are 0; 64 for 0."""
 
     def build(__: Any, builder: Any, ___: Any, arguments: Any) -> Any:
         return builder.ctlz(arguments[0], ir.IntType(1)(0))
@@ -43,7 +43,7 @@ def leading_zeros(_: Any, word: Any) -> Any:  # noqa: ARG001
 
 @intrinsic
 def trailing_zeros(_: Any, word: Any) -> Any:  # noqa: ARG001
-    """`trailing_zeros(word) -> int`: how many of its lowest bits are 0; 64 where all are."""
+    """`trailing_zeros(word) -> int`: the number of its lowest bits that are 0; 64 for 0."""
 
     def build(__: Any, builder: Any, ___: Any, arguments: Any) -> Any:
         return builder.cttz(arguments[0], ir.IntType(1)(0))

@@ -1,1 +1,1 @@
-"""A local AWS region: what SageMaker's notebooks call, answered on this machine."""
+"""A local AWS region: the services that SageMaker's notebooks call, on this machine."""

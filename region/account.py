@@ -1,4 +1,4 @@
-"""Who owns everything here: the account, the region's name and the forms of names that AWS gives."""
+"""The account that owns all resources, the region's name, and ARNs."""
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"

@@ -1,10 +1,12 @@
-"""The application: every service at one port."""
+"""The ASGI application: every service on one port."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, MutableMapping
 from typing import Any, Protocol
 
-from forecastle.region.doors import refused
+from forecastle.region.access import refused
 from forecastle.region.routing import service_of
+from forecastle.region.s3.addressing import bucket_and_key
+from forecastle.region.s3.errors import S3Error
 from forecastle.region.wire.exchange import Answer, Request
 
 Scope = MutableMapping[str, Any]
@@ -17,13 +19,13 @@ BODY_BYTES = 100 * 2**20
 
 
 class Service(Protocol):
-    """What takes a request that is in memory as a whole."""
+    """A service whose requests are read whole into memory."""
 
     async def answer(self, service: str, request: Request) -> Answer: ...
 
 
 class OnePort:
-    """Reads which service a request is for, and lets that answer."""
+    """Routes each request to its service."""
 
     def __init__(
         self,
@@ -32,7 +34,7 @@ class OnePort:
         objects: App,
         hosts: Collection[str] = (),
     ) -> None:
-        self._services = services  # those that no model describes
+        self._services = services  # without a model of AWS's
         self._control = control
         self._objects = objects
         self._hosts = hosts
@@ -43,11 +45,13 @@ class OnePort:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         raw_path = scope.get("raw_path", scope["path"].encode()).decode("latin-1").partition("?")[0]
         request = Request(scope["method"], raw_path, scope["query_string"].decode("latin-1"), headers)
-        why = refused(request.method, raw_path, headers, self._hosts)
+        service = service_of(request)
+        why = refused(
+            request.method, raw_path, headers, self._hosts, by_bucket=service == "s3" and _has_bucket(request)
+        )
         if why is not None:
             await _send(send, Answer(403, {"Content-Type": "text/plain; charset=utf-8"}, why.encode() + b"\n"))
             return
-        service = service_of(request)
         if service == "s3":
             await self._objects(scope, receive, send)
             return
@@ -61,8 +65,15 @@ class OnePort:
         await (_send(send, answer) if answer.parts is None else _stream(send, answer, answer.parts))
 
 
+def _has_bucket(request: Request) -> bool:
+    try:
+        return bool(bucket_and_key(request.headers.get("host", ""), request.raw_path.encode("latin-1"))[0])
+    except S3Error:
+        return False
+
+
 async def _body(receive: Receive) -> bytes | None:
-    """The whole body; None where it is too large."""
+    """The whole body; None if it is too large."""
     parts, size, more = [], 0, True
     while more:
         message = await receive()

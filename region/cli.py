@@ -4,26 +4,26 @@ import importlib.util
 import os
 import re
 import sys
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
 from forecastle.contract.errors import InvalidJob
-from forecastle.region.home import Home, default_home
+from forecastle.region.options import FILE, FOLDER, PORT, Options, home_of, region_options
 
-FOLDER = click.Path(file_okay=False, path_type=Path)
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-PORT = 4566
-T = TypeVar("T")
-NEEDED = ("botocore", "httpx")
+if TYPE_CHECKING:
+    from forecastle.region.variables import Variables
+
+NEEDED = ("botocore", "cryptography", "httpx")
+HOME = click.option("--home", type=FOLDER, help="The region's folder.")
 
 
 @click.group("region", invoke_without_command=True)
 @click.pass_context
 def region(context: click.Context) -> None:
-    """Run a local AWS region, which notebooks use as they are."""
+    """Run a local AWS region, in which SageMaker's notebooks run unchanged."""
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         raise InvalidJob(f"A region needs {' and '.join(missing)}: pip install 'forecastle[region]'.")
@@ -31,50 +31,27 @@ def region(context: click.Context) -> None:
         context.invoke(up)
 
 
-def up_options(command: Callable[..., T]) -> Callable[..., T]:
-    for option in (
-        click.option(
-            "--docker", metavar="IMAGE", help="Also run our own jobs and endpoints in containers, of this image."
-        ),
-        click.option(
-            "--allow-host",
-            "hosts",
-            metavar="NAME",
-            multiple=True,
-            help="An additional host name for clients; may be repeated.",
-        ),
-        click.option("--host", default="127.0.0.1", show_default=True, help="The address to bind."),
-        click.option("--taxi", type=FILE, help="The taxi notebook's data; by default they are generated."),
-        click.option("--bucket", "buckets", metavar="NAME", multiple=True, help="A bucket to create; may be repeated."),
-        click.option(
-            "--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, help="0 picks a free one."
-        ),
-        click.option("--home", type=FOLDER, help="The region's folder; by default in the user's data folder."),
-    ):
-        command = option(command)
-    return command
-
-
 @region.command()
-@up_options
-def up(
-    home: Path | None,
-    port: int,
-    buckets: tuple[str, ...],
-    taxi: Path | None,
-    host: str,
-    hosts: tuple[str, ...],
-    docker: str | None,
-) -> None:
+@region_options
+def up(options: Options) -> None:
     """Run a region until Ctrl-C; `forecastle region env` prints the variables to set."""
-    from forecastle.region.server import Options, up
+    from forecastle.region.server import up
 
-    up(Options(_home(home), port, host, buckets, taxi, hosts, docker), forecastle_command())
+    up(options, forecastle_command())
+
+
+proxy_option = click.option(
+    "--proxy",
+    is_flag=True,
+    help="Clients keep AWS's own addresses and reach the region as their HTTPS proxy, with a certificate authority for "
+    "AWS's domains only.",
+)
 
 
 @region.command()
-@click.option("--home", type=FOLDER, help="The region's folder.")
-@click.option("--port", type=click.IntRange(1, 65535), help="Its port, if it does not run yet.")
+@proxy_option
+@HOME
+@click.option("--port", type=click.IntRange(1, 65535), help="Its port, if it is not running yet.")
 @click.option(
     "--shell",
     type=click.Choice(["sh", "fish", "powershell", "dotenv"]),
@@ -82,101 +59,96 @@ def up(
     show_default=True,
     help="The syntax to print.",
 )
-def env(home: Path | None, port: int | None, shell: str) -> None:
+def env(home: Path | None, port: int | None, shell: str, proxy: bool) -> None:
     """Print the variables to set: eval "$(forecastle region env)"."""
     from forecastle.region import variables
 
-    where = _home(home)
+    where = home_of(home)
     address = where.address() if port is None else None
     where.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     variables.write_files(where)
-    for name, value in variables.variables(where, address or f"http://127.0.0.1:{port or PORT}", os.environ).items():
+    given = _variables(proxy)(where, address or f"http://127.0.0.1:{port or PORT}", os.environ)
+    for name, value in given.items():
         click.echo(variables.SHELLS[shell](name, value))
 
 
 @region.command(context_settings={"ignore_unknown_options": False})
-@up_options
+@region_options
+@proxy_option
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @click.pass_context
-def run(
-    context: click.Context,
-    home: Path | None,
-    port: int,
-    buckets: tuple[str, ...],
-    taxi: Path | None,
-    host: str,
-    hosts: tuple[str, ...],
-    docker: str | None,
-    command: tuple[str, ...],
-) -> int:
+def run(context: click.Context, options: Options, proxy: bool, command: tuple[str, ...]) -> int:
     """Run COMMAND in a region: forecastle region run -- jupyter lab.
 
-    Starts a region where none runs in that folder, and stops it when the command has ended.
+    Starts a region if none runs in that folder, and stops it when the command has ended.
     """
-    from forecastle.region.company import free_port, run_beside
+    from forecastle.region.run_command import free_port, run_in_region
 
-    where = _home(home)
-    by_default = context.get_parameter_source("port") is click.core.ParameterSource.DEFAULT
-    options = ["--home", str(where.folder), "--port", str(free_port(port) if by_default else port), "--host", host]
-    options += [part for name in buckets for part in ("--bucket", name)]
-    options += [part for name in hosts for part in ("--allow-host", name)]
-    options += [] if taxi is None else ["--taxi", str(taxi)]
-    options += [] if docker is None else ["--docker", docker]
-    return run_beside(where, [*forecastle_command(), "region", "up", *options], command)
+    if context.get_parameter_source("port") is click.core.ParameterSource.DEFAULT:
+        options = replace(options, port=free_port(options.port))
+    up = [*forecastle_command(), "region", "up", *options.arguments()]
+    return run_in_region(options.home, up, command, _variables(proxy))
 
 
 @region.command()
-@click.option("--home", type=FOLDER, help="The region's folder.")
+@proxy_option
+@HOME
 @click.option("--port", type=click.IntRange(1, 65535), default=PORT, show_default=True, help="Its port.")
 @click.option("--python", metavar="PATH", help="The kernel's Python; by default the active environment's.")
-def kernel(home: Path | None, port: int, python: str | None) -> None:
+def kernel(home: Path | None, port: int, python: str | None, proxy: bool) -> None:
     """Write a Jupyter kernel that sets the region's variables."""
     from forecastle.region.kernel import write
-    from forecastle.region.variables import variables, write_files
+    from forecastle.region.variables import write_files
 
-    where = _home(home)
+    where = home_of(home)
     where.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_files(where)
     address = where.address() or f"http://127.0.0.1:{port}"
-    folder = write(python, variables(where, address, {}), os.environ)
+    folder = write(python, _variables(proxy)(where, address, {}), os.environ)
     click.echo(f"Kernel 'Python (forecastle region)' is in {folder}. It calls {address}: run `forecastle region up`.")
 
 
 @region.group("data")
 def data() -> None:
-    """Write data that notebooks download."""
+    """Write the data that notebooks download."""
 
 
 @data.command()
-@click.option("--customers", type=click.IntRange(1, 999), default=370, show_default=True, help="Columns.")
-@click.option("--years", default="2011-2014", show_default=True, help="The first and the last, or one.")
+@click.option("--customers", type=click.IntRange(1, 999), default=370, show_default=True, help="The number of columns.")
+@click.option("--years", default="2011-2014", show_default=True, help="The first and last year, or one year.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("LD2011_2014.txt"), show_default=True)
 def electricity(customers: int, years: str, out: Path) -> None:
-    """Write the electricity notebook's LD2011_2014.txt, synthetic, in the original's format."""
+    """Write synthetic data for the electricity notebook, in the format of LD2011_2014.txt."""
     from forecastle.region.samples.electricity import write
 
     first, last = _years(years)
     if out.exists():
-        raise InvalidJob(f"--out {out}: is there already, and is left as it is.")
+        raise InvalidJob(f"--out {out}: this file exists and is not overwritten.")
     write(out, customers, first, last)
-    click.echo(f"{out}: {customers} customers, {first} to {last}, made up.")
+    click.echo(f"{out}: {customers} customers, {first} to {last}, synthetic.")
 
 
 @region.group("lambda")
 def functions() -> None:
-    """Create Lambda functions without a console."""
+    """Create Lambda functions from the command line."""
 
 
 @functions.command("create")
 @click.argument("name")
-@click.option("--file", "files", type=FILE, multiple=True, required=True, help="A file of its code; may be repeated.")
+@click.option("--file", "files", type=FILE, multiple=True, required=True, help="A file with its code; may be repeated.")
 @click.option("--handler", default="lambda_function.lambda_handler", show_default=True, help="Module and function.")
 @click.option(
-    "--timeout", type=click.IntRange(1, 900), default=30, show_default=True, help="Limit for an event, in seconds."
+    "--timeout",
+    type=click.IntRange(1, 900),
+    default=30,
+    show_default=True,
+    help="The time limit for an event, in seconds.",
 )
-@click.option("--memory", type=click.IntRange(128, 10240), default=512, show_default=True, help="Memory limit in MB.")
+@click.option(
+    "--memory", type=click.IntRange(128, 10240), default=512, show_default=True, help="The memory limit in MB."
+)
 @click.option("--env", "environ", metavar="NAME=VALUE", multiple=True, help="An environment variable; may be repeated.")
-@click.option("--home", type=FOLDER, help="The region's folder.")
+@HOME
 def create_function(
     name: str,
     files: tuple[Path, ...],
@@ -190,12 +162,12 @@ def create_function(
     from forecastle.region.lab import create_function
 
     given = dict(_pair("--env", text) for text in environ)
-    click.echo(create_function(_home(home), name, files, handler, timeout, memory, given))
+    click.echo(create_function(home_of(home), name, files, handler, timeout, memory, given))
 
 
 @region.group("api")
 def apis() -> None:
-    """Create REST APIs without a console."""
+    """Create REST APIs from the command line."""
 
 
 @apis.command("create")
@@ -210,13 +182,24 @@ def apis() -> None:
 )
 @click.option("--cors", metavar="ORIGIN", help="The origin whose pages may call it; * allows any.")
 @click.option("--stage", default="prod", show_default=True, help="The stage it is deployed to.")
-@click.option("--home", type=FOLDER, help="The region's folder.")
+@HOME
 def create_api(name: str, posts: tuple[str, ...], cors: str | None, stage: str, home: Path | None) -> None:
     """Create the API NAME for these functions, and print its invoke URLs."""
     from forecastle.region.lab import create_api
 
-    for url in create_api(_home(home), name, dict(_pair("--post", text) for text in posts), cors, stage):
+    for url in create_api(home_of(home), name, dict(_pair("--post", text) for text in posts), cors, stage):
         click.echo(url)
+
+
+def _variables(proxy: bool) -> "Variables":
+    """What gives a client's variables."""
+    if proxy:
+        from forecastle.region.proxy.environment import proxied_variables
+
+        return proxied_variables
+    from forecastle.region.variables import variables
+
+    return variables
 
 
 def _pair(option: str, text: str) -> tuple[str, str]:
@@ -230,14 +213,10 @@ def _years(text: str) -> tuple[int, int]:
     found = re.fullmatch(r"(\d{4})(?:-(\d{4}))?", text)
     first, last = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
     if not 1900 <= first <= last <= 2100:
-        raise InvalidJob(f"--years {text}: expected such as 2011-2014 or 2014.")
+        raise InvalidJob(f"--years {text}: expected a year or two, such as 2014 or 2011-2014.")
     return first, last
 
 
 def forecastle_command() -> tuple[str, ...]:
-    """How this Python starts forecastle."""
+    """The command that starts forecastle with this Python."""
     return (sys.executable, "-m", "forecastle")
-
-
-def _home(given: Path | None) -> Home:
-    return default_home(os.environ) if given is None else Home(given.absolute())

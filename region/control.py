@@ -1,4 +1,4 @@
-"""A request of any service but S3: parsed and validated by AWS's model, answered by the operation's function."""
+"""Requests of services other than S3: parsed and validated by AWS's model, passed to the operation's function."""
 
 import asyncio
 import sys
@@ -24,32 +24,34 @@ from forecastle.region.wire.rendering import (
 from forecastle.region.wire.validation import validate
 
 REST = ("lambda", "apigateway", "sagemaker-runtime")
-THREADS = 64  # that wait for the disk, or for a function; functions call the region in turn, so they have their own
+THREADS = 64  # for operations, and as many for Lambda functions, which may call operations themselves
 QUERY = ("sts", "iam")
 
 
 class Control:
-    """What answers for the services that a model describes."""
+    """The services that have a model of AWS's."""
 
     def __init__(self, region: LocalRegion, models: Models) -> None:
         self._region = region
         self._models = models
-        self._by_path: dict[str, list[Any]] = {}  # a service's operations in the order in which paths are tried
+        self._by_path: dict[
+            str, list[Any]
+        ] = {}  # a service's operations, in the order in which their paths are matched
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="operation")
         self._function_threads = ThreadPoolExecutor(THREADS, thread_name_prefix="invoke")
 
     async def answer(self, service: str, request: Request) -> Answer:
-        """The answer, or the error as that service gives it."""
+        """The answer, or the error in the service's own form."""
         protocol = _protocol(service, request)
         try:
             return await self._answer(service, protocol, request)
         except Refusal as refusal:
             if refusal.code == "ValidationException" and (protocol == "query" or service == "sagemaker-runtime"):
-                refusal = Refusal("ValidationError", refusal.sentence, refusal.status)  # as these call it
+                refusal = Refusal("ValidationError", refusal.sentence, refusal.status)  # their name for it
             return _refused(protocol, request, refusal)
         except Exception:
             traceback.print_exc(file=sys.stderr)
-            sentence = "This is a fault of the region's own; its log has the traceback."
+            sentence = "This is a bug in the region; its log has the traceback."
             return _refused(protocol, request, Refusal("InternalFailure", sentence, 500))
 
     async def _answer(self, service: str, protocol: str, request: Request) -> Answer:
@@ -65,7 +67,7 @@ class Control:
         parse = {"json": parse_json, "query": parse_query, "rest": parse_rest}[protocol]
         parameters = parse(operation, request)
         validate(operation.input_shape, parameters)
-        # Most wait for the disk, so they do it off the loop; those that wait for others are coroutines.
+        # Most operations wait for the disk, so they run in threads; those that wait for model servers are coroutines.
         if service == "sagemaker-runtime":
             values: dict[str, Any] = await function(self._region, parameters)  # type: ignore[misc]
         else:

@@ -1,4 +1,4 @@
-"""Containers, by Docker's command line: five commands need no library."""
+"""Containers, with Docker's command line client."""
 
 import hashlib
 import re
@@ -12,16 +12,19 @@ SECONDS = 20
 PORT = 8080
 
 
-def run_command(image: str, verb: str, tree: Path, environ: Mapping[str, str], home: Path) -> list[str]:
+def run_command(
+    image: str, verb: str, tree: Path, environ: Mapping[str, str], home: Path, mounts: Mapping[Path, str]
+) -> list[str]:
     """The command that runs `verb` of an image with `tree` as /opt/ml, and its output as the command's own.
 
-    The channels are links to the region's objects, so they are mounted to be read only. The region itself is
-    `host.docker.internal` there.
+    `mounts` are more folders and their paths in the container. The channels are links to the region's objects, so they
+    are mounted to be read only. The region itself is `host.docker.internal` there.
     """
     passed = {name: value.replace("//127.0.0.1:", "//host.docker.internal:") for name, value in environ.items()}
     options = [part for name, value in passed.items() for part in ("--env", f"{name}={value}")]
     options += ["--name", name_of(tree), "--label", f"{LABEL}={home}"]
     options += ["--add-host", "host.docker.internal:host-gateway", "--volume", f"{tree}:/opt/ml"]
+    options += [part for folder, path in mounts.items() for part in ("--volume", f"{folder}:{path}")]
     if verb == "train":
         options += ["--volume", f"{tree}/input/data:/opt/ml/input/data:ro"]
     else:
@@ -30,29 +33,29 @@ def run_command(image: str, verb: str, tree: Path, environ: Mapping[str, str], h
 
 
 def name_of(tree: Path) -> str:
-    """What the container of a tree is called."""
+    """The name of the container of a tree."""
     parts = "-".join(re.sub(r"[^a-zA-Z0-9_.-]", "-", part) for part in tree.parts[-3:])
     return f"forecastle-{parts}-{hashlib.sha256(str(tree).encode()).hexdigest()[:8]}"
 
 
 def answers() -> bool:
-    """Whether there is an engine."""
+    """Whether a Docker engine is available."""
     return shutil.which("docker") is not None and _output("version", "--format", "{{.Server.Version}}") is not None
 
 
 def published_port(tree: Path) -> int | None:
-    """The port of this machine at which the server of a tree's container can be reached, once it can."""
+    """The local port of the server in a tree's container; None until it is published."""
     found = re.search(r":(\d+)\s*$", _output("port", name_of(tree), str(PORT)) or "")
     return None if found is None else int(found[1])
 
 
 def remove(tree: Path) -> None:
-    """Remove the container of a tree, if it is there still: the client may have been killed, and that not."""
+    """Remove the container of a tree, if it still exists: killing Docker's client does not stop it."""
     _output("rm", "--force", name_of(tree))
 
 
 def remove_all(home: Path) -> None:
-    """Remove what a region of this folder left running, where Docker answers."""
+    """Remove the containers that an earlier region of this folder has left running."""
     if shutil.which("docker") is not None:
         for container in (_output("ps", "--all", "--quiet", "--filter", f"label={LABEL}={home}") or "").split():
             _output("rm", "--force", container)

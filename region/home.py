@@ -1,4 +1,4 @@
-"""The folder that a region keeps everything in, and the lock that makes it the folder of one region."""
+"""A region's folder, and the lock that allows one region in it."""
 
 import fcntl
 import json
@@ -14,7 +14,7 @@ from forecastle.contract.whole_file import write_whole
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """The folders below a region's own."""
+    """The files and folders in a region's folder."""
 
     folder: Path
 
@@ -47,6 +47,10 @@ class Home:
         return self.folder / "python"
 
     @property
+    def proxy(self) -> Path:
+        return self.folder / "proxy"
+
+    @property
     def sdk_configuration(self) -> Path:
         return self.folder / "sagemaker.yaml"
 
@@ -56,7 +60,7 @@ class Home:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Make the folder, for its owner alone, and hold it. Raises `InvalidJob` where another region holds it."""
+        """Create the folder, for its owner only, and lock it. Raises `InvalidJob` if another region has locked it."""
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.folder.chmod(0o700)
@@ -69,8 +73,8 @@ class Home:
             except BlockingIOError:
                 there = self.address()
                 raise InvalidJob(
-                    f"--home {self.folder}: a region {f'at {there} ' if there else ''}uses this folder already. Stop "
-                    "it, or give another folder and another --port."
+                    f"--home {self.folder}: a region {f'at {there} ' if there else ''}is using this folder. Stop it, "
+                    "or use another --home and another --port."
                 ) from None
             yield
         finally:
@@ -78,11 +82,11 @@ class Home:
             os.close(descriptor)
 
     def announce(self, address: str) -> None:
-        """Write down where the region answers."""
+        """Record the region's address."""
         write_whole(self.running, json.dumps({"address": address, "pid": os.getpid()}).encode())
 
     def address(self) -> str | None:
-        """Where the region of this folder answers; None where none runs."""
+        """The address of the region that runs in this folder; None if none does."""
         try:
             return str(json.loads(self.running.read_bytes())["address"]) if self._is_locked() else None
         except (OSError, ValueError, KeyError):

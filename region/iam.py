@@ -1,7 +1,7 @@
-"""IAM: roles are kept and never enforced.
+"""IAM: roles are stored but not enforced.
 
-A role that nobody has made here is answered for all the same, as notebooks name roles of the accounts they come from;
-one that was deleted is gone.
+GetRole also returns roles that were never created here, as notebooks name roles of other accounts; deleted roles are
+not found.
 """
 
 import json
@@ -71,7 +71,7 @@ def list_attached_role_policies(region: LocalRegion, request: Request) -> Reques
 
 
 def simulate_principal_policy(region: LocalRegion, request: Request) -> Request:
-    """Everybody may do everything here."""
+    """Every action is allowed."""
     del region
     resources = request.get("ResourceArns") or ["*"]
     results = [

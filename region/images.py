@@ -1,6 +1,6 @@
-"""What an image means here: a process of forecastle's, a container, or nothing.
+"""How an image is run: as a process of forecastle's or as a container.
 
-The repository's name in the image's URI decides; registry, account, region and tag do not matter.
+The repository name in the image URI decides; registry, account, region and tag are ignored.
 """
 
 import functools
@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from forecastle.region import docker
 from forecastle.region.local_region import LocalRegion
@@ -26,23 +27,22 @@ class Launcher:
 
     forecastle: tuple[str, ...]
     home: Path
-    algorithm: str | None = None  # of ours; none where the job's hyperparameters decide
-    container: str | None = None  # the image, where it is a container
+    algorithm: str | None = None  # of ours; None if the job's hyperparameters decide
+    container: str | None = None  # the image, if it runs in a container
 
-    def command(self, verb: str, tree: Path, environ: Mapping[str, str]) -> list[str]:
-        """The command line; a container's has the environment in it."""
+    def command(
+        self, verb: str, tree: Path, environ: Mapping[str, str], mounts: Mapping[Path, str] = MappingProxyType({})
+    ) -> list[str]:
+        """The command line; for a container, with the environment, and with `mounts`: folders and their paths in it."""
         if self.container is None:
             return [*self.forecastle, verb]
-        return docker.run_command(self.container, verb, tree, {**environ, **self._algorithm()}, self.home)
+        return docker.run_command(self.container, verb, tree, {**environ, **self._algorithm()}, self.home, mounts)
 
-    def environ(self, tree: Path, given: Mapping[str, str], inherited: Mapping[str, str]) -> dict[str, str]:
+    def environ(self, tree: Path, given: Mapping[str, str], outer: Mapping[str, str]) -> dict[str, str]:
         """The environment of the process: for a container, that of Docker's client."""
-        kept = {name: value for name, value in inherited.items() if not ELSEWHERE.match(name)}
+        kept = inherited(self.home, outer)
         if self.container is not None:
             return kept
-        # What `forecastle region env` puts there is for the region's clients.
-        folders = kept.get("PYTHONPATH", "").split(os.pathsep)
-        kept["PYTHONPATH"] = os.pathsep.join(each for each in folders if each and each != str(self.home / "python"))
         own = {"SAGEMAKER_BASE_DIR": str(tree), "PYTHONUNBUFFERED": "1"}
         return {**kept, **given, **own, **self._algorithm()}
 
@@ -56,7 +56,7 @@ class Launcher:
 
 
 def launcher(image: str, region: LocalRegion) -> Launcher:
-    """How to start what `image` means. Raises the refusal of an image that cannot be had."""
+    """How to start an image. Raises the refusal of an image that cannot be run."""
     name, forecastle, home = repository(image), region.command, region.home.folder
     folder = BUILT_IN.get(name, name.replace("-", "_"))
     if name in (*BUILT_IN, OWN) or folder in _algorithms(forecastle):
@@ -64,8 +64,8 @@ def launcher(image: str, region: LocalRegion) -> Launcher:
     if docker.answers():
         return Launcher(forecastle, home, container=image)
     raise invalid(
-        f"The image {image} is none of this region's own ({', '.join([*BUILT_IN, OWN])}), and Docker, which would run "
-        "it, does not answer here."
+        f"The image {image} is not one of this region's own ({', '.join([*BUILT_IN, OWN])}), and there is no Docker "
+        "engine to run it."
     )
 
 
@@ -74,9 +74,17 @@ def repository(image: str) -> str:
     return image.rpartition("/")[2].partition("@")[0].partition(":")[0].lower()
 
 
+def inherited(home: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """The part of the region's environment that its processes inherit."""
+    kept = {name: value for name, value in environ.items() if not ELSEWHERE.match(name)}
+    # Without the folder that `forecastle region env` adds for the region's clients.
+    folders = kept.get("PYTHONPATH", "").split(os.pathsep)
+    return kept | {"PYTHONPATH": os.pathsep.join(each for each in folders if each and each != str(home / "python"))}
+
+
 @functools.cache
 def _algorithms(forecastle: tuple[str, ...]) -> frozenset[str]:
-    """The names of the algorithms that there are."""
+    """The names of the installed algorithms."""
     environ = {name: value for name, value in os.environ.items() if not ELSEWHERE.match(name)}
     done = subprocess.run([*forecastle, "algorithms"], capture_output=True, text=True, env=environ, check=False)
     return frozenset(re.findall(r"^(\w+): ", done.stdout, re.MULTILINE))

@@ -1,4 +1,4 @@
-"""A Jupyter kernel that has the region's variables: for VS Code, and for a Jupyter that runs already."""
+"""A Jupyter kernel with the region's variables, for VS Code or a running Jupyter."""
 
 import json
 import os
@@ -14,9 +14,9 @@ NAME = "forecastle-region"
 
 
 def write(python: str | None, variables: Mapping[str, str], environ: Mapping[str, str]) -> Path:
-    """Write the kernel's description to the user's Jupyter folder; where it is.
+    """Write the kernel's specification to the user's Jupyter folder; return its folder.
 
-    Raises `InvalidJob` where that Python has no ipykernel.
+    Raises `InvalidJob` if that Python has no ipykernel.
     """
     chosen = python or _activated(environ) or shutil.which("python3")
     if chosen is None or _missing(chosen):
@@ -51,7 +51,7 @@ def _missing(python: str) -> bool:
 
 
 def _jupyter(environ: Mapping[str, str]) -> Path:
-    """Where Jupyter looks for a user's kernels, on Linux."""
+    """The folder in which Jupyter looks for a user's data, on Linux."""
     if environ.get("JUPYTER_DATA_DIR"):
         return Path(environ["JUPYTER_DATA_DIR"])
     data = environ.get("XDG_DATA_HOME") or os.path.join(environ.get("HOME") or str(Path.home()), ".local", "share")

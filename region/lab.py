@@ -1,4 +1,4 @@
-"""What the lab's console steps do, by the region's own interfaces: a function, and an API in front of it."""
+"""The console steps of the translation lab, through boto3: a function, and an API that calls it."""
 
 import io
 import json
@@ -19,7 +19,7 @@ ALLOWED_HEADERS = "Content-Type,X-Amz-Date,Authorization,X-Api-Key,X-Amz-Securit
 
 
 def client(home: Home, service: str) -> Any:
-    """boto3's client of a service of the region that runs in this folder. Raises `NotReady` where none does."""
+    """boto3's client of a service of the region that runs in this folder. Raises `NotReady` if none does."""
     address = home.address()
     if address is None:
         raise NotReady(f"No region runs in {home.folder}: start one with `forecastle region up`.")
@@ -30,7 +30,7 @@ def client(home: Home, service: str) -> Any:
 def create_function(
     home: Home, name: str, files: Sequence[Path], handler: str, timeout: int, memory: int, environ: Mapping[str, str]
 ) -> str:
-    """Make a function of Python files, or give an older one of that name their code; its ARN."""
+    """Create a function from Python files, or update the one of that name; return its ARN."""
     service, content = client(home, "lambda"), _zipped(files)
     settings = {
         "Handler": handler,
@@ -49,9 +49,9 @@ def create_function(
 
 
 def create_api(home: Home, name: str, posts: Mapping[str, str], cors: str | None, stage: str) -> list[str]:
-    """Make an API whose paths hand a POST's body to functions; the invoke URLs.
+    """Create an API whose paths pass the body of a POST to functions; return the invoke URLs.
 
-    With `cors`, each path answers OPTIONS too, and pages of that origin may call it, as "Enable CORS" makes it.
+    With `cors`, each path also answers OPTIONS, so that pages of that origin may call it, as with "Enable CORS".
     """
     service = client(home, "apigateway")
     api = service.create_rest_api(name=name)["id"]
@@ -72,7 +72,7 @@ def create_api(home: Home, name: str, posts: Mapping[str, str], cors: str | None
 
 
 def _resource(service: Any, api: str, resources: dict[str, str], path: str) -> str:
-    """The resource of a path, made with those above it where they are not there."""
+    """The resource of a path, which is created with its parents if necessary."""
     if not path.startswith("/"):
         raise InvalidJob(f"--post {path}: expected /PATH=FUNCTION.")
     place, parent = "", resources["/"]

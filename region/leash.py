@@ -1,4 +1,4 @@
-"""`python -I -S leash.py PARENT COMMAND…`: become COMMAND, which the kernel kills when the process PARENT ends."""
+"""`python -I -S leash.py PARENT COMMAND…`: run COMMAND, which the kernel kills when the process PARENT ends."""
 
 import ctypes
 import os

@@ -1,4 +1,4 @@
-"""A region: what its operations share."""
+"""A region: the state that its operations share."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,7 +9,7 @@ from forecastle.region.processes import Processes
 from forecastle.region.state import State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from forecastle.region.functions.workers import Workers
     from forecastle.region.logs.journal import Journal
@@ -17,12 +17,11 @@ if TYPE_CHECKING:
     from forecastle.region.sagemaker.endpoints.hosting import Hosting
     from forecastle.region.sagemaker.endpoints.runtime import Runtime
     from forecastle.region.sagemaker.pool import Pool
-    from forecastle.region.sagemaker.tuning.job import Job as Tuning
 
 
 @dataclass(slots=True)
 class LocalRegion:
-    """State, log, objects and what runs; operations are functions of it and a request."""
+    """State, logs, objects and running jobs; an operation is a function of these and a request."""
 
     home: Home
     address: str
@@ -32,11 +31,9 @@ class LocalRegion:
     objects: Objects
     processes: Processes
     say: "Callable[[str], None]"
-    command: tuple[str, ...]  # how forecastle is started
-    docker_image: str | None  # forecastle's own image, where its jobs and endpoints are to be containers
-    jobs: "Pool"
-    transforms: "Pool"
-    tunings: "dict[str, Tuning]"  # those that run
+    command: tuple[str, ...]  # which starts forecastle
+    docker_image: str | None  # forecastle's own image, if its jobs and endpoints run in containers
+    pools: "Mapping[str, Pool]"  # of jobs, by kind
     hosting: "Hosting"
     runtime: "Runtime"
     functions: "Workers"

@@ -1,4 +1,4 @@
-"""The region's buckets, as jobs, endpoints and functions reach them: in process, without HTTP."""
+"""The region's buckets, for jobs, endpoints and functions: in process, without HTTP."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,11 +10,11 @@ from forecastle.region.s3.store import Store
 
 
 class Missing(Exception):
-    """There was no such bucket or object; the sentence is S3's."""
+    """There is no such bucket or object; the message is S3's."""
 
 
 class Objects:
-    """What jobs, endpoints and functions ask of S3."""
+    """The S3 operations that jobs, endpoints and functions need."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -23,7 +23,7 @@ class Objects:
         return any(each.name == bucket for each in self._store.buckets())
 
     def make_bucket(self, bucket: str) -> None:
-        """Make a bucket, unless there is one of that name. Raises `ValueError` for a name that S3 does not take."""
+        """Create a bucket unless it exists. Raises `ValueError` for a name that S3 does not allow."""
         if not self.has_bucket(bucket):
             try:
                 self._store.create_bucket(bucket)
@@ -60,18 +60,18 @@ class Objects:
             return self._store.read(bucket, key)
 
     def link(self, bucket: str, key: str, path: Path) -> None:
-        """Give an object's file, read-only, the name `path` too; a copy on another file system. Raises `Missing`."""
+        """Hard-link an object's read-only file to `path`, or copy it to another file system. Raises `Missing`."""
         path.parent.mkdir(parents=True, exist_ok=True)
         with _missing():
             self._store.link(bucket, key, path)
 
     def put_file(self, bucket: str, key: str, path: Path) -> None:
-        """Make an object of a copy of a file. Raises `Missing`."""
+        """Upload a file. Raises `Missing`."""
         with _missing():
             self._store.put_file(bucket, key, path)
 
     def put(self, bucket: str, key: str, data: bytes, content_type: str = "binary/octet-stream") -> None:
-        """Make an object of bytes. Raises `Missing`."""
+        """Upload bytes. Raises `Missing`."""
         with _missing():
             self._store.put_bytes(bucket, key, data, content_type=content_type)
 
@@ -83,15 +83,15 @@ def split(uri: str) -> tuple[str, str]:
 
 
 def joined(uri: str, *parts: str) -> str:
-    """`s3://bucket/prefix` and what comes below it."""
+    """A URI below `s3://bucket/prefix`."""
     return "/".join([uri.rstrip("/"), *parts])
 
 
 def place_below(folder: Path, uri: str, path: str) -> Path:
-    """Where `path`, the end of an object's key, is below a folder. Raises `Missing` for one that would leave it."""
+    """The path of an object below a folder; `path` is the end of its key. Raises `Missing` if it leaves the folder."""
     parts = PurePosixPath(path).parts
     if not parts or ".." in parts or path.startswith("/") or "\0" in path:
-        raise Missing(f"{uri}: such a key cannot be a file below a folder.")
+        raise Missing(f"{uri}: this key cannot be the path of a file below a folder.")
     return folder / path
 
 

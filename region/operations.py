@@ -1,4 +1,4 @@
-"""Every operation that this region does: one function each, of the region and the request's parameters."""
+"""The table of supported operations: one function each, of the region and the request's parameters."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -12,12 +12,20 @@ from forecastle.region.metrics import operations as metrics
 from forecastle.region.sagemaker import models, notebooks, tags
 from forecastle.region.sagemaker.endpoints import configs
 from forecastle.region.sagemaker.endpoints import operations as endpoints
+from forecastle.region.sagemaker.endpoints.configs import CONFIG
+from forecastle.region.sagemaker.endpoints.hosting import ENDPOINT
+from forecastle.region.sagemaker.models import MODEL
 from forecastle.region.sagemaker.training import operations as training
+from forecastle.region.sagemaker.training.status import TRAINING
 from forecastle.region.sagemaker.transform import operations as transform
+from forecastle.region.sagemaker.transform.job import TRANSFORM
 from forecastle.region.sagemaker.tuning import operations as tuning
+from forecastle.region.sagemaker.tuning.job import TUNING
 
 Parameters = dict[str, Any]
 Operation = Callable[[LocalRegion, Parameters], Parameters | Awaitable[Parameters]]
+
+JOB_KINDS = (TRAINING, TRANSFORM, TUNING)
 
 OPERATIONS: Mapping[str, Mapping[str, Operation]] = {
     "sts": {
@@ -88,37 +96,22 @@ OPERATIONS: Mapping[str, Mapping[str, Operation]] = {
         "PutMetricData": metrics.put_metric_data,
     },
     "sagemaker": {
-        "AddTags": tags.add,
-        "CreateEndpoint": endpoints.create,
-        "CreateEndpointConfig": configs.create,
-        "CreateHyperParameterTuningJob": tuning.create,
-        "CreateModel": models.create,
-        "CreateTrainingJob": training.create,
-        "CreateTransformJob": transform.create,
-        "DeleteEndpoint": endpoints.delete,
-        "DeleteEndpointConfig": configs.delete,
-        "DeleteModel": models.delete,
-        "DeleteTags": tags.delete,
-        "DescribeEndpoint": endpoints.describe,
-        "DescribeEndpointConfig": configs.describe,
-        "DescribeHyperParameterTuningJob": tuning.describe,
-        "DescribeModel": models.describe,
-        "DescribeNotebookInstance": notebooks.describe,
-        "DescribeTrainingJob": training.describe,
-        "DescribeTransformJob": transform.describe,
-        "ListEndpointConfigs": configs.list_,
-        "ListEndpoints": endpoints.list_,
-        "ListHyperParameterTuningJobs": tuning.list_,
-        "ListModels": models.list_,
-        "ListTags": tags.list_,
-        "ListTrainingJobs": training.list_,
+        **TRAINING.operations(training.create),
+        **TRANSFORM.operations(transform.create),
+        **TUNING.operations(tuning.create),
         "ListTrainingJobsForHyperParameterTuningJob": tuning.list_training_jobs,
-        "ListTransformJobs": transform.list_,
-        "StopHyperParameterTuningJob": tuning.stop,
-        "StopTrainingJob": training.stop,
-        "StopTransformJob": transform.stop,
+        **MODEL.operations(models.create),
+        "DeleteModel": MODEL.delete,
+        **CONFIG.operations(configs.create),
+        "DeleteEndpointConfig": CONFIG.delete,
+        **ENDPOINT.operations(endpoints.create),
+        "DeleteEndpoint": endpoints.delete,
         "UpdateEndpoint": endpoints.update,
         "UpdateEndpointWeightsAndCapacities": endpoints.update_weights,
+        "DescribeNotebookInstance": notebooks.describe,
+        "AddTags": tags.add,
+        "DeleteTags": tags.delete,
+        "ListTags": tags.list_,
     },
     "sagemaker-runtime": {
         "InvokeEndpoint": lambda region, request: region.runtime.invoke(region, request),
@@ -129,8 +122,8 @@ OPERATIONS: Mapping[str, Mapping[str, Operation]] = {
 
 
 def unknown(service: str, operation: str) -> str:
-    """What is said of an operation that is not there."""
+    """The error message for an unsupported operation."""
     done = OPERATIONS.get(service)
     if not done:
-        return f"The service {service} is not among those of this region: {', '.join(['s3', *OPERATIONS])}."
-    return f"{operation} is not among the operations of {service} in this region: {', '.join(sorted(done))}."
+        return f"This region has no service {service}. It has {', '.join(['s3', *OPERATIONS])}."
+    return f"This region does not support {operation} of {service}. It supports {', '.join(sorted(done))}."

@@ -1,4 +1,4 @@
-"""A socket on a port of this machine."""
+"""A listening socket."""
 
 import os
 import socket
@@ -9,10 +9,12 @@ BACKLOG = 2048
 
 
 def bound(host: str, port: int) -> socket.socket:
-    """A socket that takes connections already. Raises `InvalidJob` where the port is taken."""
+    """A listening socket. Raises `InvalidJob` if the port is in use."""
     try:
         return socket.create_server((host, port), backlog=BACKLOG)
     except OSError as error:
         number = error.errno or 0
         reason = os.strerror(number) if number > 0 else error.strerror
-        raise InvalidJob(f"{host}:{port}: the region cannot be bound there ({reason}); --port takes another.") from None
+        raise InvalidJob(
+            f"{host}:{port}: the region cannot listen there ({reason}); choose another with --port."
+        ) from None

@@ -1,7 +1,7 @@
-"""Processes that a region starts, none of which outlives it.
+"""Processes that a region starts, and that do not outlive it.
 
-The kernel kills each when the region ends, however it ends; a process that it started in turn is found by the number
-of its session at the next start, as the state has the process ids and when each began.
+The kernel kills each when the region ends, even if the region is killed. Their own children are found by their session
+at the next start, as the state contains the ids and start times of processes.
 """
 
 import os
@@ -50,7 +50,7 @@ class Process:
         return self._popen.poll() is None
 
     def wait(self, seconds: float | None = None) -> int | None:
-        """Its exit code, or None where it has not ended in that time; what it left running is killed when it ends."""
+        """Its exit code, or None if it has not ended in that time; children that it leaves running are killed."""
         try:
             code = self._popen.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -66,17 +66,17 @@ class Process:
             self._popen.terminate()
 
     def kill(self) -> None:
-        """End it, and all that it started in its session."""
+        """Kill it and its children."""
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._popen.pid, signal.SIGKILL)
 
     def stop(self, grace: float) -> int:
-        """Ask it to stop, kill it when `grace` seconds are over; its exit code."""
+        """Ask it to stop, and kill it after `grace` seconds; return its exit code."""
         self.terminate()
         return self.end(grace)
 
     def end(self, grace: float) -> int:
-        """Wait for the end of one that was asked to stop, kill it when `grace` seconds are over; its exit code."""
+        """Wait for a process that was asked to stop, and kill it after `grace` seconds; return its exit code."""
         code = self.wait(grace)
         if code is None:
             self.kill()
@@ -86,12 +86,14 @@ class Process:
 
 
 class Processes:
-    """Those that run, in memory and in the state."""
+    """The running processes, recorded in the state."""
 
     def __init__(self, state: State) -> None:
         self._state = state
-        self._ended: queue.SimpleQueue[int] = queue.SimpleQueue()  # those that the state still has
-        # The kernel's signal comes when the thread that started a process ends, so one thread starts them all.
+        self._ended: queue.SimpleQueue[int] = (
+            queue.SimpleQueue()
+        )  # ids of ended processes that the state still contains
+        # The kernel kills a process when the thread that started it ends, so one thread starts them all.
         self._starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="starter")
 
     def start(
@@ -102,7 +104,7 @@ class Processes:
         stdin: int = subprocess.DEVNULL,
         kept: Sequence[int] = (),
     ) -> Process:
-        """Start a command in a folder, with the file descriptors that it keeps."""
+        """Start a command in a folder; it inherits the file descriptors `kept`."""
         leashed = [sys.executable, "-I", "-S", LEASH, str(os.getpid()), *command]
 
         def start() -> subprocess.Popen[bytes]:
@@ -118,14 +120,16 @@ class Processes:
             )
 
         process = Process(self._starter.submit(start).result(), self)
-        self._state.put(KIND, str(process.pid), {"pid": process.pid, "began": _began(process.pid), "boot": _boot()})
+        self._state.put(
+            KIND, str(process.pid), {"pid": process.pid, "started": _start_time(process.pid), "boot": _boot()}
+        )
         return process
 
     def forget(self, process: Process) -> None:
-        """A process has ended: kill what it left running in its session."""
+        """After a process has ended, kill the children that it has left running."""
         process.kill()
         self._ended.put(process.pid)
-        with suppress(sqlite3.OperationalError):  # the disk is full: the next one that ends tries again
+        with suppress(sqlite3.OperationalError):  # the disk is full; tried again when the next process ends
             self._delete_ended()
 
     def _delete_ended(self) -> None:
@@ -139,12 +143,12 @@ class Processes:
                     raise
 
     def reap(self) -> int:
-        """Kill what a region of this folder left running; how many processes that were."""
+        """Kill the processes that an earlier region of this folder has left running; return their number."""
         reaped = 0
         for record in self._state.all(KIND):
             pid = record["pid"]
-            leader = _began(pid)
-            if record["boot"] == _boot() and (leader is None or leader == record["began"]):
+            leader = _start_time(pid)
+            if record["boot"] == _boot() and (leader is None or leader == record["started"]):
                 strays = _session(pid)
                 for stray in strays:
                     with suppress(ProcessLookupError, PermissionError):
@@ -158,8 +162,8 @@ class Processes:
         self._starter.shutdown()
 
 
-def _began(pid: int) -> int | None:
-    """When a process began, in clock ticks since the machine did; None if there is no such process."""
+def _start_time(pid: int) -> int | None:
+    """The start time of a process, in clock ticks since the machine booted; None if there is no such process."""
     fields = _stat(pid)
     return None if fields is None else int(fields[19])
 
@@ -176,7 +180,7 @@ def _session(number: int) -> list[int]:
 
 
 def _stat(pid: int) -> list[str] | None:
-    """The fields of /proc/PID/stat from the third, the state, on."""
+    """The fields of /proc/PID/stat, beginning with the third, the state."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

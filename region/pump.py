@@ -1,4 +1,4 @@
-"""From a process's output to a log stream: each line is there as soon as it is written."""
+"""Copies a process's output to a log stream, line by line as it is written."""
 
 import os
 import sqlite3
@@ -12,8 +12,8 @@ from forecastle.region.processes import Process
 
 CHUNK = 2**16
 KEPT_LINES = 20
-END_OF_LOG = "\0"  # a line that says that what came before is complete; it is not kept, nor the end of a line before it
-LONGEST = 2**18  # bytes of a CloudWatch event
+END_OF_LOG = "\0"  # a line that marks the end of an event's output; it is not logged, nor is an empty line before it
+LONGEST = 2**18  # bytes in a CloudWatch event
 
 
 class Pump:
@@ -33,12 +33,12 @@ class Pump:
         self._place = (group, stream)
         self._tree = str(tree)
         self._seen = seen
-        self.last: list[str] = []  # its last lines, in case it fails
+        self.last: list[str] = []  # the last lines, for the error message if it fails
         self._thread = threading.Thread(target=self._run, name=f"log of {stream}", daemon=True)
         self._thread.start()
 
     def join(self, seconds: float | None = None) -> None:
-        """Wait until all that was written is in the log."""
+        """Wait until the whole output is in the log."""
         self._thread.join(seconds)
 
     def _run(self) -> None:
@@ -55,7 +55,7 @@ class Pump:
         self._process.output.close()
 
     def _write(self, lines: list[bytes]) -> None:
-        # In SageMaker's container the tree is /opt/ml, and the job's lines say so.
+        # In SageMaker's container the tree is /opt/ml, so log lines contain that path.
         texts = [line.decode("utf-8", "replace").rstrip("\r").replace(self._tree, "/opt/ml") for line in lines]
         kept = [
             line
@@ -63,7 +63,7 @@ class Pump:
             if line != END_OF_LOG and not (line == "" and following == END_OF_LOG)
         ]
         self.last = (self.last + kept)[-KEPT_LINES:]
-        # On a full disk lines are lost, but read: a job whose output nobody reads would stop.
+        # On a full disk, lines are lost but still read: a job whose output is not read would block.
         with suppress(sqlite3.OperationalError):
             if kept:
                 self._journal.write(*self._place, kept)

@@ -1,7 +1,8 @@
-"""Which service a request is for: by its target, its path, its signature or its host."""
+"""The service that a request is for, by its target, path, signature or host."""
 
 import re
 
+from forecastle.region.proxy.domains import is_aws
 from forecastle.region.wire.exchange import Request
 
 TARGETS = {"SageMaker": "sagemaker", "Logs_20140328": "logs", "GraniteServiceVersion20100801": "cloudwatch"}
@@ -29,11 +30,12 @@ HOSTS = {
 RUNTIME = re.compile(r"/endpoints/[^/]+/(?:async-)?invocations(?:-response-stream)?")
 INVOKE = re.compile(r"/restapis/[^/]+/[^/]+/_user_request_(?:/.*)?")
 CREDENTIAL = re.compile(r"Credential=[^/]*/\d*/[^/]*/([^/,]*)/aws4_request")
-CONSOLE = re.compile(r"/_region/.*")  # no bucket has such a name
+BUCKET = re.compile(r".+\.s3[.-].*amazonaws\.com(?:\.cn)?(?::\d+)?")  # it may be called `logs`
+CONSOLE = re.compile(r"/_region/.*")  # not a valid name for a bucket
 
 
 def service_of(request: Request) -> str:
-    """The service's name: `s3` is what nothing else claims, `console` what a browser asks."""
+    """The service's name; `console` for pages in a browser, and `s3` if no other service matches."""
     if INVOKE.fullmatch(request.raw_path):
         return "execute-api"
     target = request.headers.get("x-amz-target", "").partition(".")[0]
@@ -45,7 +47,9 @@ def service_of(request: Request) -> str:
     if signed is not None:
         return SIGNED.get(signed, signed)
     host = request.headers.get("host", "").lower()
-    if ".amazonaws.com" in host:
+    if BUCKET.fullmatch(host):
+        return "s3"
+    if is_aws(host.partition(":")[0]):
         for name, service in HOSTS.items():
             if re.match(rf"{re.escape(name)}[.-]", host):
                 return service
@@ -60,7 +64,7 @@ def service_of(request: Request) -> str:
 
 
 def _signed(request: Request) -> str | None:
-    """The service that the signature is for."""
+    """The service in the signature's credential scope."""
     found = CREDENTIAL.search(request.headers.get("authorization", ""))
     if found is not None:
         return found[1]

@@ -1,4 +1,4 @@
-"""A region's life: hold the folder, bind the port, bring back what ran, answer, stop what was started."""
+"""A region's life cycle: lock the folder, bind the port, restart endpoints, serve, stop all processes."""
 
 import contextlib
 import logging
@@ -9,7 +9,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
@@ -22,20 +21,20 @@ from forecastle.region.console.pages import Console
 from forecastle.region.control import Control
 from forecastle.region.functions.workers import Workers
 from forecastle.region.gateway.invocation import Gateway
-from forecastle.region.home import Home
+from forecastle.region.kernels import Compilation
 from forecastle.region.local_region import LocalRegion
 from forecastle.region.logs.journal import Journal
 from forecastle.region.metrics.series import Series
 from forecastle.region.objects import Objects
+from forecastle.region.operations import JOB_KINDS
+from forecastle.region.options import Options
 from forecastle.region.ports import BACKLOG, bound
 from forecastle.region.processes import Processes
+from forecastle.region.proxy.tunnel import entrance
 from forecastle.region.s3.app import S3
 from forecastle.region.sagemaker.endpoints.hosting import Hosting
 from forecastle.region.sagemaker.endpoints.runtime import Runtime
 from forecastle.region.sagemaker.pool import Pool
-from forecastle.region.sagemaker.training import status as training
-from forecastle.region.sagemaker.transform import operations as transform
-from forecastle.region.sagemaker.tuning import operations as tuning
 from forecastle.region.samples import taxi
 from forecastle.region.state import State
 from forecastle.region.wire.models import Models
@@ -45,31 +44,18 @@ KEEP_ALIVE_SECONDS = 75
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What `forecastle region up` was asked for."""
-
-    home: Home
-    port: int = 4566
-    host: str = "127.0.0.1"
-    buckets: tuple[str, ...] = ()
-    taxi: Path | None = None
-    hosts: tuple[str, ...] = ()  # more names that a request's Host may have
-    docker: str | None = None  # forecastle's own image, where its jobs and endpoints are to be containers
-
-
 def up(options: Options, command: Sequence[str]) -> None:
-    """Run a region until SIGTERM, SIGINT or SIGHUP. `command` is how this Python starts forecastle.
+    """Run a region until SIGTERM, SIGINT or SIGHUP. `command` starts forecastle with this Python.
 
-    Raises `InvalidJob` where the folder or the port belongs to another process.
+    Raises `InvalidJob` if another process uses the folder or the port.
     """
     with (
         _signals_end_it(),
         options.home.held(),
         bound(options.host, options.port) as listener,
-        standing(options, command, address_of(listener)) as (region, s3),
+        running(options, command, address_of(listener)) as (region, s3),
     ):
-        server = _Server(_app(region, s3, options))
+        server = _Server(_app(region, s3, options), options.home.proxy)
         for number in SIGNALS:
             signal.signal(number, server.handle_exit)
         server.run(sockets=[listener])
@@ -77,7 +63,7 @@ def up(options: Options, command: Sequence[str]) -> None:
 
 @contextlib.contextmanager
 def _signals_end_it() -> Iterator[None]:
-    """A signal ends the region in order, and with exit code 0, before it answers too."""
+    """End the region cleanly with exit code 0 on a signal, even before it serves."""
 
     def leave(number: int, frame: object) -> None:
         del number, frame
@@ -92,19 +78,19 @@ def _signals_end_it() -> Iterator[None]:
 
 
 def address_of(listener: socket.socket) -> str:
-    """Where clients on this machine reach the socket."""
+    """The URL of a listening socket for clients on this machine."""
     host, port = listener.getsockname()[:2]
     return f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"
 
 
 @contextlib.contextmanager
-def standing(options: Options, command: Sequence[str], address: str) -> Iterator[tuple[LocalRegion, S3]]:
-    """The region of a folder, as it was left; what it has started is stopped in the end."""
+def running(options: Options, command: Sequence[str], address: str) -> Iterator[tuple[LocalRegion, S3]]:
+    """The region of a folder, in its last state; at the end, all its processes are stopped."""
     home = options.home
     state = State(home.state)
     processes = Processes(state)
     strays = processes.reap()
-    s3 = S3(home.objects)
+    s3 = S3(home.objects, strict_origins=True)
     region = LocalRegion(
         home=home,
         address=address,
@@ -116,33 +102,31 @@ def standing(options: Options, command: Sequence[str], address: str) -> Iterator
         say=_say,
         command=tuple(command),
         docker_image=options.docker,
-        jobs=Pool(),
-        transforms=Pool(),
-        tunings={},
+        pools={kind.kind: Pool(kind.at_once) for kind in JOB_KINDS},
         hosting=Hosting(),
         runtime=Runtime(),
         functions=Workers(),
     )
     if strays:
-        _say(f"{strays} processes of a region that was killed are ended")
+        _say(f"killed {strays} processes that an earlier region has left running")
     docker.remove_all(home.folder)
-    training.fail_the_unfinished(region)
-    transform.fail_the_unfinished(region)
-    tuning.fail_the_unfinished(region)
+    for kind in JOB_KINDS:
+        kind.fail_unfinished(region)
     shutil.rmtree(home.jobs, ignore_errors=True)
     shutil.rmtree(home.endpoints, ignore_errors=True)
     variables.write_files(home)
     _make_buckets(region, options)
     home.announce(address)
-    _say(f"region {REGION} of account {ACCOUNT} at {address}, kept in {home.folder}")
+    _say(f"region {REGION} of account {ACCOUNT} at {address}, data in {home.folder}")
     region.hosting.resume(region)
+    compilation = Compilation(region) if options.compiles and options.docker is None else None
     try:
         yield region, s3
     finally:
-        for job in region.tunings.values():
-            job.kill()
-        region.jobs.close()
-        region.transforms.close()
+        if compilation is not None:
+            compilation.close()
+        for kind in reversed(JOB_KINDS):  # tuning jobs first, as they start training jobs
+            kind.pool(region).close()
         region.hosting.close()
         region.functions.close()
         processes.close()
@@ -173,13 +157,13 @@ def _app(region: LocalRegion, s3: S3, options: Options) -> OnePort:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's, stopped by a signal with exit code 0."""
+    """uvicorn's server, which exits with code 0 on a signal."""
 
-    def __init__(self, app: OnePort) -> None:
+    def __init__(self, app: OnePort, proxy_folder: Path) -> None:
         config = uvicorn.Config(
             app,
             loop="uvloop",
-            http="httptools",
+            http=entrance(proxy_folder),
             ws="none",
             lifespan="off",
             log_config=None,
@@ -199,6 +183,6 @@ class _Server(uvicorn.Server):
 
 
 def _say(event: str) -> None:
-    """One line an event."""
+    """Print one line for an event."""
     with contextlib.suppress(OSError):
         print(time.strftime("%H:%M:%S"), event, file=sys.stdout, flush=True)

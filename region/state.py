@@ -1,6 +1,6 @@
-"""What a region knows: records by kind and name, in SQLite.
+"""A region's records, by kind and name, in SQLite.
 
-A record is on the disk before the response that reports it is sent.
+A record is on the disk before the request that writes it is answered.
 """
 
 import json
@@ -22,7 +22,7 @@ CREATE TABLE IF NOT EXISTS records (
 
 
 class State:
-    """Records, each a JSON object, in the order in which they were made."""
+    """Records, each a JSON object, in the order of their creation."""
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.RLock()
@@ -30,7 +30,7 @@ class State:
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
-        """All that is read and written within is one transaction, and nobody writes between."""
+        """A block whose reads and writes are one transaction, without writes of other threads in between."""
         with self._lock:
             if self._database.in_transaction:  # nested
                 yield
@@ -39,7 +39,7 @@ class State:
                 yield
 
     def put(self, kind: str, name: str, body: Record) -> None:
-        """Keep a record, new or instead of the one of that name."""
+        """Write a record, new or in place of the one with that name."""
         created = body.get("CreationTime", time.time())
         with self.exclusive():
             self._database.execute(
@@ -48,7 +48,7 @@ class State:
             )
 
     def get(self, kind: str, name: str) -> Record | None:
-        """The record of that name."""
+        """The record with that name."""
         with self._lock:
             row = self._database.execute(
                 "SELECT body FROM records WHERE kind = ? AND name = ?", (kind, name)
@@ -56,7 +56,7 @@ class State:
         return None if row is None else json.loads(row[0])
 
     def change(self, kind: str, name: str, **values: Any) -> Record | None:
-        """Set members of a record; None where it is gone."""
+        """Set members of a record; None if it does not exist."""
         with self.exclusive():
             body = self.get(kind, name)
             if body is not None:
@@ -65,13 +65,13 @@ class State:
             return body
 
     def all(self, kind: str) -> list[Record]:
-        """Every record of that kind, the oldest first."""
+        """All records of a kind, the oldest first."""
         with self._lock:
             rows = self._database.execute("SELECT body FROM records WHERE kind = ? ORDER BY created, name", (kind,))
             return [json.loads(body) for (body,) in rows]
 
     def delete(self, kind: str, name: str) -> bool:
-        """Forget a record; false where there was none."""
+        """Delete a record; false if there was none."""
         with self.exclusive():
             done = self._database.execute("DELETE FROM records WHERE kind = ? AND name = ?", (kind, name))
             return done.rowcount > 0
@@ -83,7 +83,7 @@ class State:
 
 @contextmanager
 def transaction(database: sqlite3.Connection) -> Iterator[None]:
-    """Commit what is written within, or roll it back where anything fails: on a full disk, that may be the commit."""
+    """Commit the writes of a block, or roll them back on any error; on a full disk, the commit itself may fail."""
     database.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -95,7 +95,7 @@ def transaction(database: sqlite3.Connection) -> Iterator[None]:
 
 
 def connected(path: Path, schema: str, synchronous: str) -> sqlite3.Connection:
-    """A database in WAL mode with its tables; transactions are begun by hand."""
+    """Open a database in WAL mode and create its tables; transactions are explicit."""
     database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
     database.execute("PRAGMA journal_mode = WAL")
     database.execute(f"PRAGMA synchronous = {synchronous}")

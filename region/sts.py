@@ -1,4 +1,4 @@
-"""STS: everybody is the one role of this region."""
+"""STS: every caller has the one role of this region."""
 
 import time
 from typing import Any

@@ -1,4 +1,4 @@
-"""The environment in which AWS's clients reach the region, and how shells set it."""
+"""The environment variables for clients of the region, in the syntax of each shell."""
 
 import os
 import shlex
@@ -9,18 +9,20 @@ from forecastle.contract.whole_file import write_whole
 from forecastle.region.account import REGION
 from forecastle.region.home import Home
 
+Variables = Callable[[Home, str, Mapping[str, str]], dict[str, str]]  # of a region at an address, and what is set
+
 SITE = Path(__file__).parent / "python" / "sitecustomize.py"
 SDK = "SchemaVersion: '1.0'\nSageMaker:\n  PythonSDK:\n    Modules:\n      TelemetryOptOut: true\n"
 
 
 def write_files(home: Home) -> None:
-    """Write what the variables point at."""
+    """Write the files that the variables name."""
     write_whole(home.sdk_configuration, SDK.encode())
     write_whole(home.python / "sitecustomize.py", SITE.read_bytes())
 
 
 def variables(home: Home, address: str, environ: Mapping[str, str]) -> dict[str, str]:
-    """What to set so that SDKs, boto3, the CLI and s3fs call the region at `address`."""
+    """The variables with which SDKs, boto3, the AWS CLI and s3fs call the region at `address`."""
     python_path = [str(home.python), *environ.get("PYTHONPATH", "").split(os.pathsep)]
     known = f"{environ.get('NO_PROXY', '')},{environ.get('no_proxy', '')}"
     loopback = ",".join(dict.fromkeys(filter(None, ["127.0.0.1", "localhost", *known.split(",")])))

@@ -1,4 +1,4 @@
-"""The application: which routes there are, and the middleware around them."""
+"""The application: its routes, and the middleware around them."""
 
 from importlib.metadata import version
 from typing import Any
@@ -27,14 +27,14 @@ from forecastle.serving.routes.invocations import Invocations
 
 
 class Application(FastAPI):
-    """FastAPI's, with a document that describes the bodies of the models that are loaded now."""
+    """A FastAPI application whose OpenAPI document describes the bodies of the models that are currently loaded."""
 
     def __init__(
         self, settings: Settings, models: Models, queue: Queue, loader: Loader, metrics: Metrics, readiness: Readiness
     ) -> None:
         release = version("forecastle")
         predict = Invocations(models, queue, settings)
-        routes = [  # the busiest first
+        routes = [  # the most frequent first
             *invocations.routes(predict, models.several),
             *ping.routes(readiness),
             *endpoints.routes(predict, models.several),
@@ -51,22 +51,21 @@ class Application(FastAPI):
             middleware=[Middleware(Exchanges, metrics=metrics), *_cors(settings), Middleware(Refusals)],
             exception_handlers={HTTPException: raise_as_ours},
             redirect_slashes=False,
-            # FastAPI's own routes are neither logged by their path nor described, and its pages load scripts from
-            # elsewhere.
+            # FastAPI's own document routes would not be logged by their path, and its pages load scripts from a CDN.
             openapi_url=None,
             docs_url=None,
             redoc_url=None,
         )
         self._described = routes
         self._models = models
-        self._bodies: Bodies | None = None  # those in `openapi_schema`
+        self._bodies: Bodies | None = None  # those that `openapi_schema` describes
 
     def build_middleware_stack(self) -> ASGIApp:
-        # Starlette's, as FastAPI's own middleware serves FastAPI's own endpoints, and costs each request a little.
+        # FastAPI would add middleware that only its own endpoints need, at a cost to every request.
         return Starlette.build_middleware_stack(self)
 
     def openapi(self) -> dict[str, Any]:
-        """The OpenAPI document; generated again once models of other bodies are loaded. Takes up to 0.1 s."""
+        """The OpenAPI document, regenerated when the bodies of the loaded models change. Takes up to 0.1 s."""
         bodies = Bodies.of(self._models.all())
         if self.openapi_schema is None or bodies != self._bodies:
             self.openapi_schema, self._bodies = self._generated(bodies), bodies
@@ -77,7 +76,7 @@ class Application(FastAPI):
         described: dict[str, Any] = get_openapi(title=self.title, version=self.version, routes=declared)
         for operations in described["paths"].values():
             for operation in operations.values():
-                operation["responses"].pop("422", None)  # FastAPI's own answer to invalid parameters: ours is 400
+                operation["responses"].pop("422", None)  # FastAPI's status for invalid parameters; ours is 400
         for name in ("HTTPValidationError", "ValidationError"):
             described.get("components", {}).get("schemas", {}).pop(name, None)
         return described

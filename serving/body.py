@@ -5,9 +5,12 @@ import asyncio
 from starlette.types import Receive
 
 from forecastle.contract.errors import BodyTooLate, PayloadTooLarge
+from forecastle.contract.place import Source
 from forecastle.contract.settings import Settings
 from forecastle.kernels.joined import LARGE, joined
 from forecastle.serving.exchange import Disconnected, Exchange, RawHeaders
+
+BODY = (Source("Body"),)
 
 
 async def read_body(receive: Receive, headers: RawHeaders, settings: Settings, exchange: Exchange) -> bytes:
@@ -24,9 +27,8 @@ async def read_body(receive: Receive, headers: RawHeaders, settings: Settings, e
             body = await _read(receive, limit)
     except TimeoutError:
         exchange.headers.append((b"connection", b"close"))
-        raise BodyTooLate(
-            f"Body: expected its end within {settings.timeout:g} seconds (setting MODEL_SERVER_TIMEOUT)."
-        ) from None
+        expected = f"its end within {settings.timeout:g} seconds (setting MODEL_SERVER_TIMEOUT)"
+        raise BodyTooLate(place=BODY, expected=expected) from None
     exchange.bytes_in = len(body)
     if len(body) > limit:
         raise _too_large(limit, exchange, headers, "more")
@@ -52,4 +54,4 @@ def _too_large(limit: int, exchange: Exchange, headers: RawHeaders, got: str) ->
     if any(name == b"expect" for name, _ in headers):
         # The client may or may not send the body now: what follows could be either a body or a request.
         exchange.headers.append((b"connection", b"close"))
-    return PayloadTooLarge(f"Body: expected at most {limit} bytes (setting MAX_CONTENT_LENGTH), got {got}.")
+    return PayloadTooLarge(place=BODY, expected=f"at most {limit} bytes (setting MAX_CONTENT_LENGTH)", got=got)

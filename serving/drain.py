@@ -1,4 +1,4 @@
-"""Shutdown: answer the requests that were sent, close idle connections, and refuse the rest in time."""
+"""Shutdown: answer the requests that were sent, close idle connections, and refuse the rest before SIGKILL."""
 
 import asyncio
 import socket
@@ -16,7 +16,7 @@ FLUSH_SECONDS = 1.0  # for refusals to go out
 async def stop_accepting(
     server: uvicorn.Server, listeners: Sequence[socket.socket], protocol: Callable[[], Protocol]
 ) -> None:
-    """Take over the connections that the kernel has accepted, and then close the listeners, which would reset them."""
+    """Accept the connections that wait in the kernel's backlog, then close the listeners, which would reset them."""
     taken = [connection for listener in listeners for connection in _waiting(listener)]
     for accepting in server.servers:
         accepting.close()
@@ -59,7 +59,7 @@ async def drain(server: uvicorn.Server, seconds: float) -> None:
 
 
 def _connections(server: uvicorn.Server) -> list[Protocol]:
-    return list(server.server_state.connections)  # type: ignore[arg-type]  # there are no others
+    return list(server.server_state.connections)  # type: ignore[arg-type]  # all are ours
 
 
 def _waiting(listener: socket.socket) -> list[socket.socket]:
@@ -70,7 +70,7 @@ def _waiting(listener: socket.socket) -> list[socket.socket]:
             connection, _ = listener.accept()
         except ConnectionAbortedError:
             continue
-        except OSError:  # there is none, or no descriptor for it
+        except OSError:  # none is waiting, or no file descriptor is left
             return taken
         connection.setblocking(False)
         taken.append(connection)

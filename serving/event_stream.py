@@ -1,4 +1,4 @@
-"""AWS's event stream: the frames in which botocore reads an answer part by part.
+"""AWS's event stream: frames from which botocore reads an answer in parts.
 
 Source: "Event stream encoding", AWS's developer guide to Transcribe; `botocore/eventstream.py`.
 """
@@ -14,7 +14,7 @@ _STRING = 7  # the type of a header's value
 
 
 def payload_parts(body: bytes) -> Iterator[bytes]:
-    """`body` as frames of one PayloadPart each."""
+    """`body` as frames, each with one PayloadPart."""
     headers = b"".join(
         _header(name, value)
         for name, value in (

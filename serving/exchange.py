@@ -31,7 +31,7 @@ class Exchange:
     id : the client's X-Request-Id if it is valid, otherwise a random one; every response contains it.
     route : the path's template, by which the metrics count requests.
     model, endpoint, inference_id : the model that answered, and the names that the client gave.
-    error : the error's sentence.
+    error, fault : the error's sentence and its type.
     headers : additional headers of the answer.
     times : how long each step took.
     """
@@ -48,6 +48,7 @@ class Exchange:
     endpoint: str | None = None
     inference_id: str | None = None
     error: str | None = None
+    fault: type[Exception] | None = None
     headers: RawHeaders = field(default_factory=list)
     times: Times = field(default_factory=Times)
 
@@ -89,17 +90,24 @@ class Exchanges:
                 exchange.bytes_out += len(message.get("body", b""))
             await send(message)
 
+        self.metrics.in_flight.inc()
         try:
             await self.app(scope, receive, send_on)
         except Disconnected as error:
             forget_frames(error)
             exchange.error = "The client disconnected before it was answered."
+            exchange.fault = Disconnected
         finally:
+            self.metrics.in_flight.dec()
             self._finish(exchange)
 
     def _finish(self, exchange: Exchange) -> None:
         seconds = perf_counter() - exchange.started
         self.metrics.count(exchange.route, exchange.status, seconds)
+        if exchange.model is not None:
+            self.metrics.count_prediction(exchange.times)
+        if exchange.fault is not None:
+            self.metrics.count_refusal(exchange.fault)
         if exchange.route == "/ping" and exchange.status == 200:
             return
         write_line(

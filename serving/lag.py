@@ -1,7 +1,7 @@
 """The event loop's lag: how late its callbacks run, and the stack that blocked it.
 
-While the loop is blocked, every request waits, GET /ping included. A process that was stopped (SIGSTOP, a debugger, a
-suspended host) or got no CPU is late as well, though nothing in it is slow: that time is not counted.
+While the loop is blocked, every request waits, including GET /ping. Time in which the process was stopped (SIGSTOP, a
+debugger, a suspended host) or got no CPU is not counted: nothing in the process was slow.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ class LagMonitor:
         self._clocks: list[int] = []
 
     def start(self, threads: Sequence[threading.Thread]) -> None:
-        """Begin, in the running loop. `threads` live as long as the process and may hold the interpreter's lock."""
+        """Start, in the running loop. `threads` live as long as the process and may hold the interpreter's lock."""
         self._loop_thread = threading.get_ident()
         identities = [self._loop_thread, *(thread.ident for thread in threads if thread.ident is not None)]
         self._clocks = [time.pthread_getcpuclockid(identity) for identity in identities]
@@ -50,7 +50,7 @@ class LagMonitor:
         threading.Thread(target=self._watch, name="lag-monitor", daemon=True).start()
 
     def stop(self) -> None:
-        """Log no more stalls: the loop is about to end."""
+        """Stop logging stalls: the loop is about to end."""
         self._ended.set()
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -80,7 +80,7 @@ class LagMonitor:
                 lag = min(self._lateness.popleft(), ran)
                 self._metrics.lag.observe(lag)
                 if lag > STALL_SECONDS:
-                    # If the loop's own thread used little CPU, another thread blocked it, or what it waits for.
+                    # If the loop's own thread used little CPU, another thread or a blocking call held it up.
                     write_line(
                         "stall",
                         ms=round(lag * 1e3),
@@ -96,7 +96,7 @@ class LagMonitor:
         return [time.clock_gettime(clock) for clock in self._clocks]
 
     def _stacks(self) -> tuple[list[str], dict[str, str]]:
-        """The loop's stack, outermost frame first, and where each of the other threads is."""
+        """The loop's stack, outermost frame first, and the innermost frame of each of the other threads."""
         frames = sys._current_frames()
         names = {thread.ident: thread.name for thread in threading.enumerate()}
         return _places(frames, self._loop_thread), {

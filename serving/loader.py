@@ -1,4 +1,4 @@
-"""The loader: loads and unloads models while others answer."""
+"""The loader: loads and unloads models while other models answer requests."""
 
 import asyncio
 import contextlib
@@ -15,6 +15,7 @@ from forecastle.contract.archive import unpacked
 from forecastle.contract.artifact import MANIFEST, NoModel
 from forecastle.contract.errors import ForecastleError, InvalidData, NotFound, OutOfModelSpace
 from forecastle.contract.free_memory import available_memory
+from forecastle.contract.place import Source
 from forecastle.contract.settings import Settings
 from forecastle.serving.memory import freeze_live_objects, release
 from forecastle.serving.metrics import Metrics
@@ -24,14 +25,14 @@ from forecastle.serving.queue import Queue
 
 T = TypeVar("T")
 
-# Memory that loading a model takes: its files, their arrays and what is computed from them; and an amount that does not
-# depend on their size, such as the libraries of an algorithm's first model.
+# Memory for loading a model: copies of its size (files, arrays and what is computed from them), plus a constant, for
+# example for the libraries of an algorithm's first model.
 COPIES = 3
 SPARE_BYTES = 128 * 2**20
 
 
 class Loader:
-    """Loads models one at a time, so that the free memory is known for each, and unloads them."""
+    """Loads models, one at a time so that the free memory is known for each, and unloads them."""
 
     def __init__(self, models: Models, queue: Queue, metrics: Metrics, threads: int, settings: Settings) -> None:
         self._models = models
@@ -48,31 +49,31 @@ class Loader:
         Raises `AlreadyLoaded`, `NotFound` if there is no such folder, `InvalidData` if it contains no model and
         `OutOfModelSpace`.
         """
-        async with self._turn:  # a second call for the same model waits for the first
+        async with self._turn:  # a second call for the same model waits until the first is done
             self._models.require_new(name)
-            held = await _aside(functools.partial(_attempt, folder, self._threads, self._settings, name))
+            held = await _in_thread(functools.partial(_attempt, folder, self._threads, self._settings, name))
             if isinstance(held, ForecastleError):
                 raise held
             self._models.add(held)
             self._metrics.loaded.labels(name).set(1)
             if held.algorithm.name not in self._imported:
                 self._imported.add(held.algorithm.name)
-                await _aside(freeze_live_objects)
+                await _in_thread(freeze_live_objects)
 
     async def unload(self, name: str) -> None:
         """Answer the calls that wait for the model, then free its memory. Raises `NotFound`."""
         held = self._models.remove(name)
         self._metrics.loaded.remove(name)
         model = weakref.ref(held.model)
-        await _aside(functools.partial(self._queue.finish, held))
+        await _in_thread(functools.partial(self._queue.finish, held))
         del held
-        await _aside(functools.partial(release, model))
+        await _in_thread(functools.partial(release, model))
 
 
 def load_model(folder: Path, threads: int, settings: Settings, name: str | None = None) -> HeldModel:
     """Load the model in `folder`, or in an archive, and warm it up. Raises `UserError` if it cannot be loaded.
 
-    Without a `name` it has its algorithm's.
+    `name` defaults to the algorithm's name.
     """
     with unpacked(folder) as inside:
         artifact = read_model(inside)
@@ -98,24 +99,26 @@ def load_model(folder: Path, threads: int, settings: Settings, name: str | None 
 
 def _attempt(folder: Path, threads: int, settings: Settings, name: str) -> HeldModel | ForecastleError:
     """The model, or the error that prevented it, without references to what was read so far."""
+    place = (Source(str(folder)),)
     try:
         if not folder.exists():
-            return NotFound(f"{folder}: there is no such folder.")
+            return NotFound("there is no such folder.", place=place)
         size = SPARE_BYTES + COPIES * sum(map(_bytes, folder.rglob("*") if folder.is_dir() else [folder]))
         if size > (free := available_memory()):
             return OutOfModelSpace(
-                f"Model {name}: expected {size / 1e6:,.0f} MB of free memory to load it, got {free / 1e6:,.0f} MB: "
-                "unload another one first."
+                place=(Source(f"Model {name}"),),
+                expected=f"{size / 1e6:,.0f} MB of free memory to load it",
+                got=f"{free / 1e6:,.0f} MB: unload another one first",
             )
         return load_model(folder, threads, settings, name)
-    except NoModel:  # without a list of what the folder contains: that is not for clients
-        return InvalidData(f"{folder}: expected a model, got a folder without {MANIFEST}.")
+    except NoModel:  # its text lists the folder's files, which clients must not see
+        return InvalidData(place=place, expected="a model", got=f"a folder without {MANIFEST}")
     except MemoryError:
         return OutOfModelSpace(f"There is too little memory for model {name}: unload another one first.")
     except OSError as error:
-        return InvalidData(f"{folder}: cannot be read ({error.strerror}).")
+        return InvalidData(f"cannot be read ({error.strerror}).", place=place)
     except ForecastleError as error:
-        return type(error)(error.sentence)
+        return error.within(())  # a new one, without a traceback
 
 
 def _bytes(file: Path) -> int:
@@ -127,8 +130,8 @@ def _bytes(file: Path) -> int:
     return 2 * size if file.name.endswith(".gz") else size
 
 
-async def _aside(work: Callable[[], T]) -> T:
-    """Do `work` in a daemon thread, which, unlike a pool's, does not keep the process from exiting."""
+async def _in_thread(work: Callable[[], T]) -> T:
+    """Run `work` in a daemon thread, which, unlike a pool's thread, does not keep the process from exiting."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[T] = loop.create_future()
 

@@ -1,4 +1,4 @@
-"""The server's log: one JSON object a line on stdout, each written at once.
+"""The server's log: one JSON object per line on stdout, each written at once.
 
 Every line has `time` (UTC) and `event`:
 
@@ -7,7 +7,7 @@ Every line has `time` (UTC) and `event`:
     request    one answered request: id, method, path, status (none if the client disconnected), ms in total, decode_ms,
                queue_ms, predict_ms, encode_ms, bytes_in, bytes_out, model, endpoint, inference_id, error; only path,
                status and error if it was refused before its head was complete
-    error      something unexpected: sentence and, if there is one, traceback
+    error      an unexpected error: sentence and, if there is one, traceback
     stall      the event loop was blocked for more than 200 ms, while every request waited: ms, cpu_ms (CPU time of its
                own thread), stack (where it was blocked) and, if its thread used little CPU, threads (where the others
                were)

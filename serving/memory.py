@@ -1,7 +1,7 @@
-"""The memory of the process: the garbage collector's part of it, and the C library's heap.
+"""The memory of the process: the garbage collector and the C library's heap.
 
 Source: glibc's `malloc/malloc.c`: each thread may have its own heap, and `malloc_trim` returns the free end of the
-first one alone. Other C libraries have neither these calls nor such heaps.
+first heap only. Other C libraries have neither these functions nor such heaps.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ import weakref
 from typing import Any
 
 M_ARENA_MAX = -8
-TRIES, PAUSE_SECONDS = 50, 0.01  # for the last references to a model to go
+TRIES, PAUSE_SECONDS = 50, 0.01  # until the last references to a model are gone
 
 
 def freeze_live_objects() -> None:
@@ -22,13 +22,13 @@ def freeze_live_objects() -> None:
 
 
 def share_one_heap() -> None:
-    """Let all threads that are started from now on share one heap of the C library."""
+    """Make all threads that are started from now on share one heap of the C library."""
     with contextlib.suppress(AttributeError):
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
 
 
 def release(model: "weakref.ref[Any]") -> None:
-    """Wait until a model is no longer referenced, and return its memory to the machine."""
+    """Wait until a model is no longer referenced, and return its memory to the operating system."""
     for _ in range(TRIES):
         gc.collect()  # an error that a request raised may refer to it in a cycle
         if model() is None:

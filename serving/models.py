@@ -11,13 +11,13 @@ from forecastle.contract.errors import AlreadyLoaded, NotFound, NotReady
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class HeldModel:
-    """A loaded model, and what the server says about it.
+    """A loaded model, and what clients can learn about it.
 
     Attributes
     ----------
-    name : given by POST /models on a server of several models, otherwise the algorithm's.
+    name : from POST /models on a server of several models, otherwise the algorithm's name.
     folder : the folder or archive that it was loaded from.
-    origin : whose training wrote it, if not ours.
+    origin : what trained it, such as SageMaker; None for forecastle.
     """
 
     name: str
@@ -41,7 +41,7 @@ class HeldModel:
 
 
 class Models:
-    """The models by name. An ordinary server has one, which requests do not name; `several` are loaded by name."""
+    """The models by name: one on an ordinary server, whose requests name none, or `several`."""
 
     def __init__(self, several: bool) -> None:
         self.several = several

@@ -1,17 +1,19 @@
-"""HTTP/1.1 as bytes on a connection: httptools', with limits, and without upgrades."""
+"""The HTTP/1.1 parser of a connection: httptools' parser with limits and without upgrades."""
 
 from typing import NoReturn, Protocol
 
 import httptools
 
 from forecastle.contract.errors import HeadTooLarge, MethodNotAllowed, TrailersTooLarge, UserError
+from forecastle.contract.place import Source
 
+HEAD = (Source("Head"),)
 HEAD_BYTES = 64 * 2**10
 TRAILER_BYTES = 64 * 2**10
 
-# Of a head whose end has not come, colons and line ends count too: here as much again as half of the limit.
+# Until a head is complete, its colons and line ends count as well; half of the limit is allowed for them.
 _OPEN_HEAD_BYTES = HEAD_BYTES + HEAD_BYTES // 2
-# The place in a piece where a head ends is unknown, so what follows it in the piece is not counted.
+# httptools does not report where in a piece a head ends, so what follows it in the same piece is not counted.
 _SMALL_BYTES = 4 * 2**10
 _PIECE_BYTES = 16 * 2**10
 _CHUNK_BYTES = 20  # of framing allowed for each chunk: its size in 16 digits, and two line ends
@@ -39,16 +41,17 @@ class Listener(Protocol):
 class Parser:
     """Replaces an `httptools.HttpRequestParser`, and calls `listener` for the parts of each request.
 
-    - An offer to upgrade is ignored, as RFC 9110, section 7.8, allows: httptools would take the request to have no
-      body, and what follows its head for another protocol. The head is parsed once more without the offer.
-    - A head is limited, and so is all that is neither head nor body: trailers, chunk extensions, blank lines.
+    - An offer to upgrade is ignored, as RFC 9110, section 7.8, allows: httptools would assume that the request has no
+      body and that another protocol follows. The head is parsed again without the offer.
+    - Heads are limited in size, and so is everything that is neither head nor body: trailers, chunk extensions, blank
+      lines.
     - Trailers are dropped; httptools would report them as headers.
-    - CONNECT is refused, as what follows it is no HTTP.
+    - CONNECT is refused, because what follows it is not HTTP.
 
     Attributes
     ----------
-    head_is_open : whether the end of a head is awaited, or the very first head.
-    message_is_open : whether a request has begun, and its end has not come.
+    head_is_open : whether a head is incomplete; true before the first one.
+    message_is_open : whether a request is incomplete.
     """
 
     def __init__(self, listener: Listener) -> None:
@@ -66,16 +69,16 @@ class Parser:
 
     def _renew(self) -> None:
         self._parser = httptools.HttpRequestParser(self)
-        self._parser.set_dangerous_leniencies(lenient_data_after_close=True)  # or the request before would be lost
+        self._parser.set_dangerous_leniencies(lenient_data_after_close=True)  # or the previous request would be lost
 
     def close(self) -> None:
-        """No more data will come. Breaks a reference cycle, so that the garbage collector does not have to."""
+        """Break the reference cycle with the listener, so that the garbage collector does not have to."""
         del self._parser, self._listener, self.on_url, self.on_header
 
     def feed_data(self, data: bytes) -> bytes:
-        """Parse `data`, and return the rest, to be fed again once the listener is not full.
+        """Parse `data`, and return what is left to be fed once the listener is no longer full.
 
-        Raises `httptools.HttpParserError` where it is not HTTP, and a `UserError` over a limit.
+        Raises `httptools.HttpParserError` if it is not HTTP, and a `UserError` beyond a limit.
         """
         if len(data) <= _SMALL_BYTES:
             self._feed(data)
@@ -83,7 +86,7 @@ class Parser:
         view, at = memoryview(data), 0
         while at < len(data) and not self._listener.is_full:
             end = at + _PIECE_BYTES
-            if self.head_is_open or not self.message_is_open:  # cut at the end of a head: what follows is counted
+            if self.head_is_open or not self.message_is_open:  # split after a head, so that what follows is counted
                 found = data.find(_HEAD_END, at, end)
                 end = end if found < 0 else found + len(_HEAD_END)
             self._feed(view[at:end])
@@ -116,7 +119,7 @@ class Parser:
         self._count(len(piece))
 
     def _parse(self, data: bytes | memoryview) -> bytes | memoryview:
-        """Parse up to the end of a head that offers an upgrade; the rest is left to be parsed."""
+        """Parse `data`, or up to the end of a head that offers an upgrade; returns the rest."""
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -144,8 +147,9 @@ class Parser:
             self._other_bytes += max(0, size - self._body_bytes - self._chunks * _CHUNK_BYTES)
             if self._other_bytes > TRAILER_BYTES:
                 raise TrailersTooLarge(
-                    f"Request: expected at most {TRAILER_BYTES} bytes of trailers, chunk extensions and blank lines, "
-                    "got more."
+                    place=(Source("Request"),),
+                    expected=f"at most {TRAILER_BYTES} bytes of trailers, chunk extensions and blank lines",
+                    got="more",
                 )
 
     def _stop(self, error: UserError) -> NoReturn:
@@ -153,7 +157,7 @@ class Parser:
         self._error = error
         raise error
 
-    # What httptools calls
+    # Callbacks of httptools
 
     def on_message_begin(self) -> None:
         self.head_is_open = self.message_is_open = True
@@ -162,14 +166,15 @@ class Parser:
 
     def on_headers_complete(self) -> None:
         if self._parser.get_method() == b"CONNECT":
-            self._stop(MethodNotAllowed("CONNECT: expected GET, HEAD or POST: this server is not a proxy."))
+            expected = "GET, HEAD or POST: this server is not a proxy"
+            self._stop(MethodNotAllowed(place=(Source("CONNECT"),), expected=expected))
         listener = self._listener
         if len(listener.url) + sum(len(name) + len(value) for name, value in listener.headers) > HEAD_BYTES:
             self._stop(_head_too_large())
         self._offered_upgrade = self._parser.should_upgrade()
         if not self._offered_upgrade:
             listener.on_headers_complete()
-            listener.headers = []  # which takes the trailers, and is not read
+            listener.headers = []  # collects the trailers, and is never read
             self.head_is_open = False
             self._head_bytes = 0
             self._head_ended = True
@@ -188,4 +193,4 @@ class Parser:
 
 
 def _head_too_large() -> HeadTooLarge:
-    return HeadTooLarge(f"Head: expected at most {HEAD_BYTES} bytes in address and headers, got more.")
+    return HeadTooLarge(place=HEAD, expected=f"at most {HEAD_BYTES} bytes in address and headers", got="more")

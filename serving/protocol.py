@@ -1,4 +1,4 @@
-"""HTTP on a connection: uvicorn's protocol with a limited parser, and with refusals in the order of the requests."""
+"""HTTP on a connection: uvicorn's protocol with a limited parser, and with errors in the order of the requests."""
 
 import fcntl
 import termios
@@ -6,7 +6,7 @@ from asyncio import TimerHandle, Transport
 
 import httptools
 from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from forecastle.contract.errors import (
@@ -18,23 +18,23 @@ from forecastle.contract.errors import (
     Stopping,
 )
 from forecastle.serving.log import write_line
+from forecastle.serving.parser import HEAD, Parser
 from forecastle.serving.parser import HEAD_BYTES as HEAD_BYTES
-from forecastle.serving.parser import Parser
 from forecastle.serving.refusals import REFUSAL, RETRY_AFTER_SECONDS, STOPPING
 
 HEAD_SECONDS = 30.0
-MOST_WAITING = 16  # pipelined requests of a connection beside the one being answered; more are not read
-_LOGGED_PATH = 200  # characters of a refused request's
+MOST_WAITING = 16  # pipelined requests that wait on a connection; further ones are read later
+_LOGGED_PATH = 200  # characters of a refused request's path that are logged
 
 
 class State(ServerState):
-    """State that connections share, with whether the server is stopping."""
+    """The state that connections share, and whether the server is stopping."""
 
     stopping = False
 
 
 class Flow(FlowControl):
-    """uvicorn's flow control, which does not resume before all that was read has been parsed."""
+    """uvicorn's flow control; it resumes reading only after everything read so far has been parsed."""
 
     unparsed = b""
 
@@ -44,19 +44,19 @@ class Flow(FlowControl):
 
 
 class Protocol(HttpToolsProtocol):
-    """Refuses what is not HTTP, too large, or not there in time after its first byte, and closes the connection.
+    """Refuses a request that is not HTTP, too large, or incomplete too long after its first byte, and disconnects.
 
-    A new connection on which nothing comes in that time is closed too; an old one is closed after being idle for long,
-    even if blank lines come: some clients send one after a body, and uvicorn takes the connection for a busy one.
+    A new connection without a request is closed after the same time. A kept-alive connection is closed after the idle
+    timeout even if the client sends blank lines; some do after a body, which makes uvicorn think it busy.
 
-    While the server stops, the answer to a connection's last request closes it; pipelined requests are all answered.
+    While the server stops, all pipelined requests are answered, and the last answer closes the connection.
     """
 
     head_seconds = HEAD_SECONDS
     parser: Parser  # type: ignore[assignment]  # has the methods that uvicorn calls
     flow: Flow
     _head_timer: TimerHandle | None = None
-    _refused = False  # nothing more is read
+    _refused = False  # nothing further is read
     _refusal: ForecastleError | None = None  # sent once the requests before it are answered
     _stopping = False
     _keep_alive = True  # after the last answer, unless the server stops
@@ -107,7 +107,7 @@ class Protocol(HttpToolsProtocol):
         super().on_headers_complete()
         self._stopping = self._stopping or (isinstance(self.server_state, State) and self.server_state.stopping)
         if self._stopping and before is not None and not before.response_started:
-            before.keep_alive = self._keep_alive  # or the request after it would not be answered
+            before.keep_alive = self._keep_alive  # or the next request would not be answered
         self._keep_alive = self.cycle.keep_alive
         if self._stopping:
             self.cycle.keep_alive = False
@@ -130,20 +130,20 @@ class Protocol(HttpToolsProtocol):
             self.flow.resume_reading()
 
     def end_with_answer(self) -> None:
-        """Close the connection with its last answer."""
+        """Close the connection after its last answer."""
         self._stopping = True
         if self._answering:
             self.cycle.keep_alive = False
 
     def shutdown(self) -> None:
-        """Close the connection if it is idle, else with its last answer. May be called again."""
+        """Close the connection if it is idle, otherwise after its last answer. May be called repeatedly."""
         self.end_with_answer()
         head_is_open = self.parser.message_is_open and self.parser.head_is_open
         if not (self._answering or head_is_open or self.transport.is_closing() or self._has_unread()):
             self.transport.close()
 
     def give_up(self) -> None:
-        """Read no more, and refuse the requests that wait for another; the caller cancels the requests' tasks."""
+        """Stop reading, and refuse the requests that wait for another one; the caller cancels the running tasks."""
         error = Stopping(STOPPING)
         for cycle, _ in self.pipeline:
             cycle.scope[REFUSAL] = error  # type: ignore[literal-required]
@@ -152,7 +152,7 @@ class Protocol(HttpToolsProtocol):
         self._refused = True
 
     def _refuse(self, error: ForecastleError) -> None:
-        """Answer the request that is being read with `error`, after those before it, and read no more."""
+        """Answer the request that is being read with `error`, after the earlier requests, and stop reading."""
         self._refused = True
         self._stop_timer()
         if self.parser.message_is_open and not self.parser.head_is_open:
@@ -163,7 +163,7 @@ class Protocol(HttpToolsProtocol):
             self._write_refusal(error)
 
     def _refuse_body(self, error: ForecastleError) -> None:
-        """Its head was passed to the application, which answers, unless it has answered already."""
+        """The application already has the request's head: let it answer with `error`, unless it has answered."""
         cycle = self.cycle
         if cycle.response_complete:
             self.transport.close()
@@ -188,32 +188,33 @@ class Protocol(HttpToolsProtocol):
             headers.append((b"allow", b"GET, HEAD, POST"))
         if isinstance(error, PlatformError):
             headers.append((b"retry-after", RETRY_AFTER_SECONDS))
-        head = STATUS_LINE[error.status] + b"".join(b"%b: %b\r\n" % header for header in headers)
+        status = b"HTTP/1.1 %d %b\r\n" % (error.status, error.status.phrase.encode("ascii"))
+        head = status + b"".join(b"%b: %b\r\n" % header for header in headers)
         self.transport.write(head + b"\r\n" + body)
         self.transport.close()
 
     def _expire(self) -> None:
         self._head_timer = None
-        if self._answering:  # the next head waits for an answer
+        if self._answering:  # the next request waits for an answer
             self._start_timer(self.head_seconds)
         elif not self.parser.message_is_open:
             self.transport.close()
         else:
-            self._refuse(HeadTooLate(f"Head: expected its end within {self.head_seconds:g} seconds."))
+            self._refuse(HeadTooLate(place=HEAD, expected=f"its end within {self.head_seconds:g} seconds"))
 
     @property
     def _answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 
     def _has_unread(self) -> bool:
-        """Whether bytes have arrived that are not parsed yet."""
+        """Whether bytes have arrived that have not been parsed."""
         if self.flow.unparsed:
             return True
         descriptor = self.transport.get_extra_info("socket").fileno()
         return fcntl.ioctl(descriptor, termios.FIONREAD, bytes(4)) != bytes(4)
 
     def _start_timer(self, seconds: float) -> None:
-        """A timer that runs already keeps its time."""
+        """A running timer is not restarted."""
         if self._head_timer is None:
             self._head_timer = self.loop.call_later(seconds, self._expire)
 

@@ -1,4 +1,4 @@
-"""The queue before the models: bounded, and emptied by a few threads that predict waiting requests together."""
+"""The bounded queue of requests, and the threads that predict waiting requests in micro-batches."""
 
 import asyncio
 import contextlib
@@ -17,18 +17,18 @@ from forecastle.serving.metrics import Metrics
 from forecastle.serving.models import HeldModel
 from forecastle.serving.prediction import Call, predict
 
-UNDERRATED = 2.0  # cost() is an estimate: only what it puts at more than so many times the timeout is refused
+TOLERANCE = 2.0  # cost() is an estimate: refuse only requests that it puts at more than this multiple of the timeout
 BATCH_BYTES = 32 * 2**20  # of bodies in a batch; a larger body is its own batch
 
 
 @dataclass(slots=True, eq=False, repr=False)
 class Waiting:
-    """A call in the queue, and the future that takes its answer."""
+    """A call in the queue, and the future of its answer."""
 
     call: Call
     answer: "asyncio.Future[bytes]"
     since: float
-    is_answered: bool = False  # its outcome has been handed to the event loop
+    is_answered: bool = False  # its answer or error has been passed to the event loop
 
     @property
     def is_wanted(self) -> bool:
@@ -37,12 +37,12 @@ class Waiting:
 
 
 def runner_count() -> int:
-    """The number of threads that empty the queue: one predicts, on all cores, while others decode and encode."""
+    """The number of queue threads: while one predicts on all cores, others decode and encode."""
     return max(2, min(4, available_cores()))
 
 
 class Queue:
-    """Takes calls from the event loop, and gives their answers back to it."""
+    """Takes calls from the event loop, and passes their answers back to it."""
 
     def __init__(self, settings: Settings, metrics: Metrics, threads: int) -> None:
         self._settings = settings
@@ -51,11 +51,11 @@ class Queue:
         self.runners = [
             threading.Thread(target=self._run, name=f"runner-{number}", daemon=True) for number in range(runner_count())
         ]
-        self._waiting: dict[Waiting, None] = {}  # in the order of arrival; found by identity
-        self._admitted = 0  # waiting or taken by a runner
+        self._waiting: dict[Waiting, None] = {}  # in the order of arrival; compared by identity
+        self._admitted = 0  # waiting or with a runner
         self._taken: list[HeldModel] = []  # the models of the batches that runners have taken
         lock = threading.Lock()
-        self._change = threading.Condition(lock)  # something waits
+        self._change = threading.Condition(lock)  # a call waits
         self._return = threading.Condition(lock)  # a runner has finished a batch, or a call was withdrawn
 
     def start(self) -> None:
@@ -67,8 +67,8 @@ class Queue:
         """Wait for the answer of a call whose request began at `started` (`perf_counter`).
 
         Raises what predicting raised, `PayloadTooLarge` if it would take too long, `Overloaded` if the queue is full,
-        `DeadlineExceeded` when its time is up and `Disconnected` when the client has gone; a call that still waits then
-        is not predicted.
+        `DeadlineExceeded` after the timeout and `Disconnected` if the client disconnects; a call that is still in the
+        queue then is not predicted.
         """
         if call.is_decoded:
             self._require_time(call)  # now, rather than after waiting
@@ -89,12 +89,12 @@ class Queue:
 
     @property
     def busy(self) -> bool:
-        """Whether a runner works on a batch, even one whose clients have gone."""
+        """Whether a runner works on a batch, even one whose clients have disconnected."""
         with self._change:
             return bool(self._taken)
 
     def finish(self, held: HeldModel) -> None:
-        """Block until no call to `held` waits or is predicted; no more may come."""
+        """Block until no call to `held` waits or is predicted; the caller admits no further ones."""
         with self._return:
             self._return.wait_for(
                 lambda: held not in self._taken and not any(waiting.call.held is held for waiting in self._waiting)
@@ -122,7 +122,7 @@ class Queue:
     def _withdraw(self, waiting: Waiting) -> None:
         with self._change:
             if waiting not in self._waiting:
-                return  # a runner has taken it, and will let go of it
+                return  # a runner has it, and will release it
             del self._waiting[waiting]
             self._admitted -= 1
             self._return.notify_all()
@@ -144,7 +144,7 @@ class Queue:
                 self._metrics.queue.dec(count)
 
     def _take(self) -> list[Waiting]:
-        """All that waits for the model of the oldest call, in the order of arrival, up to a limit in bytes."""
+        """All calls that wait for the model of the oldest call, in the order of arrival, up to a limit in bytes."""
         with self._change:
             while not self._waiting:
                 self._change.wait()
@@ -179,10 +179,10 @@ class Queue:
             self._predict(wanted)
 
     def _require_time(self, call: Call) -> None:
-        """Raises `PayloadTooLarge` if the answer cannot be ready in time: a prediction that runs is not ended."""
+        """Raises `PayloadTooLarge` if the answer cannot be ready in time: running predictions are not interrupted."""
         seconds, allowed = call.cost / self.threads, self._settings.timeout
-        if seconds > UNDERRATED * allowed:
-            advice = call.held.model.advice(call.request, allowed * self.threads / UNDERRATED)
+        if seconds > TOLERANCE * allowed:
+            advice = call.held.model.advice(call.request, allowed * self.threads / TOLERANCE)
             raise PayloadTooLarge(
                 f"The answer would take about {seconds:.0f} seconds, and {allowed:g} are allowed (setting "
                 f"MODEL_SERVER_TIMEOUT): {advice}."
@@ -197,7 +197,7 @@ class Queue:
             if len(batch) == 1:
                 _deliver(batch[0], error)
                 return
-            for waiting in batch:  # each alone, to find the one that failed
+            for waiting in batch:  # one by one, to find the one that failed
                 if waiting.is_wanted:
                     self._predict([waiting])
             return
@@ -211,7 +211,7 @@ class Queue:
 
 
 def _deliver(waiting: Waiting, outcome: bytes | Exception) -> None:
-    """Hand the answer, or what was raised instead, to the event loop."""
+    """Pass the answer, or the error, to the event loop."""
     waiting.is_answered = True
 
     def settle() -> None:
@@ -227,7 +227,7 @@ def _deliver(waiting: Waiting, outcome: bytes | Exception) -> None:
 
 
 async def _watch(waiting: Waiting, receive: Receive) -> None:
-    """Wait for the client to disconnect, and give the call up then."""
+    """Wait for the client to disconnect, then cancel the call."""
     while (await receive())["type"] != "http.disconnect":
         pass
     if not waiting.answer.done():

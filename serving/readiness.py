@@ -4,7 +4,7 @@ import mmap
 
 
 class Readiness:
-    """One flag for each worker, in memory that they share: set once its model is loaded and warmed up."""
+    """A flag per worker in shared memory, set once its model is loaded and warmed up."""
 
     def __init__(self, workers: int) -> None:
         self._flags = mmap.mmap(-1, workers)

@@ -1,6 +1,7 @@
-"""Refusals: middleware that turns errors into answers."""
+"""Middleware that turns errors into answers."""
 
 import asyncio
+import json
 from collections.abc import Callable
 from http import HTTPStatus
 from urllib.parse import quote
@@ -20,15 +21,18 @@ from forecastle.contract.errors import (
     Stopping,
     forget_frames,
 )
+from forecastle.contract.place import Source, as_json
 from forecastle.serving.exchange import Disconnected, RawHeaders, exchange_of, respond
 from forecastle.serving.log import encodable, in_short, traceback_of, write_line
 
-REFUSAL = "refusal"  # the key of a request's ASGI scope under which the connection puts its error
+REFUSAL = "refusal"  # the key of an ASGI scope under which the connection stores its error
 STOPPING = "The server is stopping, and the answer is not ready: retry after 1 s."
 RETRY_AFTER_SECONDS = b"1"
+PLACE = b"x-forecastle-place"  # the header with an error's place, as JSON in ASCII
+LONGEST_PLACE = 2000
 
 ErrorAnswer = tuple[int, RawHeaders, bytes]  # status, headers and body
-ErrorForm = Callable[[Scope, int, str], ErrorAnswer]  # of a request's scope, the error's status and its sentence
+ErrorForm = Callable[[Scope, int, str], ErrorAnswer]  # takes the request's scope, the error's status and its sentence
 
 
 def plain_error(scope: Scope, status: int, sentence: str) -> ErrorAnswer:  # noqa: ARG001
@@ -37,9 +41,9 @@ def plain_error(scope: Scope, status: int, sentence: str) -> ErrorAnswer:  # noq
 
 
 class Refusals:
-    """Middleware that answers errors: those raised further in, and those that the connection ran into.
+    """Middleware that answers errors: those raised inside it, and those of the connection.
 
-    It is around the whole application, and once more around each route whose errors have a form of their own.
+    It wraps the whole application, and again each route that formats errors in its own way.
     """
 
     def __init__(self, app: ASGIApp, form: ErrorForm = plain_error) -> None:
@@ -67,7 +71,7 @@ class Refusals:
                 raise Disconnected from None
             await self._refuse(Stopping(STOPPING), scope, send)
         except Exception as error:
-            if exchange.status is not None:  # the answer has begun: it can only be broken off
+            if exchange.status is not None:  # the answer has begun: the connection can only be aborted
                 raise
             try:
                 await self._refuse(error, scope, send)
@@ -80,6 +84,9 @@ class Refusals:
             error = OutOfSpace("The machine has no memory left for this request: send fewer records at a time.")
         if isinstance(error, ForecastleError):
             status, sentence = error.status, encodable(error.sentence)
+            place = json.dumps(as_json(error.place)).encode("ascii")
+            if error.place and len(place) <= LONGEST_PLACE:
+                exchange.headers.append((PLACE, place))
         else:
             name = exchange.id.decode("ascii")
             status = INTERNAL_STATUS
@@ -87,7 +94,7 @@ class Refusals:
             write_line("error", id=name, sentence=encodable(in_short(error)), traceback=traceback_of(error))
         if isinstance(error, PlatformError):
             exchange.headers.append((b"retry-after", RETRY_AFTER_SECONDS))
-        exchange.error = sentence
+        exchange.error, exchange.fault = sentence, type(error)
         code, headers, body = self.form(scope, status, sentence)
         await respond(send, code, headers, body)
 
@@ -98,11 +105,11 @@ async def _end_of_connection(receive: Receive) -> None:
 
 
 async def raise_as_ours(request: Request, error: Exception) -> Response:
-    """Turn the router's 404 and 405 into our own errors, which name the path or the method."""
+    """Convert the router's 404 and 405 to our own errors, which name the path or the method."""
     assert isinstance(error, HTTPException)
-    path = quote(request.url.path)[:60]
+    place = (Source(quote(request.url.path)[:60]),)
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         allowed = ", ".join(sorted((error.headers or {}).get("Allow", "").split(", ")))
         exchange_of(request.scope).headers.append((b"allow", allowed.encode("ascii")))
-        raise MethodNotAllowed(f"{path}: expected {allowed}, got {request.method}.") from None
-    raise NotFound(f"{path}: no such path; GET /docs lists the paths.") from None
+        raise MethodNotAllowed(place=place, expected=allowed, got=request.method) from None
+    raise NotFound("no such path; GET /docs lists the paths.", place=place) from None

@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from time import perf_counter
 from types import FrameType
 
@@ -15,6 +15,7 @@ import uvicorn
 
 from forecastle.contract.errors import InvalidJob
 from forecastle.contract.opt_ml import OptMl
+from forecastle.contract.place import Source
 from forecastle.contract.settings import Settings
 from forecastle.kernels.threads import available_cores
 from forecastle.serving.app import Application
@@ -31,26 +32,29 @@ from forecastle.serving.readiness import Readiness
 from forecastle.serving.workers import Place, fork_workers
 
 BACKLOG = 2048
-KEEP_ALIVE_SECONDS = 75  # longer than the 60 for which clients and proxies keep an idle connection
+KEEP_ALIVE_SECONDS = 75  # longer than the 60 s for which clients and proxies keep an idle connection
 DRAIN_SECONDS = 28.0  # SageMaker sends SIGKILL 30 seconds after SIGTERM
 
 
-def serve(settings: Settings, tree: OptMl) -> None:
-    """Serve the model of `tree` until SIGTERM or SIGINT; then answer the requests that were sent, and return.
+def serve(settings: Settings, tree: OptMl, environ: MutableMapping[str, str]) -> None:
+    """Serve the model of `tree` until SIGTERM or SIGINT, then answer the requests that were sent and return.
 
-    The port is bound and logged at once; GET /ping answers 503 until the model has been warmed up. A server of several
-    models starts with none. Raises `InvalidJob` if the port cannot be bound and `InvalidData` if the model cannot be
-    loaded. With several workers, returns in each of them and then in the process that started them.
+    The port is bound and logged first; GET /ping answers 503 until the model is warmed up. A server of several models
+    starts without one. Raises `InvalidJob` if the port cannot be bound and `InvalidData` if the model cannot be
+    loaded. With several workers, returns in each of them and then in the process that started them; `environ`, the
+    process's own environment, then gets a variable for prometheus_client.
     """
     began = perf_counter()
     if settings.multi_model and tree.model_folder is not None:
         raise InvalidJob(
-            f"--model {tree.model_folder}: a server of several models (setting SAGEMAKER_MULTI_MODEL) starts with "
-            "none, and loads them by POST /models."
+            "a server of several models (setting SAGEMAKER_MULTI_MODEL) starts with none, and loads them by POST "
+            "/models.",
+            place=(Source(f"--model {tree.model_folder}"),),
         )
     signal.signal(signal.SIGTERM, _leave)  # PID 1 ignores the signal unless it has a handler
     with _bound(settings) as listener:
-        place = fork_workers(settings.workers, listener) if settings.workers > 1 else Place(0, Readiness(1))
+        several = settings.workers > 1
+        place = fork_workers(settings.workers, listener, environ) if several else Place(0, Readiness(1))
         if place is not None:
             Worker(settings, tree, place, began).run(listener)
     write_line("stop", pid=os.getpid())
@@ -65,7 +69,7 @@ class Worker:
         self._place = place
         self._began = began
         self._models = Models(settings.multi_model)
-        self._metrics = Metrics()
+        self._metrics = Metrics(place.metrics)
         self._threads = settings.threads or available_cores()
         self._failure: BaseException | None = None
         self._queue = Queue(settings, self._metrics, self._threads)
@@ -75,7 +79,7 @@ class Worker:
         self._server = _Server(app, self._begin, self._notice_orphanage if place.parent else None)
 
     def run(self, listener: socket.socket) -> None:
-        """Answer until the server is stopped. Raises what loading the model raised."""
+        """Answer requests until the server is stopped. Raises what loading the model raised."""
         signal.signal(signal.SIGTERM, self._server.handle_exit)
         # Ctrl-C reaches both parent and workers; the workers wait for the parent to pass it on.
         signal.signal(signal.SIGINT, signal.SIG_IGN if self._place.parent else self._server.handle_exit)
@@ -85,7 +89,7 @@ class Worker:
         self._queue.start()
         if self._models.several:
             self._become_ready(None)
-        elif self._place.replaces_another:  # the other workers answer meanwhile
+        elif self._place.replaces_another:  # the other workers answer requests meanwhile
             self._load()
         else:
             threading.Thread(target=self._load, name="load", daemon=True).start()
@@ -174,9 +178,10 @@ def _bound(settings: Settings) -> Iterator[socket.socket]:
     try:
         listener = socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
     except OSError as error:
-        number = error.errno or 0  # a name that cannot be resolved gives a negative number, which is not an errno
+        number = error.errno or 0  # negative if the host cannot be resolved, and then not an errno
         reason = os.strerror(number) if number > 0 else error.strerror
-        raise InvalidJob(f"{settings.host}:{settings.port}: the server cannot listen there ({reason}).") from None
+        place = (Source(f"{settings.host}:{settings.port}"),)
+        raise InvalidJob(f"the server cannot listen there ({reason}).", place=place) from None
     with listener:
         port = listener.getsockname()[1]
         host = f"[{settings.host}]" if family == socket.AF_INET6 else settings.host

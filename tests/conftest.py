@@ -1,4 +1,4 @@
-"""Kernels are compiled before the first test: a process that had to do it would say so on stderr, and be slow."""
+"""Kernels are compiled before the first test: otherwise processes would report it on stderr, and be slow."""
 
 import hashlib
 import os

@@ -1,6 +1,6 @@
 """README and docs/ as data: their fenced blocks and what surrounds them.
 
-Comments in a page's source tell the tests about the blocks below them:
+Comments in a page's source describe the blocks below them to the tests:
 
 - `<!-- not run: REASON -->`: the next block is not run.
 - `<!-- not run here: REASON -->`: no block of the page is run.
@@ -13,7 +13,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[1]
 README = REPOSITORY / "README.md"
-PAGES = [README, *sorted((REPOSITORY / "docs").glob("*.md"))]
+PAGES = [README, *sorted((REPOSITORY / "docs").rglob("*.md"))]
 RUNNABLE = ("sh", "console", "python")
 
 _FENCE = re.compile(
@@ -72,5 +72,5 @@ def _is_complete(command: str) -> bool:
 
 
 def pattern(shown: str) -> re.Pattern[str]:
-    """What an output must match: the one shown, where `…` stands for anything."""
+    """The pattern of an expected output: the text shown, where `…` matches anything."""
     return re.compile(re.escape(shown.strip()).replace("…", ".*"), re.DOTALL)

@@ -1,4 +1,4 @@
-"""Dataclasses that carry a payload: neither shown as text nor compared by value, either of which takes seconds."""
+"""Dataclasses with a payload have no generated repr or comparison, which would take seconds."""
 
 import dataclasses
 import importlib
@@ -37,7 +37,7 @@ def dataclasses_of_ours() -> list[type]:
 
 
 def carries_payload(hint: object) -> bool:
-    """Whether a value of that type may hold bytes or arrays, be it deep within."""
+    """Whether a value of that type may contain bytes or arrays, at any depth."""
     origin = typing.get_origin(hint) or hint
     if isinstance(origin, type) and issubclass(origin, PAYLOADS):
         return True

@@ -1,5 +1,6 @@
 """README and docs/ against the sources that they describe."""
 
+import json
 import os
 import re
 import subprocess
@@ -47,7 +48,7 @@ def test_a_page_s_generated_parts_are_up_to_date(page: Path) -> None:
     assert text == refreshed(text), f"{page}: run `make docs`"
 
 
-def test_a_generated_part_is_rewritten_and_the_rest_left_alone() -> None:
+def test_a_generated_part_is_rewritten_and_the_rest_kept() -> None:
     text = "# A\n<!-- generated: settings -->\nold\n<!-- end -->\n<!-- a remark -->\n"
     written = refreshed(text)
     assert written == f"# A\n<!-- generated: settings -->\n{parts()['settings']}<!-- end -->\n<!-- a remark -->\n"
@@ -55,14 +56,17 @@ def test_a_generated_part_is_rewritten_and_the_rest_left_alone() -> None:
 
 
 ENVIRONMENT = re.compile(r"environ(?:\.get\(|\.pop\(|\.setdefault\(|\[)\s*([^,\])]+)|getenv\(([^,)]+)")
-# Variables that others define, and no settings of ours.
-FOREIGN = {
-    "COLUMNS",  # of the terminal
-    "TERM",
-    "NUMBA_CACHE_DIR",
-    "NUMBA_CPU_NAME",
-    "NUMBA_CPU_FEATURES",
-}
+FLOORS = (
+    "container",
+    "training",
+    "serving",
+    "region",
+    "algorithms",
+    "formats",
+    "contract",
+    "kernels",
+    "forecastle/client",
+)
 
 
 def documented() -> list[str]:
@@ -78,20 +82,45 @@ def test_the_settings_tables_have_every_setting() -> None:
     assert documented() == known
 
 
+def variables_of_others() -> set[str]:
+    """The variables in docs/settings.md that others define and forecastle reads or sets."""
+    table = (DOCS / "settings.md").read_text("utf-8").partition("\n## Variables of others\n")[2]
+    return {name for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)}
+
+
+def sources(*folders: str) -> dict[str, str]:
+    """The text of every source in these folders by its path."""
+    files = (source for folder in folders for source in (REPOSITORY / folder).rglob("*.py"))
+    return {str(file.relative_to(REPOSITORY)): file.read_text("utf-8") for file in files}
+
+
 def test_every_environment_variable_that_the_sources_read_is_documented() -> None:
-    """A variable's name is a literal where it is read, or else an alias in a table of settings."""
+    """A variable's name is a literal where it is read, or an alias in a table of settings."""
     read: dict[str, set[str]] = {}
-    for folder in ("container", "training", "serving", "algorithms", "formats", "contract", "kernels"):
-        for source in (REPOSITORY / folder).rglob("*.py"):
-            for expression in ENVIRONMENT.findall(source.read_text("utf-8")):
-                (text,) = filter(None, expression)
-                read.setdefault(text.strip(), set()).add(str(source.relative_to(REPOSITORY)))
-    names = {text.strip("\"'"): places for text, places in read.items() if text[0] in "\"'"}
-    known = {*documented(), *FOREIGN}
+    for path, text in sources(*FLOORS).items():
+        for expression in ENVIRONMENT.findall(text):
+            (name,) = filter(None, expression)
+            read.setdefault(name.strip(), set()).add(path)
+    names = {name.strip("\"'"): places for name, places in read.items() if name[0] in "\"'"}
+    known = {*documented(), *variables_of_others()}
     assert {name: places for name, places in names.items() if name not in known} == {}
-    assert names.keys() >= FOREIGN
-    # Read by a variable: settings, and what MXNet and prometheus_client define.
-    assert {text for text in read if text[0] not in "\"'"} <= {"name", "FOLDER_VARIABLE", "variable"}
+    assert [name for name in variables_of_others() if not any(name in text for text in sources(*FLOORS).values())] == []
+    assert {name: places for name, places in read.items() if name[0] not in "\"'"} == {
+        "name": {
+            "algorithms/deepar/training/mxnet.py",  # MXNet's, in the process of its engine
+            "contract/environment.py",  # `BASE_DIR` and `PORT`
+            "contract/settings.py",  # the tables
+            "region/kernel.py",  # `VIRTUAL_ENV` and `CONDA_PREFIX`
+            "region/proxy/environment.py",  # the variables that name certificates
+        }
+    }
+
+
+def test_nothing_below_container_uses_the_process_s_environment() -> None:
+    """`container/` passes it down. The region starts processes, and has its own command."""
+    users = [path for path, text in sources(*FLOORS).items() if "os.environ" in text or "getenv" in text]
+    others = [path for path in users if not path.startswith(("container/", "region/"))]
+    assert others == ["algorithms/deepar/training/mxnet.py"]  # sets what MXNet reads when it is imported
 
 
 @pytest.mark.parametrize("algorithm", available())
@@ -200,14 +229,20 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
         assert not anchor or anchor in anchors(target), f"{page.name}: {link}"
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page != README], ids=lambda page: page.name)
-def test_every_page_can_be_reached_from_the_readme(page: Path) -> None:
+@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
+def test_every_main_page_can_be_reached_from_the_readme(page: Path) -> None:
     assert f"docs/{page.name}" in links(README)
+
+
+def test_every_page_is_in_the_site_s_navigation_once() -> None:
+    named = re.findall(r"^ +- [^\n]*: (\S+\.md)$", (REPOSITORY / "mkdocs.yml").read_text("utf-8"), re.MULTILINE)
+    pages = [str(page.relative_to(DOCS)) for page in PAGES if page != README]
+    assert sorted(named) == sorted([*pages, "index.md", "CONTRIBUTING.md", "CHANGELOG.md"])
 
 
 @pytest.mark.parametrize("page", [*PAGES, REPOSITORY / "CONTRIBUTING.md"], ids=lambda page: page.name)
 def test_every_file_that_a_page_names_exists(page: Path) -> None:
-    roots = "container|training|serving|algorithms|formats|contract|kernels|tests|benchmarks|examples"
+    roots = "container|training|serving|algorithms|formats|contract|kernels|client|tests|benchmarks|examples"
     for path in re.findall(rf"(?<![\w/])(?:{roots})/[\w./*-]+\.(?:py|json|csv)", page.read_text("utf-8")):
         assert list(REPOSITORY.glob(path)), f"{page.name}: {path}"
 
@@ -216,7 +251,9 @@ def python_imports() -> list[str]:
     """The modules of this project that examples import from, in the pages and in examples/."""
     examples = sorted((REPOSITORY / "examples").glob("*.py"))
     pages = [page for page in PAGES if page.name != "add-an-algorithm.md"]  # which documents the names for extension
-    text = "\n".join(path.read_text("utf-8") for path in (*pages, *examples))
+    notebooks = [json.loads(path.read_text("utf-8")) for path in (REPOSITORY / "examples").glob("*.ipynb")]
+    cells = ["".join(cell["source"]) for notebook in notebooks for cell in notebook["cells"]]
+    text = "\n".join([*(path.read_text("utf-8") for path in (*pages, *examples)), *cells])
     return re.findall(r"^(?:>>> )?(?:from|import) (forecastle\S*)", text, flags=re.MULTILINE)
 
 

@@ -1,4 +1,4 @@
-"""forecastle installed beside the code of others: a project with folders of the same names, an algorithm of theirs."""
+"""forecastle installed next to other code: a project with folders of the same names, a third party's algorithm."""
 
 import os
 import shutil
@@ -51,7 +51,7 @@ def python(bare: Path, added: set[str]) -> Path:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """Somebody's project, with folders named as ours are; whoever imports the wrong one of them gets an error."""
+    """A user's project with folders named like ours; importing the wrong one raises an error."""
     folder = tmp_path / "project"
     for name in FOLDERS:
         (folder / name).mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""The locked dependencies against each other."""
+"""The locks are consistent with each other."""
 
 import re
 from pathlib import Path
@@ -29,7 +29,7 @@ def test_a_part_has_the_versions_of_the_whole(part: str, whole: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["requirements{}.lock", "requirements-dev{}.lock"])
-def test_the_reference_trainer_alone_holds_numpy_at_1(name: str) -> None:
+def test_only_the_reference_trainer_requires_numpy_1(name: str) -> None:
     core, mxnet = (dict(pins(name.format(which))) for which in ("", "-mxnet"))
     assert {"mxnet", "gluonts"} <= mxnet.keys() - core.keys()
     assert core.keys() <= mxnet.keys()
@@ -37,7 +37,7 @@ def test_the_reference_trainer_alone_holds_numpy_at_1(name: str) -> None:
     assert core["numpy"].startswith("2.")
 
 
-def test_nobody_needs_pandas_but_the_reference_trainer() -> None:
+def test_only_the_reference_trainer_requires_pandas() -> None:
     assert "pandas" not in dict(pins("requirements.lock"))
 
 

@@ -41,7 +41,7 @@ def forest(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Reader:
-    """Somebody who types what a page shows; holds the folder, the environment and the server of their shell."""
+    """A user who types what a page shows, with the folder, environment and server of their shell."""
 
     def __init__(self, folder: Path, forest: Path, stack: ExitStack) -> None:
         self._folder = folder
@@ -69,7 +69,7 @@ class Reader:
             assert pattern(shown).fullmatch(printed.strip()), f"{block.place} printed {printed}"
 
     def _shell(self, block: Block) -> None:
-        """Run a block. A server that it starts goes on in the background, as in a second terminal."""
+        """Run a block. A server that it starts keeps running in the background, as in a second terminal."""
         *_, last = block.text.rstrip("\n").splitlines()
         started = re.fullmatch(r"(?P<environ>(?:\w+=\S+ )*)forecastle serve(?P<arguments>.*)", last)
         if started is None:

@@ -1,10 +1,12 @@
-"""docs/python.md: each of its blocks of Python runs, and gives what it shows."""
+"""docs/python.md: each Python block runs and prints what it shows."""
 
 import doctest
 import re
 from pathlib import Path
 
 import pytest
+
+import forecastle
 
 PAGE = Path(__file__).parents[1] / "docs" / "python.md"
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
@@ -17,8 +19,6 @@ def test_a_block_runs_on_its_own(number: int) -> None:
     assert doctest.DocTestRunner().run(test).failed == 0
 
 
-def test_both_estimators_have_their_blocks() -> None:
-    assert {name for block in BLOCKS for name in re.findall(r"from forecastle import (\w+)", block)} == {
-        "DeepAR",
-        "RandomCutForest",
-    }
+@pytest.mark.parametrize("name", sorted(set(forecastle.__all__)))
+def test_every_public_name_is_documented(name: str) -> None:
+    assert re.search(rf"`(?:forecastle\.)?{name}\b", PAGE.read_text("utf-8"))

@@ -1,4 +1,4 @@
-"""A third algorithm: a folder somewhere else, trained and served through the same doors, and nothing else touched."""
+"""A third algorithm, in a folder elsewhere, is trained and served like the others without any other change."""
 
 import http.client
 import json
@@ -15,7 +15,7 @@ import pytest
 
 PYTHON = Path(sys.executable)
 SOURCE = '''
-"""The value that comes most often."""
+"""The most frequent value."""
 
 from collections import Counter
 from forecastle.contract.artifact import Artifact
@@ -80,7 +80,7 @@ ALGORITHM = MostCommonAlgorithm()
 
 @pytest.fixture
 def environ(tmp_path: Path) -> dict[str, str]:
-    """An /opt/ml tree with a job, and an environment that knows of it and of the algorithm."""
+    """An environment with an /opt/ml tree that contains a job, and with the algorithm."""
     folder = tmp_path / "mine" / "algorithms" / "most_common"
     folder.mkdir(parents=True)
     (folder / "__init__.py").touch()
@@ -101,13 +101,13 @@ def environ(tmp_path: Path) -> dict[str, str]:
 
 
 def forecastle(*arguments: str) -> list[str]:
-    """The installed command: it must know the algorithm however it was started."""
+    """The installed command: it must find the algorithm however it is started."""
     return [str(PYTHON.parent / "forecastle"), *arguments]
 
 
 @contextmanager
 def serving(environ: dict[str, str], *arguments: str) -> Iterator[http.client.HTTPConnection]:
-    """A connection to `forecastle serve`, once it is ready; it must then end well when told to."""
+    """A connection to `forecastle serve`, once it is ready; it must then exit with 0 on SIGTERM."""
     with subprocess.Popen(forecastle("serve", *arguments), env=environ, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         log = ""
@@ -133,7 +133,7 @@ def ask(connection: http.client.HTTPConnection, method: str, path: str, body: by
     return response.status, response.read()
 
 
-def test_a_third_algorithm_is_chosen_trained_served_and_asked(environ: dict[str, str], tmp_path: Path) -> None:
+def test_a_third_algorithm_is_chosen_trained_served_and_queried(environ: dict[str, str], tmp_path: Path) -> None:
     trained = subprocess.run(forecastle("train"), env=environ, capture_output=True, text=True, timeout=120)
     assert (trained.returncode, trained.stderr) == (0, "")
     assert json.loads((tmp_path / "ml" / "model" / "manifest.json").read_text())["algorithm"] == "most_common"

@@ -1,4 +1,4 @@
-"""The wheel that carries compiled kernels: whoever installs it compiles nothing."""
+"""The wheel with compiled kernels: its users compile nothing."""
 
 import json
 import os
@@ -18,7 +18,18 @@ import pytest
 from forecastle.kernels.cache import TARGET, Target
 
 REPOSITORY = Path(__file__).parents[1]
-SOURCES = ("forecastle", "container", "training", "serving", "region", "algorithms", "formats", "contract", "kernels")
+SOURCES = (
+    "forecastle",
+    "container",
+    "training",
+    "serving",
+    "region",
+    "algorithms",
+    "formats",
+    "contract",
+    "kernels",
+    "client",
+)
 FILES = ("Makefile", "pyproject.toml", "hatch_build.py", "README.md", "LICENSE")
 ONE_KERNEL = """
 import numpy as np
@@ -40,7 +51,7 @@ def copy_sources(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Made from a copy of the sources; their machine code is kept for the next time."""
+    """Built from a copy of the sources; their machine code is cached for the next run."""
     copy, folder = copy_sources(tmp_path_factory.mktemp("sources")), tmp_path_factory.mktemp("wheel")
     cache = REPOSITORY / "build" / "kernels"
     subprocess.run(
@@ -55,7 +66,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def make_environment(folder: Path) -> Path:
-    """The interpreter of a new environment that has our dependencies as they are, and not us."""
+    """The interpreter of a new environment with our dependencies, but without forecastle."""
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
     (packages_of(folder) / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
     return folder / "bin" / "python"
@@ -106,7 +117,7 @@ def test_its_name_says_for_which_interpreter_and_machine_it_is(wheel: Path) -> N
     )
 
 
-def test_it_carries_machine_code_and_no_sources_twice(python: Path) -> None:
+def test_it_contains_machine_code_and_each_source_once(python: Path) -> None:
     kernels = installed(python)
     assert REPOSITORY not in kernels.parents
     assert {file.suffix for file in kernels.rglob("*") if file.is_file()} == {".nbi", ".nbc", ".json"}
@@ -198,7 +209,7 @@ def test_a_kernel_comes_from_the_wheel_only_where_the_cpu_can_run_it(
     assert done.stdout.strip() == counts
 
 
-def test_a_cpu_that_is_asked_for_gets_machine_code_of_its_own(
+def test_a_cpu_that_is_configured_gets_its_own_machine_code(
     python: Path, environ: dict[str, str], tmp_path: Path
 ) -> None:
     asked = {"NUMBA_CPU_NAME": "generic", "NUMBA_CACHE_DIR": str(tmp_path), "NUMBA_DEBUG_CACHE": "0"}

@@ -1,4 +1,4 @@
-"""The algorithm of a job: the one named, else the one that its hyperparameters and channels fit."""
+"""The algorithm of a job: the one that is named, otherwise the one that fits its hyperparameters and channels."""
 
 import traceback
 from collections.abc import Collection, Iterable
@@ -14,7 +14,7 @@ OVERRIDE = "FORECASTLE_ALGORITHM"
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """The algorithms that can be used, by name, and why the others cannot."""
+    """The algorithms that can be used, by name, and why the others cannot be imported."""
 
     usable: dict[str, Algorithm[Any]]
     broken: dict[str, str]
@@ -37,7 +37,7 @@ def named(name: str) -> Algorithm[Any]:
         return find(name)
     except InvalidJob:
         raise
-    except Exception as error:  # somebody else's folder may raise anything
+    except Exception as error:  # a third party's module may raise anything
         frames = traceback.extract_tb(error.__traceback__)
         what = traceback.format_exception_only(error)[-1].strip().rstrip(".")
         raise InvalidJob(
@@ -48,11 +48,11 @@ def named(name: str) -> Algorithm[Any]:
 def fitting(
     given: Collection[str], channels: Collection[str], among: Catalogue, default: str | None = None
 ) -> Algorithm[Any]:
-    """The algorithm that a job means: the one that knows most of the hyperparameters given, and at least one of them.
+    """The algorithm that knows most of the given hyperparameters, and at least one of them.
 
-    Among those that know as many, one whose required hyperparameters are all given comes first, then one that reads
-    all of the job's channels. If no hyperparameter is known, an algorithm is meant only if it alone reads all channels.
-    If several or none are meant, it is the `default`. Raises `InvalidJob` if there is none.
+    Of several that know as many, it is one whose required hyperparameters are all given, then one that reads all of the
+    job's channels. If no algorithm knows any hyperparameter, one fits only if it alone reads all channels. If none or
+    several fit, the result is the `default`. Raises `InvalidJob` if there is no default.
     """
     best = _best(given, set(channels), among.usable.values())
     if len(best) == 1:
@@ -68,7 +68,7 @@ def fitting(
 
 
 def _best(given: Collection[str], channels: set[str], algorithms: Iterable[Algorithm[Any]]) -> list[Algorithm[Any]]:
-    """Those for which there is the most evidence, in the order of `fitting`; empty if there is none for any."""
+    """The algorithms that fit best by the criteria of `fitting`; empty if none fits."""
     evidence: dict[tuple[int, bool, bool], list[Algorithm[Any]]] = {}
     for each in algorithms:
         model = each.hyperparameters

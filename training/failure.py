@@ -1,7 +1,7 @@
 """The failure file: why a job failed, for SageMaker's FailureReason.
 
-The user sees its first 1,024 characters there, so the cause is its first line; a traceback follows if the fault is
-ours. Source: "How Amazon SageMaker Processes Training Output", AWS's developer guide.
+The user sees its first 1,024 characters there, so its first line is the cause; a traceback follows if the error is a
+bug. Source: "How Amazon SageMaker Processes Training Output", AWS's developer guide.
 """
 
 import errno
@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from forecastle.contract.errors import ForecastleError, InvalidJob, OutOfSpace
+from forecastle.contract.place import Source
 from forecastle.contract.whole_file import remove_abandoned, write_whole
 
 SHOWN = 1024
@@ -19,9 +20,9 @@ SHOWN = 1024
 
 @contextmanager
 def failure_reported(path: Path | None) -> Iterator[None]:
-    """Write what is raised inside to `path`, if there is one, and raise it again as the user's or the machine's error.
+    """Write an exception to `path`, if given, and reraise it as `blame` classifies it.
 
-    The file of an earlier run is removed first: a warm pool starts the same container again.
+    The file of an earlier run is removed first, because a warm pool starts the same container again.
     """
     if path is not None:
         remove_abandoned(path.parent, path.name)
@@ -39,27 +40,28 @@ def failure_reported(path: Path | None) -> Iterator[None]:
 
 
 def blame(error: Exception) -> Exception:
-    """The error itself if its type says whose it is, else the machine's or the user's error that it amounts to."""
+    """The platform's or the user's error that caused `error`, such as a full disk; otherwise `error` itself."""
     if isinstance(error, MemoryError):
         detail = f" ({error})" if str(error) else ""
-        return OutOfSpace(f"The machine's memory is too small for this job{detail}: take a larger one, or fewer data.")
+        return OutOfSpace(f"The machine has too little memory for this job{detail}: use a larger one, or less data.")
     if isinstance(error, OSError) and error.filename is not None:
+        place = (Source(str(error.filename)),)
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return OutOfSpace(f"{error.filename}: no space left on its disk.")
+            return OutOfSpace("no space left on its disk.", place=place)
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            return InvalidJob(f"{error.filename}: not permitted ({error.strerror}).")
+            return InvalidJob(f"not permitted ({error.strerror}).", place=place)
     return error
 
 
 def cause(error: Exception) -> str:
-    """One line that says what went wrong; for a bug, where in the sources, too."""
+    """The error in one line; for a bug, with its place in the sources."""
     if isinstance(error, ForecastleError):
         line = " ".join(error.sentence.split())
     else:
         text = " ".join(traceback.format_exception_only(error)[-1].split())
         frames = traceback.extract_tb(error.__traceback__)
         place = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
-        line = f"An error of forecastle itself: {text}{place}"
+        line = f"Internal error in forecastle: {text}{place}"
     return line if len(line) < SHOWN else line[: SHOWN - 2] + "…"
 
 
@@ -69,12 +71,12 @@ def _write(path: Path, error: Exception) -> None:
         text += "\n" + "".join(traceback.format_exception(error))
     try:
         write_whole(path, text.encode("utf-8", "backslashreplace"))
-    except (ForecastleError, OSError) as hindrance:  # the cause itself is on stderr anyway
+    except (ForecastleError, OSError) as hindrance:  # the cause is on stderr in any case
         if not _same_trouble(hindrance, error):
             print(f"forecastle: the failure file was not written: {hindrance}", file=sys.stderr)
 
 
 def _same_trouble(one: Exception, other: Exception) -> bool:
-    """Whether both have the same cause, such as a full disk, which is reported only once."""
+    """Whether both have the same cause, such as a full disk, which is reported once."""
     numbers = [each.__cause__.errno if isinstance(each.__cause__, OSError) else None for each in (one, other)]
     return numbers[0] is not None and numbers[0] == numbers[1]

@@ -17,6 +17,7 @@ from forecastle.contract.errors import ForecastleError, InvalidJob, Stopped
 from forecastle.contract.hyperparameters import Hyperparameters
 from forecastle.contract.job_files import Hosts, read_hosts
 from forecastle.contract.opt_ml import OptMl
+from forecastle.contract.place import Source
 from forecastle.contract.settings import Settings
 from forecastle.contract.whole_file import remove_abandoned, write_whole
 from forecastle.kernels.compiling import COMPILATION
@@ -28,21 +29,21 @@ from forecastle.training.job_spec import JobSpec, from_files, from_tree
 from forecastle.training.stopping import sigterm_noted
 
 METRICS = "metrics.json"
-PROBE_BYTES = 4096  # a full disk takes an empty file
+PROBE_BYTES = 4096  # an empty file fits on a full disk
 
 
 def train(environ: Mapping[str, str], stream: TextIO) -> None:
-    """Run the job that SageMaker's tree describes, with its log on `stream`; a failure is written to the tree, too.
+    """Run the job described in /opt/ml, with its log on `stream`; a failure is also written to the failure file.
 
-    Of several hosts the leading one trains; the others log that they do not. A job that SIGTERM stops succeeds if
-    there is a model by then. Raises `ForecastleError`; any other exception is a bug.
+    Of several hosts the leading one trains; the others log that they do not. A job that SIGTERM stops succeeds if it
+    has a model. Raises `ForecastleError`; any other exception is a bug.
     """
     started = time.time()
     tree = OptMl.from_environ(environ)
     with failure_reported(tree.failure), sigterm_noted() as stopping:
         settings = Settings.from_environ(environ)
         hosts = read_hosts(tree)
-        log = StreamLog(stream, hosts.current)
+        log = StreamLog(stream, hosts.current, environ)
         if hosts.leads:
             spec = from_tree(tree, settings.algorithm)
             _warn_of_shards(spec.channels, hosts, log)
@@ -61,14 +62,15 @@ def train_files(
     test: Path | None = None,
     content_type: str | None = None,
 ) -> None:
-    """Run a job without SageMaker's tree: train on `data`, evaluate on `test`, and write the model to `out`.
+    """Run a job without /opt/ml: train on `data`, evaluate on `test`, and write the model to `out`.
 
     Hyperparameters that the data determines may be left out. Raises `ForecastleError`; any other exception is a bug.
     """
     started = time.time()
     with failure_reported(None), sigterm_noted() as stopping:
         spec = from_files(named(algorithm), data, test, content_type, given, out)
-        _run(spec, StreamLog(stream, Hosts().current), stopping, Settings.from_environ(environ), started)
+        log = StreamLog(stream, Hosts().current, environ)
+        _run(spec, log, stopping, Settings.from_environ(environ), started)
 
 
 def _run(spec: JobSpec, log: StreamLog, stopping: Callable[[], bool], settings: Settings, started: float) -> None:
@@ -95,8 +97,8 @@ def _run(spec: JobSpec, log: StreamLog, stopping: Callable[[], bool], settings: 
     try:
         _learn(algorithm, job, spec, log)
     finally:
-        log.progress(1.0)  # in any case, remove the bar from the terminal
-    # Without the time for compiling kernels, which only the first job of an installation needs.
+        log.progress(1.0)  # remove the bar from the terminal in any case
+    # Excluding the time for compiling kernels, which only the first job of an installation needs.
     total = time.time() - started - (COMPILATION.seconds - compiling)
     times = {"totaltime": [total * 1000], "setuptime": [(ready - started) * 1000]}
     log.metrics("training", started, times)
@@ -111,7 +113,7 @@ def _learn(algorithm: Algorithm[Any], job: Job[Any], spec: JobSpec, log: StreamL
         hyperparameters=job.hyperparameters.model_dump(mode="json", by_alias=True),
         metrics=_finite(artifact.metrics),
     )
-    # Before the evaluation, which may fail: there is a model to serve in any case.
+    # Before the evaluation, so that there is a model to serve even if that fails.
     write_artifact(spec.model, artifact)
     if algorithm.saved_line:
         log.line(algorithm.saved_line)
@@ -130,31 +132,31 @@ def _algorithm(spec: JobSpec, settings: Settings, log: StreamLog) -> Algorithm[A
     known = catalogue()
     for sentence in known.broken.values():
         log.warning(sentence)
-    with _missing_file_named(spec):
+    with missing_file_named(spec.file):
         return fitting(spec.hyperparameters.keys(), spec.channels.keys(), known, settings.default_algorithm)
 
 
 def _hyperparameters(algorithm: Algorithm[Any], spec: JobSpec, log: StreamLog) -> Hyperparameters:
     kind = algorithm.hyperparameters
     defaults, given = kind.defaults(), dict(spec.hyperparameters)
-    # Where they are defined, so that the line is the same on every machine.
+    # A path relative to the package, so that the line is the same on every machine.
     source = kind.__module__.removeprefix("forecastle.").replace(".", "/") + ".py"
     log.line(f"Reading default configuration from {source}: {defaults}")
     log.line(f"Merging with provided configuration from {spec.source}: {given}")
     log.line(f"Final configuration: {defaults | given}")
-    with _missing_file_named(spec):
+    with missing_file_named(spec.file):
         return kind.parse(given)
 
 
 @contextmanager
-def _missing_file_named(spec: JobSpec) -> Iterator[None]:
-    """If hyperparameters are wrong because their file is missing, say that first."""
+def missing_file_named(file: Path | None) -> Iterator[None]:
+    """Name the missing hyperparameters file first if the hyperparameters are invalid because of it."""
     try:
         yield
     except InvalidJob as error:
-        if not spec.missing:
+        if file is None or file.exists():
             raise
-        raise InvalidJob(f"{spec.source}: there is no such file. {error.sentence}") from None
+        raise InvalidJob(f"there is no such file. {error.sentence}", place=(Source(str(file)),)) from None
 
 
 def _channels(
@@ -167,7 +169,7 @@ def _channels(
         log.warning(f"Channel {name} is not read: {algorithm.name} reads {', '.join(algorithm.channels)}.")
     read = {name: channel for name, channel in spec.channels.items() if name in algorithm.channels}
     for channel in read.values():
-        channel.require()  # the test channel, too, before hours of training
+        channel.require()  # also the test channel, before hours of training
     return {
         name: ObservedChannel.of(channel, partial(log.progress, note=f"reading {name}"), stopping)
         for name, channel in read.items()
@@ -178,8 +180,8 @@ def _warn_of_shards(channels: Mapping[str, Channel], hosts: Hosts, log: StreamLo
     for channel in channels.values():
         if channel.sharded and len(hosts.all) > 1:
             log.warning(
-                f"Channel {channel.name} is ShardedByS3Key over {len(hosts.all)} hosts, and {hosts.current} alone "
-                "trains: it reads only its own part. Use FullyReplicated, or one host."
+                f"Channel {channel.name} is ShardedByS3Key over {len(hosts.all)} hosts, but only {hosts.current} "
+                "trains, on its own shard. Use FullyReplicated, or one host."
             )
 
 
@@ -187,15 +189,15 @@ def _require_writable(folder: Path) -> None:
     """Fail now, not after hours of training."""
     probe = folder / ".writable"
     write_whole(probe, bytes(PROBE_BYTES))
-    probe.unlink(missing_ok=True)  # another job on the same folder may have removed it
+    probe.unlink(missing_ok=True)  # another job in the same folder may have removed it
 
 
 def _warn_of_checkpoints(folder: Path, log: StreamLog) -> None:
-    """Only warn: an earlier run's checkpoint can still be read."""
+    """Only warn, because an earlier run's checkpoint can still be read."""
     try:
         _require_writable(folder)
     except (ForecastleError, OSError) as error:
-        log.warning(f"{str(error).rstrip('.')}: training goes on without new checkpoints.")
+        log.warning(f"{str(error).rstrip('.')}: training continues without new checkpoints.")
 
 
 def _evaluated(algorithm: Algorithm[Any], model: Model[Any, Any], job: Job[Any], log: StreamLog) -> dict[str, float]:
@@ -204,13 +206,13 @@ def _evaluated(algorithm: Algorithm[Any], model: Model[Any, Any], job: Job[Any],
             raise Stopped("The job was asked to stop.")
         return _finite(algorithm.evaluate(model, job))
     except Stopped:
-        log.warning("Stopped by SIGTERM: the model is written, and was not evaluated.")
+        log.warning("Stopped by SIGTERM: the model has been written, but not evaluated.")
         return {}
     except ForecastleError:
-        log.warning("The model is written, but it could not be evaluated.")
+        log.warning("The model has been written, but could not be evaluated.")
         raise
 
 
 def _finite(metrics: Mapping[str, float]) -> dict[str, float]:
-    """The metrics that JSON can hold: it has no NaN."""
+    """The metrics that JSON can represent: it has no NaN."""
     return {name: float(value) for name, value in metrics.items() if math.isfinite(value)}

@@ -1,6 +1,6 @@
 """A job's log on a stream, in the format of SageMaker's built-in algorithms.
 
-Parsers of their logs read ours: the prefix, the keys of a `#metrics` line and their order are the same.
+Parsers of their logs read ours too: the prefix, the keys of a `#metrics` line and their order are the same.
 """
 
 import json
@@ -15,9 +15,10 @@ from forecastle.contract.bar import Bar
 
 
 class StreamLog:
-    """The `JobLog` of a job: lines are written at once, and on a terminal a progress bar is below them.
+    """The `JobLog` of a job: lines are written at once, on a terminal with a progress bar below them.
 
-    If the stream's reader goes away (`| head`) or its disk is full, the rest of the log is dropped.
+    If the stream's reader closes it (`| head`) or the disk is full, the rest of the log is dropped. `environ` describes
+    the terminal.
 
     Attributes
     ----------
@@ -25,13 +26,18 @@ class StreamLog:
     """
 
     def __init__(
-        self, stream: TextIO, host: str, algorithm: str = "", now: Callable[[], float] = time.time
+        self,
+        stream: TextIO,
+        host: str,
+        environ: Mapping[str, str],
+        algorithm: str = "",
+        now: Callable[[], float] = time.time,
     ) -> None:  # `now`: Unix time
         self.stream = stream
         self.host = host
         self.algorithm = algorithm
         self._now = now
-        self._bar = Bar(stream)
+        self._bar = Bar(stream, environ)
         self._lock = threading.RLock()
 
     def line(self, text: str) -> None:
@@ -39,11 +45,11 @@ class StreamLog:
         self._write(self._prefix("INFO") + text)
 
     def warning(self, text: str) -> None:
-        """A line that needs attention."""
+        """`[11/21/2026 22:46:22 WARNING 139655243061056] text`"""
         self._write(self._prefix("WARNING") + text)
 
     def metrics(self, operation: str, since: float, values: Mapping[str, Sequence[float]]) -> None:
-        """`#metrics {"StartTime": …}`, without a prefix; sums are floats, extremes have the type of the values."""
+        """`#metrics {"StartTime": …}`, without a prefix; sums are floats, extremes have the values' type."""
         record = {
             "StartTime": since,
             "EndTime": self._now(),
@@ -56,7 +62,7 @@ class StreamLog:
         self._write("#metrics " + json.dumps(record))
 
     def progress(self, share: float, note: str = "") -> None:
-        """Draw the bar, if there is a terminal."""
+        """Draw the progress bar, on a terminal."""
         with self._writing():
             self._bar.draw(share, note)
 
@@ -76,11 +82,11 @@ class StreamLog:
         with self._lock:
             try:
                 yield
-            except OSError:  # the job goes on without its log
+            except OSError:  # the job continues without its log
                 _silence(self.stream)
 
 
 def _silence(stream: TextIO) -> None:
-    """Redirect the stream, and what it could not write, to the null device."""
+    """Redirect the stream, with what it has buffered, to the null device."""
     with suppress(OSError), open(os.devnull, "wb") as null:
         os.dup2(null.fileno(), stream.fileno())

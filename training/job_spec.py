@@ -1,4 +1,4 @@
-"""The specification of a job: its input and where its output goes, from SageMaker's tree or a command's options."""
+"""The specification of a job: its input and the folders for its output, from /opt/ml or from a command's options."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ class JobSpec:
 
     Attributes
     ----------
-    hyperparameters, source : strings by name, and where they were given.
+    hyperparameters, source : strings by name, and where they come from.
     channels : training and test data, by name.
-    place : where a channel that is missing should have been.
-    model, metrics, checkpoints : folders for the model, for metrics.json and for checkpoints, if any.
+    place : the folder in which channels are expected.
+    model, metrics, checkpoints : folders for the model, metrics.json and checkpoints; None if it writes none.
     algorithm : its name, if it was given.
-    missing : whether the source is a file that does not exist.
+    file : the source, if it is a file, which may be missing.
     """
 
     hyperparameters: Mapping[str, object]
@@ -34,15 +34,15 @@ class JobSpec:
     metrics: Path | None = None
     checkpoints: Path | None = None
     algorithm: str | None = None
-    missing: bool = False
+    file: Path | None = None
 
 
 def from_tree(tree: OptMl, algorithm: str | None) -> JobSpec:
-    """The job that the tree's files describe. Raises `UserError`."""
+    """The job described in /opt/ml. Raises `UserError`."""
     return JobSpec(
         hyperparameters=read_hyperparameters(tree),
         source=str(hyperparameters_file(tree)),
-        missing=not hyperparameters_file(tree).exists(),
+        file=hyperparameters_file(tree),
         channels=read_channels(tree),
         place=tree.data,
         model=tree.model,
@@ -60,9 +60,9 @@ def from_files(
     given: Mapping[str, str],
     out: Path,
 ) -> JobSpec:
-    """A job without a tree: its data are files or folders; hyperparameters that the data determines are inferred.
+    """A job on files or folders; hyperparameters that the data determines are inferred.
 
-    Its metrics are only in the model's manifest. Raises `UserError`.
+    Its metrics are written only to the model's manifest. Raises `UserError`.
     """
     first = next(iter(algorithm.channels))
     media_type = MediaType.parse(content_type) if content_type else None

@@ -1,4 +1,4 @@
-"""SIGTERM in a training job."""
+"""How a training job handles SIGTERM."""
 
 import os
 import signal
@@ -11,17 +11,17 @@ from forecastle.contract.errors import Stopped
 
 @contextmanager
 def sigterm_noted() -> Iterator[Callable[[], bool]]:
-    """Inside, a first SIGTERM only makes the function that is given return true; a second ends the process at once.
+    """Within the context, a first SIGTERM makes the yielded function return true; a second ends the process at once.
 
     Source: "How Amazon SageMaker Stops a Training Job", AWS's developer guide: SIGKILL follows 120 seconds later.
     """
-    noted = False  # no threading.Event: its lock would wait for ever for the code that the signal interrupted
+    noted = False  # no threading.Event: its lock could deadlock with the code that the signal interrupts
 
     def note(signum: int, frame: FrameType | None) -> None:
         nonlocal noted
         del signum, frame
         if noted:
-            # The default action is no help: the kernel spares process 1, which is what `train` is in a container.
+            # The default action would not end process 1, which `train` is in a container.
             os._exit(Stopped.exit_code)
         noted = True
 

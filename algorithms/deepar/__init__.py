@@ -9,7 +9,7 @@ __all__ = ["DeepAR"]
 
 
 def __getattr__(name: str) -> Any:
-    """The estimator, and scikit-learn with it, at its first use: a server does without both."""
+    """Import the estimator, and scikit-learn, at its first use: a server needs neither."""
     if name != "DeepAR":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from forecastle.algorithms.deepar.estimator import DeepAR

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from forecastle.algorithms.deepar import schemas
 from forecastle.algorithms.deepar.hyperparameters import DeepARHyperparameters
 from forecastle.algorithms.deepar.settings import DeepARSettings
-from forecastle.algorithms.interface import Algorithm, Ask, Job, Model
+from forecastle.algorithms.interface import Algorithm, Ask, ChartOptions, Job, Model, Payload
 from forecastle.contract.artifact import Artifact
 from forecastle.contract.media_type import JSON, JSON_LINES
 
 if TYPE_CHECKING:
+    from forecastle.algorithms.chart import Chart
     from forecastle.algorithms.deepar.model import DeepARModel
 
 
@@ -25,7 +26,7 @@ class DeepARAlgorithm(Algorithm[DeepARHyperparameters]):
     hyperparameters = DeepARHyperparameters
     settings = DeepARSettings
     channels: ClassVar[Mapping[str, str]] = {
-        "train": "time series: JSON Lines (.json, .jsonl, also gzipped) or Parquet, a series a record",
+        "train": "time series: JSON Lines (.json, .jsonl, also gzipped) or Parquet, one series per record",
         "test": "the same; the last prediction_length values of each series are forecast and compared",
     }
     request_types = (JSON, JSON_LINES)
@@ -59,6 +60,21 @@ class DeepARAlgorithm(Algorithm[DeepARHyperparameters]):
         from forecastle.algorithms.deepar.demo import demonstrate
 
         return demonstrate(self.example_folder, ask, picture)
+
+    def chart_options(self) -> type[ChartOptions]:
+        from forecastle.algorithms.deepar.plot import FanChartOptions
+
+        return FanChartOptions
+
+    def plot(self, ask: Ask, payload: Payload, options: Any) -> "Chart | None":
+        from forecastle.algorithms.deepar.plot import plot
+
+        return plot(ask, payload, options)
+
+    def examine(self, job: Job[DeepARHyperparameters]) -> Iterable[str]:
+        from forecastle.algorithms.deepar.training.job import examine
+
+        return examine(job)
 
     def compile(self) -> None:
         from forecastle.algorithms.deepar.warmup import compile_kernels

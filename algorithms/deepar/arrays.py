@@ -1,4 +1,4 @@
-"""The array types of networks and series."""
+"""Array types of networks and series."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from forecastle.algorithms.chart import Chart, Panel, save
+from forecastle.algorithms.deepar.fan_chart import fan_panel
 from forecastle.algorithms.deepar.training.metrics import losses_of, metrics_of
 from forecastle.algorithms.interface import Ask
 from forecastle.contract.media_type import JSON
@@ -47,32 +49,18 @@ def demonstrate(example: Path, ask: Ask, picture: Path) -> Iterable[str]:
 
 
 def draw(series: Sequence[dict[str, Any]], quantiles: Floats, picture: Path) -> None:
-    """The notebook's chart, for the first customer of each kind: what was used, the median and the 80 % band."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, panels = plt.subplots(len(CUSTOMERS), figsize=(12, 8), layout="constrained", sharex=True)
-    for panel, (category, customer) in zip(panels, CUSTOMERS.items()):
+    """The notebook's chart, for the first customer of each kind. quantiles : (levels, series, steps)."""
+    panels = []
+    for category, customer in CUSTOMERS.items():
         number = next(index for index, one in enumerate(series) if one["cat"] == [category])
-        _draw_customer(panel, series[number], quantiles[:, number])
-        panel.set_title(f"Customer {number}, {customer}", loc="left")
-        panel.set_ylabel("Use in two hours")
-    panels[0].legend(loc="upper left", ncols=3, frameon=False)
-    figure.suptitle("Electricity use and its forecast")
-    figure.savefig(picture, dpi=120)
-    plt.close(figure)
+        band = {LEVELS[level]: quantiles[level, number] for level in (LOWEST, MEDIAN, HIGHEST)}
+        panels.append(_customer(f"Customer {number}, {customer}", series[number], band))
+    save(Chart(panels, "Electricity use and its forecast"), picture)
 
 
-def _draw_customer(panel: Any, one: dict[str, Any], quantiles: Floats) -> None:
-    target, steps = one["target"], quantiles.shape[1]
-    start = datetime.fromisoformat(one["start"])
-    times = [start + STEP * index for index in range(len(target))]
-    shown, ahead = slice(-steps - STEPS_SHOWN, None), times[-steps:]
-    panel.plot(times[shown], target[shown], color="C0", linewidth=1, label="used")
-    panel.plot(ahead, quantiles[MEDIAN], color="C1", linewidth=1.4, label="median")
-    panel.fill_between(ahead, quantiles[LOWEST], quantiles[HIGHEST], color="C1", alpha=0.3, label="80 % band")
-    panel.set_ylim(0, 1.3 * max(target[shown]))
-    panel.set_xlim(times[shown][0], times[-1])
-    panel.grid(alpha=0.4)
+def _customer(title: str, one: dict[str, Any], band: dict[float, Floats]) -> Panel:
+    target, steps = np.array(one["target"]), len(band[LEVELS[MEDIAN]])
+    first = len(target) - steps - STEPS_SHOWN
+    times = np.datetime64(one["start"]) + np.timedelta64(STEP) * np.arange(first, len(target))
+    known, actual = target[first:-steps], target[-steps:]
+    return fan_panel(title, known, band, times=times, actual=actual, left="Use in two hours")

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from forecastle.algorithms.deepar import in_process
-from forecastle.algorithms.deepar.collection import Collection, Reader
-from forecastle.algorithms.deepar.forecasts import as_table
-from forecastle.algorithms.deepar.frequency import Frequency, frequency_meant
-from forecastle.algorithms.deepar.hyperparameters import DeepARHyperparameters
+from forecastle.algorithms.deepar.data.collection import Collection
+from forecastle.algorithms.deepar.data.reader import Reader
+from forecastle.algorithms.deepar.data.table import as_table
+from forecastle.algorithms.deepar.frequency import Frequency
 from forecastle.algorithms.deepar.likelihood import DEFAULT
-from forecastle.contract.artifact import read_artifact, write_artifact
-from forecastle.contract.errors import InvalidData, UserError
+from forecastle.algorithms.deepar.parameters import hyperparameters_of, hyperparameters_of_model
+from forecastle.algorithms.deepar.predictor import DeepARPredictor
+from forecastle.algorithms.opened_model import artifact_of
+from forecastle.contract.artifact import write_artifact
+from forecastle.contract.errors import UserError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 NAME = "deepar"
-_OURS = ("freq", "threads")  # parameters that are no hyperparameters of that name
 
 
 class DeepAR(BaseEstimator):  # type: ignore[misc]
@@ -177,8 +182,8 @@ class DeepAR(BaseEstimator):  # type: ignore[misc]
     def fit(self, data: Any, y: object = None, *, cat: Any = None, dynamic_feat: Any = None, start: Any = None) -> Self:  # noqa: ARG002 - y is scikit-learn's convention
         """Train the network on `data`. Raises `ValueError` with the name of a parameter or the place of a value."""
         with _as_value_errors():
-            given = self._hyperparameters()
-            reader = Reader(Frequency.parse(self._time_freq()), cat=cat, dynamic_feat=dynamic_feat, start=start)
+            given = hyperparameters_of(self.get_params(deep=False))
+            reader = Reader(given.time_freq, cat=cat, dynamic_feat=dynamic_feat, start=start)
             collection = reader.read(data)
             self.model_ = in_process.train(collection, given, self._threads())
         self.loss_ = self.model_.metrics["train:final_loss"]
@@ -220,7 +225,7 @@ class DeepAR(BaseEstimator):  # type: ignore[misc]
             else:
                 ahead = self.model_.network.prediction_length
                 collection = Reader(self._trained_frequency(), cat, dynamic_feat, start, ahead).read(data)
-            forecasts, names = in_process.forecast(
+            columns = in_process.forecast(
                 self.model_,
                 collection,
                 self._given,
@@ -229,7 +234,7 @@ class DeepAR(BaseEstimator):  # type: ignore[misc]
                 seed=seed,
                 threads=self._threads(),
             )
-        return as_table(collection, forecasts, names, self._trained_frequency())
+        return as_table(collection, columns, self._trained_frequency())
 
     def evaluate(self, data: Any, *, cat: Any = None, dynamic_feat: Any = None, start: Any = None) -> dict[str, float]:
         """Forecast the last `prediction_length` values of each series from those before, and compare.
@@ -242,6 +247,16 @@ class DeepAR(BaseEstimator):  # type: ignore[misc]
             reader = Reader(self._trained_frequency(), cat=cat, dynamic_feat=dynamic_feat, start=start)
             return in_process.score(self.model_, reader.read(data), self._given, self._threads())
 
+    def plot(self, data: Any, **options: Any) -> Figure:
+        """The picture of SageMaker's notebook: history, median, the band of `confidence` percent, and what really came.
+
+        At most 10 series, a panel each. The options are those of `DeepARPredictor.plot`, such as `forecast_date`,
+        `plot_history` and `confidence`. Returns matplotlib's figure. Raises `ValueError`, and `ImportError` if
+        matplotlib is not installed.
+        """
+        check_is_fitted(self, "model_")
+        return DeepARPredictor(self).plot(data, **options)
+
     def save(self, folder: str | Path) -> None:
         """Write the model to `folder`, as a training job does; `forecastle serve` serves it."""
         check_is_fitted(self, "model_")
@@ -250,44 +265,18 @@ class DeepAR(BaseEstimator):  # type: ignore[misc]
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
-        """The fitted estimator of a model that `save` or a training job wrote. Raises `InvalidData`."""
-        artifact = read_artifact(Path(folder))
+        """The fitted estimator of a model that `save` or a training job wrote, here or in SageMaker.
+
+        `folder` may be a model.tar.gz. Raises `InvalidData`.
+        """
+        artifact = artifact_of(Path(folder), NAME)
         model = in_process.load(artifact)
-        network = model.network.parameters()
-        known = {name: network[name] for name in ("time_freq", "context_length", "prediction_length")}
-        kept = {
-            name: value for name, value in artifact.hyperparameters.items() if name in DeepARHyperparameters.known()
-        }
-        given = in_process.hyperparameters({"epochs": 1, **known, **_set(kept)})
+        given = hyperparameters_of_model(artifact.hyperparameters, model.network.parameters())
         values = given.model_dump(mode="json", by_alias=True)
         loaded = cls(freq=values.pop("time_freq"), **values)
         loaded.model_, loaded._given, loaded._data = model, given, None
         loaded.loss_ = model.metrics.get("train:final_loss", float("nan"))
         return loaded
-
-    def _hyperparameters(self) -> DeepARHyperparameters:
-        values = {name: value for name, value in self.get_params(deep=False).items() if name not in _OURS}
-        for name in ("cardinality", "test_quantiles"):
-            if not isinstance(values[name], str):
-                values[name] = list(values[name])
-        given = in_process.hyperparameters({"time_freq": self._time_freq(), "context_length": 1, **_set(values)})
-        if self.context_length is None:
-            return given.model_copy(update={"context_length": given.prediction_length})
-        return given
-
-    def _time_freq(self) -> str:
-        text = getattr(self.freq, "freqstr", self.freq)  # pandas' offsets have their spelling as an attribute
-        if isinstance(text, str):
-            with suppress(InvalidData):
-                Frequency.parse(text)
-                return text
-            meant = frequency_meant(text)
-            if meant is not None:
-                return meant
-        raise ValueError(
-            "The 'freq' parameter of DeepAR must be M, W, D, H or min, a multiple such as 15min, or what pandas calls "
-            f"the same, such as h, ME or W-SUN. Got {self.freq!r} instead."
-        )
 
     def _trained_frequency(self) -> Frequency:
         return Frequency.parse(self.model_.network.parameters()["time_freq"])
@@ -299,10 +288,6 @@ class DeepAR(BaseEstimator):  # type: ignore[misc]
                 f"The 'threads' parameter of DeepAR must be an int of at least 1 or None. Got {threads!r}."
             )
         return self.threads
-
-
-def _set(values: Any) -> dict[str, object]:
-    return {name: value for name, value in values.items() if value is not None}
 
 
 @contextmanager

@@ -1,7 +1,7 @@
-"""Frequencies: their spelling, and the time features and lags that follow from them.
+"""Frequencies: their spelling, and their time features and lags.
 
-The features and lags are those of GluonTS (`time_features_from_frequency_str`, `get_lags_for_frequency`), computed from
-numpy's dates: pandas, which GluonTS computes them with, takes more memory than the rest of a server.
+The features and lags are those of GluonTS (`time_features_from_frequency_str`, `get_lags_for_frequency`), computed with
+numpy's dates: pandas, which GluonTS uses, takes more memory than the rest of a server.
 """
 
 import re
@@ -26,14 +26,14 @@ class Frequency:
 
     multiple: int
     unit: str  # M, W, D, H or min
-    text: str = field(compare=False)  # as it was given: "2H", "15min", "D" …
+    text: str = field(compare=False)  # as it was spelled: "2H", "15min", "D" …
 
     @classmethod
     def parse(cls, text: str) -> "Frequency":
-        """Read `2H`, `15min`, `D` … Raises `InvalidData`."""
+        """Parse `2H`, `15min`, `D` … Raises `InvalidData`."""
         match = _SPELLING.fullmatch(text)
         if match is None:
-            raise InvalidData(f"time_freq: expected {EXPECTED}, got {text!r:.40}.")
+            raise InvalidData(place=("time_freq",), expected=EXPECTED, got=f"{text!r:.40}")
         return cls(int(match[1] or 1), match[2], text)
 
     def __str__(self) -> str:
@@ -51,7 +51,7 @@ class Frequency:
         return tuple(range(1, _LATEST + 1)) + tuple(sorted({int(lag) for lag in seasons if _LATEST < lag <= _EARLIEST}))
 
     def times(self, start: np.datetime64, first: int, count: int) -> Times:
-        """`count` times from the `first`-th step of a series on, (count,): each step's last day, hour or minute.
+        """The times of `count` steps of a series, from the `first` on, (count,): each step's last day, hour or minute.
 
         A `start` within a month, week, day … means all of it, as in pandas' periods; a week ends with its Sunday.
         """
@@ -76,7 +76,7 @@ class Frequency:
 
 
 def frequency_meant(text: str) -> str | None:
-    """SageMaker's spelling of a frequency spelt as in pandas, `15min` for `15T`; None if it has none, or is one.
+    """SageMaker's spelling of a frequency of pandas, `15min` for `15T`; None if it is the same or does not exist.
 
     For the hint in an error. `W-MON`, `B` and `s` have no equivalent, and `m` may be months or minutes. Source: "Offset
     aliases" and "Period aliases", pandas' user guide.
@@ -101,7 +101,7 @@ _PANDAS_UNITS: Mapping[str, tuple[int, str]] = {  # how many of which unit of `t
     **dict.fromkeys(("min", "T", "t", "Min", "MIN"), (1, "min")),
 }
 
-_LATEST, _EARLIEST = 7, 1200  # the last values are always shown; the lag that reaches back furthest
+_LATEST, _EARLIEST = 7, 1200  # the latest values, always lags; the largest lag
 _SUNDAY = 3  # 1970-01-04, in days
 _NUMPY_UNITS = {"M": "M", "D": "D", "H": "h", "min": "m"}
 _FEATURES: Mapping[str, tuple[str, ...]] = {
@@ -114,7 +114,7 @@ _FEATURES: Mapping[str, tuple[str, ...]] = {
 
 
 def _since(times: Times, unit: str, within: str) -> Counts:
-    """The `unit`s of numpy since the beginning of the `within` that contains each time."""
+    """The number of numpy's `unit`s since the beginning of the `within` of each time."""
     counts: Counts = (times.astype(f"M8[{unit}]") - times.astype(f"M8[{within}]").astype(f"M8[{unit}]")).astype(
         np.int64
     )
@@ -170,7 +170,7 @@ def _daily(multiple: float) -> list[float]:
 
 
 def _hourly(multiple: float) -> list[float]:
-    # Not _daily(multiple / 24), whose weeks would be rounded otherwise than GluonTS rounds them.
+    # Not _daily(multiple / 24), which would round the weeks differently from GluonTS.
     return [*_around(24, 7, multiple, 1), *_days(multiple / 24), *_weekly(multiple / (24 * 7))]
 
 

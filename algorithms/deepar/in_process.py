@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from forecastle.algorithms.deepar.algorithm import ALGORITHM
-from forecastle.algorithms.deepar.collection import Collection
+from forecastle.algorithms.deepar.data.collection import Collection
 from forecastle.algorithms.deepar.hyperparameters import DeepARHyperparameters
 from forecastle.algorithms.deepar.inference.configuration import LIVE, SEEDS, configuration
-from forecastle.algorithms.deepar.inference.forecast import Forecast
 from forecastle.algorithms.deepar.inference.instance import read_instance
 from forecastle.algorithms.deepar.inference.request import Request
 from forecastle.algorithms.deepar.model import DeepARModel
@@ -36,7 +36,7 @@ LOGGER = logging.getLogger("forecastle.deepar")
 
 
 def train(collection: Collection, given: DeepARHyperparameters, threads: int | None) -> DeepARModel:
-    """Train on the series as a job with these hyperparameters does. Raises `UserError` with the place of the fault."""
+    """Train on the series as a job with these hyperparameters does. Raises `UserError` with the place of the error."""
     series = _training_series(collection, fields_of_train(given), given)
     with _channel("train", series) as channel:
         return ALGORITHM.fit(_job(given, {"train": channel}, threads))
@@ -47,8 +47,8 @@ def score(
 ) -> dict[str, float]:
     """The metrics of a test channel with the series, by SageMaker's names. Raises `UserError`."""
     network = model.network
-    wish = fields_of_test(given, network.cardinality, network.num_dynamic_feat, "the training data")
-    series = _training_series(collection, wish, given)
+    fields = fields_of_test(given, network.cardinality, network.num_dynamic_feat, "the training data")
+    series = _training_series(collection, fields, given)
     with _channel("test", series) as channel:
         metrics = ALGORITHM.evaluate(model, _job(given, {"test": channel}, threads))
     return {name.removeprefix("test:"): value for name, value in metrics.items()}
@@ -63,8 +63,8 @@ def forecast(
     num_samples: int,
     seed: int | None,
     threads: int | None,
-) -> tuple[Sequence[Forecast], list[str]]:
-    """What a server answers to a request with these series, and the names of the quantiles. Raises `UserError`."""
+) -> dict[str, NDArray[np.float64]]:
+    """The forecasts that a server returns for these series: mean and quantiles, (series, steps). Raises `UserError`."""
     asked = {
         "num_samples": _plain(num_samples),
         "quantiles": [_plain(level) for level in quantiles],
@@ -74,7 +74,7 @@ def forecast(
     wanted = configuration(asked, LIVE, place=())
     series = []
     for item in collection.items:
-        record = item.record(len(item.target) + model.network.prediction_length)
+        record = item.record(model.network.prediction_length)
         if _off(given.cardinality):
             record.pop("cat", None)
         if _off(given.num_dynamic_feat):
@@ -82,29 +82,29 @@ def forecast(
         series.append(read_instance(record, model.network, (item.place,)))
     request = Request(tuple(series), wanted, secrets.randbelow(SEEDS) if wanted.seed is None else wanted.seed)
     (prediction,) = model.predict([request], threads or available_cores())
-    return prediction.forecasts, list(wanted.quantiles) if len(quantiles) else []
-
-
-def hyperparameters(values: Mapping[str, object]) -> DeepARHyperparameters:
-    """Raises `InvalidJob` with the first fault."""
-    return DeepARHyperparameters.parse(values)
+    forecasts, names = prediction.forecasts, list(wanted.quantiles) if len(quantiles) else []
+    return {
+        "mean": np.stack([one.mean for one in forecasts]).astype(np.float64),
+        **{
+            name: np.stack([one.quantiles[number] for one in forecasts]).astype(np.float64)
+            for number, name in enumerate(names)
+        },
+    }
 
 
 def load(artifact: Artifact) -> DeepARModel:
-    """Raises `InvalidData` where it is no model of DeepAR."""
-    if artifact.algorithm != ALGORITHM.name:
-        raise InvalidData(f"algorithm: expected a model of {ALGORITHM.name}, got one of {artifact.algorithm!r:.40}.")
+    """Load a model. Raises `InvalidData` if the arrays are not a network."""
     return ALGORITHM.load(artifact, ALGORITHM.settings.from_environ({}))
 
 
-def _training_series(collection: Collection, wish: OptionalFields, given: DeepARHyperparameters) -> list[Series]:
-    """The series as a training job reads them. Raises `InvalidData` with the place of the fault."""
+def _training_series(collection: Collection, fields: OptionalFields, given: DeepARHyperparameters) -> list[Series]:
+    """The series as a training job reads them. Raises `InvalidData` with the place of the error."""
     first = collection.items[0]
-    form = schema_of(first.place, first.record(len(first.target)), wish, given.likelihood.support)
+    schema = schema_of(first.place, first.record(0), fields, given.likelihood.support)
     series = []
     for item in collection.items:
         try:
-            series.append(read_record(item.record(len(item.target)), form))
+            series.append(read_record(item.record(0), schema))
         except InvalidData as error:
             raise error.within(item.place) from None
     return series
@@ -131,7 +131,7 @@ def _job(given: DeepARHyperparameters, channels: Mapping[str, Channel], threads:
 
 @contextmanager
 def _channel(name: str, series: Sequence[Series]) -> Iterator[Channel]:
-    """The series as a channel with one Parquet file, which has each float32 as it is."""
+    """The series as a channel with one Parquet file, which stores float32 exactly."""
     import pyarrow
     from pyarrow import parquet
 
@@ -152,7 +152,7 @@ def _channel(name: str, series: Sequence[Series]) -> Iterator[Channel]:
 
 
 class _Log:
-    """A job's log as the logger `forecastle.deepar`; what somebody should look at is a Python warning."""
+    """A job's log on the logger `forecastle.deepar`; its warnings are Python warnings."""
 
     host = "localhost"
 

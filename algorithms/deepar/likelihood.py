@@ -1,7 +1,7 @@
-"""The likelihoods: what a value is drawn from, given the past.
+"""The likelihoods: the distribution of a value given the past.
 
-Everything that follows from the likelihood and is not arithmetic is a field of its row in `LIKELIHOODS`. Kernels know
-it by its number. Another likelihood is a name, a number and a row here, its draws in `inference/draw.py` and its loss
+Everything that depends on the likelihood, except arithmetic, is a field of its row in `LIKELIHOODS`. Kernels use its
+number. Another likelihood is a name, a number and a row here, its draws in `inference/draw.py` and its loss
 in `training/native/loss.py`.
 """
 
@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-GAUSSIAN, BETA, NEGATIVE_BINOMIAL, STUDENT_T, DETERMINISTIC_L1 = range(5)  # as kernels know them
+GAUSSIAN, BETA, NEGATIVE_BINOMIAL, STUDENT_T, DETERMINISTIC_L1 = range(5)  # their numbers in kernels
 
-LEAST = float(np.finfo(np.float32).eps)  # GluonTS' least positive parameter, 2⁻²³
+LEAST = float(np.finfo(np.float32).eps)  # the smallest positive parameter in GluonTS, 2⁻²³
 
 
 @dataclass(frozen=True, slots=True)
 class Support:
-    """The values that a target may have; `description` is what an error says was expected."""
+    """The values that a target may have; `description` is the expectation in errors."""
 
     low: float
     high: float
@@ -26,20 +26,20 @@ class Support:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Likelihood:
-    """What follows from a likelihood.
+    """A likelihood and its properties.
 
     Attributes
     ----------
-    parameters : of the distribution, in the order of the projection's rows, which give them before their links.
-    typical : a value that it may draw, for a number in (0, 1) that rises and falls with the day.
-    gluonts : the class of GluonTS that is the same likelihood; None if there is none.
+    parameters : of the distribution, in the order of the projection's rows.
+    typical : a value that it may draw, from a number in (0, 1) with a daily pattern; for sample requests.
+    gluonts : the class of GluonTS for the same likelihood; None if there is none.
     support : None if a target may have any value.
     fill_value : replaces missing values, and all features before a series' start.
     clip : the range that training clips values to; None if it does not.
     scaled : whether a series' values are divided by its scale; otherwise the scale is 1.
-    point : whether it is a single value, trained by its absolute error, and not a distribution. One path and one draw
-        then represent all, and the gradient grows with the series' values.
-    vectorised : whether its kernels compute many values at once, or one by one.
+    point : whether it is a single value, trained by its absolute error, instead of a distribution. One path and one
+        draw then represent all, and the gradient grows with the series' values.
+    vectorised : whether its draws are computed for many paths at once, or one by one.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Likelihood:
         return self.name
 
     def __reduce__(self) -> tuple[Callable[[str], "Likelihood"], tuple[str]]:
-        """A copy, or what comes out of a pickle, is the row itself."""
+        """Copies and unpickled likelihoods are the row itself."""
         return _row, (self.name,)
 
 
@@ -99,5 +99,5 @@ _ROWS = (
 
 LIKELIHOODS: Mapping[str, Likelihood] = {row.name: row for row in _ROWS}
 DEFAULT = LIKELIHOODS["student-T"]
-ONE_BY_ONE = tuple(row.number for row in _ROWS if not row.vectorised)  # of those that are not vectorised
+ONE_BY_ONE = tuple(row.number for row in _ROWS if not row.vectorised)  # the numbers of those that are not vectorised
 MOST_PARAMETERS = max(len(row.parameters) for row in _ROWS)

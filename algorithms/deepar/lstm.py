@@ -1,9 +1,9 @@
-"""An LSTM cell in lanes, for compiled kernels: the forward step, for inference and for training, and its gradients.
+"""An LSTM cell for compiled kernels, lane by lane: the forward step, for inference and for training, and its gradients.
 
     c = σ(forget)·c + σ(input)·tanh(cell)        h = σ(output)·tanh(c)
 
 Gates are folded: weights and biases are multiplied so that E = 2^gate is e^−x for the sigmoids' gates x, and e^−2x for
-the cell gate. Then σ = 1/(1 + E) and tanh = (1 − E)/(1 + E), and each line takes a single division, through its common
+the cell gate. Then σ = 1/(1 + E) and tanh = (1 − E)/(1 + E), and each line needs a single division, by a common
 denominator.
 """
 
@@ -14,7 +14,7 @@ from forecastle.kernels.compiled import inlined
 from forecastle.kernels.elementary import LOG2_E, exp2
 from forecastle.kernels.lanes import Floats, Size, fma, load, maximum, minimum
 
-# 2^40 and more is as good as infinite compared with 1, and three such factors still fit a float32.
+# Beyond 2^40, 1 is negligible, and the product of three such factors is still a finite float32.
 LARGEST, SMALLEST = 40.0, -100.0
 
 GATE_FACTORS = np.array([-LOG2_E, -LOG2_E, -2 * LOG2_E, -LOG2_E], np.float32)  # folding, of input, forget, cell, output
@@ -27,7 +27,10 @@ Gates = tuple[Floats, Floats, Floats, Floats]  # of input, forget, cell, output
 def products(
     sums: Sums, factors: Floats32, factor: int, rows: Floats32, row: int, stride: int, count: int, size: Size
 ) -> Sums:
-    """sums[i] + Σ factors[factor + 4·k + i] · rows[row + k·stride …] over k < count, for four sums at once."""
+    """sums[i] + Σ factors[factor + 4·k + i] · rows[row + k·stride …] over k < count, for four sums at once.
+
+    factors, rows : pointers, to (count, 4) numbers from `factor` on and to rows of lanes from `row` on.
+    """
     a, b, c, d = sums
     for k in range(count):
         lanes = load(rows, row + k * stride, size)
@@ -39,7 +42,7 @@ def products(
 
 @inlined
 def new_state(input_: Floats, forget: Floats, cell: Floats, state: Floats) -> Floats:
-    """The new state c, from three of the folded gates and the old state."""
+    """The new state c, from the folded gates `input_`, `forget` and `cell` and the old state."""
     kept, entering, candidate = _one_and_power(forget), _one_and_power(input_), _power(cell)
     denominator = entering * (candidate + 1.0)
     return fma(state, denominator, (1.0 - candidate) * kept) / (kept * denominator)
@@ -54,10 +57,7 @@ def new_output(output: Floats, state: Floats) -> Floats:
 
 @inlined
 def activations(input_: Floats, forget: Floats, cell: Floats, output: Floats) -> Gates:
-    """σ(input), σ(forget), tanh(cell), σ(output), from the folded gates, for training, which keeps them.
-
-    Two divisions for the four.
-    """
+    """σ(input), σ(forget), tanh(cell), σ(output), from the folded gates, with two divisions; training stores them."""
     enter, candidate = _power(input_) + 1.0, _power(cell)
     first = 1.0 / (enter * (candidate + 1.0))
     leave, keep = _power(output) + 1.0, _power(forget) + 1.0
@@ -67,6 +67,7 @@ def activations(input_: Floats, forget: Floats, cell: Floats, output: Floats) ->
 
 @inlined
 def tanh(x: Floats) -> Floats:
+    """tanh(x)."""
     power = _power(x * (-2 * LOG2_E))
     return (1.0 - power) / (power + 1.0)
 
@@ -93,9 +94,11 @@ def gate_gradients(
 
 @inlined
 def _power(gate: Floats) -> Floats:
+    """E = 2^gate, within limits."""
     return exp2(maximum(minimum(gate, LARGEST), SMALLEST))
 
 
 @inlined
 def _one_and_power(gate: Floats) -> Floats:
+    """1 + E."""
     return _power(gate) + 1.0

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from forecastle.algorithms.deepar.history import History
 from forecastle.algorithms.deepar.inference import footprint
 from forecastle.algorithms.deepar.inference.answer import write_answer
 from forecastle.algorithms.deepar.inference.configuration import BATCH, OUTPUT_TYPES, Configuration
@@ -25,14 +26,14 @@ SECONDS_PER_PRODUCT = 25e-12
 SECONDS_PER_DRAW = 180e-9
 SECONDS_PER_NUMBER = 20e-9  # written
 
-FEW_PATHS = 50  # with fewer paths quantiles are of little use: advise fewer series instead
+FEW_PATHS = 50  # with fewer paths, quantiles are too coarse: advise fewer series instead
 
 EXAMPLE_STEPS = 24
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Prediction:
-    """The forecasts of a request's series, in their order, and what the answer contains of them."""
+    """The forecasts of a request's series, in their order, and the configuration of the response."""
 
     forecasts: tuple[Forecast, ...]
     configuration: Configuration
@@ -48,21 +49,49 @@ class DeepARModel(Model[Request, Prediction]):
         metrics: Mapping[str, float] | None = None,
         seed: int | None = None,
         batch: Configuration = BATCH,
+        history: History | None = None,
     ) -> None:
         self.network = network
-        self.metrics = dict(metrics or {})  # how training went
-        self.seed = seed  # of its training, which the same seed repeats; None if it is unknown
+        self.metrics = dict(metrics or {})  # of its training
+        self.seed = seed  # of its training; None if it is unknown
         self.batch = batch  # the configuration of JSON Lines
+        self.history = history  # of its training, for its page; None if it is unknown
 
     @classmethod
     def from_artifact(cls, artifact: Artifact, batch: Configuration = BATCH) -> "DeepARModel":
-        """Raises `InvalidData` if the arrays are no network."""
+        """The model of an artifact. Raises `InvalidData` if its arrays are not a network."""
         network = Network.from_artifact(artifact.parameters, artifact.arrays)
-        return cls(network, metrics=artifact.metrics, seed=artifact.parameters.get("seed"), batch=batch)
+        seed, history = artifact.parameters.get("seed"), History.from_files(artifact.files)
+        return cls(network, metrics=artifact.metrics, seed=seed, batch=batch, history=history)
 
     def artifact(self) -> Artifact:
         parameters = self.network.parameters() | ({} if self.seed is None else {"seed": self.seed})
-        return Artifact(self.network.arrays(), parameters, metrics=self.metrics)
+        files = {} if self.history is None else self.history.files()
+        return Artifact(self.network.arrays(), parameters, metrics=self.metrics, files=files)
+
+    def facts(self) -> Mapping[str, float]:
+        if self.history is None:
+            return {}
+        return {"training series": self.history.series, "training observations": self.history.observations}
+
+    def page_request(self) -> Payload:
+        if self.history is None or not self.history.instances:
+            return self.sample_request()
+        lines = b",\n".join(map(orjson.dumps, self.history.instances))
+        return Payload(b'{"instances": [\n' + lines + b"\n]}\n", MediaType.parse(JSON))
+
+    def page_data(self) -> Mapping[str, Any]:
+        network, history = self.network, self.history
+        return {
+            "frequency": {"multiple": network.frequency.multiple, "unit": network.frequency.unit},
+            "context_length": network.context_length,
+            "prediction_length": network.prediction_length,
+            "cardinality": network.cardinality,
+            "num_dynamic_feat": network.num_dynamic_feat,
+            "losses": [] if history is None else history.losses,
+            "best_epoch": None if history is None else history.epoch,
+            "actual": [] if history is None else history.actual,  # the values after each series of the page's request
+        }
 
     def sample_request(self) -> Payload:
         network = self.network
@@ -91,19 +120,22 @@ class DeepARModel(Model[Request, Prediction]):
         fixed, each_path = self._costs(request.configuration)
         return len(request.series) * (fixed + request.configuration.num_samples * each_path)
 
+    def rows(self, request: Request) -> int:
+        return len(request.series)
+
     def advice(self, request: Request, seconds: float) -> str:
         fixed, each_path = self._costs(request.configuration)
         count, paths = len(request.series), request.configuration.num_samples
         fewer = math.floor((seconds / count - fixed) / each_path)
         if fewer >= min(paths, FEW_PATHS):
-            return f"num_samples may be {footprint.rounded_down(fewer)} at most for {count} series, got {paths}"
+            return f"num_samples may be at most {footprint.rounded_down(fewer)} for {count} series, got {paths}"
         fewer = math.floor(seconds / (fixed + paths * each_path))
         if fewer >= 1:
             most = footprint.rounded_down(fewer)
-            return f"with num_samples {paths} a request may have {most} series at most, got {count}"
+            return f"with num_samples {paths} a request may have at most {most} series, got {count}"
         fewer = math.floor((seconds - fixed) / each_path)
         if fewer >= 1:
-            return f"num_samples may be {footprint.rounded_down(fewer)} at most for one series, got {paths}"
+            return f"num_samples may be at most {footprint.rounded_down(fewer)} for one series, got {paths}"
         return "the model is too large for this time"
 
     def _costs(self, configuration: Configuration) -> tuple[float, float]:
@@ -116,7 +148,7 @@ class DeepARModel(Model[Request, Prediction]):
         return network.context_length * step + SECONDS_PER_SERIES, steps * (step + SECONDS_PER_DRAW + written)
 
     def predict(self, requests: Sequence[Request], threads: int) -> Sequence[Prediction]:
-        """Raises `OutOfSpace` if there is too little memory now to predict the requests."""
+        """Forecast. Raises `OutOfSpace` if there is too little free memory now for the requests together."""
         self._require_memory(requests, threads)
         answers: list[Prediction | None] = [None] * len(requests)
         # A request of many series uses all threads; small requests run in parallel, each on one thread.
@@ -151,16 +183,18 @@ class DeepARModel(Model[Request, Prediction]):
         return Prediction(tuple(forecasts), configuration)
 
     def _require_memory(self, requests: Sequence[Request], threads: int) -> None:
-        """Each request fitted when it was read; several together, or one among others, may not."""
+        """Each request fitted into memory when it was parsed; several together may not."""
         size = sum(
             footprint.footprint(len(request.series), self.network, request.configuration, threads)
             for request in requests
         )
         if not footprint.fits(size):
-            raise OutOfSpace(f"There is too little memory now for the {size / 1e9:.2g} GB that it takes: ask again.")
+            raise OutOfSpace(
+                f"There is too little free memory now for the {size / 1e9:.2g} GB that it takes: retry later."
+            )
 
 
 def _typical(network: Network, step: int) -> float:
-    """A value that the likelihood may draw, of a series with a daily rhythm."""
+    """A value that the likelihood may draw, of a series with a daily pattern."""
     swing = 0.5 + 0.4 * math.sin(step * math.tau / EXAMPLE_STEPS)  # in (0, 1)
     return network.likelihood.typical(swing)

@@ -111,7 +111,7 @@ class Network:
         cells, likelihood = numbers["num_cells"], _likelihood(parameters)
         lags, cardinality = _counts(parameters, "lags"), _counts(parameters, "cardinality")
         if not lags or any(lag >= later for lag, later in pairwise(lags)):
-            raise InvalidData("parameters: lags: expected at least one, in ascending order.")
+            raise InvalidData(place=("parameters", "lags"), expected="at least one, in ascending order")
         frequency = _frequency(parameters)
         embeddings = tuple(
             _array(arrays, f"embedding{number}", (categories, None))
@@ -161,30 +161,30 @@ def _layer(arrays: Mapping[str, NDArray[Any]], prefix: str, inputs: int, cells: 
 def _array(arrays: Mapping[str, NDArray[Any]], name: str, shape: tuple[int | None, ...]) -> Floats:
     array = arrays.get(name)
     if array is None:
-        raise InvalidData(f"arrays: expected {name}, which is not there.")
+        raise InvalidData(place=("arrays",), expected=f"{name}, which is missing")
     fits = len(array.shape) == len(shape) and all(want in (None, got) for want, got in zip(shape, array.shape))
     if not fits or array.size == 0 or array.dtype.kind != "f":
         expected = " × ".join("any" if size is None else str(size) for size in shape)
-        came = " × ".join(map(str, array.shape))
-        raise InvalidData(f"arrays: {name}: expected {expected} floats, got {came or 'a single'} of {array.dtype}.")
+        got = " × ".join(map(str, array.shape)) or "a single"
+        raise InvalidData(place=("arrays", name), expected=f"{expected} floats", got=f"{got} of {array.dtype}")
     with np.errstate(over="ignore"):  # a number too large for float32 becomes infinite, and is refused below
         floats = np.ascontiguousarray(array, np.float32)
     if not np.isfinite(floats).all():
-        raise InvalidData(f"arrays: {name}: expected finite numbers only.")
+        raise InvalidData(place=("arrays", name), expected="only finite numbers")
     return floats
 
 
 def _count(parameters: Mapping[str, Any], name: str, least: int) -> int:
     value = parameters.get(name)
     if not _is_count(value, least):
-        raise InvalidData(f"parameters: {name}: expected an integer in [{least}, {_MOST}], got {as_json(value)}.")
+        raise _invalid(name, f"an integer in [{least}, {_MOST}]", value)
     return value
 
 
 def _counts(parameters: Mapping[str, Any], name: str) -> tuple[int, ...]:
     values = parameters.get(name)
     if not isinstance(values, list | tuple) or not all(_is_count(value, 1) for value in values):
-        raise InvalidData(f"parameters: {name}: expected a list of integers in [1, {_MOST}], got {as_json(values)}.")
+        raise _invalid(name, f"a list of integers in [1, {_MOST}]", values)
     return tuple(values)
 
 
@@ -195,18 +195,18 @@ def _is_count(value: object, least: int) -> TypeGuard[int]:
 def _likelihood(parameters: Mapping[str, Any]) -> Likelihood:
     value = parameters.get("likelihood")
     if not isinstance(value, str) or value not in LIKELIHOODS:
-        raise InvalidData(f"parameters: likelihood: expected one of {', '.join(LIKELIHOODS)}, got {as_json(value)}.")
+        raise _invalid("likelihood", f"one of {', '.join(LIKELIHOODS)}", value)
     return LIKELIHOODS[value]
 
 
 def _frequency(parameters: Mapping[str, Any]) -> Frequency:
     value = parameters.get("time_freq")
     if not isinstance(value, str):
-        raise InvalidData(f"parameters: time_freq: expected a text such as 2H, got {as_json(value)}.")
+        raise _invalid("time_freq", "a string such as 2H", value)
     try:
         return Frequency.parse(value)
     except InvalidData as error:
-        raise error.within("parameters") from None
+        raise error.within(("parameters",)) from None
 
 
 def _date_features(parameters: Mapping[str, Any]) -> tuple[str, ...] | None:
@@ -214,21 +214,23 @@ def _date_features(parameters: Mapping[str, Any]) -> tuple[str, ...] | None:
     if names is None:
         return None
     if not isinstance(names, list) or not all(isinstance(name, str) and name in FEATURE_NAMES for name in names):
-        raise InvalidData(
-            f"parameters: date_features: expected a list of {', '.join(FEATURE_NAMES)}, got {as_json(names)}."
-        )
+        raise _invalid("date_features", f"a list of {', '.join(FEATURE_NAMES)}", names)
     return tuple(names)
 
 
 def _switch(parameters: Mapping[str, Any], name: str) -> bool:
     value = parameters.get(name, False)
     if not isinstance(value, bool):
-        raise InvalidData(f"parameters: {name}: expected true or false, got {as_json(value)}.")
+        raise _invalid(name, "true or false", value)
     return value
 
 
 def _default_scale(parameters: Mapping[str, Any]) -> float:
     value = parameters.get("default_scale")
     if type(value) not in (int, float) or not 0 <= value < np.inf:  # type: ignore[operator]  # the type is looked at
-        raise InvalidData(f"parameters: default_scale: expected a number that is not negative, got {as_json(value)}.")
+        raise _invalid("default_scale", "a number that is not negative", value)
     return float(value)  # type: ignore[arg-type]
+
+
+def _invalid(parameter: str, expected: str, value: object) -> InvalidData:
+    return InvalidData(place=("parameters", parameter), expected=expected, got=as_json(value))

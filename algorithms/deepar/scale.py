@@ -1,4 +1,4 @@
-"""A series' scale: the mean of |y| over what is observed of the context. Source: GluonTS' `MeanScaler`."""
+"""A series' scale: the mean of |y| over the observed values of the context. Source: GluonTS' `MeanScaler`."""
 
 import numpy as np
 
@@ -10,10 +10,7 @@ MINIMUM_SCALE = 1e-10
 
 @kernel
 def mean_magnitude(target: Floats, context: int) -> float:
-    """The mean of |y| over the observed ones of the last `context` values of a target, (length,); 0 if there is none.
-
-    NaN is missing.
-    """
+    """The mean of |y| over the last `context` values of a target, (length,), without NaN; 0 if there is none."""
     total, observed = 0.0, 0
     for index in range(max(0, len(target) - context), len(target)):
         if not np.isnan(target[index]):
@@ -24,12 +21,12 @@ def mean_magnitude(target: Floats, context: int) -> float:
 
 @kernel
 def scales_of(past: Floats, observed: Floats, context: int, default: float) -> Floats:
-    """The scale of each window of a batch, (n,): where it is 0 or unknown, `default`.
+    """The scale of each window of a batch, (n,); if it is 0 or unknown, `default`.
 
     Parameters
     ----------
-    past, observed : (n, history), the values, and 1 where they are observed, else 0.
-    context : the last values of the history that count.
+    past, observed : (n, history), the values, and 1 if they are observed, else 0.
+    context : the number of last values of the history that are used.
     default : 0 is the mean of |y| over all windows.
     """
     count, length = past.shape

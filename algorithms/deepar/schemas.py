@@ -1,4 +1,4 @@
-"""DeepAR's requests and answers as JSON Schema, for /openapi.json."""
+"""JSON Schemas of DeepAR's requests and responses, for /openapi.json."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from forecastle.algorithms.deepar.inference.configuration import MAX_SAMPLES, OU
 from forecastle.contract.media_type import JSON
 
 _VALUE = {"anyOf": [{"type": ["number", "null"]}, {"const": "NaN"}]}  # null and NaN: missing
-_FORECAST: dict[str, Any] = {"type": "array", "items": {"type": ["number", "null"]}}  # a value a step
+_FORECAST: dict[str, Any] = {"type": "array", "items": {"type": ["number", "null"]}}  # one value per step
 
 _INSTANCE = {
     "type": "object",

@@ -1,8 +1,6 @@
-"""A time series of a request or a training record: its start and its numbers, read and checked once."""
+"""A time series of a request or a training record: its numbers, parsed and checked once."""
 
-import re
 from dataclasses import dataclass
-from datetime import date, datetime
 from typing import Any
 
 import numpy as np
@@ -11,17 +9,16 @@ from forecastle.algorithms.deepar.arrays import Doubles, Floats
 from forecastle.algorithms.deepar.likelihood import Support
 from forecastle.contract import quotation
 from forecastle.contract.errors import InvalidData
+from forecastle.contract.place import Place
 from forecastle.formats.number import FLOAT32_OVERFLOW
-
-EXAMPLE = '"2009-11-01 00:00:00"'
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Series:
     """One series and its covariates.
 
-    Nothing is checked here: `cat` must have one value below each of the network's cardinalities, `dynamic_feat` one row
-    for each of its dynamic features, finite, and `target` no infinity.
+    Nothing is checked here: `cat` must have one value below each of the network's cardinalities, `dynamic_feat` one
+    finite row for each of its dynamic features, and `target` no infinity.
     """
 
     start: np.datetime64  # of the first value; in seconds ("datetime64[s]"), without a time zone
@@ -30,55 +27,35 @@ class Series:
     dynamic_feat: Floats | None = None  # (D, length + T): to the end of the forecast; None if D is 0
 
 
-def read_start(value: Any, place: str) -> np.datetime64:
-    """The time of a text in ISO 8601, a date or a datetime, in seconds. Raises `InvalidData`."""
-    try:
-        time = datetime.fromisoformat(value.strip()) if isinstance(value, str) else value
-    except ValueError:
-        time = None
-    if isinstance(time, date) and not isinstance(time, datetime):
-        time = datetime(time.year, time.month, time.day)
-    if not isinstance(time, datetime):
-        raise InvalidData(
-            f"{place}: expected a timestamp such as {EXAMPLE}, got {quotation.of_json(value)}{_hint(value)}"
-        )
-    if time.tzinfo is not None:
-        raise InvalidData(
-            f"{place}: expected a timestamp without a time zone, such as {EXAMPLE}, "
-            f"got {quotation.of_json(str(value))}."
-        )
-    return np.datetime64(time, "s")
-
-
-def read_target(values: Any, support: Support | None, place: str) -> Floats:
+def read_target(values: Any, support: Support | None, place: Place) -> Floats:
     """A target, (length,); null, NaN and "NaN" are missing values, NaN in the result.
 
-    Raises `InvalidData` with the place of the first value that is no number or outside the likelihood's `support`.
+    Raises `InvalidData` with the place of the first value that is not a number or outside the likelihood's `support`.
     """
     target = _numbers(values, place, missing=True)
     if support is not None:
         outside = np.flatnonzero((target < support.low) | (target > support.high))
         if len(outside):
-            first = outside[0]
-            raise InvalidData(f"{place}[{first}]: expected {support.description}, got {target[first]:.7g}.")
+            first = int(outside[0])
+            raise InvalidData(place=(*place, first), expected=support.description, got=f"{target[first]:.7g}")
     return target
 
 
-def read_features(given: Any, count: int, length: int, reason: str, place: str) -> Floats:
+def read_features(given: Any, count: int, length: int, reason: str, place: Place) -> Floats:
     """The rows of dynamic features, (count, length); `reason` says why each must have that length.
 
     Raises `InvalidData` if there are more or fewer rows, or a row is longer, shorter or misses a value.
     """
     wanted = rows_wanted(count, length, reason)
     if not isinstance(given, list):
-        raise InvalidData(f"{place}: expected {wanted}, got {quotation.of_json(given)}.")
+        raise InvalidData(place=place, expected=wanted, got=quotation.of_json(given))
     if len(given) != count:
-        raise InvalidData(f"{place}: expected {wanted}, got {len(given)}.")
+        raise InvalidData(place=place, expected=wanted, got=str(len(given)))
     rows = np.empty((count, length), np.float32)
     for index, values in enumerate(given):
-        row = _numbers(values, f"{place}[{index}]", missing=False)
+        row = _numbers(values, (*place, index), missing=False)
         if len(row) != length:
-            raise InvalidData(f"{place}[{index}]: expected {length} values ({reason}), got {len(row)}.")
+            raise InvalidData(place=(*place, index), expected=f"{length} values ({reason})", got=str(len(row)))
         rows[index] = row
     return rows
 
@@ -91,7 +68,7 @@ _NUMBERS: frozenset[type] = frozenset({int, float, quotation.Written})
 _NUMBERS_OR_NULL: frozenset[type] = _NUMBERS | {type(None)}
 
 
-def _numbers(values: Any, place: str, *, missing: bool) -> Floats:
+def _numbers(values: Any, place: Place, *, missing: bool) -> Floats:
     """A list of numbers, or an array of them from Parquet, (length,); with `missing`, some may be missing."""
     wanted = 'a number, null or "NaN"' if missing else "a number"
     if isinstance(values, np.ndarray):
@@ -99,48 +76,23 @@ def _numbers(values: Any, place: str, *, missing: bool) -> Floats:
     elif isinstance(values, list):
         numbers = _from_list(values, place, wanted, _NUMBERS_OR_NULL if missing else _NUMBERS)
     else:
-        raise InvalidData(f"{place}: expected a list, each {wanted}, got {quotation.of_json(values)}.")
+        raise InvalidData(place=place, expected=f"a list, each {wanted}", got=quotation.of_json(values))
     fine = np.abs(numbers) < FLOAT32_OVERFLOW
     if missing:
         fine |= np.isnan(numbers)
     if not fine.all():
         index = int(np.argmin(fine))
         got = quotation.of_json(values[index] if isinstance(values, list) else float(numbers[index]))
-        raise InvalidData(f"{place}[{index}]: expected a finite number that float32 holds, got {got}.")
+        raise InvalidData(place=(*place, index), expected="a finite number in the range of float32", got=got)
     return numbers.astype(np.float32)
 
 
-def _from_list(values: list[Any], place: str, wanted: str, allowed: frozenset[type]) -> Doubles:
+def _from_list(values: list[Any], place: Place, wanted: str, allowed: frozenset[type]) -> Doubles:
     kinds = set(map(type, values))
     if str in kinds and type(None) in allowed:
         values = [None if value == "NaN" else value for value in values]
         kinds = set(map(type, values))
     if not kinds <= allowed:
         index = next(index for index, value in enumerate(values) if type(value) not in allowed)
-        raise InvalidData(f"{place}[{index}]: expected {wanted}, got {quotation.of_json(values[index])}.")
+        raise InvalidData(place=(*place, index), expected=wanted, got=quotation.of_json(values[index]))
     return np.array(values, np.float64)
-
-
-def _hint(value: Any) -> str:
-    """The end of an error's sentence: the timestamp that was perhaps meant."""
-    meant = _time_meant(value) if isinstance(value, str) else None
-    try:
-        datetime.fromisoformat(meant or "")
-    except ValueError:
-        return "."
-    return f': did you mean "{meant}"?'
-
-
-_DATE = r"([0-9]{4})[-/]([0-9]{1,2})(?:[-/]([0-9]{1,2}))?"
-_CLOCK = r"([0-9]{1,2})(?::([0-9]{1,2}))?(?::([0-9]{1,2}))?(?:\.[0-9]+)?"
-_TIME = re.compile(rf"{_DATE}(?:[ T]+{_CLOCK})?")
-
-
-def _time_meant(text: str) -> str | None:
-    """`2024-01-01 00:00:00` for `2024-1-1 0:0`, year first; None if it is unclear which number is the month."""
-    match = _TIME.fullmatch(text.strip())
-    if match is None:
-        return None
-    year, month, day, hour, minute, second = match.groups()
-    date = f"{year}-{int(month):02}-{int(day or 1):02}"
-    return f"{date} {int(hour or 0):02}:{int(minute or 0):02}:{int(second or 0):02}"

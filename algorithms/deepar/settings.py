@@ -1,4 +1,4 @@
-"""The settings of DeepAR: environment variables beside those that every algorithm has."""
+"""The settings of DeepAR, in addition to those of every algorithm."""
 
 from typing import Literal
 

@@ -1,40 +1,40 @@
-"""Where times lie on the grid of a frequency, and which times come next."""
+"""The steps of a frequency that times fall into, and the times of the steps to come."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from forecastle.algorithms.deepar.frequency import Frequency
 from forecastle.contract.errors import InvalidData
+from forecastle.contract.place import Place, place_of
 
 Times = NDArray[np.datetime64]
 Counts = NDArray[np.int64]
 
 _SECONDS = {"W": 604_800, "D": 86_400, "H": 3_600, "min": 60}
 _MONDAY = 3  # days from a Monday to 1970-01-01
-SPARSEST = 100  # steps for each value: an index of fewer values is of another frequency
+SPARSEST = 100  # steps per value: an index with fewer values has another frequency
 
 
-def positions(times: Times, frequency: Frequency, place: str, base: np.datetime64 | None = None) -> Counts:
+def positions(times: Times, frequency: Frequency, place: Place | str, base: np.datetime64 | None = None) -> Counts:
     """The step of each time, (n,), counted from `base`, by default the earliest; times need not be sorted.
 
     Raises `InvalidData` if two times are in one step, a time is between two steps, or hardly any step has a value.
     """
-    base = times.min() if base is None else base
+    base, index = times.min() if base is None else base, (*place_of(place), "index")
     periods = _periods(times, frequency.unit) - _periods(np.array([base]), frequency.unit)
     steps, between = np.divmod(periods, frequency.multiple)
     spelling = f"{frequency.multiple if frequency.multiple > 1 else ''}{frequency.unit}"
     if between.any():
         odd = int(np.flatnonzero(between)[0])
-        raise InvalidData(f"{place}.index[{odd}]: expected a multiple of {spelling} after {base}, got {times[odd]}.")
+        raise InvalidData(place=(*index, odd), expected=f"a multiple of {spelling} after {base}", got=str(times[odd]))
     _, first = np.unique(steps, return_index=True)
     if len(first) < len(steps):
         odd = int(np.setdiff1d(np.arange(len(steps)), first)[0])
-        raise InvalidData(f"{place}.index[{odd}]: expected one value for each {spelling}, got {times[odd]} as well.")
+        raise InvalidData(place=(*index, odd), expected=f"one value for each {spelling}", got=f"{times[odd]} as well")
     span = int(np.ptp(steps)) + 1
     if span > SPARSEST * (len(steps) + 1):
-        raise InvalidData(
-            f"{place}.index: expected about one value for each {spelling}, got {len(times)} values in {span} steps."
-        )
+        got = f"{len(times)} values in {span} steps"
+        raise InvalidData(place=index, expected=f"about one value for each {spelling}", got=got)
     result: Counts = steps
     return result
 
@@ -55,10 +55,10 @@ def are_month_ends(times: Times) -> bool:
 
 
 def shifted(base: np.datetime64, first: int, count: int, frequency: Frequency, *, month_ends: bool) -> Times:
-    """`count` times, (count,), from `first` steps after `base` on.
+    """The times of `count` steps, (count,), from `first` steps after `base` on.
 
-    They keep the base's place in its period: its day of the week, its time of day. In a month they keep the day, or the
-    last day with `month_ends`.
+    They keep the base's position in its period: its day of the week, its time of day; the day of the month, or the last
+    one with `month_ends`.
     """
     steps = frequency.multiple * np.arange(first, first + count)
     if frequency.unit != "M":

@@ -1,4 +1,4 @@
-"""Every kernel of DeepAR, run once on a little data."""
+"""A run of every kernel of DeepAR, on a small data set."""
 
 import itertools
 from dataclasses import replace

@@ -9,7 +9,7 @@ __all__ = ["RandomCutForest"]
 
 
 def __getattr__(name: str) -> Any:
-    """The estimator, and scikit-learn with it, at its first use: a server does without both."""
+    """Import the estimator, and scikit-learn, at its first use: a server needs neither."""
     if name != "RandomCutForest":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from forecastle.algorithms.random_cut_forest.estimator import RandomCutForest

@@ -1,10 +1,10 @@
-"""Random Cut Forest, as training and serving see it."""
+"""Random Cut Forest for training and serving."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from forecastle.algorithms.interface import Algorithm, Ask, Job, Model
+from forecastle.algorithms.interface import Algorithm, Ask, ChartOptions, Job, Model, Payload
 from forecastle.algorithms.random_cut_forest import schemas
 from forecastle.algorithms.random_cut_forest.hyperparameters import RandomCutForestHyperparameters
 from forecastle.contract.artifact import Artifact
@@ -13,11 +13,12 @@ from forecastle.contract.media_type import CSV, JSON, JSON_LINES, RECORDIO
 from forecastle.contract.settings import EnvironmentSettings
 
 if TYPE_CHECKING:
+    from forecastle.algorithms.chart import Chart
     from forecastle.algorithms.random_cut_forest.model import RandomCutForestModel
 
 
 class RandomCutForestAlgorithm(Algorithm[RandomCutForestHyperparameters]):
-    """How unusual a row is: how much of a random tree it would displace (Guha et al., ICML 2016)."""
+    """Anomaly scores of rows: by how much a row would change random trees (Guha et al., ICML 2016)."""
 
     title = "Random Cut Forest"
     aliases = ("rcf",)
@@ -25,7 +26,7 @@ class RandomCutForestAlgorithm(Algorithm[RandomCutForestHyperparameters]):
     hyperparameters = RandomCutForestHyperparameters
     channels: ClassVar[Mapping[str, str]] = {
         "train": "rows of numbers: text/csv without a header, or application/x-recordio-protobuf",
-        "test": "the same with labels, 1 for an anomaly and 0 for the ordinary: the first column of a CSV file",
+        "test": "the same with labels, 1 for an anomaly and 0 for a normal row: the first column of a CSV file",
     }
     request_types = (CSV, JSON, JSON_LINES, RECORDIO)
     response_types = (JSON, JSON_LINES, CSV, RECORDIO)
@@ -62,6 +63,21 @@ class RandomCutForestAlgorithm(Algorithm[RandomCutForestHyperparameters]):
         from forecastle.algorithms.random_cut_forest.demo import demonstrate
 
         return demonstrate(self.example_folder, ask, picture)
+
+    def chart_options(self) -> type[ChartOptions]:
+        from forecastle.algorithms.random_cut_forest.plot import AnomalyChartOptions
+
+        return AnomalyChartOptions
+
+    def plot(self, ask: Ask, payload: Payload, options: Any) -> "Chart | None":
+        from forecastle.algorithms.random_cut_forest.plot import plot
+
+        return plot(ask, payload, options)
+
+    def examine(self, job: Job[RandomCutForestHyperparameters]) -> Iterable[str]:
+        from forecastle.algorithms.random_cut_forest.training.job import examine
+
+        return examine(job)
 
     def compile(self) -> None:
         from forecastle.algorithms.random_cut_forest.warmup import compile_kernels

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from forecastle.algorithms.chart import Chart, save
 from forecastle.algorithms.interface import Ask
+from forecastle.algorithms.random_cut_forest.anomaly_chart import anomaly_panel, cutoff_of
 from forecastle.contract.media_type import CSV, JSON
 
 START = datetime(2014, 7, 1)
 STEP = timedelta(minutes=30)
-CUTOFF_SIGMAS = 3.0  # the notebook's rule
 EPISODES_SHOWN = 5
 
 
@@ -23,8 +24,12 @@ def demonstrate(example: Path, ask: Ask, picture: Path) -> Iterable[str]:
     rides = np.array(body.split(), dtype=np.float64)  # (rows,)
     answer = json.loads(ask(body, CSV, JSON))
     scores = np.array([row["score"] for row in answer["scores"]])  # (rows,)
-    cutoff = scores.mean() + CUTOFF_SIGMAS * scores.std()
-    draw(rides, scores, cutoff, picture)
+    cutoff = cutoff_of(scores)
+    times = np.datetime64(START) + np.timedelta64(STEP) * np.arange(len(rides))
+    panel = anomaly_panel(
+        "Taxi rides and their anomaly scores", rides, scores, times=times, left="Rides in half an hour"
+    )
+    save(Chart([panel]), picture)
     found = episodes(scores > cutoff)
     highest = [scores[first : last + 1].max() for first, last in found]
     shown = sorted(np.argsort(highest)[-EPISODES_SHOWN:])
@@ -50,31 +55,3 @@ def episodes(unusual: NDArray[np.bool_], gap: int = 24) -> list[tuple[int, int]]
         return []
     runs = np.split(rows, np.flatnonzero(np.diff(rows) > gap) + 1)
     return [(int(run[0]), int(run[-1])) for run in runs]
-
-
-def draw(rides: NDArray[np.float64], scores: NDArray[np.float64], cutoff: float, picture: Path) -> None:
-    """The notebook's chart: the rides, their scores on a second axis, and dots where a score is above the cut-off."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    when = np.array([START + row * STEP for row in range(len(rides))])
-    figure, left = plt.subplots(figsize=(12, 5), layout="constrained")
-    right = left.twinx()
-    left.plot(when, rides, color="C0", alpha=0.8, linewidth=0.6)
-    right.plot(when, scores, color="C1", linewidth=0.8)
-    unusual = scores > cutoff
-    right.plot(when[unusual], scores[unusual], "ko", markersize=3, label=f"above mean + 3σ ({cutoff:.2f})")
-    left.grid(which="major", axis="both", alpha=0.4)
-    left.set_title("Taxi rides and their anomaly scores")
-    left.set_ylabel("Rides in half an hour", color="C0")
-    right.set_ylabel("Anomaly score", color="C1")
-    left.tick_params("y", colors="C0")
-    right.tick_params("y", colors="C1")
-    left.set_ylim(0, 1.05 * rides.max())
-    right.set_ylim(scores.min(), 1.4 * scores.max())
-    left.set_xlim(when[0], when[-1])
-    right.legend(loc="upper left", frameon=False)
-    figure.savefig(picture, dpi=120)
-    plt.close(figure)

@@ -1,7 +1,8 @@
-"""What a forest's stored arrays imply: whether they are trees at all, their boxes, depths and spines.
+"""What follows from a forest's stored arrays: whether they are trees, their boxes, depths and spines.
 
 Every kernel but the first relies on `check_links`: nodes are numbered depth first, so a child's number is larger than
-its parent's, one loop upwards meets parents before children, and one downwards children before parents.
+its parent's; a loop in ascending order visits parents before children, and one in descending order children before
+parents. Arguments with the names of `Trees`' or `Forest`'s arrays have their shapes.
 """
 
 from typing import NamedTuple
@@ -15,7 +16,7 @@ SOUND, NOT_DEPTH_FIRST, WRONG_SIDE = 0, 1, 2
 
 
 class Trees(NamedTuple):
-    """A forest as the kernels take it that walk from the root; see `Forest` for what each array has.
+    """A forest for kernels that walk from the root; see `Forest` for each array.
 
     T trees of d dimensions with K leaves; coordinates of `boxes` and `box_ranges` are multiplied by `scale`.
     """
@@ -36,13 +37,13 @@ class Spines(NamedTuple):
     """A forest of one dimension as piecewise functions of the query.
 
     K leaves v₀ < v₁ < … split the line of a tree into 2K open intervals: number 2k ends at v_k, number 2k + 1 begins
-    there and ends at the cut that parts leaf k from leaf k + 1. A query inside an interval is outside of exactly
-    those boxes on its path that have v_k as their maximum (minimum): a spine of the tree, which ends in the leaf.
+    there and ends at the cut between leaf k and leaf k + 1. A query inside an interval is outside of exactly those
+    boxes on its path whose maximum (minimum) is v_k: a spine of the tree, which ends with the leaf.
 
     leaf_values : (K,), scaled.
-    last_values : (2K,), the largest query that belongs to an interval.
+    last_values : (2K,), the largest query in an interval.
     offsets : (2K + 1,), the spine of interval i is [offsets[i], offsets[i + 1]), from the root down.
-    ranges, weights : a spine's node's range, scaled, and log2(mass of the tree) / (depth of the node + 1).
+    ranges, weights : (nodes of all spines,), a node's range, scaled, and log2(mass of the tree) / (its depth + 1).
     """
 
     leaf_values: Floats
@@ -52,18 +53,30 @@ class Spines(NamedTuple):
     weights: Floats
 
 
-def scale_of(dimensions: int) -> np.float32:
-    """A power of two so small that sums of distances over all dimensions stay finite for all float32.
+class Depths(NamedTuple):
+    """The depths of T trees with K leaves; that of a root is 0."""
 
-    Scores depend on ratios of distances only, and multiplication by a power of two is exact (of coordinates under
-    1e-33, the last bits may go).
+    levels: Integers  # (T,), of each tree: the largest depth + 1
+    cuts: Integers  # (K − T,)
+    leaves: Integers  # (K,)
+
+
+def scale_of(dimensions: int) -> np.float32:
+    """A power of two with which sums of distances over all dimensions are finite for all float32.
+
+    Scores depend only on ratios of distances, and multiplication by a power of two is exact (except for the last bits
+    of coordinates below 1e-33).
     """
     return np.float32(2.0 ** -(3 + (dimensions - 1).bit_length()))
 
 
 @kernel
 def check_links(offsets: Offsets, children: Integers) -> tuple[int, int, int]:
-    """The first fault, as (kind, tree, node): a walk through each tree, left before right, meets 0, 1, 2, …"""
+    """Check that a walk through each tree, left before right, visits nodes and leaves 0, 1, 2, …
+
+    offsets : (T + 1,). children : (K − T, 2), any integers.
+    → kind, tree and node of the first error.
+    """
     for tree in range(len(offsets) - 1):
         first, leaves = offsets[tree] - tree, offsets[tree + 1] - offsets[tree]
         pending = np.empty(leaves + 1, np.int64)
@@ -90,7 +103,7 @@ def check_links(offsets: Offsets, children: Integers) -> tuple[int, int, int]:
 
 @kernel
 def bounding_boxes(offsets: Offsets, children: Integers, leaf_points: Floats) -> Floats:
-    """(cuts, 2, d), least and largest corner of each box."""
+    """The lower and upper corner of each cut's bounding box, (K − T, 2, d), of `leaf_points`, (K, d)."""
     dimensions = leaf_points.shape[1]
     boxes = np.empty((len(children), 2, dimensions), np.float32)
     for tree in range(len(offsets) - 1):
@@ -117,7 +130,10 @@ def check_cuts(
     leaf_points: Floats,
     boxes: Floats,
 ) -> tuple[int, int, int]:
-    """The first fault, as (kind, tree, node): all to the left of a cut is <= its value, all to the right is larger."""
+    """Check that all points to the left of a cut are <= its value, and all to the right larger.
+
+    → kind, tree and node of the first error.
+    """
     for tree in range(len(offsets) - 1):
         first = offsets[tree] - tree
         for node in range(first, offsets[tree + 1] - tree - 1):
@@ -132,7 +148,7 @@ def check_cuts(
 
 @kernel
 def box_ranges(boxes: Floats) -> Floats:
-    """(cuts,), the sum of each box's sides."""
+    """The sum of each box's sides, (K − T,), of `boxes`, (K − T, 2, d)."""
     ranges = np.empty(len(boxes), np.float32)
     for node in range(len(boxes)):
         total = np.float64(0.0)
@@ -143,8 +159,8 @@ def box_ranges(boxes: Floats) -> Floats:
 
 
 @kernel
-def depths(offsets: Offsets, children: Integers) -> tuple[Integers, Integers, Integers]:
-    """Levels of each tree, (T,), and depths of cuts, (K − T,), and of leaves, (K,), a root's being 0."""
+def depths(offsets: Offsets, children: Integers) -> Depths:
+    """The depths of the trees' nodes."""
     levels = np.ones(len(offsets) - 1, np.int32)
     of_cuts, of_leaves = np.zeros(len(children), np.int32), np.zeros(offsets[-1], np.int32)
     for tree in range(len(offsets) - 1):
@@ -158,17 +174,18 @@ def depths(offsets: Offsets, children: Integers) -> tuple[Integers, Integers, In
                 else:
                     of_leaves[offsets[tree] + ~link] = depth
             levels[tree] = max(levels[tree], depth + 1)
-    return levels, of_cuts, of_leaves
+    return Depths(levels, of_cuts, of_leaves)
 
 
 @kernel
 def hit_scores(offsets: Offsets, leaf_masses: Integers, leaf_depths: Integers) -> tuple[Floats, Floats]:
-    """Each tree's norm log2(n), that of a single point being 1, and its score of a point that equals a leaf, of mass m
-    at depth D.
+    """Each tree's norm, (T,), and the score of a point that equals a leaf, (K,), of mass m at depth D.
 
-    Such a point lies in every box on its path, so nothing is added before the leaf: norm · 1 / D for m = 1, as
-    in SageMaker. For m > 1 our own: norm · (1 − (m − 1) / 2n) / (D + log2 m), which falls as m grows and is
-    finite at a root that is a leaf, with 1 as the least denominator for a tree of one point.
+    The norm is log2(n) of n points, 1 for one point. A point that equals a leaf is in every box on its path, so that
+    nothing is added before the leaf: norm · 1 / D for m = 1, as in SageMaker. For m > 1 our own formula is
+    norm · (1 − (m − 1) / 2n) / (D + log2 m), which decreases with m and is finite for a root that is a leaf, as its
+    denominator is at least 1.
+    leaf_masses, leaf_depths : (K,).
     """
     norms, scores = np.empty(len(offsets) - 1, np.float32), np.empty(offsets[-1], np.float32)
     for tree in range(len(offsets) - 1):
@@ -183,34 +200,22 @@ def hit_scores(offsets: Offsets, leaf_masses: Integers, leaf_depths: Integers) -
     return norms, scores
 
 
-def spines(
-    offsets: Offsets,
-    children: Integers,
-    scaled_cuts: Floats,
-    leaf_points: Floats,
-    scale: np.float32,
-    boxes: Floats,
-    node_depths: Integers,
-    leaf_depths: Integers,
-    norms: Floats,
-) -> Spines:
+def spines(trees: Trees, depths: Depths) -> Spines:
     """The spines of a forest of one dimension; empty ones for more dimensions."""
     nothing = np.empty(0, np.float32)
-    if leaf_points.shape[1] > 1:
+    if trees.leaf_points.shape[1] > 1:
         return Spines(nothing, nothing, np.zeros(1, np.int64), nothing, nothing)
-    values = leaf_points[:, 0] * scale
-    outermost = _outermost_leaves(offsets, children)
+    values = trees.leaf_points[:, 0] * trees.scale
     last_values = np.full(2 * len(values), np.inf, np.float32)
     last_values[::2] = np.nextafter(values, np.float32(-np.inf))
-    starts, ranges, weights = _fill_spines(
-        offsets, children, scaled_cuts, boxes, node_depths, leaf_depths, norms, outermost, last_values
-    )
+    outermost = _outermost_leaves(trees.offsets, trees.children)
+    starts, ranges, weights = _fill_spines(trees, depths, outermost, trees.cut_values * trees.scale, last_values)
     return Spines(values, last_values, starts, ranges, weights)
 
 
 @kernel
 def _outermost_leaves(offsets: Offsets, children: Integers) -> Offsets:
-    """(cuts, 2), the first and the last leaf under each cut, counted over the forest."""
+    """The first and the last leaf below each cut, (K − T, 2), numbered over the forest."""
     outermost = np.empty((len(children), 2), np.int64)
     for tree in range(len(offsets) - 1):
         first = offsets[tree] - tree
@@ -223,17 +228,13 @@ def _outermost_leaves(offsets: Offsets, children: Integers) -> Offsets:
 
 @kernel
 def _fill_spines(
-    offsets: Offsets,
-    children: Integers,
-    scaled_cuts: Floats,
-    boxes: Floats,
-    node_depths: Integers,
-    leaf_depths: Integers,
-    norms: Floats,
-    outermost: Offsets,
-    last_values: Floats,
+    trees: Trees, depths: Depths, outermost: Offsets, scaled_cuts: Floats, last_values: Floats
 ) -> tuple[Offsets, Floats, Floats]:
-    """Each interval's spine; the cuts' ends of intervals are written to `last_values`."""
+    """The offsets, ranges and weights of `Spines`.
+
+    outermost : (K − T, 2). scaled_cuts : (K − T,). last_values : (2K,), written for intervals that end at a cut.
+    """
+    offsets, children, boxes, norms = trees.offsets, trees.children, trees.boxes, trees.norms
     leaves = offsets[-1]
     starts = np.zeros(2 * leaves + 1, np.int64)
     for node in range(len(children)):
@@ -248,13 +249,13 @@ def _fill_spines(
             for side in range(2):
                 place = 2 * outermost[node, side] + side
                 ranges[free[place]] = boxes[node, 1, 0] - boxes[node, 0, 0]
-                weights[free[place]] = norms[tree] / np.float32(node_depths[node] + 1)
+                weights[free[place]] = norms[tree] / np.float32(depths.cuts[node] + 1)
                 free[place] += 1
-            # The leaf to the left of a cut is the last one under its left child.
+            # The leaf to the left of a cut is the last one below its left child.
             link = children[node, 0]
             parted = outermost[offsets[tree] - tree + link, 1] if link >= 0 else offsets[tree] + ~link
             last_values[2 * parted + 1] = scaled_cuts[node]
         for leaf in range(offsets[tree], offsets[tree + 1]):
             for side in range(2):
-                weights[free[2 * leaf + side]] = norms[tree] / np.float32(leaf_depths[leaf] + 1)
+                weights[free[2 * leaf + side]] = norms[tree] / np.float32(depths.leaves[leaf] + 1)
     return starts, ranges, weights

@@ -11,15 +11,18 @@ from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from forecastle.algorithms.opened_model import artifact_of
+from forecastle.algorithms.random_cut_forest.data import indexed, labelled, table_of
 from forecastle.algorithms.random_cut_forest.forest import Forest
 from forecastle.algorithms.random_cut_forest.inference.score import attribute, score
 from forecastle.algorithms.random_cut_forest.threshold import of_artifact, of_leaves
 from forecastle.algorithms.random_cut_forest.training.grow import contiguous_rows, drawn_rows, grow
 from forecastle.algorithms.random_cut_forest.training.reservoir import Reservoir
-from forecastle.contract.artifact import Artifact, read_artifact, write_artifact
+from forecastle.contract.artifact import Artifact, write_artifact
 from forecastle.kernels.threads import available_cores
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from numpy.random import RandomState
 
 NAME = "random_cut_forest"
@@ -35,6 +38,8 @@ class RandomCutForest(OutlierMixin, BaseEstimator):  # type: ignore[misc]
 
     It is SageMaker's built-in algorithm, with its scores, and not an isolation forest: a tree is cut where the data
     are, and a point outside a tree's boxes is distinguished from one inside at every level.
+
+    A pandas Series is one column, and results for pandas' objects have their index.
 
     Signs are scikit-learn's: `score_samples` is the anomaly score's negative, `predict` is -1 for outliers. Points
     and scores are float32.
@@ -110,7 +115,7 @@ class RandomCutForest(OutlierMixin, BaseEstimator):  # type: ignore[misc]
     def fit(self, X: ArrayLike, y: object = None) -> Self:  # noqa: ARG002 - y is scikit-learn's convention
         """Grow the forest over `X`, (n_samples, n_features). Raises `ValueError` on a parameter or a value amiss."""
         self._check_parameters()
-        points = validate_data(self, X, dtype=np.float32, order="C")
+        points = validate_data(self, table_of(X), dtype=np.float32, order="C")
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         self.forest_ = self._grow(points, seed)
         if self.contamination == "auto":
@@ -120,26 +125,40 @@ class RandomCutForest(OutlierMixin, BaseEstimator):  # type: ignore[misc]
             self.offset_ = float(np.percentile(-scores.astype(np.float64), 100 * self.contamination))
         return self
 
-    def score_samples(self, X: ArrayLike) -> NDArray[np.float64]:
+    def score_samples(self, X: ArrayLike) -> Any:
         """The negative anomaly scores, (n_samples,): the lower, the more unusual."""
-        points = self._points(X)
-        return -score(self.forest_, points, threads=self._threads()).astype(np.float64)
+        return indexed(self._scored(X), X)
 
-    def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
+    def decision_function(self, X: ArrayLike) -> Any:
         """`score_samples` less `offset_`, (n_samples,): negative for outliers."""
-        return self.score_samples(X) - self.offset_
+        return indexed(self._scored(X) - self.offset_, X)
 
-    def predict(self, X: ArrayLike) -> NDArray[np.int64]:
+    def predict(self, X: ArrayLike) -> Any:
         """-1 for outliers and 1 for inliers, (n_samples,)."""
-        return np.where(self.decision_function(X) < 0, -1, 1)
+        return indexed(np.where(self._scored(X) < self.offset_, -1, 1), X)
 
-    def attribution(self, X: ArrayLike) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def attribution(self, X: ArrayLike) -> tuple[Any, Any]:
         """Each column's share in the anomaly score, for being too high and for being too low.
 
-        Two arrays of (n_samples, n_features), not negative, that sum to the anomaly score over columns and sides.
+        Two arrays of (n_samples, n_features), not negative, that sum to the anomaly score over columns and sides; of a
+        DataFrame, DataFrames with its index and columns.
         """
         points = self._points(X)
-        return attribute(self.forest_, points, threads=self._threads())
+        high, low = attribute(self.forest_, points, threads=self._threads())
+        return labelled(high, X), labelled(low, X)
+
+    def plot(self, X: ArrayLike, *, column: Any = None) -> Figure:
+        """SageMaker's picture of anomalies: a column's values, all scores, and dots above the threshold, −`offset_`.
+
+        column : the name of a column of a DataFrame, or its number; the first by default. The times are those of the
+            index.
+
+        Returns matplotlib's figure. Raises `ImportError` if matplotlib is not installed.
+        """
+        from forecastle.algorithms.random_cut_forest.picture import figure_of
+
+        figure: Figure = figure_of(X, -self._scored(X), column=column, threshold=-self.offset_)
+        return figure
 
     def save(self, folder: str | Path) -> None:
         """Write the model to `folder`, as a training job does; `forecastle serve` serves it."""
@@ -154,8 +173,11 @@ class RandomCutForest(OutlierMixin, BaseEstimator):  # type: ignore[misc]
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
-        """The fitted estimator of a model that `save` or a training job wrote. Raises `InvalidData`."""
-        artifact = read_artifact(Path(folder))
+        """The fitted estimator of a model that `save` or a training job wrote; `folder` may be a model.tar.gz.
+
+        Raises `InvalidData`.
+        """
+        artifact = artifact_of(Path(folder), NAME)
         forest = Forest.from_arrays(dict(artifact.arrays))
         names = ("num_trees", "num_samples_per_tree")
         loaded = cls(**{name: artifact.hyperparameters[name] for name in names if name in artifact.hyperparameters})
@@ -174,9 +196,13 @@ class RandomCutForest(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         size = len(points) if self.sampling == "sagemaker" else self.num_samples_per_tree
         return grow(points, drawn_rows(len(points), self.num_trees, size, seed=seed), seed=seed, threads=threads)
 
+    def _scored(self, X: ArrayLike) -> NDArray[np.float64]:
+        points = self._points(X)
+        return -score(self.forest_, points, threads=self._threads()).astype(np.float64)
+
     def _points(self, X: ArrayLike) -> NDArray[np.float32]:
         check_is_fitted(self)
-        points: NDArray[np.float32] = validate_data(self, X, dtype=np.float32, order="C", reset=False)
+        points: NDArray[np.float32] = validate_data(self, table_of(X), dtype=np.float32, order="C", reset=False)
         return points
 
     def _threads(self) -> int:

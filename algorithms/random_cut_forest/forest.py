@@ -1,4 +1,4 @@
-"""A Random Cut Forest as flat arrays: what is stored of it, and what is computed from that to score fast."""
+"""A Random Cut Forest as flat arrays: those that are stored, and others computed from them for fast scoring."""
 
 from dataclasses import dataclass
 from typing import Any, Self
@@ -11,7 +11,7 @@ from forecastle.contract.errors import InvalidData
 from forecastle.contract.place import At, Source
 from forecastle.kernels.arrays import Floats, Integers, Offsets
 
-# What is stored: name → dtype, number of axes. `arrays` and `from_arrays` speak of exactly these.
+# The stored arrays: name → dtype, number of axes.
 STORED = {
     "leaf_offsets": (np.dtype(np.int64), 1),
     "cut_dimensions": (np.dtype(np.int32), 1),
@@ -29,23 +29,23 @@ class Forest:
     Nodes and leaves are numbered tree by tree and depth first, left before right: the leaves of one tree are in order
     from left to right, and the left child of a cut is its next neighbour.
 
-    Stored, and the same whatever scores it:
+    Stored:
 
     leaf_offsets : (T + 1,), tree t has the leaves [leaf_offsets[t], leaf_offsets[t + 1]) and the cuts
         [leaf_offsets[t] − t, leaf_offsets[t + 1] − t − 1).
     cut_dimensions, cut_values : (K − T,), a point goes left where point[dimension] <= value.
-    children : (K − T, 2), left and right; ≥ 0 is a cut, < 0 the leaf ~child, both counted from 0 in their tree.
+    children : (K − T, 2), left and right; ≥ 0 is a cut, < 0 the leaf ~child, both counted from 0 in each tree.
     leaf_points : (K, d), all distinct in a tree.
-    leaf_masses : (K,), how many sampled points were equal to it.
+    leaf_masses : (K,), the number of sampled points equal to it.
 
     Computed by `from_arrays`; coordinates in it are multiplied by `scale`, see `derived.scale_of`:
 
-    boxes : (K − T, 2, d), least and largest corner of the bounding box of a cut's leaves.
+    boxes : (K − T, 2, d), lower and upper corner of the bounding box of a cut's leaves.
     box_ranges : (K − T,), the sum of a box's sides.
     norms : (T,), log2(mass of the tree), 1 for a tree of one point.
     hit_scores : (K,), a tree's score of a point that equals the leaf.
     depths : (T,), levels of a tree; a tree of one leaf has 1.
-    spines : for d = 1, what `line` scores with; empty otherwise.
+    spines : for d = 1, the input of `line`; empty otherwise.
     """
 
     leaf_offsets: Offsets
@@ -78,7 +78,7 @@ class Forest:
 
     @property
     def num_samples(self) -> int:
-        """Points in all trees, duplicates counted."""
+        """The number of points in all trees, with duplicates."""
         return int(self.leaf_masses.sum(dtype=np.int64))
 
     @property
@@ -98,21 +98,21 @@ class Forest:
         )
 
     def bounding_boxes(self) -> Floats:
-        """(K − T, 2, d), least and largest corner of every cut's box, in the unit of the data."""
+        """(K − T, 2, d), lower and upper corner of every cut's box, in the unit of the data."""
         return self.boxes / self.scale
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """What is stored of the forest; `Forest.from_arrays` makes the same forest of it."""
+        """The stored arrays; `Forest.from_arrays` makes the same forest from them."""
         return {name: getattr(self, name) for name in STORED}
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, npt.NDArray[Any]]) -> Self:
-        """The forest that the arrays of `Forest.arrays` hold.
+        """The forest of the arrays that `Forest.arrays` returned.
 
         Raises
         ------
-        InvalidData : an array is missing, unknown, of another dtype or shape, or they are no forest together. What
-            passes can be scored without reading out of bounds, and every walk down a tree ends.
+        InvalidData : an array is missing, unknown, of another dtype or shape, or together they are not a forest. Valid
+            arrays can be scored without reading out of bounds, and every walk down a tree ends.
         """
         _check_shapes(arrays)
         stored = {name: np.require(arrays[name], requirements=["C", "W"]) for name in STORED}
@@ -128,28 +128,29 @@ class Forest:
             offsets,
         )
         boxes *= scale
-        depths, node_depths, leaf_depths = derived.depths(offsets, children)
-        norms, hit_scores = derived.hit_scores(offsets, stored["leaf_masses"], leaf_depths)
-        spines = derived.spines(
-            offsets,
-            children,
-            stored["cut_values"] * scale,
-            stored["leaf_points"],
-            scale,
-            boxes,
-            node_depths,
-            leaf_depths,
-            norms,
+        depths = derived.depths(offsets, children)
+        norms, hit_scores = derived.hit_scores(offsets, stored["leaf_masses"], depths.leaves)
+        trees = derived.Trees(
+            scale=scale,
+            offsets=offsets,
+            cut_dimensions=stored["cut_dimensions"],
+            cut_values=stored["cut_values"],
+            children=children,
+            leaf_points=stored["leaf_points"],
+            boxes=boxes,
+            box_ranges=derived.box_ranges(boxes),
+            norms=norms,
+            hit_scores=hit_scores,
         )
         return cls(
             **stored,
             scale=scale,
             boxes=boxes,
-            box_ranges=derived.box_ranges(boxes),
+            box_ranges=trees.box_ranges,
             norms=norms,
             hit_scores=hit_scores,
-            depths=depths,
-            spines=spines,
+            depths=depths.levels,
+            spines=derived.spines(trees, depths),
         )
 
 
@@ -161,7 +162,7 @@ def _check_shapes(arrays: dict[str, npt.NDArray[Any]]) -> None:
         raise InvalidData(place=_ARRAYS, expected=", ".join(STORED), got=f"also {name[:40]!r}")
     for name, (dtype, axes) in STORED.items():
         if name not in arrays:
-            raise InvalidData(f"{name} is missing.", place=_ARRAYS)
+            raise InvalidData(place=_ARRAYS, expected=f"{name}, which is missing")
         if arrays[name].dtype != dtype or arrays[name].ndim != axes:
             raise InvalidData(
                 place=(name,),
@@ -196,7 +197,7 @@ def _check_values(stored: dict[str, npt.NDArray[Any]]) -> None:
     if offsets[0] != 0 or offsets[-1] != len(stored["leaf_points"]) or np.any(offsets[1:] <= offsets[:-1]):
         raise InvalidData(
             place=("leaf_offsets",),
-            expected=f"a rise from 0 to the number of leaves, {len(stored['leaf_points'])}, at least one a tree",
+            expected=f"offsets from 0 to the number of leaves, {len(stored['leaf_points'])}, at least one per tree",
         )
     for name in ("cut_values", "leaf_points"):
         wrong = np.flatnonzero(~np.isfinite(stored[name]))

@@ -13,7 +13,7 @@ Metric = Literal["accuracy", "precision_recall_fscore"]
 
 
 class RandomCutForestHyperparameters(Hyperparameters):
-    """What a job may set."""
+    """The hyperparameters of a job."""
 
     without_effect: ClassVar[frozenset[str]] = frozenset({"mini_batch_size", "force_dense", "epochs"})
 

@@ -1,5 +1,6 @@
 """A trained forest that answers requests."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
@@ -14,15 +15,18 @@ from forecastle.algorithms.random_cut_forest.inference.score import attribute, s
 from forecastle.algorithms.random_cut_forest.threshold import of_artifact, of_leaves
 from forecastle.contract.artifact import Artifact
 from forecastle.contract.errors import NotAcceptable, PayloadTooLarge
-from forecastle.contract.media_type import CSV, JSON, JSON_LINES, RECORDIO, MediaType
+from forecastle.contract.media_type import ACCEPT, CSV, JSON, JSON_LINES, RECORDIO, MediaType
+from forecastle.contract.place import Source
 from forecastle.formats.recordio_writer import write_dense, write_scores, write_sparse
 from forecastle.formats.rows import decode_rows
 from forecastle.formats.template import fill
 from forecastle.kernels.arrays import Flags, Floats
 
+EXAMPLE = "example.csv"  # the artifact's file with rows for the model's page
 EXAMPLE_ROWS, EXAMPLE_NUMBERS = 5, 1_000  # at the most
-ATTRIBUTED_NUMBERS = 2_000_000  # answered with twice as many, some 50 MB
-DENSE_BYTES = 2**29  # what a sparse request may grow to
+PAGE_ROWS, PAGE_NUMBERS = 100, 10_000
+ATTRIBUTED_NUMBERS = 2_000_000  # the response has twice as many, about 50 MB
+DENSE_BYTES = 2**29  # the size limit of a sparse request as a dense array
 
 # The cost of a row, measured by benchmarks/random_cut_forest.py on a slow core.
 SECONDS_PER_TREE = 10e-9
@@ -32,9 +36,9 @@ ATTRIBUTION_FACTOR = 10
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Query:
-    """Rows to score, (rows, columns), and whether each column's share in the scores is wanted.
+    """Rows to score, (rows, columns), and whether each column's share of the scores is requested.
 
-    `exact`, (rows,): whether float32 holds a row as it came; None where it holds all. See `score.score`.
+    `exact`, (rows,): whether a row was converted to float32 without rounding; None if all were. See `score.score`.
     """
 
     points: Floats
@@ -44,45 +48,67 @@ class Query:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Scores:
-    """The scores, (rows,), and, where they were asked for, each column's shares in them, (rows, columns)."""
+    """The scores, (rows,), and, if requested, each column's shares of them, (rows, columns)."""
 
     scores: Floats
-    high: Floats | None = None  # shares of values above what the forest knows
-    low: Floats | None = None  # shares of values below it
+    high: Floats | None = None  # shares of values above those in the forest
+    low: Floats | None = None  # shares of values below them
 
 
 class RandomCutForestModel(Model[Query, Scores]):
-    """A forest with its decoding of requests and encoding of answers.
+    """A forest that answers requests.
 
     Attributes
     ----------
     threshold : the score above which a row counts as an anomaly.
+    example : rows of its training data, as CSV, for its page; empty if they are unknown.
     """
 
     def __init__(
-        self, forest: Forest, parameters: Mapping[str, Any] | None = None, threshold: float | None = None
+        self,
+        forest: Forest,
+        parameters: Mapping[str, Any] | None = None,
+        threshold: float | None = None,
+        example: bytes = b"",
     ) -> None:
         self.forest = forest
-        self.parameters = dict(parameters or {})  # how it was made, to reproduce it
+        self.example = example
+        self.parameters = dict(parameters or {})  # to reproduce its training: the seed
         self.threshold = of_leaves(forest) if threshold is None else threshold
 
     @classmethod
     def from_artifact(cls, artifact: Artifact) -> "RandomCutForestModel":
-        """Raises `InvalidData` where the arrays are no forest, or the threshold is no number."""
+        """The model of an artifact. Raises `InvalidData` if its arrays are not a forest or its threshold is invalid."""
         forest = Forest.from_arrays(dict(artifact.arrays))
-        return cls(forest, artifact.parameters, of_artifact(artifact, forest))
+        return cls(forest, artifact.parameters, of_artifact(artifact, forest), artifact.files.get(EXAMPLE, b""))
 
     def artifact(self) -> Artifact:
-        return Artifact(self.forest.arrays(), self.parameters | {"threshold": self.threshold})
+        files = {EXAMPLE: self.example} if self.example else {}
+        return Artifact(self.forest.arrays(), self.parameters | {"threshold": self.threshold}, files=files)
 
     def facts(self) -> Mapping[str, float]:
-        return {"threshold": self.threshold}
+        rows = self.parameters.get("training_rows")
+        return {"threshold": self.threshold} | ({} if rows is None else {"training rows": float(rows)})
+
+    def page_request(self) -> Payload:
+        """The last rows of the training data, or leaves of the trees if no rows were kept."""
+        return Payload(
+            self.example or self._leaves(max(1, min(PAGE_ROWS, PAGE_NUMBERS // self.forest.dimensions))),
+            MediaType.parse(CSV),
+        )
+
+    def page_data(self) -> Mapping[str, Any]:
+        return {"columns": self.forest.dimensions, "threshold": self.threshold, "most_attributed": ATTRIBUTED_NUMBERS}
 
     def sample_request(self) -> Payload:
         rows = max(1, min(EXAMPLE_ROWS, EXAMPLE_NUMBERS // self.forest.dimensions))
-        leaves = np.linspace(0, self.forest.leaf_offsets[1] - 1, rows).astype(np.int64)  # of the first tree
-        lines = (b",".join(b"%.9g" % x for x in row) + b"\n" for row in self.forest.leaf_points[leaves].tolist())
-        return Payload(b"".join(lines), MediaType.parse(CSV))
+        return Payload(self._leaves(rows), MediaType.parse(CSV))
+
+    def _leaves(self, rows: int) -> bytes:
+        """So many points of the first tree, as CSV."""
+        leaves = np.linspace(0, self.forest.leaf_offsets[1] - 1, rows).astype(np.int64)
+        points = self.forest.leaf_points[leaves].tolist()
+        return b"".join(b",".join(b"%.9g" % x for x in row) + b"\n" for row in points)
 
     def sample_requests(self) -> Sequence[Payload]:
         """The example's rows in every request type, dense and sparse, and with attribution."""
@@ -112,8 +138,10 @@ class RandomCutForestModel(Model[Query, Scores]):
         attribution = _asks_for_attribution(payload.attributes)
         if attribution and points.size > ATTRIBUTED_NUMBERS:
             raise PayloadTooLarge(
-                f"With attribution=true a request may have at most {ATTRIBUTED_NUMBERS:,} numbers, rows times columns, "
-                f"got {points.size:,}: send fewer rows at a time."
+                place=(Source("Body"),),
+                expected=f"at most {ATTRIBUTED_NUMBERS:,} numbers, rows times columns, with attribution=true",
+                got=f"{points.size:,}",
+                hint="send fewer rows at a time",
             )
         return Query(points, attribution, None if rows.exact.all() else rows.exact)
 
@@ -121,6 +149,9 @@ class RandomCutForestModel(Model[Query, Scores]):
         rows, columns = request.points.shape
         seconds: float = rows * self.forest.num_trees * (SECONDS_PER_TREE + SECONDS_PER_TREE_AND_COLUMN * columns)
         return seconds * (ATTRIBUTION_FACTOR if request.attribution else 1)
+
+    def rows(self, request: Query) -> int:
+        return len(request.points)
 
     def predict(self, requests: Sequence[Query], threads: int) -> Sequence[Scores]:
         together = np.concatenate([request.points for request in requests]) if len(requests) > 1 else requests[0].points
@@ -149,8 +180,15 @@ class RandomCutForestModel(Model[Query, Scores]):
         return fill([b'{"score":', b"}"], table, separator=b",", before=b'{"scores":[', after=b"]}")
 
 
+def rows_as_csv(rows: Floats) -> bytes:
+    """Rows, (rows, columns), without a header; each number in the fewest digits that give its float32."""
+    written = orjson.dumps(np.ascontiguousarray(rows), option=orjson.OPT_SERIALIZE_NUMPY)
+    lines = written[2:-2].replace(b"],[", b"\n") + b"\n" if len(rows) else b""
+    return re.sub(rb"\.0(?=[,\n])", b"", lines)
+
+
 def _exact(requests: Sequence[Query]) -> Flags | None:
-    """`exact` of all requests' rows, one after the other."""
+    """`exact` of the rows of all requests together."""
     if all(request.exact is None for request in requests):
         return None
     return np.concatenate(
@@ -160,7 +198,7 @@ def _exact(requests: Sequence[Query]) -> Flags | None:
 
 def _encode_attribution(scores: Floats, high: Floats, low: Floats, media_type: str) -> bytes:
     if media_type not in (JSON, JSON_LINES):
-        raise NotAcceptable(f"Accept: expected {JSON} or {JSON_LINES} with attribution=true, got {media_type}.")
+        raise NotAcceptable(place=ACCEPT, expected=f"{JSON} or {JSON_LINES} with attribution=true", got=media_type)
     table = np.concatenate([scores[:, np.newaxis], high, low], axis=1)  # (rows, 1 + 2·columns)
     commas = [b","] * (high.shape[1] - 1)
     texts = [b'{"score":', b',"attribution":{"high":[', *commas, b'],"low":[', *commas, b"]}}"]

@@ -1,11 +1,11 @@
-"""JSON Schemas of the requests and answers of a Random Cut Forest, for /openapi.json."""
+"""JSON Schemas of the requests and responses of Random Cut Forest, for /openapi.json."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from forecastle.contract.media_type import JSON
 
-_LARGEST = 3.4028234e38  # that float32 holds
+_LARGEST = 3.4028234e38  # of float32
 
 _NUMBERS = {
     "type": "array",

@@ -1,8 +1,8 @@
 """The threshold: the anomaly score above which a row counts as an anomaly.
 
-It is the mean of the scores of training points plus three standard deviations, the rule of SageMaker's notebook. Scores
-of the rows to be classified are not used: at most a tenth of these can be above the mean of them all plus three of
-their standard deviations, however far they are (Cantelli's inequality).
+It is the mean of the scores of training points plus three standard deviations, the rule of SageMaker's notebook. The
+scores of the rows to be classified are not used: at most a tenth of them can exceed their own mean plus three standard
+deviations, however large they are (Cantelli's inequality).
 """
 
 import numpy as np
@@ -14,22 +14,22 @@ from forecastle.contract.errors import InvalidData
 from forecastle.kernels.arrays import Flags, Floats, Integers
 
 SIGMAS = 3.0
-LEAVES = 1_000  # that are scored, at least, where there are so many
-ROWS = 10_000  # of a job that are scored, at the most
-_NUMBERS = 10**9  # trees times numbers that are scored of a job's rows: a few seconds of one core
+LEAVES = 1_000  # scored at least, if there are so many
+ROWS = 10_000  # of a job scored at most
+_NUMBERS = 10**9  # trees times scored numbers of a job's rows, at most: a few seconds of one core
 
 
 def of_leaves(forest: Forest, threads: int = 1) -> float:
-    """The threshold that the points in the forest give, each counted as often as it was sampled."""
+    """The threshold from the points in the forest, each weighted by the number of times it was sampled."""
     step = max(1, len(forest.leaf_points) // LEAVES)
     scores = score(forest, forest.leaf_points[::step], threads=threads)
     return _above(scores, forest.leaf_masses[::step])
 
 
 def of_rows(forest: Forest, rows: Floats, exact: Flags, threads: int) -> float:
-    """The threshold that the rows of a training sample give, (n, d), scored as a request with them is.
+    """The threshold from the rows of a training sample, (n, d), scored as in a request.
 
-    `exact`, (n,), says whether float32 holds a row as it came.
+    `exact`, (n,), see `score.score`.
     """
     bound = max(100, min(ROWS, _NUMBERS // (forest.num_trees * forest.dimensions)))
     step = -(-len(rows) // bound)
@@ -38,9 +38,9 @@ def of_rows(forest: Forest, rows: Floats, exact: Flags, threads: int) -> float:
 
 
 def of_artifact(artifact: Artifact, forest: Forest) -> float:
-    """The threshold of a model: a job's, an estimator's, or, where neither was written, that of its leaves.
+    """The threshold of a model: that of a job or an estimator if it was stored, else that of its leaves.
 
-    Raises `InvalidData` where it is no finite number.
+    Raises `InvalidData` if it is not a finite number.
     """
     for name, sign in (("threshold", 1.0), ("offset", -1.0)):
         if name in artifact.parameters:

@@ -1,4 +1,4 @@
-"""Every kernel of Random Cut Forest, run once on a little data."""
+"""A run of every kernel of Random Cut Forest, on a small data set."""
 
 import io
 import itertools

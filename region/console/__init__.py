@@ -1,1 +1,1 @@
-"""The pages that a browser sees at the region's port."""
+"""The console: web pages at the region's port."""

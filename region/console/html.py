@@ -1,4 +1,4 @@
-"""Pieces of the console's pages; every text in them is escaped."""
+"""Elements of the console's pages; all text is escaped."""
 
 import html
 import time
@@ -18,7 +18,7 @@ text { font-size: 11px; fill: currentColor; } .none { opacity: .6; }
 
 
 class Html(str):
-    """Text that is HTML already."""
+    """A string of HTML."""
 
 
 def escaped(value: object) -> Html:
@@ -26,7 +26,7 @@ def escaped(value: object) -> Html:
 
 
 def page(title: str, parts: Iterable[Html]) -> bytes:
-    """A whole page."""
+    """A page."""
     head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escaped(title)}</title><style>{STYLE}</style>'
     header = f'<header><h1><a href="/">forecastle region</a></h1><span>{escaped(title)}</span></header>'
     return (head + header + "".join(parts) + "</html>").encode()
@@ -41,7 +41,7 @@ def heading(text: str) -> Html:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Html:
-    """A table, or a word where it would be empty."""
+    """A table, or "none" if it has no rows."""
     if not rows:
         return Html('<p class="none">none</p>')
     head = "".join(f"<th>{escaped(column)}</th>" for column in columns)
@@ -54,12 +54,12 @@ def preformatted(lines: Sequence[str]) -> Html:
 
 
 def clock(moment: object) -> str:
-    """A time of day on this machine, with its date."""
+    """A date and time in this machine's time zone."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment)) if isinstance(moment, int | float) else ""
 
 
 def curve(name: str, values: Sequence[float]) -> Html:
-    """Values in their order, as a line with its ends in numbers."""
+    """A line chart of values in order, with their minimum and maximum."""
     low, high = min(values), max(values)
     span = high - low or 1.0
     step = 1000 / max(1, len(values) - 1)

@@ -1,4 +1,4 @@
-"""What the console shows: jobs with their logs and curves, endpoints, buckets, functions and APIs."""
+"""The console's pages: jobs with their logs and metrics, endpoints, buckets, functions and APIs."""
 
 import asyncio
 import itertools
@@ -14,12 +14,12 @@ from forecastle.region.local_region import LocalRegion
 from forecastle.region.metrics.series import Metric
 from forecastle.region.objects import Missing
 from forecastle.region.sagemaker.endpoints.fleet import GROUP as ENDPOINT_LOGS
-from forecastle.region.sagemaker.endpoints.hosting import KIND as ENDPOINT
+from forecastle.region.sagemaker.endpoints.hosting import ENDPOINT
 from forecastle.region.sagemaker.training.measures import NAMESPACE
-from forecastle.region.sagemaker.training.status import KIND as TRAINING
 from forecastle.region.sagemaker.training.status import LOG_GROUP as TRAINING_LOGS
-from forecastle.region.sagemaker.transform.job import KIND as TRANSFORM
-from forecastle.region.sagemaker.tuning.job import KIND as TUNING
+from forecastle.region.sagemaker.training.status import TRAINING
+from forecastle.region.sagemaker.transform.job import TRANSFORM
+from forecastle.region.sagemaker.tuning.job import TUNING
 from forecastle.region.wire.exchange import Answer, Request
 
 SHOWN_LINES = 500
@@ -29,13 +29,13 @@ Parts = list[Html]
 
 
 class Console:
-    """Answers a browser."""
+    """Renders the pages."""
 
     def __init__(self, region: LocalRegion) -> None:
         self._region = region
 
     async def answer(self, service: str, request: Request) -> Answer:
-        """The page of a path."""
+        """The page at a path."""
         del service
         status, title, parts = await asyncio.to_thread(self._page, request)
         headers = {
@@ -59,7 +59,7 @@ class Console:
             return 200, f"{REGION}, account {ACCOUNT}", self._overview()
         parts = kinds[kind](unquote(name), request) if kind in kinds else None
         if parts is None:
-            return 404, "There is no such page", []
+            return 404, "Page not found", []
         return 200, unquote(name), parts
 
     def _overview(self) -> Parts:
@@ -71,7 +71,7 @@ class Console:
                 clock(each["CreationTime"]),
                 each.get("FailureReason"),
             )
-            for each in reversed(state.all(TRAINING))
+            for each in reversed(state.all(TRAINING.kind))
         ]
         endpoints = [
             (
@@ -80,12 +80,12 @@ class Console:
                 clock(each["CreationTime"]),
                 each.get("FailureReason"),
             )
-            for each in reversed(state.all(ENDPOINT))
+            for each in reversed(state.all(ENDPOINT.kind))
         ]
         others = [
-            (each[f"{kind}Name"], each[f"{kind}Status"], clock(each["CreationTime"]), each.get("FailureReason"))
+            (each[kind.name], each[kind.status], clock(each["CreationTime"]), each.get("FailureReason"))
             for kind in (TRANSFORM, TUNING)
-            for each in reversed(state.all(kind))
+            for each in reversed(state.all(kind.kind))
         ]
         columns = ("Name", "Status", "Created", "Reason")
         buckets = [(link(f"/_region/buckets/{name}", name),) for name in self._region.objects.buckets()]
@@ -121,7 +121,7 @@ class Console:
 
     def _job(self, name: str, request: Request) -> Parts | None:
         del request
-        job = self._region.state.get(TRAINING, name)
+        job = self._region.state.get(TRAINING.kind, name)
         if job is None:
             return None
         parameters = sorted(job.get("HyperParameters", {}).items())
@@ -146,7 +146,7 @@ class Console:
         ]
 
     def _curves(self, job: str) -> Parts:
-        """A curve of each metric that a job has measured more than once."""
+        """A chart of each metric with several values."""
         dimensions = {"TrainingJobName": job}
         found = []
         for metric in self._region.series.metrics(NAMESPACE):
@@ -158,7 +158,7 @@ class Console:
 
     def _endpoint(self, name: str, request: Request) -> Parts | None:
         del request
-        record, fleet = self._region.state.get(ENDPOINT, name), self._region.hosting.of(name)
+        record, fleet = self._region.state.get(ENDPOINT.kind, name), self._region.hosting.of(name)
         if record is None:
             return None
         facts = [
@@ -171,7 +171,7 @@ class Console:
                 variant.name,
                 variant.weight,
                 variant.image,
-                *[link(f"{server.url}/docs", "the model's page") for server in variant.servers if server.url],
+                *[link(f"{server.url}/docs", "open") for server in variant.servers if server.url],
             )
             for variant in (fleet.variants if fleet is not None else [])
         ]

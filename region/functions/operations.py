@@ -16,6 +16,7 @@ from forecastle.region.account import arn
 from forecastle.region.functions.workers import folder_of
 from forecastle.region.local_region import LocalRegion
 from forecastle.region.objects import Missing
+from forecastle.region.wire.paging import first_of
 from forecastle.region.wire.refusal import Refusal
 
 Request = dict[str, Any]
@@ -28,10 +29,10 @@ UNPACKED_BYTES = 250 * 2**20
 def create(region: LocalRegion, request: Request) -> Request:
     name = _name(request)
     if request.get("PackageType", "Zip") != "Zip":
-        raise _invalid("PackageType Image is not done by this region: give the code as a zip.")
+        raise _invalid("This region does not support PackageType Image: upload the code as a zip file.")
     if not request.get("Runtime", "").startswith("python"):
         raise _invalid(
-            f"Runtime {request.get('Runtime', '')}: this region runs functions in Python, such as python3.11."
+            f"Runtime {request.get('Runtime', '')}: this region runs Python functions only, such as python3.11."
         )
     if not request.get("Handler"):
         raise _invalid("A function needs a Handler, such as lambda_function.lambda_handler.")
@@ -76,7 +77,10 @@ def get_configuration(region: LocalRegion, request: Request) -> Request:
 
 def list_(region: LocalRegion, request: Request) -> Request:
     functions = region.state.all(KIND)
-    start, count = int(request.get("Marker") or 0), request.get("MaxItems", 50)
+    start, count = (
+        first_of(request.get("Marker") or None, "InvalidParameterValueException", "Marker"),
+        request.get("MaxItems", 50),
+    )
     answer: Request = {"Functions": functions[start : start + count]}
     return answer | ({"NextMarker": str(start + count)} if start + count < len(functions) else {})
 
@@ -187,7 +191,7 @@ def _content(region: LocalRegion, code: Request) -> bytes:
 
 
 def _unpacked(region: LocalRegion, function: Request, content: bytes) -> Request:
-    """Unpack a zip into its own folder; return its part of the record."""
+    """Unpack a zip file into a new folder; return the members of the record for it."""
     code = uuid.uuid4().hex
     folder = region.home.functions / function["FunctionName"] / code
     try:

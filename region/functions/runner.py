@@ -1,7 +1,7 @@
 """A Lambda function's process: `python runner.py HANDLER RESULTS`, in the folder of the function's code.
 
-Events come on stdin, a JSON object a line, and answers go to the file descriptor RESULTS; what the function prints is
-its log, to a line that is a zero byte. Runs on any Python from 3.6 on, without a package.
+Reads events from stdin, one JSON object per line, and writes results to the file descriptor RESULTS. The function's
+output is its log; a line with a zero byte ends that of an event. Runs on Python 3.6 and later without packages.
 """
 
 # mypy: ignore-errors
@@ -16,7 +16,7 @@ import traceback
 
 
 class Context:
-    """What a handler gets beside its event."""
+    """A handler's second argument."""
 
     def __init__(self, given):
         self.aws_request_id = given["request_id"]
@@ -54,7 +54,7 @@ def main():
             answer = {"error": _described(error)}
         sys.stdout.flush()
         sys.stderr.flush()
-        os.write(1, b"\n\0\n")  # the end of this event's log, whatever its last line was
+        os.write(1, b"\n\0\n")  # ends this event's log, even after an incomplete line
         _send(results, answer)
 
 

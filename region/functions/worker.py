@@ -1,4 +1,4 @@
-"""One warm process of a function."""
+"""A warm process of a function."""
 
 import json
 import os
@@ -27,7 +27,7 @@ TAIL_BYTES = 4096
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Outcome:
-    """What an invocation came to."""
+    """The result of an invocation."""
 
     payload: bytes
     error: str | None  # Handled or Unhandled, for X-Amz-Function-Error
@@ -35,7 +35,7 @@ class Outcome:
 
 
 class Worker:
-    """A process that has the function loaded; one event at a time."""
+    """A process with the loaded function, which handles one event at a time."""
 
     def __init__(self, region: LocalRegion, function: dict[str, Any], folder: Path) -> None:
         self._region = region
@@ -44,7 +44,7 @@ class Worker:
         results, inside = os.pipe()
         self._results = results
         self._left = b""
-        self._logged = threading.Semaphore(0)  # released when all that an event had to log is in the journal
+        self._logged = threading.Semaphore(0)  # released when an event's whole output is in the log
         command = [sys.executable, "-u", str(RUNNER), function["Handler"], str(inside)]
         try:
             self._process = region.processes.start(
@@ -53,7 +53,7 @@ class Worker:
         finally:
             os.close(inside)
         entries = (
-            f"This function runs on Python {sys.version.split()[0]}; its Runtime {function['Runtime']} is not matched."
+            f"This function runs on Python {sys.version.split()[0]}; its Runtime {function['Runtime']} is ignored."
         )
         region.journal.write(self._group, self._stream, [entries])
         self._pump = Pump(self._process, region.journal, self._group, self._stream, folder, self._seen)
@@ -65,7 +65,7 @@ class Worker:
         return self._failure is None and self._process.alive
 
     def invoke(self, event: Any, client_context: Any = None) -> Outcome:
-        """Hand an event on, and wait for the answer as long as the function may take."""
+        """Send an event to the process and wait for its result, up to the function's timeout."""
         number, began, seconds = str(uuid.uuid4()), time.time(), float(self._function["Timeout"])
         self._log([f"START RequestId: {number} Version: $LATEST"])
         if self._failure is not None:
@@ -98,7 +98,7 @@ class Worker:
         return Outcome(str(answer["payload"]).encode(), None, self._ended(number, began))
 
     def close(self) -> None:
-        """End the process."""
+        """Kill the process."""
         self._process.kill()
         self._process.wait()
         if self._results >= 0:
@@ -116,7 +116,7 @@ class Worker:
         return Outcome(json.dumps(error).encode(), "Unhandled", self._ended(number, began))
 
     def _ended(self, number: str, began: float) -> bytes:
-        """The last lines of the log, the report among them."""
+        """Log the report of an event; return the end of the log."""
         took = (time.time() - began) * 1000
         size = self._function["MemorySize"]
         report = f"REPORT RequestId: {number}\tDuration: {took:.2f} ms\tBilled Duration: {took + 1:.0f} ms"
@@ -134,7 +134,7 @@ class Worker:
         self._region.journal.write(self._group, self._stream, lines)
 
     def _read(self, deadline: float) -> dict[str, Any] | None:
-        """The next answer; None where the process ends or the time does."""
+        """The next result; None at the deadline or if the process ends."""
         while b"\n" not in self._left:
             ready, _, _ = select.select([self._results], [], [], max(0.0, deadline - time.monotonic()))
             chunk = os.read(self._results, 2**16) if ready else b""
@@ -147,7 +147,10 @@ class Worker:
 
 
 def _exited(what: str, number: str) -> dict[str, Any]:
-    return {"errorType": "Runtime.ExitError", "errorMessage": f"RequestId: {number} Error: {what} before it answered"}
+    return {
+        "errorType": "Runtime.ExitError",
+        "errorMessage": f"RequestId: {number} Error: {what} before it returned a result",
+    }
 
 
 def _environ(region: LocalRegion, function: dict[str, Any], stream: str, folder: Path) -> dict[str, str]:

@@ -10,7 +10,7 @@ from forecastle.region.local_region import LocalRegion
 
 
 class Workers:
-    """Idle processes by function and version of its code; each event has one to itself."""
+    """Idle processes by function and version of its code; each handles one event at a time."""
 
     def __init__(self) -> None:
         self._idle: dict[str, list[tuple[str, Worker]]] = {}
@@ -18,7 +18,7 @@ class Workers:
         self._room = threading.BoundedSemaphore(max(4, 2 * available_cores()))  # invocations at a time
 
     def invoke(self, region: LocalRegion, function: dict[str, Any], event: Any, client_context: Any = None) -> Outcome:
-        """Have a function's process handle an event; one is started where none is idle."""
+        """Handle an event in an idle process of the function, or in a new one."""
         name, version = function["FunctionName"], function["RevisionId"]
         with self._room:
             worker = self._taken(name, version) or Worker(region, function, folder_of(region, function))
@@ -31,7 +31,7 @@ class Workers:
         return outcome
 
     def retire(self, name: str) -> None:
-        """End the idle processes of a function."""
+        """Kill the idle processes of a function."""
         with self._lock:
             gone = self._idle.pop(name, [])
         for _, worker in gone:
@@ -54,5 +54,5 @@ class Workers:
 
 
 def folder_of(region: LocalRegion, function: dict[str, Any]) -> Path:
-    """Where the code of a function's present version is unpacked."""
+    """The folder with the code of a function's current version."""
     return region.home.functions / str(function["FunctionName"]) / str(function["CodeId"])

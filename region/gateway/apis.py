@@ -1,4 +1,4 @@
-"""A REST API as it is kept: its resources, their methods, deployments and stages, in one record."""
+"""The record of a REST API: its resources with their methods, deployments and stages."""
 
 import secrets
 import string
@@ -15,12 +15,12 @@ ALPHABET = string.ascii_lowercase + string.digits
 
 
 def new_id(length: int = 10) -> str:
-    """An id as API Gateway gives them."""
+    """A random id in API Gateway's format."""
     return "".join(secrets.choice(ALPHABET) for _ in range(length))
 
 
 def api_of(region: LocalRegion, request: Request) -> Request:
-    """The record of an API, or the refusal of one that is not there."""
+    """The record of an API. Raises the refusal of an unknown one."""
     api = region.state.get(KIND, request["restApiId"])
     if api is None:
         raise missing("Invalid API identifier specified")

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from forecastle.region.account import ACCOUNT
 from forecastle.region.functions.operations import function_of
 from forecastle.region.gateway.apis import KIND
-from forecastle.region.gateway.templates import Untold, rendered
+from forecastle.region.gateway.templates import Unsupported, rendered
 from forecastle.region.local_region import LocalRegion
 from forecastle.region.wire.exchange import Answer, Request
 from forecastle.region.wire.refusal import Refusal
@@ -26,14 +26,14 @@ THREADS = 64
 
 
 class Gateway:
-    """Answers for every deployed API."""
+    """Handles requests to deployed APIs."""
 
     def __init__(self, region: LocalRegion) -> None:
         self._region = region
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="gateway")
 
     async def answer(self, service: str, request: Request) -> Answer:
-        """The answer of the method that the path and the stage mean."""
+        """The response of the method for the path, in the stage."""
         del service
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._answer, request)
 
@@ -55,7 +55,7 @@ class Gateway:
         call = _Call(self._region, request, api, stage, resource, path, labels)
         try:
             return call.answer(method["methodIntegration"])
-        except Untold as error:
+        except Unsupported as error:
             self._region.say(f"API {api['name']}: {request.method} {path}: {error}")
         except Refusal as refusal:
             self._region.say(f"API {api['name']}: {request.method} {path}: {refusal}")
@@ -63,7 +63,7 @@ class Gateway:
 
 
 class _Call:
-    """One request on its way through a method's integration."""
+    """One request to a method's integration."""
 
     def __init__(
         self,
@@ -107,7 +107,7 @@ class _Call:
         return self._responded(_chosen(integration["integrationResponses"], reply if outcome.error else None), reply)
 
     def _sent(self, integration: dict[str, Any]) -> str:
-        """The body for the integration: by its template, or as it came."""
+        """The body for the integration, mapped by its template if it has one."""
         body = self._request.body.decode("utf-8", "replace")
         media_type = self._request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
         template = integration.get("requestTemplates", {}).get(media_type)
@@ -119,7 +119,7 @@ class _Call:
 
     def _responded(self, response: dict[str, Any] | None, body: str) -> Answer:
         if response is None:
-            raise Untold("no integration response matches, and none is the default")
+            raise Unsupported("no integration response matches, and there is no default one")
         headers = {"Content-Type": JSON}
         for name, value in response.get("responseParameters", {}).items():
             if name.startswith(HEADER):
@@ -192,7 +192,7 @@ class _Call:
 
 
 def _matched(resources: list[dict[str, Any]], path: str) -> tuple[dict[str, Any] | None, dict[str, str]]:
-    """The resource of a path, fixed ones before those with labels, and its labels."""
+    """The resource for a path and its path parameters; fixed paths come first."""
     for resource in sorted(resources, key=lambda each: (each["path"].count("{"), "+}" in each["path"])):
         parts = []
         for part in re.split(r"(\{[^}]+\})", resource["path"]):
@@ -208,12 +208,12 @@ def _matched(resources: list[dict[str, Any]], path: str) -> tuple[dict[str, Any]
 def _function(integration: dict[str, Any]) -> str:
     found = FUNCTION.search(integration["uri"])
     if found is None:
-        raise Untold(f"the integration's URI {integration['uri']} names no Lambda function")
+        raise Unsupported(f"the integration's URI {integration['uri']} names no Lambda function")
     return found[1]
 
 
 def _chosen(responses: dict[str, Any], error: str | None) -> dict[str, Any] | None:
-    """The integration response whose pattern the error's message matches, else the default one."""
+    """The integration response whose pattern matches the error message, or the default one."""
     if error is not None:
         message = json.loads(error).get("errorMessage", "")
         for each in responses.values():

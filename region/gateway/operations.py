@@ -1,4 +1,4 @@
-"""API Gateway's operations on REST APIs, as the console makes one."""
+"""API Gateway's operations on REST APIs."""
 
 import copy
 import time
@@ -23,7 +23,7 @@ from forecastle.region.local_region import LocalRegion
 Request = dict[str, Any]
 
 INTEGRATIONS = ("AWS", "AWS_PROXY", "MOCK")
-HELD = ("restApiId", "resourceId", "httpMethod", "statusCode")
+PATH_MEMBERS = ("restApiId", "resourceId", "httpMethod", "statusCode")
 
 
 def create_rest_api(region: LocalRegion, request: Request) -> Request:
@@ -92,7 +92,7 @@ def delete_resource(region: LocalRegion, request: Request) -> Request:
 
 def put_method(region: LocalRegion, request: Request) -> Request:
     if request["authorizationType"] != "NONE":
-        raise bad(f"authorizationType {request['authorizationType']} is not done by this region: give NONE.")
+        raise bad(f"This region does not support authorizationType {request['authorizationType']}, only NONE.")
 
     def put(resource: Request) -> Request:
         method = {"apiKeyRequired": False, "methodResponses": {}} | _members(request, "httpMethod")
@@ -126,7 +126,9 @@ def put_method_response(region: LocalRegion, request: Request) -> Request:
 
 def put_integration(region: LocalRegion, request: Request) -> Request:
     if request["type"] not in INTEGRATIONS:
-        raise bad(f"Integration type {request['type']} is not among those of this region: {', '.join(INTEGRATIONS)}.")
+        raise bad(
+            f"This region does not support integration type {request['type']}. It supports {', '.join(INTEGRATIONS)}."
+        )
     if request["type"] != "MOCK" and ":lambda:path/" not in request.get("uri", ""):
         raise bad(
             "Invalid ARN specified in the request: expected a Lambda function's, arn:aws:apigateway:…:lambda:path/…"
@@ -227,7 +229,7 @@ def _stage(api: Request, name: str, deployment: str, request: Request) -> Reques
 
 
 def _changed(region: LocalRegion, request: Request, change: Callable[[Request], Request]) -> Request:
-    """Change a resource within its API; what the change gives."""
+    """Change a resource and store its API; return the result of the change."""
     with region.state.exclusive():
         api = api_of(region, request)
         result = change(resource_of(api, request))
@@ -235,5 +237,5 @@ def _changed(region: LocalRegion, request: Request, change: Callable[[Request], 
     return result
 
 
-def _members(request: Request, *too: str) -> Request:
-    return {name: value for name, value in request.items() if name not in HELD or name in too}
+def _members(request: Request, *included: str) -> Request:
+    return {name: value for name, value in request.items() if name not in PATH_MEMBERS or name in included}

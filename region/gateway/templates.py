@@ -1,4 +1,4 @@
-"""Mapping templates, as far as those of the console's own go: text with $input and $context in it."""
+"""Mapping templates: text with references to $input, $context and $stageVariables."""
 
 import json
 import re
@@ -14,14 +14,14 @@ CALL = re.compile(
 DIRECTIVE = re.compile(r"#(?:set|if|foreach|else|end|define|macro)\b|\$(?:util|input)\b")
 
 
-class Untold(Exception):
-    """The template has something that this region does not do; the sentence names it."""
+class Unsupported(Exception):
+    """The template or integration has something that this region does not support; the message names it."""
 
 
 def rendered(
     template: str, body: str, params: Mapping[str, str], context: Mapping[str, str], variables: Mapping[str, str]
 ) -> str:
-    """The template's text with its references filled in. Raises `Untold`."""
+    """The template's text with its references replaced. Raises `Unsupported`."""
 
     def filled(found: re.Match[str]) -> str:
         named = found.groupdict()
@@ -40,7 +40,7 @@ def rendered(
 
     left = DIRECTIVE.search(CALL.sub("", template))
     if left is not None:
-        raise Untold(f"the mapping template has {left[0]}, which this region does not do")
+        raise Unsupported(f"this region does not support {left[0]} in mapping templates")
     return CALL.sub(filled, template)
 
 

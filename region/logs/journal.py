@@ -22,7 +22,7 @@ CREATE INDEX IF NOT EXISTS events_in_order ON events (stream, at, id);
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A line, when it came (milliseconds since 1970) and its number, which grows from line to line."""
+    """A line, its time (milliseconds since 1970) and its increasing number."""
 
     id: int
     at: int
@@ -32,7 +32,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A log stream and the span of its lines."""
+    """A log stream, and the times of its first and last lines."""
 
     id: int
     name: str
@@ -42,15 +42,15 @@ class Stream:
 
 
 class Journal:
-    """All log lines of the region; a line can be read as soon as `write` has returned."""
+    """All log lines of the region; they can be read as soon as `write` has returned."""
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
         self._database = connected(path, SCHEMA, synchronous="NORMAL")
-        self._latest: dict[int, int] = {}  # a stream's last time: a clock that is set back must not hide a line
+        self._latest: dict[int, int] = {}  # last time by stream: lines keep their order if the clock is set back
 
     def write(self, group: str, stream: str, lines: Sequence[str], at: int | None = None) -> None:
-        """Add lines to a stream, which is made if there is none."""
+        """Add lines to a stream, which is created if necessary."""
         moment = now() if at is None else at
         with self._lock, transaction(self._database):
             number = self._stream(group, stream, moment)
@@ -59,14 +59,14 @@ class Journal:
             self._database.executemany("INSERT INTO events (stream, at, message) VALUES (?, ?, ?)", rows)
 
     def write_events(self, group: str, stream: str, events: Sequence[tuple[int, str]]) -> None:
-        """Add lines that have times of their own."""
+        """Add lines with their own times."""
         with self._lock, transaction(self._database):
             number = self._stream(group, stream, now())
             rows = [(number, at, message) for at, message in events]
             self._database.executemany("INSERT INTO events (stream, at, message) VALUES (?, ?, ?)", rows)
 
     def make(self, group: str, stream: str) -> None:
-        """Make an empty stream."""
+        """Create an empty stream."""
         with self._lock, transaction(self._database):
             self._stream(group, stream, now())
 
@@ -86,7 +86,7 @@ class Journal:
     def events(
         self, stream: int, since: int, until: int, after: tuple[int, int], limit: int, newest_first: bool = False
     ) -> list[Event]:
-        """Lines with `since` ≤ at < `until`, beyond the place `after` (at, id) in the requested direction."""
+        """Lines with `since` ≤ at < `until`, after the position `after` (at, id) in the requested direction."""
         beyond, order = ("<", "DESC") if newest_first else (">", "ASC")
         query = (
             f"SELECT id, at, message FROM events WHERE stream = ? AND at >= ? AND at < ? AND (at, id) {beyond} (?, ?) "
@@ -111,7 +111,7 @@ class Journal:
         return [Event(number, at, message, names[stream]) for number, at, message, stream in rows]
 
     def delete(self, group: str, stream: str | None = None) -> bool:
-        """Forget a group, or one of its streams; False if there is none."""
+        """Delete a group, or one of its streams; false if it does not exist."""
         with self._lock, transaction(self._database):
             which = "log_group = ?" + (" AND name = ?" if stream is not None else "")
             names = (group,) if stream is None else (group, stream)

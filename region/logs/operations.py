@@ -1,6 +1,6 @@
-"""CloudWatch Logs' operations: what a notebook's `fit()` and `logs()` read, and what a function writes.
+"""CloudWatch Logs' operations.
 
-A token is the place of the line that it follows; at the end of a stream it stays the same, by which clients know it.
+A token is the position of a line; at the end of a stream it does not change, which tells clients that it is the end.
 """
 
 import re
@@ -9,13 +9,14 @@ from typing import Any
 from forecastle.region.account import arn
 from forecastle.region.local_region import LocalRegion
 from forecastle.region.logs.journal import Event, Stream, now
+from forecastle.region.wire.paging import first_of
 from forecastle.region.wire.refusal import Refusal
 
 Request = dict[str, Any]
 
 FOREVER = 2**62
 EVENTS = 10_000
-BYTES = 2**20  # of an answer; AWS counts 26 bytes more for each line
+BYTES = 2**20  # in a response; AWS adds 26 bytes for each line
 START, END = (-1, -1), (FOREVER, FOREVER)
 
 
@@ -26,7 +27,7 @@ def describe_log_groups(region: LocalRegion, request: Request) -> Request:
 
 
 def create_log_group(region: LocalRegion, request: Request) -> Request:
-    del region, request  # a group is there with its first stream
+    del region, request  # a group exists with its first stream
     return {}
 
 
@@ -62,7 +63,10 @@ def describe_log_streams(region: LocalRegion, request: Request) -> Request:
         streams.sort(key=lambda stream: stream.last or 0)
     if request.get("descending"):
         streams.reverse()
-    start, limit = int(request.get("nextToken", 0)), request.get("limit", 50)
+    start, limit = (
+        first_of(request.get("nextToken"), "InvalidParameterException", "nextToken"),
+        request.get("limit", 50),
+    )
     answer: Request = {"logStreams": [_described(group, stream) for stream in streams[start : start + limit]]}
     if start + limit < len(streams):
         answer["nextToken"] = str(start + limit)
@@ -134,7 +138,7 @@ def filter_log_events(region: LocalRegion, request: Request) -> Request:
 
 
 def _filter(pattern: str) -> Any:
-    """Terms that a line must contain, "in quotes" if they have spaces, -excluded or ?alternative ones."""
+    """A filter pattern: terms that a line must contain, "quoted" if they have spaces, -excluded or ?optional."""
     terms = [(sign, quoted or bare) for sign, quoted, bare in re.findall(r'([-?]?)(?:"([^"]*)"|(\S+))', pattern)]
     every = [term for sign, term in terms if sign == ""]
     none = [term for sign, term in terms if sign == "-"]

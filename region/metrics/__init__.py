@@ -1,1 +1,1 @@
-"""CloudWatch Metrics: what jobs and endpoints measure."""
+"""CloudWatch Metrics."""

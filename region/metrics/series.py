@@ -1,4 +1,4 @@
-"""Measured values by namespace, name and dimensions, in SQLite."""
+"""Metric values by namespace, name and dimensions, in SQLite."""
 
 import json
 import threading
@@ -21,7 +21,7 @@ CREATE INDEX IF NOT EXISTS points_in_order ON points (series, at);
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """What is measured, and of what."""
+    """A metric: its namespace, name and dimensions."""
 
     namespace: str
     name: str
@@ -30,7 +30,7 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A value and when it was measured, in seconds since 1970."""
+    """A value and its time, in seconds since 1970."""
 
     at: float
     value: float
@@ -45,7 +45,7 @@ class Series:
         self._database = connected(path, SCHEMA, synchronous="NORMAL")
 
     def add(self, metric: Metric, values: Sequence[float], at: float | None = None, unit: str = "None") -> None:
-        """Add values, all measured at one time."""
+        """Add values with the same time."""
         key = (metric.namespace, metric.name, _text(metric.dimensions))
         moment = time.time() if at is None else at
         with self._lock, transaction(self._database):
@@ -67,7 +67,7 @@ class Series:
             return [Point(*row) for row in self._database.execute(query, (*key, since, until))]
 
     def metrics(self, namespace: str | None = None, name: str | None = None) -> list[Metric]:
-        """What has ever been measured."""
+        """All metrics that have values."""
         query = (
             "SELECT namespace, name, dimensions FROM series "
             "WHERE (?1 IS NULL OR namespace = ?1) AND (?2 IS NULL OR name = ?2)"

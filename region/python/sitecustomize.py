@@ -1,7 +1,7 @@
-"""Let SageMaker's SDKs reach the region's STS: they build that client with an explicit address of AWS's.
+"""Redirect the STS client of SageMaker's SDKs, which has an explicit AWS address, to the region.
 
-Put on PYTHONPATH by `forecastle region env`. Does nothing unless AWS_ENDPOINT_URL is set; then, once botocore is
-imported, a client whose address is AWS's own gets that of AWS_ENDPOINT_URL instead. Any Python from 3.6 on.
+`forecastle region env` adds this folder to PYTHONPATH. If AWS_ENDPOINT_URL is set, botocore's clients with an AWS
+address use that of AWS_ENDPOINT_URL instead. Runs on Python 3.6 and later.
 """
 
 # mypy: ignore-errors
@@ -26,7 +26,7 @@ def _redirect(session_module):
 
 
 class _Watch:
-    """Sees `botocore.session` being imported, and changes it after its own loader is done."""
+    """Patches `botocore.session` when it is imported."""
 
     def find_spec(self, name, path=None, target=None):
         if name != "botocore.session":
@@ -47,8 +47,8 @@ class _Watch:
         return spec
 
 
-def _run_the_one_that_this_hides():
-    """An environment may have its own sitecustomize further down the path."""
+def _run_hidden_sitecustomize():
+    """Run the next sitecustomize on the path, which this one hides."""
     for folder in sys.path:
         path = os.path.join(folder or os.curdir, "sitecustomize.py")
         if os.path.isfile(path) and os.path.dirname(os.path.abspath(path)) != HERE:
@@ -60,4 +60,4 @@ def _run_the_one_that_this_hides():
 
 if os.environ.get("AWS_ENDPOINT_URL"):
     sys.meta_path.insert(0, _Watch())
-_run_the_one_that_this_hides()
+_run_hidden_sitecustomize()

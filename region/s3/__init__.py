@@ -1,1 +1,1 @@
-"""S3 on a disk: buckets and objects in a folder, for boto3 and for the rest of the region."""
+"""S3 on disk: buckets and objects in a folder, for clients and for the rest of the region."""

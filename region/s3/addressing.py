@@ -1,4 +1,4 @@
-"""Which bucket and which key a request means: by its path, or by its host."""
+"""The bucket and key of a request, from its path or host."""
 
 import re
 from urllib.parse import unquote_to_bytes
@@ -14,7 +14,7 @@ _VIRTUAL_HOST = re.compile(
 
 
 def bucket_and_key(host: str, raw_path: bytes) -> tuple[str, str]:
-    """A bucket and a key, "" where the request names none; InvalidURI where the path is not UTF-8."""
+    """A bucket and a key, "" if the request has none; InvalidURI if the path is not UTF-8."""
     try:
         path = unquote_to_bytes(raw_path.partition(b"?")[0]).decode()
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""The files in which a store keeps bytes: written once, named by the store, never by a client."""
+"""The files of a store: written once, with names that the store generates."""
 
 import hashlib
 import os
@@ -15,15 +15,15 @@ from threading import Lock
 from forecastle.region.s3.checksums import ALGORITHMS, text_of
 from forecastle.region.s3.entries import Piece
 
-STEP = 1 << 18  # bytes that are read, hashed or sent at once: what a transfer takes in memory
-SMALL = 32 << 10  # bytes that are kept in the database, whose commit is one wait for the disk instead of three
+STEP = 1 << 18  # bytes that are read, hashed or sent at once, which bounds the memory of a transfer
+SMALL = 32 << 10  # bytes that are stored in the database, with one wait for the disk instead of three
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Blob:
-    """Bytes that are all there, with their digests: `md5` in hex, `checksum` in base64.
+    """Complete bytes with their digests: `md5` in hex, `checksum` in base64.
 
-    They are in the file `name`, which is on the disk; or in `data`, if they are few, and then the name is "".
+    They are in the file `name`, which is on the disk, or in `data` if they are few; the name is "" then.
     """
 
     name: str
@@ -34,9 +34,9 @@ class Blob:
 
 
 class Incoming:
-    """Bytes that are coming in, to a file as soon as they are more than a few.
+    """Bytes that are being received, in a file unless they are few.
 
-    A file that nobody commits to the database is removed when the store opens next.
+    A file that is not committed to the database is removed when the store is opened again.
     """
 
     def __init__(self, folder: Path, algorithm: str, others: Iterable[str]) -> None:
@@ -45,7 +45,7 @@ class Incoming:
         self._checksums = {name: ALGORITHMS[name]() for name in {algorithm, *others}}
         self._few = b""
         self._file: FileIO | None = None
-        self._lock = Lock()  # so that nobody closes the file while a thread writes to it
+        self._lock = Lock()  # prevents closing the file while a thread writes to it
         self._discarded = False
 
     def write(self, data: bytes) -> None:
@@ -55,7 +55,7 @@ class Incoming:
         self.size += len(data)
         with self._lock:
             if self._discarded:
-                raise ValueError("what came in has been discarded")
+                raise ValueError("the received bytes were discarded")
             if self.size <= SMALL:
                 self._few += data
                 return
@@ -66,15 +66,15 @@ class Incoming:
             _write_all(self._file, data)
 
     def md5(self) -> bytes:
-        """The MD5 of what has come in."""
+        """The MD5 of the received bytes."""
         return self._md5.digest()
 
     def checksum(self, algorithm: str) -> str:
-        """The checksum of what has come in, in base64; by the file's algorithm or one of the others."""
+        """The checksum of the received bytes in base64, by the file's algorithm or one of the others."""
         return text_of(self._checksums[algorithm].digest())
 
     def seal(self) -> Blob:
-        """Have a file on the disk, its name too, and let nobody write to it again."""
+        """Write the file and its name to the disk, and make it read-only."""
         digests = self.md5().hex(), self.checksum(self.algorithm)
         if self._file is None:
             return Blob("", self.size, *digests, self._few)
@@ -108,18 +108,18 @@ class Blobs:
         return _path(self.folder, name)
 
     def create(self, algorithm: str, others: Iterable[str] = ()) -> Incoming:
-        """Room for bytes, which get a checksum by `algorithm`; by others, too, as long as they come in."""
+        """Start receiving bytes; compute checksums by `algorithm`, which is stored, and by others."""
         return Incoming(self.folder, algorithm, others)
 
     def link(self, name: str) -> str:
-        """A second name for a file, so that each object has its own; a copy where the file system has no links."""
+        """A second name for a file, so that each object has its own; a copy if the file system has no links."""
         other = uuid.uuid4().hex
         place(self.path(name), self.path(other))
         sync_folder(self.path(other).parent)
         return other
 
     def join(self, pieces: Iterable[Piece]) -> str:
-        """A new file of pieces of others, which the kernel copies."""
+        """A new file of pieces of others, copied by the kernel."""
         name = uuid.uuid4().hex
         with FileIO(self.path(name), "x") as target:
             for piece in pieces:
@@ -135,12 +135,12 @@ class Blobs:
 
     @contextmanager
     def lookup(self) -> Iterator[None]:
-        """A block in which no file vanishes: what is looked up in it and held before it ends stays readable."""
+        """A block in which no file is removed: files that are looked up and held in it stay readable."""
         with self._lock:
             yield
 
     def hold(self, names: Iterable[str]) -> None:
-        """Keep files until `release`, whatever is removed meanwhile; within `lookup`."""
+        """Keep files until `release`, even if they are removed meanwhile; call it within `lookup`."""
         self._readers.update(names)
 
     def release(self, names: Iterable[str]) -> None:
@@ -152,19 +152,19 @@ class Blobs:
         self._unlink(free)
 
     def remove(self, names: Collection[str]) -> None:
-        """Remove files that the database no longer names, now or when the last reader has gone."""
+        """Remove files that the database no longer contains, now or after their last reader."""
         with self._lock:
             free = {name for name in names if name not in self._readers}
             self._doomed.update(set(names) - free)
-        self._unlink(free)  # without the lock: a large file takes its time, and nobody can find it any more
+        self._unlink(free)  # without the lock, as large files take time and can no longer be found
 
     def _unlink(self, names: Iterable[str]) -> None:
         for name in names:
-            with suppress(OSError):  # what cannot be removed now is removed when the store opens next
+            with suppress(OSError):  # removed when the store is opened again
                 self.path(name).unlink()
 
     def sweep(self, known: set[str]) -> None:
-        """Remove what a crash left: files that the database does not name."""
+        """Remove files that the database does not contain, which a crash has left."""
         for path in self.folder.glob("??/*"):
             if path.name not in known:
                 path.unlink()
@@ -175,7 +175,7 @@ def _path(folder: Path, name: str) -> Path:
 
 
 def sync_folder(folder: Path) -> None:
-    """Have the names in a folder on the disk."""
+    """Write the names in a folder to the disk."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -184,7 +184,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def place(source: Path, target: Path) -> None:
-    """A hard link, or a copy where there are none: on another file system, or a file with too many."""
+    """A hard link, or a copy if that fails: on another file system, or with too many links."""
     try:
         os.link(source, target)
     except FileExistsError:
@@ -196,7 +196,7 @@ def place(source: Path, target: Path) -> None:
 
 
 def copy_range(source: int, start: int, size: int, target: int) -> None:
-    """Append bytes of one file to another in the kernel, or through memory where it will not."""
+    """Append bytes of one file to another in the kernel, or through memory if it cannot."""
     while size:
         try:
             copied = os.copy_file_range(source, target, size, offset_src=start)

@@ -1,4 +1,4 @@
-"""The body of a request: its bytes in turn, and whether they are those that the client meant."""
+"""The body of a request: its bytes, and their integrity."""
 
 import base64
 import hashlib
@@ -14,25 +14,25 @@ from forecastle.region.s3.errors import S3Error
 
 Receive = Callable[[], Awaitable[Any]]
 
-LARGEST_DOCUMENT = 4 << 20  # bytes of a body that is read whole; 10,000 parts with their checksums are 2 MB
+LARGEST_DOCUMENT = 4 << 20  # bytes of an XML body; 10,000 parts with their checksums are 2 MB
 LARGEST_OBJECT = 5 << 30  # bytes that one request may upload
 
 
 class Disconnected(Exception):
-    """The client went away before its body had come."""
+    """The client closed the connection before it had sent the body."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Integrity:
-    """What the client says of its body.
+    """The digests and the length that the client sends with a body.
 
     Attributes
     ----------
-    algorithm : of the checksum to compute: the client's, or S3's default where `asked` is false.
-    value : the checksum, in base64, where it came in a header.
-    trailer : the header's name if it is sent after the body.
-    md5, sha256 : of the bytes, where they were sent.
-    length : the size of what is in the chunks of an aws-chunked body, None for a plain one or where it is not said.
+    algorithm : of the checksum to compute: the client's, or S3's default if `asked` is false.
+    value : the checksum in base64, if it was sent in a header.
+    trailer : the header's name if the checksum follows the body.
+    md5, sha256 : of the bytes, if they were sent.
+    length : the size of the payload, without the framing of aws-chunked; None if it was not sent.
     """
 
     algorithm: str
@@ -62,11 +62,11 @@ class Integrity:
 
     @property
     def given(self) -> bool:
-        """Whether there is anything to hold the bytes against, as DeleteObjects demands."""
+        """Whether the client sent any digest, which DeleteObjects requires."""
         return self.md5 is not None or self.value is not None or self.trailer is not None
 
     def check(self, md5: bytes, checksum: str, sha256: str | None, trailers: Mapping[str, str]) -> None:
-        """Refuse a body whose digests are not those that the client sent."""
+        """Refuse a body whose digests differ from those that the client sent."""
         if self.md5 is not None and self.md5 != md5:
             raise S3Error(
                 "BadDigest",
@@ -87,7 +87,7 @@ class Integrity:
             )
 
     def payload_digest(self) -> Digest | None:
-        """What computes the SHA-256, where one was sent."""
+        """A SHA-256 object, if the client sent that digest."""
         return hashlib.sha256() if self.sha256 is not None else None
 
 
@@ -102,10 +102,12 @@ class Body:
         self._ended = False
 
     async def batches(self, integrity: Integrity) -> AsyncIterator[tuple[bytes, bool]]:
-        """The payload, at most about STEP bytes at a time, each with whether it is the last."""
+        """The payload in batches of about STEP bytes, each with whether it is the last."""
         unchunker = Unchunker() if integrity.chunked else None
         pieces: list[bytes] = []
         size = total = 0
+        if (integrity.length or 0) > LARGEST_OBJECT:
+            raise S3Error("EntityTooLarge", ProposedSize=integrity.length, MaxSizeAllowed=LARGEST_OBJECT)
         while True:
             data, more = await self._next()
             for piece in unchunker.feed(data) if unchunker else [data]:
@@ -125,7 +127,7 @@ class Body:
         yield b"".join(pieces), True
 
     async def document(self, integrity: Integrity | None = None) -> bytes:
-        """A body that is read whole, and checked."""
+        """The whole body, checked."""
         integrity = integrity or Integrity.of(self.headers)
         data = b""
         async for some, _ in self.batches(integrity):
@@ -144,7 +146,7 @@ class Body:
         return "expect" in self.headers and not self._asked
 
     async def drain(self, most: int) -> None:
-        """Read what is left, up to a limit, so that a client that is still sending gets to read its answer."""
+        """Read the rest, up to a limit, so that a client that is still sending reads the response."""
         while most > 0 and not self._ended:
             data, _ = await self._next()
             most -= len(data)
@@ -162,7 +164,7 @@ class Body:
 
 
 def _checksum(headers: Mapping[str, str]) -> tuple[str | None, str | None, str | None]:
-    """Algorithm, value and trailer, each None where the client did not say."""
+    """Algorithm, value and trailer, each None if the client did not send it."""
     trailer = headers.get("x-amz-trailer", "").strip().lower()
     if trailer.startswith("x-amz-checksum-"):
         return checksums.check_algorithm(trailer.removeprefix("x-amz-checksum-"), "x-amz-trailer"), None, trailer

@@ -1,4 +1,4 @@
-"""The buckets of a store, and what was set on them."""
+"""The rows of buckets and their settings."""
 
 from sqlite3 import Connection, IntegrityError
 
@@ -29,7 +29,7 @@ def create(connection: Connection, name: str, created: float, region: str) -> Bu
 
 
 def delete(connection: Connection, name: str) -> set[str]:
-    """Delete an empty bucket; the files of its unfinished uploads, which nobody needs then."""
+    """Delete an empty bucket; return the files of its unfinished uploads."""
     one(connection, name)
     if connection.execute("SELECT 1 FROM objects WHERE bucket = ? LIMIT 1", (name,)).fetchone():
         raise S3Error("BucketNotEmpty", BucketName=name)
@@ -41,7 +41,7 @@ def delete(connection: Connection, name: str) -> set[str]:
 
 
 def setting(connection: Connection, bucket: str, name: str) -> str | None:
-    """The document that was set under that name, such as `tagging`."""
+    """The document of a setting, such as `tagging`."""
     one(connection, bucket)
     row = connection.execute("SELECT document FROM settings WHERE bucket = ? AND name = ?", (bucket, name)).fetchone()
     return None if row is None else str(row[0])

@@ -1,6 +1,6 @@
-"""The checksums that clients send with an object, as S3 names them.
+"""The checksums of objects, with S3's names.
 
-The CRCs and xxHashes come from awscrt, AWS's own library in C: 1 to 15 GB/s, and it combines CRCs of parts.
+CRCs and xxHashes are computed by awscrt, AWS's library in C, at 1 to 15 GB/s; it also combines the CRCs of parts.
 """
 
 import base64
@@ -19,7 +19,7 @@ COMPOSITE = "COMPOSITE"
 
 @dataclass(frozen=True, slots=True)
 class Checksum:
-    """A checksum as it is sent: the algorithm's name, base64 (with `-parts` where it is composite), and its kind."""
+    """A checksum: its algorithm, its value in base64 (followed by `-parts` if it is composite), and its kind."""
 
     algorithm: str
     value: str
@@ -27,7 +27,7 @@ class Checksum:
 
 
 class Digest(Protocol):
-    """What hashlib's objects have in common with ours."""
+    """The interface of hashlib's objects and ours."""
 
     def update(self, data: bytes, /) -> None: ...
 
@@ -68,19 +68,19 @@ ALGORITHMS: Mapping[str, Callable[[], Digest]] = {
     "XXHASH3": lambda: _XxHash(crt.XXHash.new_xxhash3_64()),
     "XXHASH128": lambda: _XxHash(crt.XXHash.new_xxhash3_128()),
 }
-DEFAULT = "CRC64NVME"  # what S3 computes where the client sent none
+DEFAULT = "CRC64NVME"  # which S3 computes if the client sends none
 _COMBINE = {"CRC32": crt.combine_crc32, "CRC32C": crt.combine_crc32c, "CRC64NVME": crt.combine_crc64nvme}
 
 
 def check_algorithm(name: str, header: str) -> str:
-    """The algorithm of that name, in upper case; InvalidRequest for one that S3 does not have."""
+    """The name of an algorithm, in upper case; InvalidRequest for an unknown one."""
     if name.upper() not in ALGORITHMS:
         raise S3Error("InvalidRequest", f"Value for {header} header is invalid.")
     return name.upper()
 
 
 def check_value(algorithm: str, value: str) -> str:
-    """Refuse what is not base64 of the algorithm's size."""
+    """Refuse a value that is not base64 of the algorithm's size."""
     try:
         size = len(base64.b64decode(value, validate=True))
     except ValueError:
@@ -95,7 +95,7 @@ def text_of(digest: bytes) -> str:
 
 
 def usual_kind(algorithm: str) -> str:
-    """The kind of an upload in parts whose client named none."""
+    """The default kind of a multipart upload."""
     return FULL_OBJECT if algorithm == "CRC64NVME" else COMPOSITE
 
 

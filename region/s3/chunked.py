@@ -1,19 +1,24 @@
-"""aws-chunked bodies: chunks with or without signatures, and what trails them."""
+"""aws-chunked bodies: chunks with or without signatures, and trailers."""
+
+import re
 
 from forecastle.region.s3.errors import S3Error
 
 LONGEST_LINE = 16 << 10  # bytes of a chunk's head or of a trailer
+MOST_TRAILERS = 100
+SIZE = re.compile(rb"[0-9A-Fa-f]{1,16}")  # what int() takes besides, such as 0x3 or 1_0, other servers do not
 
 
 class Unchunker:
-    """Takes the framing off a body piece by piece. Signatures of chunks are not checked."""
+    """Removes the framing from a body piece by piece. Signatures of chunks are not checked."""
 
     def __init__(self) -> None:
         self.trailers: dict[str, str] = {}
         self.ended = False
-        self._left = 0  # bytes of the present chunk that are to come, its line's end included
+        self._left = 0  # missing bytes of the current chunk, including its line end
         self._line = b""
         self._in_trailers = False
+        self._taken = 0  # trailers
 
     def feed(self, data: bytes) -> list[bytes]:
         """The payload in the next bytes of a body."""
@@ -30,6 +35,8 @@ class Unchunker:
                 at, self._left = at + 1, self._left - 1
             else:
                 at = self._read_line(data, at)
+        if self.ended and data[at:].strip(b"\r\n"):
+            raise _broken()
         return payload
 
     def _read_line(self, data: bytes, at: int) -> int:
@@ -47,12 +54,10 @@ class Unchunker:
         return stop
 
     def _start_chunk(self, line: bytes) -> None:
-        try:
-            size = int(line.partition(b";")[0], 16)
-        except ValueError:
-            raise _broken() from None
-        if size < 0:
+        digits = line.partition(b";")[0].strip()
+        if not SIZE.fullmatch(digits):
             raise _broken()
+        size = int(digits, 16)
         self._in_trailers = size == 0
         self._left = size and size + 2
 
@@ -62,6 +67,9 @@ class Unchunker:
             return
         name, _, value = line.decode("latin-1").partition(":")
         self.trailers[name.strip().lower()] = value.strip()
+        self._taken += 1
+        if self._taken > MOST_TRAILERS:
+            raise _broken()
 
 
 def _broken() -> S3Error:

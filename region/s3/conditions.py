@@ -1,4 +1,4 @@
-"""Conditional requests: If-Match and its kin, for reading, for writing and for copies."""
+"""Conditional requests: If-Match and related headers, for reads, writes and copies."""
 
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -8,7 +8,7 @@ from forecastle.region.s3.errors import S3Error
 
 
 class NotModified(Exception):
-    """The client has it already: 304."""
+    """The client's copy is current: 304."""
 
     def __init__(self, entry: Object) -> None:
         super().__init__(entry.key)
@@ -17,7 +17,7 @@ class NotModified(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """The four headers, as they came; None where one did not."""
+    """The four headers; None if not sent."""
 
     if_match: str | None = None
     if_none_match: str | None = None
@@ -25,7 +25,7 @@ class Conditions:
     if_unmodified_since: str | None = None
 
     def check_read(self, entry: Object) -> None:
-        """PreconditionFailed or NotModified, where RFC 9110 (13.2.2) says so."""
+        """Raise PreconditionFailed or NotModified according to RFC 9110, section 13.2.2."""
         if self.if_match is not None:
             if not _among(entry.etag, self.if_match):
                 raise S3Error("PreconditionFailed", Condition="If-Match")
@@ -40,7 +40,7 @@ class Conditions:
             raise NotModified(entry)
 
     def check_copy(self, entry: Object) -> None:
-        """The same for the source of a copy, to which there is no 304."""
+        """The same for the source of a copy, with 412 in place of 304."""
         try:
             self.check_read(entry)
         except NotModified:
@@ -52,7 +52,7 @@ class Conditions:
             raise S3Error("PreconditionFailed", Condition=condition) from None
 
     def check_write(self, key: str, current: Object | None) -> None:
-        """Whether an object may be written, or deleted, where `current` is."""
+        """Refuse to write or delete an object whose current state does not meet the conditions."""
         if self.if_none_match is not None and current is not None and _among(current.etag, self.if_none_match):
             raise S3Error("PreconditionFailed", Condition="If-None-Match")
         if self.if_match is not None:

@@ -1,4 +1,4 @@
-"""The bytes of an object, as a file that is read."""
+"""The bytes of an object, as a readable file."""
 
 import io
 import os
@@ -12,9 +12,9 @@ from forecastle.region.s3.entries import Object, Piece, blobs_of
 
 
 class Contents(io.RawIOBase):
-    """An object's bytes, as they were when it was opened, whatever becomes of the object meanwhile.
+    """An object's bytes as they were when it was opened, even if it is replaced or deleted meanwhile.
 
-    Its files must be held already; closing releases them. One of them is open at a time.
+    Its files must be held; closing releases them. One of them is open at a time.
     """
 
     def __init__(self, entry: Object, pieces: Sequence[Piece], blobs: Blobs) -> None:
@@ -27,7 +27,7 @@ class Contents(io.RawIOBase):
 
     @property
     def in_memory(self) -> bool:
-        """Whether reading waits for no disk."""
+        """Whether reading needs no disk."""
         return all(piece.data is not None for piece in self.pieces)
 
     def readable(self) -> bool:

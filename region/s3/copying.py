@@ -21,10 +21,10 @@ def copy(
     algorithm: str | None = None,
     conditions: Conditions = ANYHOW,
 ) -> Object:
-    """Copy an object, with its own description or algorithm if these are given.
+    """Copy an object, with another description or algorithm if these are given.
 
-    One file becomes one more name for it, at once; an object that came in parts is read, since its copy has another
-    ETag, that of its bytes.
+    The file of an object is hard-linked. An object uploaded in parts is read and written, as the ETag of its copy is
+    that of its bytes.
     """
     source = contents.entry
     store.check_write(bucket, key, conditions)
@@ -54,7 +54,7 @@ def copy_bytes(store: Store, contents: Contents, start: int, end: int, algorithm
 
 @contextmanager
 def kept(store: Store, blob: Blob) -> Iterator[None]:
-    """A block that makes something of a file; where it fails, the file is removed."""
+    """A block that uses a new file; if it fails, the file is removed."""
     try:
         yield
     except BaseException:
@@ -63,6 +63,6 @@ def kept(store: Store, blob: Blob) -> Iterator[None]:
 
 
 def described_as(entry: Object, metadata: Description | None, tags: dict[str, str] | None) -> Description:
-    """The description of a copy: the source's, but for what the client replaces."""
+    """The description of a copy: the source's, except for what the client replaces."""
     description = entry.description if metadata is None else replace(metadata, tags=entry.description.tags)
     return description if tags is None else replace(description, tags=tags)

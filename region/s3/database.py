@@ -12,7 +12,7 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS buckets (
     name TEXT PRIMARY KEY, created REAL NOT NULL, region TEXT NOT NULL
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS settings (              -- what PutBucketTagging and its like were given
+CREATE TABLE IF NOT EXISTS settings (              -- documents of PutBucketTagging and similar
     bucket TEXT NOT NULL REFERENCES buckets ON DELETE CASCADE, name TEXT NOT NULL, document TEXT NOT NULL,
     PRIMARY KEY (bucket, name)
 ) WITHOUT ROWID;
@@ -42,9 +42,9 @@ CREATE TABLE IF NOT EXISTS parts (
 
 
 class Database:
-    """Connections to one database: as many readers as ask at once, and one writer whose commits are on the disk.
+    """Connections to one database: any number of readers, and one writer whose commits are durable.
 
-    RuntimeError where a later version of ours has made it.
+    RuntimeError if a later version of forecastle has created it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -59,7 +59,7 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """A connection for statements that only read; a transaction is the caller's affair."""
+        """A connection for reading; the caller begins a transaction if it needs one."""
         try:
             connection = self._idle.get_nowait()
         except Empty:
@@ -71,14 +71,14 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
-        """The connection that writes, in a transaction that is durable when the block has ended without an error."""
+        """The writing connection, in a transaction that is durable when the block has ended without an error."""
         with self._writing:
             self._writer.execute("BEGIN IMMEDIATE")
             try:
                 yield self._writer
                 self._writer.execute("COMMIT")
             except BaseException:
-                if self._writer.in_transaction:  # which SQLite may have ended itself, as where the disk is full
+                if self._writer.in_transaction:  # SQLite itself ends it on some errors, such as a full disk
                     self._writer.execute("ROLLBACK")
                 raise
 

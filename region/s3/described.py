@@ -1,4 +1,4 @@
-"""What a client says of an object, from the headers of its request and back to those of an answer."""
+"""The description of an object: from request headers, and to response headers."""
 
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
@@ -42,10 +42,10 @@ _OVERRIDES = ("content-type", "content-language", "expires", "cache-control", "c
 
 
 def description_from(headers: Mapping[str, str]) -> Description:
-    """What a PutObject, or what else makes an object, says of it. Nothing of it is acted on: it is kept and sent back.
+    """The description in the headers of a request that creates an object. It is only stored and returned.
 
-    NotImplemented for keys that the client keeps to itself, for locks and for what is appended;
-    AccessControlListNotSupported as in a bucket whose owner owns all in it.
+    NotImplemented for customer-provided keys, locks and appending; AccessControlListNotSupported as in a bucket with
+    BucketOwnerEnforced.
     """
     for name in headers:
         if name.startswith(_REFUSED):
@@ -71,20 +71,20 @@ def description_from(headers: Mapping[str, str]) -> Description:
 
 
 def sets_access(headers: Mapping[str, str]) -> bool:
-    """Whether a request gives anybody but the owner access."""
+    """Whether a request gives access to others than the owner."""
     if any(name.startswith("x-amz-grant-") for name in headers):
         return True
     return headers.get("x-amz-acl", "private") not in ("private", "bucket-owner-full-control")
 
 
 def tags_from(headers: Mapping[str, str]) -> dict[str, str]:
-    """The tags of `x-amz-tagging`, which are written as a query is."""
+    """The tags of `x-amz-tagging`, which has the format of a query string."""
     pairs = parse_qsl(headers.get("x-amz-tagging", ""), keep_blank_values=True)
     return check_tags(pairs, most=10)
 
 
 def object_headers(entry: Object) -> dict[str, str]:
-    """The headers of an object, but for its checksum and for what the request overrides."""
+    """The headers of an object, without its checksum and the overrides of the request."""
     headers = {
         "last-modified": http_time(entry.modified),
         "etag": f'"{entry.etag}"',
@@ -99,7 +99,7 @@ def object_headers(entry: Object) -> dict[str, str]:
 
 
 def written_headers(entry: Object) -> dict[str, str]:
-    """What a PutObject is answered."""
+    """The headers of the response to PutObject."""
     return {"etag": f'"{entry.etag}"', **encryption_headers(entry.description), **checksum_headers(entry.checksum)}
 
 
@@ -121,5 +121,5 @@ def checksum_elements(checksum: Checksum) -> list[tuple[str, xml.Content]]:
 
 
 def overrides(query: Mapping[str, str]) -> dict[str, str]:
-    """The headers that a GET wants to have instead, as `response-content-type=…`."""
+    """The response headers that a GET overrides, such as `response-content-type=…`."""
     return {name: query[f"response-{name}"] for name in _OVERRIDES if f"response-{name}" in query}

@@ -1,4 +1,4 @@
-"""What a store knows of a bucket, of an object and of an upload, and how its database has them."""
+"""Buckets, objects and uploads, and their columns in the database."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -25,13 +25,13 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What a client says of an object beside its bytes.
+    """An object's headers, metadata and tags.
 
     Attributes
     ----------
-    headers : such as content-type and cache-control, sent back as they came; names in lower case.
-    metadata : what came as x-amz-meta-…, without that prefix.
-    tags : what PutObjectTagging gave, in order.
+    headers : such as content-type and cache-control, returned unchanged; names in lower case.
+    metadata : x-amz-meta-… headers, without that prefix.
+    tags : those of PutObjectTagging, in order.
     """
 
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -45,7 +45,7 @@ class Description:
 
 @dataclass(frozen=True, slots=True)
 class Object:
-    """An object; `size` in bytes, `modified` in seconds since 1970, `parts` 0 where it came in one request."""
+    """An object; `size` in bytes, `modified` in seconds since 1970, `parts` 0 if it was uploaded in one request."""
 
     id: int
     bucket: str
@@ -60,7 +60,7 @@ class Object:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Piece:
-    """Bytes of an object: `size` bytes of the file `blob`, from `start`, or few in `data`; `number` is the part's."""
+    """Bytes of an object: `size` bytes of the file `blob` from `start`, or `data`; `number` is the part's."""
 
     number: int
     blob: str
@@ -72,7 +72,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """An upload in parts; `checksum_asked` where the client, and not S3's default, chose the algorithm."""
+    """A multipart upload; `checksum_asked` if the client chose the algorithm."""
 
     id: str
     bucket: str
@@ -88,7 +88,7 @@ class Upload:
 class Part:
     """A part of an upload; `etag` is the MD5 of its bytes, `checksum` base64 by the upload's algorithm.
 
-    Its bytes are in the file `blob`, or few in `data`.
+    Its bytes are in the file `blob`, or in `data` if they are few.
     """
 
     number: int

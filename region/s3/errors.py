@@ -5,6 +5,7 @@ from collections.abc import Mapping
 ERRORS: Mapping[str, tuple[int, str]] = {
     "AccessControlListNotSupported": (400, "The bucket does not allow ACLs"),
     "AccessDenied": (403, "Access Denied"),
+    "AccessForbidden": (403, "CORSResponse: This CORS request is not allowed."),
     "AuthorizationQueryParametersError": (400, "Query-string authentication parameters are not valid."),
     "BadRequest": (400, "Bad Request"),
     "BadDigest": (400, "The Content-MD5 you specified did not match what we received."),
@@ -73,9 +74,9 @@ ERRORS: Mapping[str, tuple[int, str]] = {
 
 
 class S3Error(Exception):
-    """A request was refused: a code of `ERRORS`, its message or a more exact one, and what else AWS names.
+    """An error response: a code of `ERRORS`, its message or a more exact one, and other fields.
 
-    `fields` become elements of the answer beside code and message: `S3Error("NoSuchKey", Key=key)`.
+    `fields` become further elements of the response: `S3Error("NoSuchKey", Key=key)`.
     """
 
     def __init__(self, code: str, message: str | None = None, **fields: object) -> None:

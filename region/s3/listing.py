@@ -1,4 +1,4 @@
-"""Pages of a bucket's keys, as S3 rolls them up by a prefix and a delimiter."""
+"""Pages of a bucket's keys, with common prefixes by a delimiter."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ PAGE = 1000
 class Page:
     """Objects and common prefixes, each in order; `next` is the least key of the next page, None on the last.
 
-    `last` is the last key or common prefix of this page, which clients of the first version give back as a marker.
+    `last` is the last key or common prefix of this page, which clients of version 1 send as the next marker.
     """
 
     objects: tuple[Object, ...]
@@ -31,7 +31,7 @@ def page(
     after: bytes | None = None,
     limit: int = PAGE,
 ) -> Page:
-    """At most `limit` entries whose keys start with `prefix`, from the key `after` on (included).
+    """At most `limit` entries whose keys start with `prefix`, from the key `after` (inclusive).
 
     A common prefix costs one step, however many keys are below it.
     """
@@ -61,7 +61,7 @@ def page(
 
 
 def after_marker(marker: str, prefix: str, delimiter: str) -> bytes | None:
-    """Where a page starts after a marker: a key, or a common prefix, whose keys have all been listed then."""
+    """The first key of a page after a marker: a key, or a common prefix, all of whose keys are skipped."""
     if not marker:
         return None
     cut = marker.find(delimiter, len(prefix)) if delimiter and marker.startswith(prefix) else -1
@@ -80,5 +80,5 @@ def _rows(connection: Connection, bucket: str, start: bytes, end: bytes | None, 
 
 
 def _successor(prefix: bytes) -> bytes | None:
-    """The least bytes above all that start with `prefix`, which is UTF-8 and so has no 255; None where it is empty."""
+    """The least bytes above all that start with `prefix`, which is UTF-8 and has no byte 255; None if it is empty."""
     return prefix[:-1] + bytes([prefix[-1] + 1]) if prefix else None

@@ -1,4 +1,4 @@
-"""Uploads in parts: a file for each part, which the object takes over as they are."""
+"""Multipart uploads: a file for each part; the completed object consists of these files."""
 
 import hashlib
 import secrets
@@ -34,7 +34,7 @@ _PARTS = "SELECT number, blob, size, etag, checksum, modified, data FROM parts W
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A part as CompleteMultipartUpload names it, with the checksum where the client sends one."""
+    """A part in a CompleteMultipartUpload, with a checksum if the client sends one."""
 
     number: int
     etag: str
@@ -44,7 +44,7 @@ class Named:
 def begin(
     store: Store, bucket: str, key: str, description: Description, algorithm: str, kind: str, *, asked: bool
 ) -> Upload:
-    """A new upload."""
+    """Create an upload."""
     check_key(key)
     upload = Upload(secrets.token_urlsafe(48), bucket, key, store.clock(), description, algorithm, kind, asked)
     with store.database.write() as connection:
@@ -57,13 +57,13 @@ def begin(
 
 
 def find(store: Store, bucket: str, key: str, upload: str) -> Upload:
-    """An upload that is going on; NoSuchUpload, NoSuchBucket."""
+    """An unfinished upload; NoSuchUpload, NoSuchBucket."""
     with store.database.read() as connection:
         return _find(connection, bucket, key, upload)
 
 
 def put_part(store: Store, upload: Upload, number: int, blob: Blob) -> Part:
-    """A part, in place of the one of that number; NoSuchUpload where the upload has ended meanwhile."""
+    """Add a part or replace the one with its number; NoSuchUpload if the upload has ended meanwhile."""
     part = Part(number, blob.name, blob.size, blob.md5, blob.checksum, store.clock(), blob.data)
     with store.database.write() as connection:
         _find(connection, upload.bucket, upload.key, upload.id)
@@ -79,14 +79,14 @@ def put_part(store: Store, upload: Upload, number: int, blob: Blob) -> Part:
 
 
 def parts(store: Store, upload: Upload, after: int = 0, limit: int = MOST_PARTS) -> Sequence[Part]:
-    """At most `limit` parts whose numbers are above `after`, in order."""
+    """At most `limit` parts with numbers above `after`, in order."""
     with store.database.read() as connection:
         query = f"{_PARTS} AND number > ? ORDER BY number LIMIT ?"
         return [Part(*row) for row in connection.execute(query, (upload.id, after, limit))]
 
 
 def uploads(store: Store, bucket: str, prefix: str, key_marker: str, id_marker: str) -> Sequence[Upload]:
-    """The uploads of a bucket that come after the markers, by key and then by their beginning."""
+    """The uploads of a bucket after the markers, sorted by key and time of creation."""
     with store.database.read() as connection:
         buckets.one(connection, bucket)
         query = f"SELECT {UPLOAD_COLUMNS} FROM uploads WHERE bucket = ? ORDER BY key, created, id"
@@ -121,7 +121,7 @@ def complete(
     size: int | None = None,
     conditions: Conditions = ANYHOW,
 ) -> Object:
-    """Make an object of the parts that are named, and forget the others; refuse another checksum or size."""
+    """Make an object of the named parts, and delete the others; refuse a different checksum or size."""
     with store.database.write() as connection:
         _find(connection, upload.bucket, upload.key, upload.id)
         there = {part.number: part for part in _parts(connection, upload)}

@@ -1,4 +1,4 @@
-"""Names of buckets and keys of objects, under AWS's rules."""
+"""AWS's rules for the names of buckets and the keys of objects."""
 
 import re
 
@@ -13,7 +13,7 @@ _RESERVED_ENDS = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 
 
 def check_bucket_name(name: str) -> None:
-    """Refuse a name that AWS refuses to a general purpose bucket: InvalidBucketName."""
+    """InvalidBucketName for a name that AWS does not allow for a general purpose bucket."""
     if (
         not 3 <= len(name) <= 63
         or not _BUCKET.fullmatch(name)
@@ -26,10 +26,9 @@ def check_bucket_name(name: str) -> None:
 
 
 def check_key(key: str) -> None:
-    """Refuse a key that is too long, or whose dot segments lead out of its bucket as AWS counts them.
+    """Refuse a key that is too long, or whose `..` segments lead out of the bucket, as AWS does.
 
-    A key is never a path here: the store names its files itself. Those who write objects to a folder under their keys
-    are spared the worst of them.
+    The store never uses keys as paths. The second rule protects clients that do.
     """
     size = len(key.encode())
     if size > LONGEST_KEY:

@@ -33,7 +33,7 @@ def pieces_of(connection: Connection, entry: Object) -> tuple[Piece, ...]:
 def replace_with(
     connection: Connection, entry: Object, pieces: Iterable[Piece], conditions: Conditions
 ) -> tuple[Object, set[str]]:
-    """Put an object where another may be, if that fits the conditions; with its id, and the files of the other."""
+    """Write an object under the conditions; return it with its id, and the files of the one it replaces."""
     buckets.one(connection, entry.bucket)
     old = current(connection, entry.bucket, entry.key)
     conditions.check_write(entry.key, old)
@@ -69,7 +69,7 @@ def replace_with(
 def delete(
     connection: Connection, bucket: str, key: str, conditions: Conditions, version: str | None = None
 ) -> set[str] | None:
-    """Delete an object; the files that it had, None where there was none. A version other than `null` is not there."""
+    """Delete an object; return its files, None if it did not exist. The only version is `null`."""
     buckets.one(connection, bucket)
     if version not in (None, "", "null"):
         raise S3Error("NoSuchVersion", Key=key, VersionId=version)
@@ -79,7 +79,7 @@ def delete(
 
 
 def remove(connection: Connection, entry: Object) -> set[str]:
-    """Delete an object's rows; the files that it had."""
+    """Delete an object's rows; return its files."""
     doomed = blobs_of(pieces_of(connection, entry))
     connection.execute("DELETE FROM objects WHERE id = ?", (entry.id,))
     return doomed

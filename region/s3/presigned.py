@@ -1,4 +1,4 @@
-"""Whether a presigned URL still holds. Its signature is not checked."""
+"""The expiry of presigned URLs. Signatures are not checked."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ LONGEST = 7 * 24 * 3600  # seconds that version 4 allows
 
 
 def check_expiry(query: Mapping[str, str], now: float) -> None:
-    """Refuse a URL whose time is over, by version 4's date and seconds or by version 2's moment."""
+    """Refuse an expired URL of signature version 4 or 2."""
     if "X-Amz-Signature" in query:
         _check_version_4(query, now)
     elif "Signature" in query and "Expires" in query:

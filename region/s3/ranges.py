@@ -6,9 +6,9 @@ from forecastle.region.s3.errors import S3Error
 
 
 def asked_range(header: str | None, size: int) -> tuple[int, int] | None:
-    """Start and end (excluded) of what `Range` asks for; None for all, as S3 answers a range that it cannot read.
+    """Start and end (exclusive) of `Range`; None for the whole object, also if the header is malformed, as on S3.
 
-    InvalidRange where there is no such byte.
+    InvalidRange if the range is outside of the object.
     """
     match = re.fullmatch(r"bytes=(\d*)-(\d*)", (header or "").strip())
     if header is None or match is None or match[0] == "bytes=-":
@@ -23,7 +23,7 @@ def asked_range(header: str | None, size: int) -> tuple[int, int] | None:
 
 
 def copied_range(header: str | None, size: int) -> tuple[int, int]:
-    """Start and end (excluded) of what `x-amz-copy-source-range` asks for, which must lie within the source."""
+    """Start and end (exclusive) of `x-amz-copy-source-range`, which must be inside of the source."""
     if header is None:
         return 0, size
     match = re.fullmatch(r"bytes=(\d+)-(\d+)", header)

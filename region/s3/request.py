@@ -13,7 +13,7 @@ from forecastle.region.s3.errors import S3Error
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request: `bucket` and `key` are "" where it names none; names of headers are in lower case."""
+    """A request; `bucket` and `key` are "" if it has none; header names are in lower case."""
 
     method: str
     bucket: str
@@ -28,7 +28,7 @@ class Request:
         return conditions_of(self.headers, "")
 
     def number(self, name: str, default: int, least: int = 0, most: int = 2**31 - 1) -> int:
-        """A number of the query; InvalidArgument for what is none."""
+        """An integer in the query; InvalidArgument for anything else."""
         text = self.query.get(name) or str(default)
         if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
             sentence = f"Provided {name} not an integer or within integer range"

@@ -1,4 +1,4 @@
-"""What the server answers, and how it gets to the client."""
+"""Responses, and sending them to the client."""
 
 import base64
 import secrets
@@ -19,7 +19,7 @@ Run = Callable[..., Awaitable[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """Bytes of an object, from `start` to `end` (excluded)."""
+    """Bytes of an object, from `start` to `end` (exclusive)."""
 
     contents: Contents
     start: int
@@ -41,7 +41,7 @@ def document(name: str, content: xml.Content, status: int = 200) -> Response:
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """The two ids that S3 gives each answer."""
+    """The two ids of a response."""
 
     request: str
     host: str
@@ -58,7 +58,7 @@ def refusal(error: S3Error, marks: Marks) -> Response:
 
 
 async def answer(response: Response, marks: Marks, send: Send, run: Run, *, bodiless: bool) -> None:
-    """Send a response; `run` runs what reads files."""
+    """Send a response; `run` runs file reads in a thread."""
     body = response.body
     length = body.end - body.start if isinstance(body, Stream) else len(body)
     headers = {"x-amz-request-id": marks.request, "x-amz-id-2": marks.host, **response.headers}
@@ -77,7 +77,7 @@ async def answer(response: Response, marks: Marks, send: Send, run: Run, *, bodi
 
 
 async def _send_stream(status: int, raw: list[tuple[bytes, bytes]], stream: Stream, send: Send, run: Run) -> None:
-    """The first bytes are read before the head is sent, so that a file that cannot be read is a 500."""
+    """The first bytes are read before the headers are sent, so that an unreadable file is a 500."""
     at = stream.start
     stream.contents.seek(at)
     data = await run(stream.contents.read, min(STEP, stream.end - at)) if at < stream.end else b""
@@ -95,7 +95,7 @@ def _header_value(value: str) -> bytes:
 
 
 def iso_time(seconds: float) -> str:
-    """As S3 writes times in XML: whole seconds."""
+    """S3's format of times in XML, in whole seconds."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 

@@ -1,4 +1,4 @@
-"""Which operation a request is: by its method, by what it names and by the subresource in its query."""
+"""The table of operations, by level (service, bucket or object), method and subresource."""
 
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -47,7 +47,7 @@ OPERATIONS: Mapping[tuple[str, str, str], Operation] = {
     (OBJECT, "POST", "uploadId"): uploads.complete_multipart_upload,
     (OBJECT, "DELETE", "uploadId"): uploads.abort_multipart_upload,
 }
-# The subresources of AWS that are no operation here are refused by name, and never taken for another operation.
+# Subresources without an operation here are refused by name, and not mistaken for another operation.
 SUBRESOURCES = {subresource for _, _, subresource in OPERATIONS if COPY not in subresource} | {
     "abac",
     "analytics",
@@ -71,7 +71,7 @@ SUBRESOURCES = {subresource for _, _, subresource in OPERATIONS if COPY not in s
 
 
 def operation(request: Request) -> Operation:
-    """The operation of a request; NotImplemented or MethodNotAllowed where it is none of ours."""
+    """The operation of a request; NotImplemented or MethodNotAllowed if there is none."""
     level = OBJECT if request.key else BUCKET if request.bucket else SERVICE
     subresource = next((name for name in request.query if name in SUBRESOURCES), "")
     copied = COPY if request.method == "PUT" and "x-amz-copy-source" in request.headers else ""
@@ -80,5 +80,5 @@ def operation(request: Request) -> Operation:
         return found
     if subresource or request.method == "POST":
         asked = f"{request.method} ?{subresource}" if subresource else request.method
-        raise S3Error("NotImplemented", f"This store has no operation {asked} on a {level}.")
+        raise S3Error("NotImplemented", f"This store does not support {asked} on a {level}.")
     raise S3Error("MethodNotAllowed", Method=request.method, ResourceType=level.upper())

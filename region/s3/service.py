@@ -1,4 +1,4 @@
-"""What every operation is given: the store, who owns it, and threads for what waits for the disk."""
+"""The state of all operations: the store, its owner, and threads for disk access."""
 
 import asyncio
 import hashlib
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A store as one account sees it in one region."""
+    """A store of one account in one region."""
 
     store: Store
     account: str
@@ -29,7 +29,7 @@ class Service:
         return hashlib.sha256(self.account.encode()).hexdigest()
 
     async def run(self, work: Callable[..., T], *arguments: object) -> T:
-        """Run in a thread what waits for the disk or computes for long."""
+        """Run a function that waits for the disk or computes for long, in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self.threads, work, *arguments)
 
     def close(self) -> None:

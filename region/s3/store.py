@@ -1,4 +1,4 @@
-"""A store of buckets and objects in a folder: what the server answers from, and what the rest of the region uses."""
+"""A store of buckets and objects in a folder, for the S3 server and the rest of the region."""
 
 import os
 import time
@@ -20,13 +20,13 @@ PLAIN = Description()
 
 
 class Store:
-    """Buckets and objects, in files and SQLite below `folder`. Threads may share it; two processes may not.
+    """Buckets and objects, in files and SQLite below `folder`. Threads may share it, processes may not.
 
-    What a method has returned from is on the disk. Every method refuses as S3 does, by an `S3Error`.
+    Changes are on the disk when a method returns. Methods raise `S3Error`, with S3's codes.
 
     Parameters
     ----------
-    folder : where it is; created, for the user's eyes alone, where it is not.
+    folder : created if it does not exist, for its owner only.
     clock : seconds since 1970.
     """
 
@@ -73,7 +73,7 @@ class Store:
         content_type: str = "binary/octet-stream",
         metadata: Mapping[str, str] | None = None,
     ) -> Object:
-        """Put a copy of a file."""
+        """Upload a file."""
         with open(path, "rb") as file:
             return self.put(bucket, key, iter(lambda: file.read(STEP), b""), _described(content_type, metadata))
 
@@ -89,7 +89,7 @@ class Store:
         return self.put(bucket, key, [data], _described(content_type, metadata))
 
     def put(self, bucket: str, key: str, data: Iterable[bytes], description: Description = PLAIN) -> Object:
-        """Put an object whose bytes come in turn; all of it is there in the end, or nothing."""
+        """Upload bytes piece by piece; the object appears when it is complete."""
         self.check_write(bucket, key)
         incoming = self.blobs.create(DEFAULT)
         try:
@@ -101,7 +101,7 @@ class Store:
             raise
 
     def check_write(self, bucket: str, key: str, conditions: Conditions = ANYHOW) -> None:
-        """Refuse early what `commit` would refuse in the end."""
+        """Check early what `commit` checks."""
         check_key(key)
         with self.database.read() as connection:
             buckets.one(connection, bucket)
@@ -110,7 +110,7 @@ class Store:
     def commit(
         self, bucket: str, key: str, incoming: Incoming, description: Description, conditions: Conditions = ANYHOW
     ) -> Object:
-        """Make an object of what has come in, in place of the one that was there."""
+        """Make an object of received bytes, replacing any other with that key."""
         return self.put_blob(bucket, key, incoming.seal(), incoming.algorithm, description, conditions)
 
     def put_blob(
@@ -133,12 +133,12 @@ class Store:
         return entry
 
     def head(self, bucket: str, key: str) -> Object:
-        """What is known of an object; NoSuchKey, NoSuchBucket."""
+        """An object without its bytes; NoSuchKey, NoSuchBucket."""
         with self.database.read() as connection:
             return objects.find(connection, bucket, key)
 
     def open(self, bucket: str, key: str) -> Contents:
-        """The object as a file that can be read and sought; close it."""
+        """An object as a readable, seekable file, to be closed."""
         with self.blobs.lookup(), self.database.read() as connection:
             entry = objects.find(connection, bucket, key)
             pieces = objects.pieces_of(connection, entry)
@@ -151,7 +151,7 @@ class Store:
             return contents.readall()
 
     def list(self, bucket: str, prefix: str = "") -> Iterator[Object]:
-        """The objects whose keys start with `prefix`, in the order of their keys, as they are when it comes to them."""
+        """The objects whose keys start with `prefix`, sorted by key; each page is read when it is reached."""
         after: bytes | None = None
         while True:
             page = self.page(bucket, prefix, "", after, listing.PAGE)
@@ -167,11 +167,11 @@ class Store:
             return listing.page(connection, bucket, prefix, delimiter, after=after, limit=limit)
 
     def link(self, bucket: str, key: str, target: Path) -> Object:
-        """Give an object a name in the file system: a hard link, or a copy where there can be none.
+        """Hard-link an object's file to `target`, or copy it.
 
-        There can be none where `target` is on another file system, nor of an object of a few bytes. The file is
-        read-only and shares its bytes with the object: who writes to it all the same changes the object. An object that
-        came in parts is made one file first, once. FileExistsError where `target` is.
+        It is copied to another file system, or if it is small. The file is read-only and shares its bytes with the
+        object: writing to it in spite of that changes the object. The files of an object uploaded in parts are joined
+        first, once. FileExistsError if `target` exists.
         """
         with self.open(bucket, key) as contents:
             pieces, whole = contents.pieces, contents.pieces[0].blob
@@ -190,14 +190,14 @@ class Store:
             return contents.entry
 
     def delete(self, bucket: str, key: str, conditions: Conditions = ANYHOW) -> bool:
-        """Delete an object, if it is there; whether it was."""
+        """Delete an object; return whether it existed."""
         with self.database.write() as connection:
             doomed = objects.delete(connection, bucket, key, conditions)
         self.blobs.remove(doomed or ())
         return doomed is not None
 
     def delete_many(self, bucket: str, asked: Iterable[tuple[str, str | None, str | None]]) -> Sequence[S3Error | None]:
-        """Delete several, each a key, the ETag that it must have, and a version; of each, why it was not deleted."""
+        """Delete several objects by key, expected ETag and version; return an error or None for each."""
         errors: MutableSequence[S3Error | None] = []
         doomed: set[str] = set()
         with self.database.write() as connection:
@@ -212,7 +212,7 @@ class Store:
         return errors
 
     def describe(self, entry: Object, description: Description) -> None:
-        """Give an object another description, its tags say; NoSuchKey where it has been replaced or deleted."""
+        """Change an object's description, such as its tags; NoSuchKey if it was replaced or deleted."""
         with self.database.write() as connection:
             changed = connection.execute(
                 "UPDATE objects SET description = ? WHERE id = ?", (text_of(description), entry.id)
@@ -221,7 +221,7 @@ class Store:
                 raise S3Error("NoSuchKey", Key=entry.key)
 
     def _join(self, contents: Contents) -> str:
-        """One file of an object that came in parts, held; it takes the place of the object's pieces."""
+        """Join the pieces of an object into one file, which is held and replaces them."""
         joined = self.blobs.join(contents.pieces)
         with self.blobs.lookup():
             self.blobs.hold({joined})

@@ -1,4 +1,4 @@
-"""A body on its way to a file of the store."""
+"""Receiving a body into a file of the store."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -12,11 +12,10 @@ T = TypeVar("T")
 
 
 async def receive(service: Service, body: Body, integrity: Integrity, algorithm: str, finish: Callable[[Blob], T]) -> T:
-    """Write a body to a file and call `finish` with it, all in threads; what comes last shares its thread's turn.
+    """Write a body to a file and call `finish` with it, in threads; the last write and `finish` share one call.
 
-    The file's checksum is by `algorithm`, whichever the client sent.
-
-    The file is removed where the body is not what the client said, or `finish` refuses it.
+    The file's checksum is by `algorithm`, whichever the client sent. The file is removed if the body does not match the
+    client's digests, or if `finish` refuses it.
     """
     transfer = _Transfer(service.store.blobs, body, integrity, algorithm)
     try:
@@ -46,7 +45,7 @@ class _Transfer:
 
     def end(self, data: bytes, finish: Callable[[Blob], T]) -> T:
         incoming = self.write(data)
-        self.incoming = None  # from here on the file is this thread's, even if nobody waits for it any more
+        self.incoming = None  # from here on, the file belongs to this thread, even if the request is cancelled
         try:
             sha256 = self.payload.digest().hex() if self.payload else None
             checksum = incoming.checksum(self.integrity.algorithm)

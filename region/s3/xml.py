@@ -1,4 +1,4 @@
-"""XML as S3 writes and reads it."""
+"""XML documents of S3."""
 
 import re
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ _NAMED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
 
 
 def document(name: str, content: Content) -> bytes:
-    """A document with S3's namespace: elements are pairs of a name, with its attributes, and text or further pairs."""
+    """A document with S3's namespace; an element is a pair of a name (with attributes) and its text or elements."""
     return written(f"{name} {NAMESPACE}", content)
 
 

@@ -1,13 +1,14 @@
-"""model.tar.gz and output.tar.gz: from folders to objects, and back."""
+"""model.tar.gz and output.tar.gz: upload of folders, download of models."""
 
 import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from forecastle.contract.archive import unpack
 from forecastle.contract.whole_file import is_temporary
 from forecastle.region.objects import Objects, split
 
-LEVEL = 1  # of compression: arrays of numbers hardly shrink further at higher ones
+LEVEL = 1  # higher levels of compression hardly make arrays of numbers smaller
 
 
 def files_below(folder: Path) -> list[Path]:
@@ -16,7 +17,7 @@ def files_below(folder: Path) -> list[Path]:
 
 
 def upload_archive(folders: Sequence[Path], uri: str, objects: Objects, scratch: Path) -> None:
-    """Put an archive of what is in the folders, one laid over the other. Raises `Missing`."""
+    """Upload an archive of the files in the folders; of several with one path, the first. Raises `Missing`."""
     seen: set[str] = set()
     archive = scratch / "archive.tar.gz"
     with tarfile.open(archive, "w:gz", compresslevel=LEVEL) as tar:
@@ -33,7 +34,7 @@ def upload_archive(folders: Sequence[Path], uri: str, objects: Objects, scratch:
 
 
 def upload_files(folder: Path, uri: str, objects: Objects) -> None:
-    """Put each file of a folder as an object below `uri`. Raises `Missing`."""
+    """Upload the files of a folder as objects below `uri`. Raises `Missing`."""
     bucket, prefix = split(uri)
     for path in files_below(folder):
         objects.put_file(
@@ -41,14 +42,8 @@ def upload_files(folder: Path, uri: str, objects: Objects) -> None:
         )
 
 
-def unpack(uri: str, folder: Path, objects: Objects) -> None:
-    """Unpack an archive of a bucket. Raises `Missing`, and `ValueError` where it is no archive or not a safe one."""
+def unpack_object(uri: str, folder: Path, objects: Objects) -> None:
+    """Unpack an archive of a bucket into a new folder. Raises `Missing`, and `InvalidData` for an unsafe archive."""
     folder.mkdir(parents=True, exist_ok=True)
     with objects.open(*split(uri)) as file:
-        try:
-            with tarfile.open(fileobj=file, mode="r:*") as tar:
-                tar.extractall(folder, filter="data")
-        except (tarfile.TarError, EOFError, OSError) as error:
-            raise ValueError(f"{uri}: not a tar.gz archive that can be unpacked ({error})") from None
-    for path in folder.rglob("*"):
-        path.chmod(path.stat().st_mode | (0o500 if path.is_dir() else 0o400))
+        unpack(file, folder, uri)

@@ -1,77 +1,46 @@
-"""Models: what to serve, with which image, and where its archive is."""
+"""Models: an image and the URI of an archive."""
 
 import time
-from typing import Any
 
-from forecastle.region.account import arn
 from forecastle.region.images import launcher
 from forecastle.region.local_region import LocalRegion
 from forecastle.region.objects import Missing, split
-from forecastle.region.sagemaker import tags
-from forecastle.region.sagemaker.listing import Kind, list_of
+from forecastle.region.sagemaker.resource import Record, Resource
 from forecastle.region.wire.refusal import invalid
 
-Request = dict[str, Any]
+MODEL = Resource(
+    kind="Model",
+    path="model",
+    listed="Models",
+    existing='Cannot create already existing model "{arn}".',
+    missing='Could not find model "{arn}".',
+)
 
-KIND = "Model"
-LISTED = Kind(KIND, "Models", ("ModelName", "ModelArn", "CreationTime"), "ModelName")
 
-
-def create(region: LocalRegion, request: Request) -> Request:
-    name = request["ModelName"]
-    model = request | {"ModelArn": arn("sagemaker", f"model/{name}"), "CreationTime": time.time()}
-    model.setdefault("EnableNetworkIsolation", False)
+def create(region: LocalRegion, request: Record) -> Record:
+    model = {"EnableNetworkIsolation": False, "CreationTime": time.time()} | request
     containers = containers_of(model)
     if not containers:
         raise invalid("A model needs a PrimaryContainer or Containers.")
     for container in containers:
         _check(region, container)
-    with region.state.exclusive():
-        if region.state.get(KIND, name) is not None:
-            raise invalid(f'Cannot create already existing model "{model["ModelArn"]}".')
-        tags.keep(region, model["ModelArn"], model.pop("Tags", []))
-        region.state.put(KIND, name, model)
-    return {"ModelArn": model["ModelArn"]}
+    return MODEL.add(region, model)
 
 
-def describe(region: LocalRegion, request: Request) -> Request:
-    return model_of(region, request["ModelName"])
-
-
-def list_(region: LocalRegion, request: Request) -> Request:
-    return list_of(region, request, LISTED)
-
-
-def delete(region: LocalRegion, request: Request) -> Request:
-    with region.state.exclusive():
-        model = model_of(region, request["ModelName"])
-        region.state.delete(KIND, request["ModelName"])
-        region.state.delete(tags.KIND, model["ModelArn"])
-    return {}
-
-
-def model_of(region: LocalRegion, name: str) -> Request:
-    """The record of a model, or the refusal of one that is not there."""
-    model = region.state.get(KIND, name)
-    if model is None:
-        raise invalid(f'Could not find model "{arn("sagemaker", f"model/{name}")}".')
-    return model
-
-
-def containers_of(model: Request) -> list[Request]:
-    """A model's containers, in the order in which a request goes through them."""
+def containers_of(model: Record) -> list[Record]:
+    """A model's containers, in the order in which they process a request."""
     return model["Containers"] if model.get("Containers") else [c for c in [model.get("PrimaryContainer")] if c]
 
 
-def data_of(container: Request) -> tuple[str, bool] | None:
-    """The URI of a container's model, and whether it is an archive; None where it has none."""
+def data_of(container: Record) -> tuple[str, bool] | None:
+    """The URI of a container's model, and whether it is an archive; None if it has none."""
     source = container.get("ModelDataSource", {}).get("S3DataSource")
     if source is not None:
         return source["S3Uri"], source["CompressionType"] == "Gzip"
     return (container["ModelDataUrl"], True) if container.get("ModelDataUrl") else None
 
 
-def _check(region: LocalRegion, container: Request) -> None:
+def _check(region: LocalRegion, container: Record) -> None:
     if not container.get("Image"):
         raise invalid("A container needs an Image: this region has no model packages.")
     launcher(container["Image"], region)

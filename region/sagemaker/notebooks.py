@@ -1,4 +1,4 @@
-"""The notebook instance that a notebook here is on, as far as SDKs ask about it."""
+"""Notebook instances, as far as SDKs ask for them."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from forecastle.region.local_region import LocalRegion
 
 
 def describe(region: LocalRegion, request: dict[str, Any]) -> dict[str, Any]:
-    """DescribeNotebookInstance, of any name: its role is what SDKs look for."""
+    """DescribeNotebookInstance for any name, with the role that SDKs look up."""
     name = request["NotebookInstanceName"]
     return {
         "NotebookInstanceArn": arn("sagemaker", f"notebook-instance/{name}"),

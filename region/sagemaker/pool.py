@@ -1,4 +1,4 @@
-"""Jobs that run, as many at a time as there are pairs of cores, and those that wait."""
+"""A queue of jobs, of which a limited number run at the same time."""
 
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,30 +18,35 @@ class Runnable(Protocol):
         """Ask it to stop."""
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill it."""
 
 
 class Pool:
-    """Jobs in the order in which they came."""
+    """Jobs in the order of their creation.
 
-    def __init__(self, cores: int | None = None) -> None:
-        self._cores = cores or available_cores()
-        self._pool = ThreadPoolExecutor(max(1, self._cores // 2), thread_name_prefix="job")
+    Parameters
+    ----------
+    at_once : how many run at the same time; None for one for each two cores.
+    """
+
+    def __init__(self, at_once: int | None = None) -> None:
+        self._cores = available_cores()
+        self._pool = ThreadPoolExecutor(at_once or max(1, self._cores // 2), thread_name_prefix="job")
         self._running = 0
         self._lock = threading.Lock()
         self._jobs: dict[str, tuple[Runnable, Future[None]]] = {}
 
     def add(self, job: Runnable) -> None:
-        """Run a job when its turn comes."""
+        """Queue a job."""
         with self._lock:
             self._jobs[job.name] = (job, self._pool.submit(self._run, job))
 
     def share(self) -> int:
-        """The cores for one of those that run now: one that is alone has all of them."""
+        """The number of cores for each running job."""
         return max(1, self._cores // max(1, self._running))
 
     def stop(self, name: str) -> bool:
-        """Ask a job to stop; true where it had not begun, and never will."""
+        """Ask a job to stop; true if it had not started and was removed from the queue."""
         with self._lock:
             job, future = self._jobs.get(name, (None, None))
             if job is None or future is None:
@@ -63,7 +68,7 @@ class Pool:
                 self._jobs.pop(job.name, None)
 
     def close(self) -> None:
-        """End all of them at once."""
+        """Kill all jobs."""
         self._pool.shutdown(wait=False, cancel_futures=True)
         with self._lock:
             jobs = [job for job, future in self._jobs.values() if not future.done()]

@@ -1,4 +1,4 @@
-"""A process that serves one container of a model, from its archive to the first healthy ping."""
+"""A server process for one container of a model."""
 
 import json
 import os
@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from forecastle.contract.errors import InvalidData, OutOfSpace
 from forecastle.region.account import REGION
 from forecastle.region.docker import PORT, published_port
 from forecastle.region.images import launcher
@@ -19,7 +20,7 @@ from forecastle.region.local_region import LocalRegion
 from forecastle.region.objects import Missing, place_below, split
 from forecastle.region.processes import Process
 from forecastle.region.pump import Pump
-from forecastle.region.sagemaker.archives import unpack
+from forecastle.region.sagemaker.archives import unpack_object
 from forecastle.region.sagemaker.models import data_of
 
 READY_SECONDS = 8 * 60.0
@@ -29,12 +30,12 @@ RESTART_SECONDS = 1.0
 
 
 class Broken(Exception):
-    """The server did not come up; the sentence says why."""
+    """The server did not start; the message has the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a server's files are and its log goes."""
+    """A server's folder, and the log group and stream for its output."""
 
     tree: Path
     group: str
@@ -42,7 +43,7 @@ class Place:
 
 
 class ModelServer:
-    """`serve` of one container; one that ends by itself is started again."""
+    """A server of one container, restarted when it exits."""
 
     def __init__(self, region: LocalRegion, container: dict[str, Any], place: Place, more: Mapping[str, str]) -> None:
         self._region = region
@@ -62,31 +63,31 @@ class ModelServer:
 
     @property
     def models(self) -> Path:
-        """Where a multi-model server's models are unpacked."""
+        """The folder for the models of a multi-model server."""
         return self._place.tree / "models"
 
     @property
     def model_prefix(self) -> str:
-        """The URI below which a multi-model server's archives are."""
+        """The URI prefix of a multi-model server's archives."""
         return str(self._container["ModelDataUrl"])
 
     @property
     def url(self) -> str | None:
-        """Where it answers; None while it does not."""
+        """The server's URL; None while it is not running."""
         return None if self._port is None else f"http://127.0.0.1:{self._port}"
 
     def start(self) -> None:
         """Unpack the model, start the process and wait until it is healthy. Raises `Broken`."""
         try:
             self._unpack()
-        except (Missing, ValueError) as error:
+        except (Missing, InvalidData, OutOfSpace) as error:
             raise Broken(str(error)) from None
         self._launch()
         self._await_ready()
         threading.Thread(target=self._watch, name=f"watch {self._place.stream}", daemon=True).start()
 
     def stop(self) -> None:
-        """Ask it to stop, and wait until it has."""
+        """Stop it and wait for its end."""
         self._stopping.set()
         with self._lock:
             process = self._process
@@ -96,7 +97,7 @@ class ModelServer:
         shutil.rmtree(self._place.tree, ignore_errors=True)
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill it."""
         self._stopping.set()
         if self._process is not None:
             self._process.kill()
@@ -112,7 +113,7 @@ class ModelServer:
             return
         uri, archive = data
         if archive:
-            unpack(uri, tree / "model", self._region.objects)
+            unpack_object(uri, tree / "model", self._region.objects)
             return
         bucket, prefix = split(uri)
         for key in self._region.objects.keys(bucket, prefix):
@@ -141,7 +142,7 @@ class ModelServer:
         self._pump = Pump(self._process, self._region.journal, group, stream, tree, self._read)
 
     def _read(self, lines: Sequence[str]) -> None:
-        """Look for the line that says where the server listens."""
+        """Find the log line with the server's port."""
         for line in lines if self._port is None and self._launcher.container is None else ():
             if '"event":"start"' in line:
                 self._port = int(json.loads(line)["port"])
@@ -165,14 +166,14 @@ class ModelServer:
         raise Broken(f"it ended with exit code {code}{f': {last[-1]}' if last else ''}")
 
     def _watch(self) -> None:
-        """Restart the process whenever it ends without being stopped."""
+        """Restart the process when it exits without having been stopped."""
         while True:
             assert self._process is not None
             code = self._process.wait()
             if self._stopping.is_set():
                 return
             self._port = None
-            self._region.say(f"{self._place.group} {self._place.stream}: ended with exit code {code}; started again")
+            self._region.say(f"{self._place.group} {self._place.stream}: ended with exit code {code}, restarting")
             time.sleep(RESTART_SECONDS)
             try:
                 self._launch()

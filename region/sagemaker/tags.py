@@ -1,4 +1,4 @@
-"""Tags, by the ARN of what they are on."""
+"""Tags of resources, by ARN."""
 
 from typing import Any
 
@@ -29,11 +29,11 @@ def delete(region: LocalRegion, request: Request) -> Request:
 
 
 def keep(region: LocalRegion, resource: str, tags: list[dict[str, str]]) -> list[dict[str, str]]:
-    """Lay tags over those that are there; all of them."""
+    """Add tags or replace their values; return all tags."""
     with region.state.exclusive():
         merged = {tag["Key"]: tag["Value"] for tag in [*tags_of(region, resource), *tags]}
         if len(merged) > MOST:
-            raise invalid(f"{resource} would have {len(merged)} tags, and may have {MOST}.")
+            raise invalid(f"{resource} would have {len(merged)} tags; the limit is {MOST}.")
         described = [{"Key": key, "Value": value} for key, value in merged.items()]
         region.state.put(KIND, resource, {"Tags": described})
     return described

@@ -1,8 +1,8 @@
-"""The electricity notebook's data, made up in the form of the original, UCI's ElectricityLoadDiagrams20112014.
+"""Synthetic data for the electricity notebook, in the format of UCI's ElectricityLoadDiagrams20112014.
 
 The original is `LD2011_2014.txt`: a row for each quarter of an hour, a column for each of 370 customers of a Portuguese
-utility, kW with decimal commas, fields between semicolons, names and stamps in quotes. Each customer's numbers are
-multiples of one reading of their meter, as the original's are, and some customers come later, with zeros before.
+utility, kW with decimal commas, fields between semicolons, names and stamps in quotes. As in
+the original, each customer's values are multiples of their meter's unit, and some customers begin later, after zeros.
 """
 
 from collections.abc import Iterator
@@ -18,11 +18,11 @@ NAME = "LD2011_2014.txt"
 CUSTOMERS = 370
 QUARTER = timedelta(minutes=15)
 A_DAY = 96  # quarters of an hour
-BLOCK = A_DAY * 31  # rows that are made at a time
+BLOCK = A_DAY * 31  # rows that are generated at a time
 
 
 def write(path: Path, customers: int, first_year: int, last_year: int) -> None:
-    """Write the file; the same for the same arguments. Raises `OutOfSpace` and `InvalidJob`."""
+    """Write the file, which depends on the arguments only. Raises `OutOfSpace` and `InvalidJob`."""
 
     def content(file: object) -> None:
         for part in _parts(customers, first_year, last_year):
@@ -49,7 +49,7 @@ def _parts(customers: int, first_year: int, last_year: int) -> Iterator[bytes]:
 
 
 class _Customers:
-    """Who uses how much, and when."""
+    """The customers' random profiles of use."""
 
     def __init__(self, count: int, rows: int, some_come_later: bool) -> None:
         self._rng = np.random.default_rng(2011)
@@ -66,7 +66,7 @@ class _Customers:
         self.texts = [[_decimal_comma(reading * each) for reading in range(most)] for each in unit.tolist()]
 
     def readings(self, steps: NDArray[np.int64], start: datetime) -> NDArray[np.int64]:
-        """How many readings each customer used, of shape (steps, customers)."""
+        """Each customer's use in meter units, of shape (steps, customers)."""
         hour = ((steps + 1) % A_DAY / 4)[:, None]
         day = ((steps + 1) // A_DAY)[:, None]
         by_hour = self._night + (1 - self._night) * np.exp(2.5 * (np.cos(2 * np.pi * (hour - self._peak) / 24) - 1))

@@ -1,7 +1,7 @@
-"""The taxi notebook's data: half-hourly rides in New York, the real ones from a file or made up.
+"""The taxi notebook's data, half-hourly counts of rides in New York: the original file or synthetic data.
 
-Made up, they have the form of the Numenta Anomaly Benchmark's nyc_taxi.csv: 10,320 counts from 2014-07-01 on with a
-daily and a weekly rhythm, and days on which something happened.
+Synthetic data have the format of the Numenta Anomaly Benchmark's nyc_taxi.csv: 10,320 counts from 2014-07-01 with
+daily and weekly seasonality, and anomalies on the days of events.
 """
 
 from datetime import datetime, timedelta
@@ -27,25 +27,25 @@ EVENTS = {  # first half hour, half hours, factor on the rides or count of them
 
 
 def put(objects: Objects, file: Path | None) -> str | None:
-    """Put the data at their key, unless something is there and no file is given; what was put, in words.
+    """Upload the data, unless the object exists and no file is given; return a message about them.
 
-    Raises `InvalidJob` where the file is not of the benchmark's form.
+    Raises `InvalidJob` if the file does not have the benchmark's format.
     """
     objects.make_bucket(BUCKET)
     if file is None:
         if objects.has(BUCKET, KEY):
             return None
         objects.put(BUCKET, KEY, generated(), content_type="text/csv")
-        return f"s3://{BUCKET}/{KEY} has generated rides; --taxi FILE puts the real ones there"
+        return f"s3://{BUCKET}/{KEY} contains synthetic data; --taxi FILE uploads the original"
     with file.open("rb") as opened:
         if opened.readline().strip() != HEADER.encode():
             raise InvalidJob(f"--taxi {file}: expected {HEADER} in its first line, as in nyc_taxi.csv.")
     objects.put_file(BUCKET, KEY, file)
-    return f"s3://{BUCKET}/{KEY} has the rides of {file}"
+    return f"s3://{BUCKET}/{KEY} contains {file}"
 
 
 def generated() -> bytes:
-    """The file, made up; the same on each machine."""
+    """The synthetic file, the same on each machine."""
     rng = np.random.default_rng(2014)
     step = np.arange(ROWS)
     hour, day = step % 48 / 2, step // 48

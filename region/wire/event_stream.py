@@ -1,4 +1,4 @@
-"""AWS's event stream: the frames in which botocore takes an answer part by part.
+"""AWS's event stream encoding, for streamed responses.
 
 Source: "Event stream encoding", AWS's developer guide to Transcribe; `botocore/eventstream.py`.
 """
@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 
 CONTENT_TYPE = "application/vnd.amazon.eventstream"
 
-_STRING = 7  # the type of a header's value
+_STRING = 7  # type of a header value
 
 
 async def payload_parts(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -9,7 +9,7 @@ Pairs = list[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Request:
-    """What a client sent; header names are in lower case, `path` is percent-decoded, `raw_path` is not."""
+    """A client's request; header names are in lower case, `path` is percent-decoded, `raw_path` is not."""
 
     method: str
     raw_path: str
@@ -28,9 +28,9 @@ class Request:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Answer:
-    """What is sent back."""
+    """A response."""
 
     status: int
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
-    parts: AsyncIterator[bytes] | None = None  # instead of `body`, sent as they come
+    parts: AsyncIterator[bytes] | None = None  # instead of `body`, streamed

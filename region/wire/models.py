@@ -24,6 +24,6 @@ class Models:
             return self._models[name]
 
     def load_all(self) -> None:
-        """Load what notebooks ask first, so that the first request does not wait for it."""
+        """Load the models that notebooks need first, so that requests do not wait for them."""
         for name in NAMES:
             self[name]

@@ -15,6 +15,7 @@ from forecastle.region.wire.exchange import Request
 from forecastle.region.wire.refusal import Refusal
 
 NUMBERS = ("integer", "long", "float", "double")
+SURROGATE = re.compile(rb"\\u[dD]")
 
 
 def parse_json(operation: Any, request: Request) -> dict[str, Any]:
@@ -63,7 +64,7 @@ def parse_rest(operation: Any, request: Request) -> dict[str, Any]:
 
 
 def matched(operation: Any, request: Request) -> dict[str, str] | None:
-    """The labels of the operation's path, if the request is for it."""
+    """The path labels of a request; None if it is not for the operation."""
     method, template = operation.http["method"], operation.http["requestUri"].partition("?")[0]
     if method != request.method:
         return None
@@ -72,13 +73,13 @@ def matched(operation: Any, request: Request) -> dict[str, str] | None:
 
 
 def specificity(operation: Any) -> tuple[int, int]:
-    """The order in which paths are tried: more fixed segments first."""
+    """Sort key for matching paths: more and fixed segments first."""
     segments = operation.http["requestUri"].partition("?")[0].strip("/").split("/")
     return (-len(segments), sum(segment.startswith("{") for segment in segments))
 
 
 _PATHS: dict[str, re.Pattern[str]] = {}
-_LABELS: dict[str, str] = {}  # a group's name, which must be an identifier, and its label
+_LABELS: dict[str, str] = {}  # label by the name of its group, which must be an identifier
 
 
 def _path(template: str) -> re.Pattern[str]:
@@ -104,12 +105,22 @@ def _document(body: bytes) -> dict[str, Any]:
     if not body.strip():
         return {}
     try:
-        document = json.loads(body)
+        document = json.loads(body, parse_constant=_no_json)
+        if SURROGATE.search(body):  # half of a pair can be escaped, but not written
+            json.dumps(document, ensure_ascii=False).encode()
+    except RecursionError:
+        raise Refusal("SerializationException", "The body is not JSON: it is nested too deeply.") from None
+    except UnicodeEncodeError:
+        raise Refusal("SerializationException", "The body is not JSON: a string in it is not Unicode.") from None
     except ValueError as error:
         raise Refusal("SerializationException", f"The body is not JSON: {error}.") from None
     if not isinstance(document, dict):
         raise Refusal("SerializationException", f"The body must be a JSON object, got {_kind(document)}.")
     return document
+
+
+def _no_json(constant: str) -> None:
+    raise ValueError(f"{constant} is no number")
 
 
 def _from_json(shape: Any, value: Any, place: str) -> Any:
@@ -129,7 +140,8 @@ def _from_json(shape: Any, value: Any, place: str) -> Any:
         _require(isinstance(value, dict), value, "a map", place)
         return {key: _from_json(shape.value, each, f"{place}.{key}") for key, each in value.items()}
     if kind in ("integer", "long"):
-        whole = isinstance(value, int | float) and not isinstance(value, bool) and int(value) == value
+        whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+        whole = whole and not isinstance(value, bool)
         _require(whole, value, "an integer", place)
         return int(value)
     if kind in ("float", "double"):
@@ -197,7 +209,7 @@ def _item(shape: Any, pairs: dict[str, str], key: str) -> Any:
 
 def _numbers(pairs: dict[str, str], prefix: str) -> list[int]:
     heads = {each[len(prefix) :].partition(".")[0] for each in pairs if each.startswith(prefix)}
-    return sorted(int(head) for head in heads if head.isdigit())
+    return sorted(int(head) for head in heads if head.isascii() and head.isdigit())
 
 
 def _from_texts(shape: Any, texts: list[str]) -> Any:

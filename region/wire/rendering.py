@@ -1,6 +1,6 @@
-"""Answers and errors, written as AWS's clients read them: JSON, query (XML) and REST-JSON.
+"""Responses and errors in AWS's protocols: JSON, query (XML) and REST-JSON.
 
-Members that the model does not know, or that are None, are left out.
+Members that are None or not in the model are omitted.
 """
 
 import base64
@@ -17,13 +17,13 @@ from forecastle.region.wire.refusal import Refusal
 
 
 def render_json(operation: Any, values: dict[str, Any], version: str = "1.1") -> Answer:
-    """An answer whose body is one JSON object."""
+    """A response whose body is a JSON object."""
     body = _dumped(_to_json(operation.output_shape, values)) if operation.output_shape else b"{}"
     return Answer(200, {"Content-Type": f"application/x-amz-json-{version}", **_request_id()}, body)
 
 
 def render_query(operation: Any, values: dict[str, Any]) -> Answer:
-    """An answer of the query protocol, in XML."""
+    """A response of the query protocol, in XML."""
     namespace = operation.service_model.metadata.get("xmlNamespace", "")
     request_id = _request_id()
     inside = ""
@@ -37,7 +37,7 @@ def render_query(operation: Any, values: dict[str, Any]) -> Answer:
 
 
 def render_rest(operation: Any, values: dict[str, Any], status: int | None = None) -> Answer:
-    """An answer of REST-JSON: members in headers and in the body, as the model places them."""
+    """A response of REST-JSON: members in headers and in the body, according to the model."""
     shape, code = operation.output_shape, status or operation.http.get("responseCode", 200)
     headers = _request_id()
     if shape is None:
@@ -85,7 +85,7 @@ def refuse_query(refusal: Refusal) -> Answer:
 
 
 def refuse_rest(refusal: Refusal) -> Answer:
-    """An error of REST-JSON: its code is in a header."""
+    """An error of REST-JSON, with its code in a header."""
     headers = {"Content-Type": "application/json", "x-amzn-ErrorType": refusal.code, **_request_id()}
     content = {"message": refusal.sentence, "Message": refusal.sentence, **refusal.members}
     return Answer(refusal.status, headers, _dumped(content))

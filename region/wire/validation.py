@@ -1,4 +1,4 @@
-"""A request's values against the constraints of AWS's model, in AWS's own sentences.
+"""Validation of requests by AWS's model, with AWS's messages.
 
 Source: answers of SageMaker and CloudWatch Logs ("1 validation error detected: Value 'a_b' at 'trainingJobName' failed
 to satisfy constraint: Member must satisfy regular expression pattern: …").
@@ -15,7 +15,7 @@ SHOWN_CHARACTERS = 1000
 
 
 def validate(shape: Any, value: Any) -> None:
-    """Raise the ValidationException that AWS gives where `value` breaks a constraint of `shape`."""
+    """Raise AWS's ValidationException if `value` violates a constraint of `shape`."""
     found = list(_faults(shape, value, "")) if shape is not None else []
     if found:
         count = f"{len(found)} validation error{'s' if len(found) > 1 else ''} detected: "
@@ -66,7 +66,7 @@ def _broken(shape: Any, value: Any) -> Iterator[str]:
 
 @functools.cache
 def _compiled(pattern: str) -> re.Pattern[str] | None:
-    """A pattern of the model, which is written for Java, as Python reads it; None where it cannot."""
+    """A pattern of the model, which is written for Java, in Python; None if Python does not support it."""
     java = {
         r"\p{L}": "a-zA-Z\u00aa-\u02af\u0370-\u1fff\u2c00-\ud7ff\uf900-\uffdc",
         r"\p{M}": "\u0300-\u036f",

@@ -1,4 +1,4 @@
-"""What the bodies of requests and answers look like: the schemas of all loaded models."""
+"""The schemas of request and response bodies: those of all loaded models."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

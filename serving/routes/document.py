@@ -1,4 +1,4 @@
-"""GET /openapi.json: the routes, described for machines."""
+"""GET /openapi.json: the OpenAPI document."""
 
 import asyncio
 from collections.abc import Callable
@@ -18,7 +18,7 @@ class Document:
         self._openapi = openapi
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
-        document = await asyncio.to_thread(self._openapi)  # or the event loop would wait for it
+        document = await asyncio.to_thread(self._openapi)  # off the event loop: it takes up to 0.1 s
         await respond(send, 200, [], orjson.dumps(document), "application/json")
 
 

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from forecastle.contract.errors import ENDPOINT_STATUS, NotFound
 from forecastle.serving.event_stream import CONTENT_TYPE, payload_parts
-from forecastle.serving.exchange import exchange_of
+from forecastle.serving.exchange import RawHeaders, exchange_of
 from forecastle.serving.refusals import ErrorAnswer, Refusals
 from forecastle.serving.routes.invocations import Invocations, custom_attributes, target_model
 from forecastle.serving.routes.route import Operation, Route
@@ -32,51 +32,46 @@ class ModelError(BaseModel):
 
 
 class Endpoint:
-    """Middleware around POST /invocations that makes it InvokeEndpoint, for an endpoint of any name."""
+    """Middleware around POST /invocations that makes it InvokeEndpoint, for an endpoint of any name.
 
-    def __init__(self, app: ASGIApp) -> None:
+    With `streams` it makes it InvokeEndpointWithResponseStream.
+    """
+
+    def __init__(self, app: ASGIApp, streams: bool = False) -> None:
         self.app = app
+        self.streams = streams
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        exchange = exchange_of(scope)
-        exchange.endpoint = _name(scope)
+        exchange_of(scope).endpoint = _name(scope)
 
         async def send_on(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], VARIANT]
-            await send(message)
+                headers = message["headers"]
+                await send({**message, "headers": [*(_of_stream(headers) if self.streams else headers), VARIANT]})
+            elif self.streams:
+                for frame in payload_parts(message["body"]):
+                    await send({"type": "http.response.body", "body": frame, "more_body": True})
+                await send({"type": "http.response.body", "body": b""})
+            else:
+                await send(message)
 
+        if self.streams:
+            scope = {**scope, "headers": _of_body(scope["headers"])}
         await self.app(scope, receive, send_on)
 
 
-class EndpointStream:
-    """Middleware around POST /invocations that makes it InvokeEndpointWithResponseStream."""
+def _of_body(headers: RawHeaders) -> RawHeaders:
+    """A request's headers with the Accept of the answer's body: the client's own Accept names the event stream."""
+    kept = [header for header in headers if header[0] != b"accept"]
+    return kept + [(b"accept", value) for name, value in kept if name == b"x-amzn-sagemaker-accept"]
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        exchange = exchange_of(scope)
-        exchange.endpoint = _name(scope)
-
-        async def send_on(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                media_type = dict(message["headers"])[b"content-type"]
-                message["headers"] = [
-                    (b"content-type", CONTENT_TYPE.encode("ascii")),
-                    (b"x-amzn-sagemaker-content-type", media_type),
-                    VARIANT,
-                ]
-                await send(message)
-                return
-            for frame in payload_parts(message["body"]):
-                await send({"type": "http.response.body", "body": frame, "more_body": True})
-            await send({"type": "http.response.body", "body": b""})
-
-        # The client's Accept names the event stream; the body inside it has its own header.
-        headers = [header for header in scope["headers"] if header[0] != b"accept"]
-        headers += [(b"accept", value) for name, value in headers if name == b"x-amzn-sagemaker-accept"]
-        await self.app({**scope, "headers": headers}, receive, send_on)
+def _of_stream(headers: RawHeaders) -> RawHeaders:
+    """An answer's headers as those of an event stream that contains it."""
+    return [
+        (b"content-type", CONTENT_TYPE.encode("ascii")),
+        (b"x-amzn-sagemaker-content-type", dict(headers)[b"content-type"]),
+    ]
 
 
 def model_error(scope: Scope, status: int, sentence: str) -> ErrorAnswer:
@@ -133,5 +128,5 @@ def routes(invocations: Invocations, several: bool) -> list[Route]:
     path, errors = "/endpoints/{name}/invocations", Middleware(Refusals, form=model_error)
     return [
         Route(path, invocations, [at_once], [errors, Middleware(Endpoint)]),
-        Route(f"{path}-response-stream", invocations, [streamed], [errors, Middleware(EndpointStream)]),
+        Route(f"{path}-response-stream", invocations, [streamed], [errors, Middleware(Endpoint, streams=True)]),
     ]

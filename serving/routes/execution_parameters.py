@@ -1,4 +1,4 @@
-"""GET /execution-parameters: what a batch transform may send."""
+"""GET /execution-parameters: the limits of a batch transform."""
 
 from typing import Literal
 
@@ -15,7 +15,7 @@ MIB = 2**20
 
 
 class Parameters(BaseModel):
-    """What batch transform reads."""
+    """The parameters that batch transform reads."""
 
     max_concurrent_transforms: int = Field(alias="MaxConcurrentTransforms", ge=1)
     batch_strategy: Literal["SINGLE_RECORD", "MULTI_RECORD"] = Field(alias="BatchStrategy")
@@ -23,7 +23,7 @@ class Parameters(BaseModel):
 
 
 class ExecutionParameters:
-    """The limits of a batch transform: at most those of the queue and of a body."""
+    """Answers with limits no higher than the server's own for its queue and for a body."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -39,7 +39,7 @@ def execution_parameters(settings: Settings) -> Parameters:
     Source: "Use your own inference code with batch transform", AWS's developer guide.
     """
     largest = settings.max_content_length // MIB
-    if largest == 0:  # 0 means that there is no limit
+    if largest == 0:  # batch transform takes 0 as unlimited
         raise InvalidJob(f"Setting MAX_CONTENT_LENGTH must be at least {MIB} for batch transform.")
     return Parameters(
         MaxConcurrentTransforms=min(settings.max_concurrent_transforms or available_cores(), settings.queue),
@@ -50,6 +50,6 @@ def execution_parameters(settings: Settings) -> Parameters:
 
 def routes(settings: Settings) -> list[Route]:
     operation = Operation(
-        "GET", "get_execution_parameters", "What a batch transform may send", answer=Parameters, errors=(InvalidJob,)
+        "GET", "get_execution_parameters", "Limits of a batch transform", answer=Parameters, errors=(InvalidJob,)
     )
     return [Route("/execution-parameters", ExecutionParameters(settings), [operation])]

@@ -1,4 +1,4 @@
-"""POST /invocations: from bytes to bytes."""
+"""POST /invocations: predictions."""
 
 import functools
 from collections.abc import Mapping
@@ -20,22 +20,23 @@ from forecastle.contract.errors import (
     UnsupportedMediaType,
 )
 from forecastle.contract.media_type import KNOWN, MediaType, negotiate
+from forecastle.contract.place import Source
 from forecastle.contract.settings import Settings
 from forecastle.serving.body import read_body
 from forecastle.serving.exchange import Exchange, RawHeaders, exchange_of, respond
 from forecastle.serving.models import HeldModel, Models
-from forecastle.serving.prediction import Call, predict
+from forecastle.serving.prediction import Call, answer_alone
 from forecastle.serving.queue import Queue
 from forecastle.serving.routes.route import Operation, Route
 
 SMALL_BYTES = 4096  # a body up to this size may be decoded in the event loop
-CHEAP_SECONDS = 0.001  # a prediction up to this cost is made in the event loop: a thread may take longer
+CHEAP_SECONDS = 0.001  # a prediction up to this cost runs in the event loop: passing it to a thread may take longer
 MAX_ATTRIBUTES = 1024  # AWS's limit
 TARGET_MODEL = b"x-amzn-sagemaker-target-model"
 
 
 class Invocations:
-    """Answers the body of a request with a model's prediction."""
+    """Answers requests with a model's predictions."""
 
     def __init__(self, models: Models, queue: Queue, settings: Settings) -> None:
         self._models = models
@@ -52,7 +53,7 @@ class Invocations:
     ) -> tuple[bytes, str]:
         """The answer to a request, and its media type. Raises a `ForecastleError` if it is refused.
 
-        On a server of several models `model`, or else the client's Target-Model, names the model.
+        On a server of several models, `model` or else the client's Target-Model header names the model.
         """
         body = await read_body(receive, headers, self._settings, exchange)
         given = dict(headers)
@@ -77,36 +78,38 @@ class Invocations:
             model = target.decode("utf-8", "replace")
         if model is None:
             raise InvalidData(
-                "X-Amzn-SageMaker-Target-Model: expected the name of a model, got none: this server holds several "
-                "(setting SAGEMAKER_MULTI_MODEL); POST to /models/{name}/invoke, or name one in that header."
+                place=(Source("X-Amzn-SageMaker-Target-Model"),),
+                expected="the name of a model",
+                got="none: this server has several (setting SAGEMAKER_MULTI_MODEL); POST to /models/{name}/invoke, or "
+                "name one in that header",
             )
         return self._models.named(model)
 
 
 def _answer_at_once(call: Call) -> bytes | None:
-    """The answer to a small request whose prediction is cheap, made in the event loop; None leaves it to the queue.
+    """The answer to a small request with a cheap prediction, computed in the event loop; None leaves it to the queue.
 
-    A small body is decoded here, unless something might have to be compiled for it first, which would stop the loop;
-    what attributes ask for is not known before.
+    A request that may have to compile something first goes to the queue, because it would block the loop; so does one
+    with attributes, whose cost is unknown.
     """
     if len(call.payload.body) > SMALL_BYTES or call.payload.attributes or not call.is_warm:
         return None
     call.decode()
     if call.cost > CHEAP_SECONDS:
         return None
-    (prediction,) = predict([call], threads=1)
-    return call.encode(prediction)
+    return answer_alone(call, threads=1)
 
 
 def _content_type(held: HeldModel, headers: dict[bytes, bytes], batch_types: Mapping[str, str]) -> MediaType:
-    """The body's media type: the header's, or else the default.
+    """The body's media type: from the header, or else the default.
 
-    If its user set no content type, a batch transform sends none or a meaningless one: there the header counts only if
-    it names a media type that is known.
+    A batch transform without a configured content type sends none or a meaningless one, so there the header counts only
+    if it names a known media type.
     """
     encoding = headers.get(b"content-encoding", b"").strip().decode("latin-1")
     if encoding.lower() not in ("", "identity"):
-        raise UnsupportedMediaType(f"Content-Encoding: expected none, got {encoding[:40]!r}.")
+        place = (Source("Content-Encoding"),)
+        raise UnsupportedMediaType(place=place, expected="none", got=f"{encoding[:40]!r}")
     header = headers.get(b"content-type", b"").decode("latin-1")
     default = next(iter(batch_types), held.request_types[0])
     if batch_types and not _is_known(header):
@@ -114,7 +117,9 @@ def _content_type(held: HeldModel, headers: dict[bytes, bytes], batch_types: Map
     media_type = _parsed(header or default)
     if media_type.essence not in held.request_types:
         raise UnsupportedMediaType(
-            f"Content-Type: expected one of {', '.join(held.request_types)}, got {media_type.essence[:40]!r}."
+            place=(Source("Content-Type"),),
+            expected=f"one of {', '.join(held.request_types)}",
+            got=f"{media_type.essence[:40]!r}",
         )
     return media_type
 
@@ -130,8 +135,9 @@ def _attributes(headers: dict[bytes, bytes]) -> str:
     value = headers.get(b"x-amzn-sagemaker-custom-attributes", b"")
     if len(value) > MAX_ATTRIBUTES or not all(32 <= byte < 127 for byte in value):
         raise InvalidData(
-            f"X-Amzn-SageMaker-Custom-Attributes: expected at most {MAX_ATTRIBUTES} visible ASCII characters, "
-            f"got {len(value)} bytes."
+            place=(Source("X-Amzn-SageMaker-Custom-Attributes"),),
+            expected=f"at most {MAX_ATTRIBUTES} visible ASCII characters",
+            got=f"{len(value)} bytes",
         )
     return value.decode("ascii")
 

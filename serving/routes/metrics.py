@@ -1,4 +1,4 @@
-"""GET /metrics: the metrics in Prometheus' text format."""
+"""GET /metrics: metrics in Prometheus' text format."""
 
 from starlette.types import Receive, Scope, Send
 
@@ -8,7 +8,7 @@ from forecastle.serving.routes.route import Operation, Route
 
 
 class MetricsText:
-    """All metrics, of all workers."""
+    """Answers with the metrics of all workers."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics

@@ -1,7 +1,7 @@
 """The calls under /models: SageMaker's, for a server of several models.
 
-Source: "Build Your Own Container for SageMaker Multi-Model Endpoints", AWS's developer guide; the wording of answers is
-that of its multi-model server.
+Source: "Build Your Own Container for SageMaker Multi-Model Endpoints", AWS's developer guide; answers are worded as by
+AWS's multi-model server.
 """
 
 import re
@@ -29,7 +29,7 @@ from forecastle.contract.errors import (
     PayloadTooLarge,
 )
 from forecastle.contract.settings import Settings
-from forecastle.serving.body import read_body
+from forecastle.serving.body import BODY, read_body
 from forecastle.serving.exchange import exchange_of, respond
 from forecastle.serving.loader import Loader
 from forecastle.serving.models import HeldModel, Models
@@ -38,7 +38,7 @@ from forecastle.serving.routes.invocations import PREDICTION_ERRORS, Invocations
 from forecastle.serving.routes.route import WHILE_READING, Operation, Route
 
 CALL_BYTES = 64 * 2**10  # of POST /models
-PAGE_MODELS = 100  # in a page, unless the client sets a limit
+PAGE_MODELS = 100  # per page, unless the client sets a limit
 _COUNT = re.compile(r"0*[1-9][0-9]{0,8}")
 Kind = type[ForecastleError]
 _TYPES = {NotFound.status: "ModelNotFoundException", AlreadyLoaded.status: "ConflictStatusException"}
@@ -84,7 +84,7 @@ class CallError(BaseModel):
 
 
 class ModelList:
-    """POST /models loads a model, GET /models lists those that are loaded."""
+    """POST /models loads a model, GET /models lists the loaded models."""
 
     def __init__(self, models: Models, loader: Loader, settings: Settings) -> None:
         self._models = models
@@ -95,18 +95,19 @@ class ModelList:
         exchange = exchange_of(scope)
         if scope["method"] == "POST":
             body = await read_body(receive, scope["headers"], self._settings, exchange)
-            exchange.model, folder = _asked(body)
+            exchange.model, folder = _parsed(body)
             await self._loader.load(exchange.model, folder)
             await _answer(send, Done(status="Workers scaled"))
         else:
             await _answer(send, self._page(scope["query_string"]))
 
     def _page(self, query: bytes) -> ModelPage:
-        """Models sorted by name; a page's token is the last name of the page before."""
+        """Models sorted by name; a page's token is the last name of the previous page."""
         given = parse_qs(query.decode("latin-1"), keep_blank_values=True)
         limit, after = given.get("limit", [str(PAGE_MODELS)])[-1], given.get("next_page_token", [""])[-1]
         if not _COUNT.fullmatch(limit):
-            raise InvalidData(f"limit: expected an integer of at least 1, got {quotation.of_text(limit.encode())}.")
+            got = quotation.of_text(limit.encode())
+            raise InvalidData(place=("limit",), expected="an integer of at least 1", got=got)
         following = [held for held in self._models.all() if held.name > after]
         page = following[: int(limit)]
         token = page[-1].name if len(following) > len(page) else None
@@ -114,7 +115,7 @@ class ModelList:
 
 
 class OneModel:
-    """GET /models/{name} says where a model was loaded from, DELETE /models/{name} unloads it."""
+    """GET /models/{name} returns where a model was loaded from, DELETE /models/{name} unloads it."""
 
     def __init__(self, models: Models, loader: Loader) -> None:
         self._models = models
@@ -131,7 +132,7 @@ class OneModel:
 
 
 class ModelInvocations:
-    """POST /models/{name}/invoke: as POST /invocations, for the model of that name."""
+    """POST /models/{name}/invoke: POST /invocations for the model of that name."""
 
     def __init__(self, models: Models, invocations: Invocations) -> None:
         self._models = models
@@ -151,21 +152,21 @@ class ModelInvocations:
         await respond(send, 200, [], body, media_type)
 
 
-def _asked(body: bytes) -> tuple[str, Path]:
+def _parsed(body: bytes) -> tuple[str, Path]:
     """Name and folder of the model to load."""
-    if len(body) > CALL_BYTES:  # it is parsed in the event loop, so it is kept small
-        raise PayloadTooLarge(f"Body: expected at most {CALL_BYTES} bytes, got {len(body)}.")
+    if len(body) > CALL_BYTES:  # small, because it is parsed in the event loop
+        raise PayloadTooLarge(place=BODY, expected=f"at most {CALL_BYTES} bytes", got=f"{len(body)}")
     try:
         request = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise InvalidData(f"Body: expected JSON ({error}).") from None
+        raise InvalidData(place=BODY, expected=f"JSON ({error})") from None
     if not isinstance(request, dict):
-        raise InvalidData(f"Body: expected an object, got {quotation.of_json(request)}.")
+        raise InvalidData(place=BODY, expected="an object", got=quotation.of_json(request))
     for member in ("model_name", "url"):
         value = request.get(member)
         if not (isinstance(value, str) and value):
             got = quotation.of_json(value) if member in request else "nothing"
-            raise InvalidData(f"{member}: expected a string that is not empty, got {got}.")
+            raise InvalidData(place=(member,), expected="a string that is not empty", got=got)
     return request["model_name"], Path(request["url"])
 
 
@@ -182,11 +183,11 @@ def call_error(scope: Scope, status: int, sentence: str) -> ErrorAnswer:  # noqa
 
 
 def invocation_error(scope: Scope, status: int, sentence: str) -> ErrorAnswer:
-    """An error of POST /models/{name}/invoke: an object if there is no such model, else the model's plain sentence."""
+    """An error of POST /models/{name}/invoke: an object if there is no such model, otherwise plain text."""
     return (call_error if status == NotFound.status else plain_error)(scope, status, sentence)
 
 
-def asked_model(call: LoadModel) -> None:
+def model_to_load(call: LoadModel) -> None:
     """Declares the body."""
 
 
@@ -233,7 +234,7 @@ def routes(models: Models, loader: Loader, settings: Settings, invocations: Invo
             "/models/{name:path}",
             OneModel(models, loader),
             [
-                call("GET", "describe_model", "Where a model came from", model_name, LoadedModel, NotFound),
+                call("GET", "describe_model", "Where a model was loaded from", model_name, LoadedModel, NotFound),
                 call("DELETE", "unload_model", "Unload a model", model_name, Done, NotFound),
             ],
             in_objects,
@@ -242,7 +243,7 @@ def routes(models: Models, loader: Loader, settings: Settings, invocations: Invo
             "/models",
             ModelList(models, loader, settings),
             [
-                call("POST", "load_model", "Load a model", asked_model, Done, *loading),
+                call("POST", "load_model", "Load a model", model_to_load, Done, *loading),
                 call("GET", "list_models", "List the models", page_of_models, ModelPage, InvalidData),
             ],
             in_objects,

@@ -26,7 +26,7 @@ def routes(readiness: Readiness) -> list[Route]:
             method,
             f"{method.lower()}_ping",
             "Is the server ready?",
-            description="It is, and has answered requests of every type.",
+            description="The model is loaded and has answered requests of every type.",
             errors=(NotReady,),
         )
         for method in ("GET", "POST")

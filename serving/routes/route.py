@@ -1,8 +1,8 @@
-"""A route: the ASGI application that answers a path, and what /openapi.json says of its methods.
+"""A route: the ASGI application that answers a path, and the description of its methods in /openapi.json.
 
-FastAPI generates the document from routes that are declared with their parameters and their models of requests and
-answers. It does not answer them: FastAPI's own handler solves dependencies and makes an object of each part of a
-request, which takes longer than scoring a row. An application gets the bytes of a body, and makes arrays of them.
+FastAPI generates the document from routes that declare their parameters and their models of requests and answers. It
+does not call the applications: its own handler resolves dependencies and creates an object for each part of a request,
+which takes longer than scoring a row. An application gets the bytes of a body, and decodes them to arrays.
 """
 
 import re
@@ -35,7 +35,7 @@ from forecastle.serving.routes.bodies import Bodies
 
 Description = dict[str, Any]
 
-# Errors that any path may answer, as they concern the connection.
+# Errors of the connection, which any path may answer.
 CONNECTION: tuple[type[ForecastleError], ...] = (
     InvalidData,
     HeadTooLate,
@@ -44,7 +44,7 @@ CONNECTION: tuple[type[ForecastleError], ...] = (
     TrailersTooLarge,
     Stopping,
 )
-# Those of them that may be raised while a route's application runs, and then have the form of its errors.
+# Those that may be raised while a route's application runs, and are then formatted as its errors.
 WHILE_READING = (InvalidData, BodyTooLate, TrailersTooLarge, Stopping)
 FAILURE = "The server failed; see its log."
 TEXT: Description = {"text/plain": {"schema": {"type": "string"}}}
@@ -55,7 +55,7 @@ def request_id(
         str,
         Header(
             alias="X-Request-Id",
-            description="Returned with the answer and written to the log; the server makes one if there is none.",
+            description="Returned with the answer and written to the log; generated if it is missing.",
         ),
     ] = "",
 ) -> None:
@@ -153,14 +153,14 @@ _HEADERS: Description = {"X-Request-Id": {"schema": {"type": "string"}}}
 
 
 class Route(routing.Route):
-    """An ASGI application at a path, with the operations that it answers; it records its path in the exchange."""
+    """An ASGI application at a path, and its operations; it records its path in the exchange."""
 
     def __init__(
         self, path: str, app: ASGIApp, operations: Sequence[Operation], middleware: Sequence[Middleware] = ()
     ) -> None:
         methods = [operation.method for operation in operations]
         super().__init__(path, app, methods=methods, middleware=middleware)
-        self.path_regex = re.compile(self.path_regex.pattern, re.DOTALL)  # a model's name may have any characters
+        self.path_regex = re.compile(self.path_regex.pattern, re.DOTALL)  # a model's name may contain any characters
         self._operations = operations
 
     def declared(self, bodies: Bodies) -> list[APIRoute]:
@@ -172,5 +172,5 @@ class Route(routing.Route):
 
 
 def _not_called() -> None:
-    # FastAPI asks for an endpoint, and would take a docstring for the operation's description.
+    # FastAPI requires an endpoint, and would use its docstring as the operation's description.
     pass

@@ -18,7 +18,7 @@ def _server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]
 
 @pytest.fixture
 def server(_server: RunningServer) -> Iterator[RunningServer]:
-    """A server of the tiny algorithm, which raises where a request is shown or compared; it is calm after each test."""
+    """A server of the tiny algorithm, which raises if a request is shown or compared; it is idle after each test."""
     yield _server
     require_calm(_server)
 
@@ -34,6 +34,6 @@ def _forest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]
 
 @pytest.fixture
 def forest(_forest: RunningServer) -> Iterator[RunningServer]:
-    """A server of a Random Cut Forest of two columns, for bodies of at most 2 MiB; it is calm after each test."""
+    """A server of a Random Cut Forest of two columns, for bodies of at most 2 MiB; it is idle after each test."""
     yield _forest
     require_calm(_forest)

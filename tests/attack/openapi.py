@@ -1,7 +1,7 @@
-"""Thousands of requests made up from /openapi.json, by schemathesis: `python -m tests.attack.openapi`.
+"""Thousands of requests that schemathesis generates from /openapi.json: `python -m tests.attack.openapi`.
 
 Each algorithm is served alone, and both by name in one server; every answer must be one that the document describes.
-`--schemathesis` names the command, as installed from `schemathesis.lock` into an environment of its own.
+`--schemathesis` names the command, as installed from `schemathesis.lock` into its own environment.
 """
 
 import argparse

@@ -14,7 +14,7 @@ ANSWER_SECONDS = 20.0  # for an answer that never comes
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Answer:
-    """One answer; those of status 1xx are passed over."""
+    """One answer; those of status 1xx are skipped."""
 
     status: int
     headers: dict[str, str]
@@ -27,7 +27,7 @@ class Answer:
 
 
 def answers(file: BinaryIO, methods: Sequence[str] = ()) -> Iterator[Answer]:
-    """All that is answered until the connection is closed; `methods` are those of the requests, in their order."""
+    """All answers until the connection is closed; `methods` are those of the requests, in order."""
     count = 0
     with contextlib.suppress(ConnectionResetError):  # closed while something was still being sent
         while line := file.readline():
@@ -72,7 +72,7 @@ def exchange(server: RunningServer, packets: Sequence[bytes], methods: Sequence[
 
 
 def leave(server: RunningServer, packets: Sequence[bytes], *, abruptly: bool) -> None:
-    """Send the packets and go, without waiting for an answer; `abruptly` with a reset."""
+    """Send the packets and disconnect without waiting for an answer; `abruptly` with a reset."""
     with server.connection() as connection:
         if abruptly:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
@@ -82,20 +82,20 @@ def leave(server: RunningServer, packets: Sequence[bytes], *, abruptly: bool) ->
 
 
 def require_calm(server: RunningServer) -> None:
-    """The server answers, failed at nothing, and its loop was not held up: by the monitor's figures of its own CPU."""
+    """The server answers, logged no failure, and its own code did not block the loop, by the monitor's CPU times."""
     assert server.get("/ping").status_code == 200
     assert not [line for line in server.lines("error") if "traceback" in line]
     assert not [line for line in server.lines("stall") if line["cpu_ms"] >= 250]
 
 
 def resident_bytes(server: RunningServer) -> int:
-    """The memory that the server's process holds."""
+    """The memory of the server's process."""
     with open(f"/proc/{server.pid}/statm") as file:
         return int(file.read().split()[1]) * 4096
 
 
 def require_level(server: RunningServer, before: int, slack: int) -> None:
-    """Memory comes back to within `slack` bytes of what it was before."""
+    """Memory returns to within `slack` bytes of its earlier level."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while (now := resident_bytes(server)) > before + slack:
         assert time.monotonic() < deadline, f"{before} bytes before, {now} bytes after"

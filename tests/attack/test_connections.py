@@ -1,4 +1,4 @@
-"""A client of random habits: one request, one answer; the loop is not held up; memory comes back."""
+"""A client that behaves at random: one request, one answer; the loop is not blocked; memory is returned."""
 
 import itertools
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ TRAILERS = st.sampled_from([b"", b"X-Trailer: 1\r\n", b"X-Trailer: " + b"y" * 50
 
 @dataclass(frozen=True)
 class Request:
-    """One request's bytes, and the status of its answer."""
+    """The bytes of a request, and the status of its answer."""
 
     method: str
     status: int
@@ -75,7 +75,7 @@ def requests(draw: st.DrawFn, name: str, last: bool) -> Request:
 
 @st.composite
 def chunked(draw: st.DrawFn, body: bytes) -> bytes:
-    """The body in chunks, with extensions and trailers, and what stands between it and the other headers."""
+    """The body in chunks, with extensions and trailers, and what comes between it and the other headers."""
     cuts = sorted(draw(st.lists(st.integers(1, max(1, len(body) - 1)), max_size=6, unique=True)))
     pieces = [body[start:stop] for start, stop in zip([0, *cuts], [*cuts, len(body)])]
     extension = draw(st.sampled_from([b"", b";a", b';a="b"', b";" + b"e" * 2000]))
@@ -86,14 +86,14 @@ def chunked(draw: st.DrawFn, body: bytes) -> bytes:
 
 @st.composite
 def conversations(draw: st.DrawFn) -> list[Request]:
-    """Some requests on one connection; the last one asks for its end."""
+    """Some requests on one connection; the last one asks to close it."""
     count = draw(st.integers(1, 4))
     return [draw(requests(f"n-{number}", number == count - 1)) for number in range(count)]
 
 
 @st.composite
 def packets(draw: st.DrawFn, content: bytes) -> list[bytes]:
-    """The same bytes, cut in a few places, or one by one for some of them."""
+    """The same bytes, split in a few places, or some of them one by one."""
     cuts = draw(st.lists(st.integers(1, max(1, len(content) - 1)), max_size=7, unique=True))
     if draw(st.booleans()):  # where a parser changes its state
         cuts += [place + 4 for place in _ends(content)]
@@ -143,14 +143,14 @@ def test_a_client_that_leaves_early_leaves_nothing_behind(server: RunningServer,
 
 @ORDINARY
 @given(junk=st.binary(min_size=1, max_size=300), begin=st.sampled_from([b"", b"POST ", b"GET /ping HTTP/1.1\r\n"]))
-def test_what_is_no_request_has_at_most_one_answer(server: RunningServer, junk: bytes, begin: bytes) -> None:
+def test_bytes_that_are_not_a_request_get_at_most_one_answer(server: RunningServer, junk: bytes, begin: bytes) -> None:
     end = b"\r\n\r\nGET / HTTP/1.1\r\nConnection: close\r\n\r\n"  # whatever it is taken for, it ends
     statuses = [answer.status for answer in exchange(server, [begin + junk, end])]
     assert set(statuses) <= {200, 307, 400, 404, 405}
     assert len(statuses) <= 2
 
 
-def test_memory_comes_back_to_its_level(server: RunningServer) -> None:
+def test_memory_returns_to_its_level(server: RunningServer) -> None:
     head = b"Host: a\r\nContent-Type: text/csv\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
     numbers, refused = b"1,2\n" * 20_000, b"x" * 2**22
     contents = [

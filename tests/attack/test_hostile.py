@@ -1,4 +1,4 @@
-"""Hostile requests, a line each: what they are refused with, and that nothing else comes of them."""
+"""Hostile requests, one per line: the errors, and that they have no other effect."""
 
 import json
 
@@ -45,7 +45,7 @@ CONNECTIONS: dict[str, tuple[bytes, list[int]]] = {
     "HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", [400]),
     "a version to come": (b"GET /ping HTTP/9.9\r\n" + CLOSE + b"\r\n", [400]),
     "a tunnel": (b"CONNECT a:80 HTTP/1.1\r\n" + CLOSE + b"\r\n", [405]),
-    "a method of nobody": (b"BREW /ping HTTP/1.1\r\n" + CLOSE + b"\r\n", [400]),
+    "an unknown method": (b"BREW /ping HTTP/1.1\r\n" + CLOSE + b"\r\n", [400]),
     "all of a server": (b"OPTIONS * HTTP/1.1\r\n" + CLOSE + b"\r\n", [404]),
     "a path that is none": (b"GET ping HTTP/1.1\r\n" + CLOSE + b"\r\n", [400]),
     "a path in another's address": (b"GET http://b/ping HTTP/1.1\r\n" + CLOSE + b"\r\n", [200]),
@@ -157,7 +157,7 @@ def test_a_hostile_body_is_refused_in_one_sentence(forest: RunningServer, name: 
         assert "\n" not in response.text
 
 
-def test_memory_comes_back_after_all_of_it(forest: RunningServer) -> None:
+def test_memory_returns_after_all_attacks(forest: RunningServer) -> None:
     def all_of_it() -> None:
         for media_type, body, _ in BODIES.values():
             forest.post("/invocations", body, media_type)

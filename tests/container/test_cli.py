@@ -25,7 +25,7 @@ HEAVY = {"numba", "sklearn", "pandas", "mxnet", "gluonts", "scipy", "matplotlib"
 
 
 def forecastle(*arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
-    """The installed command, beside the interpreter that runs the tests."""
+    """The installed command, from the environment that runs the tests."""
     return subprocess.run(
         [str(Path(sys.executable).parent / "forecastle"), *arguments],
         env=os.environ | environ,
@@ -36,7 +36,7 @@ def forecastle(*arguments: str, **environ: str) -> "subprocess.CompletedProcess[
 
 
 def imported_by(code: str) -> set[str]:
-    """The packages that a fresh interpreter holds after `code`, and those below `forecastle`."""
+    """The packages that a fresh interpreter has loaded after `code`, and those in `forecastle`."""
     ending = (
         "import sys; print(*sorted({'.'.join(name.split('.')[: 2 if name.startswith('forecastle.') else 1]) "
         "for name in sys.modules}))"
@@ -87,8 +87,11 @@ def test_finding_the_algorithms_imports_none_of_their_libraries() -> None:
     [
         (["sail"], "No such command 'sail'."),
         (["train", "--speed", "9"], "No such option '--speed'"),
-        (["train", "--data", "."], "Options need an algorithm's name before them"),
-        (["train", "forest"], "forecastle train forest needs --data; without a name it reads /opt/ml."),
+        (["train", "--data", "."], "Options require an algorithm: forecastle train ALGORITHM"),
+        (
+            ["train", "forest"],
+            "forecastle train forest requires --data; without an algorithm",
+        ),
         (["train", "forest", "--data", "nowhere.csv"], "Path 'nowhere.csv' does not exist."),
         (["train", "forest", "--data", ".", "--set", "trees"], "--set trees: expected NAME=VALUE."),
         (["serve", "--port", "70000"], "70000 is not in the range 0<=x<=65535."),
@@ -124,7 +127,7 @@ def test_an_unknown_algorithm_is_answered_with_the_known_ones(capsys: pytest.Cap
             INTERNAL_EXIT_CODE,
             r"Traceback \(most recent call last\):\n(.*\n)*ZeroDivisionError: division by zero\n",
         ),
-        ("starving", OutOfSpace.exit_code, r"forecastle: The machine's memory is too small .*\n"),
+        ("starving", OutOfSpace.exit_code, r"forecastle: The machine has too little memory .*\n"),
         ("evaluation_refused", InvalidData.exit_code, r"forecastle: test/part.csv: row 1: expected a number.\n"),
     ],
 )
@@ -162,7 +165,7 @@ def test_what_hyperparameters_take_is_listed_in_one_column(capsys: pytest.Captur
     assert len({len(re.match(r"  \w+ +", line)[0]) for line in lines}) == 1  # type: ignore[index]
 
 
-def test_an_algorithm_on_pythonpath_is_listed_beside_the_others(tmp_path: Path) -> None:
+def test_an_algorithm_on_pythonpath_is_listed_with_the_others(tmp_path: Path) -> None:
     shown = forecastle("algorithms", **environ_of(write_job(tmp_path, None, {}))).stdout
     assert "column_mean: Column Mean\n" in shown
     assert "random_cut_forest: Random Cut Forest\n" in shown
@@ -190,7 +193,7 @@ def test_an_algorithm_is_trained_by_its_alias(tmp_path: Path) -> None:
     assert (artifact.algorithm, artifact.hyperparameters["num_trees"]) == ("random_cut_forest", 50)
 
 
-def test_training_goes_on_when_nobody_reads_its_log_any_more(tmp_path: Path) -> None:
+def test_training_continues_when_its_log_is_closed(tmp_path: Path) -> None:
     tree = write_job(tmp_path, {"shrinkage": "0", "mood": "well"}, {"train/a": "1\n3\n"})
     with start_train(tree) as process:
         assert process.stdout is not None
@@ -207,10 +210,12 @@ def test_training_needs_no_stdout(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_model_that_is_no_forest_is_named_by_its_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_incomplete_model_is_named_by_its_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_artifact(tmp_path, Artifact({}, algorithm="random_cut_forest"))
     assert main(["check", str(tmp_path)]) == InvalidData.exit_code
-    assert capsys.readouterr().err.startswith(f"forecastle: {tmp_path}: The forest's arrays: leaf_offsets is missing")
+    assert capsys.readouterr().err.startswith(
+        f"forecastle: {tmp_path}: The forest's arrays: expected leaf_offsets, which is missing"
+    )
 
 
 def test_a_folder_without_a_model_does_not_pass_the_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

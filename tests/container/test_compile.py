@@ -1,4 +1,4 @@
-"""What is said of kernels that are compiled, and compiling them ahead of their first use."""
+"""The report on kernels that are compiled, and compiling them in advance."""
 
 import io
 import json
@@ -46,11 +46,11 @@ class Terminal(io.StringIO):
 
 
 def compile_something() -> None:
-    """A function without code on disk."""
+    """A function without compiled code on disk."""
     assert numba.njit(lambda: 1)() == 1
 
 
-def test_a_terminal_gets_a_bar_that_goes_when_all_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_gets_a_bar_that_disappears_when_all_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     stream = Terminal()
     with compilation_reported(stream):
@@ -76,7 +76,7 @@ def test_what_is_compiled_later_is_not_reported() -> None:
     assert stream.getvalue() == ""
 
 
-def test_a_stream_that_is_closed_is_no_reason_to_fail() -> None:
+def test_a_closed_stream_does_not_fail_the_command() -> None:
     stream = io.StringIO()
     with compilation_reported(stream):
         stream.close()
@@ -85,7 +85,7 @@ def test_a_stream_that_is_closed_is_no_reason_to_fail() -> None:
 
 @pytest.fixture
 def environ(tmp_path: Path) -> dict[str, str]:
-    """A job whose algorithm has a kernel, and a cache without its code."""
+    """A job whose algorithm has a kernel, and a cache that lacks it."""
     folder = tmp_path / "mine" / "algorithms" / "compiled_mean"
     folder.mkdir(parents=True)
     (folder / "__init__.py").touch()
@@ -108,7 +108,7 @@ def run(environ: dict[str, str], *arguments: str) -> "subprocess.CompletedProces
 
 
 def seconds_left_out(log: str) -> float:
-    """What is missing in a job's totaltime, beside its beginning and end."""
+    """The time that a job's totaltime lacks, apart from its start and end."""
     (record,) = (json.loads(line) for line in re.findall(r'#metrics (.*"totaltime".*)', log))
     return float(record["EndTime"] - record["StartTime"] - record["Metrics"]["totaltime"]["sum"] / 1000)
 
@@ -139,7 +139,7 @@ def test_what_was_compiled_ahead_is_not_compiled_by_a_job(environ: dict[str, str
         ).stdout
         for _ in range(2)
     ]
-    assert re.fullmatch(r"compiled_mean: compiled in \d+ s\n", ahead[0])
+    assert re.fullmatch(r"compiled_mean: compiling\ncompiled_mean: compiled in \d+ s\n", ahead[0])
     assert ahead[1] == "compiled_mean: is compiled already\n"
     assert run(environ, "train").stderr == ""
 

@@ -1,4 +1,4 @@
-"""The demo, where it cannot be shown."""
+"""The demo, if it cannot be shown."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ from forecastle.contract.errors import InvalidJob
 from tests.training.tree import REPOSITORY
 
 
-def test_without_matplotlib_the_demo_says_so_before_it_trains(tmp_path: Path) -> None:
+def test_without_matplotlib_the_demo_fails_before_it_trains(tmp_path: Path) -> None:
     hidden = (
         "import sys; sys.modules['matplotlib'] = None; "
         "from forecastle.container.cli import main; sys.exit(main(['demo']))"

@@ -1,4 +1,4 @@
-"""Whether a container is well."""
+"""The image's health check."""
 
 import http.server
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from forecastle.container.healthcheck import ready, well
+from forecastle.container.healthcheck import healthy, ready
 from forecastle.contract.settings import Settings
 
 
@@ -57,8 +57,8 @@ def test_where_nothing_listens_nothing_is_ready() -> None:
 
 
 @pytest.mark.parametrize(("verb", "expected"), [("train", True), ("serve", False)])
-def test_a_job_is_well_as_long_as_it_runs(tmp_path: Path, verb: str, expected: bool) -> None:
+def test_a_job_is_healthy_as_long_as_it_runs(tmp_path: Path, verb: str, expected: bool) -> None:
     command = tmp_path / "cmdline"
     command.write_bytes(b"/usr/bin/python\0/usr/bin/forecastle\0%s\0" % verb.encode())
     with answering(503) as port:
-        assert well(command, {"SAGEMAKER_BIND_TO_PORT": str(port)}) is expected
+        assert healthy(command, {"SAGEMAKER_BIND_TO_PORT": str(port)}) is expected

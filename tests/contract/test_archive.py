@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import os
 import random
 import tarfile
 import tracemalloc
@@ -40,6 +41,13 @@ def fault(path: Path) -> str:
     return caught.value.sentence
 
 
+def test_a_script_can_still_be_run(tmp_path: Path) -> None:
+    path = packed(tmp_path / ARCHIVE, member("run.sh", mode=0o755), member("data", mode=0o644))
+    with unpacked(path) as folder:
+        assert os.access(folder / "run.sh", os.X_OK)
+        assert (folder / "data").stat().st_mode & 0o111 == 0
+
+
 def test_an_archive_is_unpacked_for_as_long_as_it_is_read(tmp_path: Path) -> None:
     path = packed(tmp_path / ARCHIVE, member("./a"), member("in/b", b"yz"))
     with unpacked(path) as folder:
@@ -72,14 +80,14 @@ def test_our_own_models_are_read_from_archives_and_their_mapped_arrays_stay(tmp_
 @pytest.mark.parametrize(
     ("bad", "expected"),
     [
-        (member("../a"), "inside of the archive"),
-        (member("a/../../b"), "inside of the archive"),
-        (member("/etc/passwd"), "inside of the archive"),
+        (member("../a"), "inside the archive"),
+        (member("a/../../b"), "inside the archive"),
+        (member("/etc/passwd"), "inside the archive"),
         (member("a/" * 9 + "b"), "at most 8 folders"),
-        (member("a", b"", type=tarfile.SYMTYPE, linkname="/etc/passwd"), "plain files only"),
-        (member("a", b"", type=tarfile.LNKTYPE, linkname="b"), "plain files only"),
-        (member("a", b"", type=tarfile.FIFOTYPE), "plain files only"),
-        (member("a", b"", type=tarfile.CHRTYPE), "plain files only"),
+        (member("a", b"", type=tarfile.SYMTYPE, linkname="/etc/passwd"), "only regular files"),
+        (member("a", b"", type=tarfile.LNKTYPE, linkname="b"), "only regular files"),
+        (member("a", b"", type=tarfile.FIFOTYPE), "only regular files"),
+        (member("a", b"", type=tarfile.CHRTYPE), "only regular files"),
     ],
 )
 def test_what_would_leave_the_folder_or_is_no_file_is_refused(
@@ -119,7 +127,7 @@ def test_a_header_of_gigabytes_is_refused_before_it_is_read(tmp_path: Path) -> N
 @pytest.mark.parametrize("content", [b"", b"no archive", gzip.compress(b"no tar"), b"\x1f\x8b" + bytes(50)])
 def test_what_is_no_archive_is_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "any").write_bytes(content)
-    assert "expected a complete .tar.gz" in fault(tmp_path / "any") or "cannot be unpacked" in fault(tmp_path / "any")
+    assert "expected a complete .tar.gz" in fault(tmp_path / "any")
 
 
 def whole() -> bytes:

@@ -178,7 +178,7 @@ def test_a_manifest_without_its_digest_is_refused(tmp_path: Path) -> None:
     manifest = json.loads((tmp_path / MANIFEST).read_text())
     del manifest["sha256"]
     (tmp_path / MANIFEST).write_text(json.dumps(manifest))
-    assert "sha256: expected the digest of what the manifest says" in fault_of(tmp_path)
+    assert "sha256: expected the digest of the manifest's content" in fault_of(tmp_path)
 
 
 def test_a_manifest_may_be_laid_out_in_another_way(tmp_path: Path) -> None:
@@ -208,7 +208,7 @@ def test_a_manifest_that_was_altered_by_one_byte_is_refused_or_says_the_same(tmp
                 )
     assert refused > len(content)
     manifest.write_bytes(content.replace(b'"dimensions": 3', b'"dimensions": 4'))
-    assert fault_of(tmp_path) == (f"{manifest}: sha256: expected the digest of what the manifest says: it was altered.")
+    assert fault_of(tmp_path) == (f"{manifest}: sha256: expected the digest of the manifest's content: it was altered.")
 
 
 JSON_VALUES = st.recursive(
@@ -254,7 +254,7 @@ def test_a_missing_an_empty_and_a_foreign_folder_have_different_messages(tmp_pat
     )
     (tmp_path / "model.pkl").touch()
     assert fault_of(tmp_path) == (
-        f"{tmp_path}: there is no manifest.json (there are: model.pkl): the model is incomplete or another's."
+        f"{tmp_path}: there is no manifest.json (found: model.pkl): the model is incomplete, or of another kind."
     )
 
 
@@ -267,7 +267,7 @@ def test_a_model_of_a_newer_format_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("members", "fault"),
     [
-        ({"format": "onnx"}, 'expected a model of forecastle ("format": "forecastle").'),
+        ({"format": "onnx"}, 'expected a forecastle model ("format": "forecastle").'),
         ({"format_version": "1"}, 'format_version: expected a positive integer, got "1".'),
         ({"format_version": True}, "format_version: expected a positive integer, got true."),
         ({"algorithm": 3}, "algorithm: expected a string, got 3."),
@@ -300,10 +300,12 @@ def test_arrays_that_are_missing_or_half_there_are_refused(tmp_path: Path) -> No
     write_artifact(tmp_path, ARTIFACT)
     arrays = inside(tmp_path) / "cuts.npy"
     arrays.write_bytes(arrays.read_bytes()[:-1])
-    assert fault_of(tmp_path).endswith("the manifest's sha256 is another: the file is incomplete or was altered.")
+    assert fault_of(tmp_path).endswith(
+        "its SHA-256 is not the one in the manifest: the file is incomplete or was altered."
+    )
     arrays.unlink()
     assert fault_of(tmp_path) == (
-        f"{arrays}: the manifest names this file, but it is not there: the model is incomplete."
+        f"{arrays}: the manifest names this file, but it does not exist: the model is incomplete."
     )
 
 

@@ -17,12 +17,12 @@ from forecastle.training.job_log import StreamLog
 from tests.training.tree import environ_of, write_job
 
 
-def on_a_terminal(shares: list[tuple[float, float]]) -> str:
-    """What a terminal gets of a bar that is drawn at each (time, share), with a line after the first."""
+def on_a_terminal(shares: list[tuple[float, float]], kind: str = "xterm") -> str:
+    """What a terminal of that kind gets of a bar that is drawn at each (time, share)."""
     leader, follower = pty.openpty()
     clock = [0.0]
     with open(follower, "w", encoding="utf-8") as stream:
-        bar = Bar(stream, now=lambda: clock[0])
+        bar = Bar(stream, {"TERM": kind}, now=lambda: clock[0])
         for clock[0], share in shares:
             bar.draw(share, "trees")
         stream.flush()
@@ -37,6 +37,10 @@ def test_a_terminal_gets_the_share_and_the_time_left() -> None:
     shown = on_a_terminal([(0.0, 0.0), (30.0, 0.25)])
     assert "━━━━━━━╌" in shown
     assert shown.endswith(" 25%  1:30 left  trees")
+
+
+def test_a_terminal_that_cannot_erase_a_line_gets_no_bar() -> None:
+    assert on_a_terminal([(0.0, 0.0), (30.0, 0.25)], kind="dumb") == ""
 
 
 def test_what_was_done_before_the_bar_began_took_none_of_its_time() -> None:
@@ -61,7 +65,7 @@ def test_the_bar_is_gone_at_the_end() -> None:
 def test_a_line_is_printed_above_the_bar() -> None:
     leader, follower = pty.openpty()
     with open(follower, "w", encoding="utf-8") as stream:
-        log = StreamLog(stream, "algo-1", now=lambda: 0.0)
+        log = StreamLog(stream, "algo-1", {}, now=lambda: 0.0)
         log.progress(0.5, "trees")
         log.line("100 samples gathered")
     above, _, below = everything(leader).partition("100 samples gathered\r\n")
@@ -106,7 +110,7 @@ def test_a_job_that_fails_leaves_no_bar_either(tmp_path: Path) -> None:
 def test_a_file_gets_no_bar(tmp_path: Path) -> None:
     path = tmp_path / "log"
     with path.open("w") as stream:
-        log = StreamLog(stream, "algo-1")
+        log = StreamLog(stream, "algo-1", {})
         log.progress(0.5)
         log.line("text")
         log.progress(1.0)

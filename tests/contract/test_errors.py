@@ -1,5 +1,6 @@
 """Errors, by whose they are."""
 
+import re
 from http import HTTPStatus
 
 import pytest
@@ -13,6 +14,7 @@ from forecastle.contract.errors import (
     Stopped,
     UserError,
 )
+from tests.pages import REPOSITORY
 
 CLASSES = [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, ForecastleError)]
 LEAVES = [each for each in CLASSES if each not in (ForecastleError, UserError, PlatformError)]
@@ -39,6 +41,15 @@ def test_statuses_of_the_users_errors_tell_them_apart() -> None:
 def test_the_tree_at_the_files_head_is_the_tree(kind: type[ForecastleError]) -> None:
     assert errors.__doc__ is not None
     assert f"── {kind.__name__}" in errors.__doc__
+
+
+@pytest.mark.parametrize("folder", ["serving", "training", "container"])
+def test_a_place_is_given_as_data(folder: str) -> None:
+    """No error's text is composed of a place and what was expected there."""
+    for source in (REPOSITORY / folder).rglob("*.py"):
+        lines = source.read_text("utf-8").splitlines()
+        composed = [line for line in lines if re.search(r"""f?["'][^"']*: expected """, line)]
+        assert [line for line in composed if "click." not in line] == []  # click's own errors are text
 
 
 def test_an_error_seen_from_further_out_has_the_place_before_its_sentence() -> None:

@@ -35,8 +35,8 @@ def test_rows_are_read(body: bytes) -> None:
     [
         (b"", "row 1: expected numbers, got nothing."),
         (b"\n\n", "row 1: expected numbers, got nothing."),
-        (b"timestamp\n1\n", "row 1, column 1: expected a number, got 'timestamp'; a header row is not expected."),
-        (b'"value",x\n1,2\n', "row 1, column 1: expected a number, got '\"value\"'; a header row is not expected."),
+        (b"timestamp\n1\n", "row 1, column 1: expected a number, got 'timestamp': a header row is not expected."),
+        (b'"value",x\n1,2\n', "row 1, column 1: expected a number, got '\"value\"': a header row is not expected."),
         (b"1,2\n3,abc\n", "row 2, column 2: expected a number, got 'abc'."),
         (b"1,2\n3, a b \n", "row 2, column 2: expected a number, got 'a b'."),
         (b"1,2\n3,4x\n", "row 2, column 2: expected a number, got '4x'."),
@@ -51,9 +51,12 @@ def test_rows_are_read(body: bytes) -> None:
         (b"NaN\n", "row 1, column 1: expected a finite number, got 'NaN'."),
         (b"1\n-inf\n", "row 2, column 1: expected a finite number, got '-inf'."),
         (b"1\nInfinity\n", "row 2, column 1: expected a finite number, got 'Infinity'."),
-        (b"1,1e400\n", "row 1, column 2: expected a number that float32 holds, got '1e400'."),
-        (b"1,2\n1e39,1\n", "row 2, column 1: expected a number that float32 holds, got '1e39'."),
-        (b"1,2\n1,-" + b"9" * 60, "row 2, column 2: expected a number that float32 holds, got '-" + "9" * 38 + "…'."),
+        (b"1,1e400\n", "row 1, column 2: expected a number in the range of float32, got '1e400'."),
+        (b"1,2\n1e39,1\n", "row 2, column 1: expected a number in the range of float32, got '1e39'."),
+        (
+            b"1,2\n1,-" + b"9" * 60,
+            "row 2, column 2: expected a number in the range of float32, got '-" + "9" * 38 + "…'.",
+        ),
         (b"1\n\xff\xfe2\n", "row 2, column 1: expected a number, got '\\\\xff\\\\xfe2'."),
         ("1\n2\n".encode("utf-16"), "row 1, column 1: expected text in UTF-8, got another encoding, such as UTF-16."),
         (
@@ -103,7 +106,7 @@ def test_a_byte_among_digits_is_refused(byte: int, at: int) -> None:
 def test_a_label_column_too_many_is_recognised() -> None:
     with pytest.raises(InvalidData) as error:
         csv.decode(b"0,1.5\n1,2.5\n", width=1)
-    assert error.value.sentence == "row 1: expected 1 column, got 2; leave the label out."
+    assert error.value.sentence == "row 1: expected 1 column, got 2: leave the label out."
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 1000])
@@ -121,7 +124,7 @@ def test_a_file_in_pieces_is_read_as_in_one(size: int) -> None:
     ("chunks", "sentence"),
     [
         ([b"1\n2\n", b"3\nx\n"], "row 4, column 1: expected a number, got 'x'."),
-        ([b"1\n2\n", b"3\n1e40\n"], "row 4, column 1: expected a number that float32 holds, got '1e40'."),
+        ([b"1\n2\n", b"3\n1e40\n"], "row 4, column 1: expected a number in the range of float32, got '1e40'."),
         ([b"1\n2\n", b"3,4\n"], "row 3: expected 1 column, got 2."),
         ([b"1\n\n", b"\n3\n"], "row 2: expected numbers, got an empty line."),
         ([b"1\n\n", b"\n", b"3\n"], "row 2: expected numbers, got an empty line."),

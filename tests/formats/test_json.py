@@ -53,7 +53,7 @@ def test_an_instance_with_nothing_around_it_may_take_several_lines() -> None:
             b'{"features": [1]}\n{"features": [',
             "line 2, column 15: expected valid JSON, got nothing (expecting value).",
         ),
-        (b'{"instance": [1]}', "instance is unknown: did you mean instances?"),
+        (b'{"instance": [1]}', "instance: unknown member: did you mean instances?"),
     ],
 )
 def test_a_fault_in_instances_with_nothing_around_them_has_its_place(body: bytes, sentence: str) -> None:
@@ -112,10 +112,10 @@ def test_further_members_escapes_and_a_byte_order_mark_do_no_harm(body: bytes) -
 @pytest.mark.parametrize(
     ("member", "sentence"),
     [
-        ("configuration", "configuration is unknown; known are instances."),
-        ("instance", "instance is unknown: did you mean instances?"),
-        ("two words", '"two words" is unknown; known are instances.'),
-        ("n" * 100_000, f'"{"n" * 38}… is unknown; known are instances.'),
+        ("configuration", "configuration: unknown member; known are instances."),
+        ("instance", "instance: unknown member: did you mean instances?"),
+        ("two words", '"two words": unknown member; known are instances.'),
+        ("n" * 100_000, f'"{"n" * 38}…: unknown member; known are instances.'),
     ],
 )
 def test_a_member_of_the_document_that_is_not_known_is_refused(member: str, sentence: str) -> None:
@@ -179,19 +179,19 @@ def _sparse(text: str) -> bytes:
         (b'{"instances": [{"features": ["\\ud800"]}]}', 'instances[0].features[0]: expected a number, got "\\ud800".'),
         (
             b'{"instances": [{"features": [NaN]}]}',
-            "instances[0].features[0]: expected a number that float32 holds, got NaN.",
+            "instances[0].features[0]: expected a number in the range of float32, got NaN.",
         ),
         (
             b'{"instances": [{"features": [1, 1e400]}]}',
-            "instances[0].features[1]: expected a number that float32 holds, got 1e400.",
+            "instances[0].features[1]: expected a number in the range of float32, got 1e400.",
         ),
         (
             b'{"instances": [{"features": [1, 1e39]}]}',
-            "instances[0].features[1]: expected a number that float32 holds, got 1e39.",
+            "instances[0].features[1]: expected a number in the range of float32, got 1e39.",
         ),
         (
             b'{"instances": [{"features": [' + b"9" * 6000 + b"]}]}",
-            f"instances[0].features[0]: expected a number that float32 holds, got {'9' * 39}….",
+            f"instances[0].features[0]: expected a number in the range of float32, got {'9' * 39}….",
         ),
         (
             b'{"instances": [{"features": [1]}, {"features": [1, 2]}]}',
@@ -234,15 +234,15 @@ def _sparse(text: str) -> bytes:
         ),
         (
             _sparse('"keys": [0], "shape": [-2], "values": [2]'),
-            "instances[0].data.features.shape: expected one number, that of the columns, got -2.",
+            "instances[0].data.features.shape: expected one number, the number of columns, got -2.",
         ),
         (
             _sparse('"keys": [0], "shape": [2, 2], "values": [2]'),
-            "instances[0].data.features.shape: expected one number, that of the columns, got 2 numbers.",
+            "instances[0].data.features.shape: expected one number, the number of columns, got 2 numbers.",
         ),
         (
             _sparse('"keys": [0], "shape": [9223372036854775808], "values": [2]'),
-            "instances[0].data.features.shape: expected one number, that of the columns, got 9223372036854775808.",
+            "instances[0].data.features.shape: expected one number, the number of columns, got 9223372036854775808.",
         ),
     ],
 )

@@ -127,12 +127,12 @@ def _entry(tensor_tag: int, tensor: bytes, name: bytes = b"values") -> bytes:
         (ONE + MAGIC + b"\x04\0\0\x20aaaa", "byte 28: expected a frame with a whole record, got one with the continua"),
         (ONE + MAGIC + b"\0\0\0\x1f", "byte 28: expected a record of at most 67108864 bytes, got one of 520093696"),
         (ONE + MAGIC + bytes(4), 'byte 36: expected a tensor under features["values"], got none'),
-        (ONE + frame(b"\x0a\xff"), "byte 36: expected a protocol buffers message, got bytes that are none"),
-        (ONE + frame(b"\x0a\x05abc"), "byte 36: expected a protocol buffers message, got bytes that are none"),
-        (ONE + frame(b"\x18" + b"\xff" * 11), "byte 36: expected a protocol buffers message, got bytes that are none"),
-        (ONE + frame(b"\x0f\x00"), "byte 36: expected a protocol buffers message, got bytes that are none"),
-        (ONE + frame(b"\x00\x00"), "byte 36: expected a protocol buffers message, got bytes that are none"),
-        (ONE + frame(b"\x1d\x00"), "byte 36: expected a protocol buffers message, got bytes that are none"),
+        (ONE + frame(b"\x0a\xff"), "byte 36: expected a protocol buffers message, got other bytes"),
+        (ONE + frame(b"\x0a\x05abc"), "byte 36: expected a protocol buffers message, got other bytes"),
+        (ONE + frame(b"\x18" + b"\xff" * 11), "byte 36: expected a protocol buffers message, got other bytes"),
+        (ONE + frame(b"\x0f\x00"), "byte 36: expected a protocol buffers message, got other bytes"),
+        (ONE + frame(b"\x00\x00"), "byte 36: expected a protocol buffers message, got other bytes"),
+        (ONE + frame(b"\x1d\x00"), "byte 36: expected a protocol buffers message, got other bytes"),
         (ONE + frame(_entry(18, b"\x0a\x05abcde")), "byte 50: expected a protocol buffers message"),
         (ONE + frame(_entry(58, b"\x0a\x02\x01\xff")), "byte 50: expected a protocol buffers message"),
         (ONE + frame(_entry(18, b"\x12\x01\xff")), "byte 50: expected a protocol buffers message"),
@@ -145,17 +145,20 @@ def _entry(tensor_tag: int, tensor: bytes, name: bytes = b"values") -> bytes:
         (ONE + frame(_entry(74, b"\x0a\x01x")), "byte 50: expected a tensor of numbers under"),
         (ONE + _frame([]), "byte 50: expected at least one value, got none"),
         (ONE + _frame([1, 2]), "byte 36: expected 1 column(s), got 2"),
-        (_frame([1, np.nan]), "byte 22: expected numbers that float32 holds, got another in column 2"),
-        (_frame([np.inf]), "byte 22: expected numbers that float32 holds, got another in column 1"),
+        (_frame([1, np.nan]), "byte 22: expected numbers in the range of float32, got another one in column 2"),
+        (_frame([np.inf]), "byte 22: expected numbers in the range of float32, got another one in column 1"),
         (
             _frame([1e39], kind="float64_tensor"),
-            "byte 22: expected numbers that float32 holds, got another in column 1",
+            "byte 22: expected numbers in the range of float32, got another one in column 1",
         ),
-        (_frame([1], [0]), "byte 22: expected a shape of one number, that of the columns, got 0 numbers"),
-        (_frame([1], [0], [2, 2]), "byte 22: expected a shape of one number, that of the columns, got 2 numbers"),
+        (_frame([1], [0]), "byte 22: expected a shape of one number, the number of columns, got 0 numbers"),
+        (_frame([1], [0], [2, 2]), "byte 22: expected a shape of one number, the number of columns, got 2 numbers"),
         (_frame([], [], [2**64 - 1]), "byte 22: expected a shape from 1 to 2147483647, got -1"),
         (_frame([1], [0], [0]), "byte 22: expected a shape from 1 to 2147483647, got 0"),
-        (_frame([1, 2], [], [3]), "byte 22: expected as many values as keys, or without keys as the shape says, got 2"),
+        (
+            _frame([1, 2], [], [3]),
+            "byte 22: expected as many values as keys, or as the shape if there are no keys, got 2",
+        ),
         (_frame([1, 2], [1], [3]), "byte 22: expected as many values as keys"),
         (_frame([1, 2], [1, 0], [3]), "byte 22: expected keys that ascend within the shape, each once, got 0 after 1"),
         (_frame([1, 2], [1, 1], [3]), "byte 22: expected keys that ascend within the shape, each once, got 1 after 1"),
@@ -179,9 +182,9 @@ def test_the_wrong_width_is_refused() -> None:
 
 
 def test_labels_must_be_there_for_all_records_or_for_none() -> None:
-    with pytest.raises(InvalidData, match=r"^record 3: expected a label, as in the records before, got none.$"):
+    with pytest.raises(InvalidData, match=r"^record 3: expected a label, as in the previous records, got none.$"):
         list(recordio.read([_frame([1], label=[0]) * 2, ONE]))
-    with pytest.raises(InvalidData, match=r"^record 2: expected no label, as in the records before, got one.$"):
+    with pytest.raises(InvalidData, match=r"^record 2: expected no label, as in the previous records, got one.$"):
         list(recordio.read([ONE + _frame([1], label=[0])]))
 
 

@@ -59,7 +59,7 @@ def test_the_wrong_width_is_refused(content_type: str) -> None:
 
 @pytest.mark.parametrize("content_type", rows.REQUEST_TYPES)
 def test_gzip_that_was_not_announced_is_recognised(content_type: str) -> None:
-    with pytest.raises(InvalidData, match=r"byte 0: .* got gzip data; send it uncompressed"):
+    with pytest.raises(InvalidData, match=r"byte 0: .* got gzip data: send it uncompressed"):
         _decode(gzip.compress(BODIES[content_type]), content_type)
 
 

@@ -59,5 +59,5 @@ def test_what_is_no_ordinary_number_is_refused(value: float) -> None:
 
 
 def test_a_template_that_does_not_fit_its_table_is_refused() -> None:
-    with pytest.raises(ValueError, match="between 3 texts"):
+    with pytest.raises(ValueError, match="needs 3 texts"):
         template.fill([b"", b""], np.ones((1, 2)))

@@ -1,4 +1,4 @@
-"""The image, built once; what is measured on the way is printed in the end."""
+"""The image, built once; measurements are printed at the end."""
 
 import shutil
 from pathlib import Path
@@ -14,7 +14,7 @@ _FIGURES = pytest.StashKey[list[str]]()
 
 
 class Figures:
-    """What was measured: printed, and no reason for a test to fail."""
+    """Measurements, which are printed and fail no test."""
 
     def __init__(self, lines: list[str]) -> None:
         self._lines = lines

@@ -16,7 +16,7 @@ ROOT: tuple[str, ...] = ()
 STRANGER = ("--user", "12345", "--cap-drop", "ALL", "--read-only", "--tmpfs", "/tmp")  # who has no passwd entry
 READ_ONLY = ("--read-only",)  # and nowhere to write at all
 
-CACHE_LOG = ("-e", "NUMBA_DEBUG_CACHE=1")  # numba tells what it loads and what it has to compile
+CACHE_LOG = ("-e", "NUMBA_DEBUG_CACHE=1")  # numba reports what it loads and what it compiles
 
 
 def docker(*arguments: str | Path, check: bool = True) -> "subprocess.CompletedProcess[str]":
@@ -26,13 +26,13 @@ def docker(*arguments: str | Path, check: bool = True) -> "subprocess.CompletedP
 
 
 def train(image: str, tree: Path, *options: str) -> "subprocess.CompletedProcess[str]":
-    """Run the job in `tree`, an /opt/ml, to its end."""
+    """Run the job in `tree`, an /opt/ml, until it ends."""
     return docker("run", "--rm", *options, "-v", f"{tree}:/opt/ml", image, "train", check=False)
 
 
 @contextmanager
 def started(image: str, verb: str, *options: str) -> Iterator[str]:
-    """The name of a container that runs, and is removed in the end."""
+    """The name of a running container, which is removed afterwards."""
     name = docker("run", "-d", *options, image, verb).stdout.strip()
     try:
         yield name
@@ -42,7 +42,7 @@ def started(image: str, verb: str, *options: str) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A container that serves: where it is to be asked, and how long it took to be ready."""
+    """A serving container: its address, and how long it took to become ready."""
 
     name: str
     port: int
@@ -61,8 +61,8 @@ class Server:
         return answer
 
     def log(self) -> str:
-        told = docker("logs", self.name)
-        return told.stdout + told.stderr
+        logs = docker("logs", self.name)
+        return logs.stdout + logs.stderr
 
     def stop(self) -> int:
         """The exit code of the container, stopped as SageMaker does."""
@@ -84,13 +84,13 @@ def serving(image: str, model: Path, *options: str) -> Iterator[Server]:
 
 
 def cpu_seconds(name: str) -> float:
-    """What process 1 of a container has computed so far, which says more than the clock on a busy machine."""
+    """The CPU time of a container's process 1, which is more reliable than the clock on a busy machine."""
     fields = docker("exec", name, "cat", "/proc/1/stat").stdout.rpartition(")")[2].split()
     return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")  # utime and stime
 
 
 def await_running(name: str, since: float) -> None:
-    """Fail where the container has ended, or patience has."""
+    """Fail if the container has ended, or after the time limit."""
     running = docker("inspect", "-f", "{{.State.Running}}", name).stdout.strip() == "true"
     assert running, docker("logs", name).stderr
     assert time.monotonic() < since + PATIENCE_SECONDS, f"not done after {PATIENCE_SECONDS} s"
@@ -108,12 +108,12 @@ def pinged(port: int) -> bool:
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    """What the files in `folder` hold, by their names in it."""
+    """The content of the files in `folder` by their relative names."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 def may_write(folder: Path) -> Path:
-    """`folder`, made so that any user may write to it."""
+    """`folder`, created so that any user may write to it."""
     folder.mkdir(parents=True, exist_ok=True)
     os.chmod(folder, 0o777)  # noqa: PTH101 - whatever the umask
     return folder

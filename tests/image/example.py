@@ -1,4 +1,4 @@
-"""The jobs and requests of the image's tests: the algorithms' own examples, DeepAR's for fewer epochs."""
+"""The jobs and requests of the image's tests: the algorithms' examples, DeepAR's with fewer epochs."""
 
 import json
 import os
@@ -28,7 +28,7 @@ ENVIRON = {"DEEPAR_INFERENCE_CONFIG": SEEDED}
 
 
 def write_job(tree: Path, algorithm: str, **given: str) -> Path:
-    """An /opt/ml with the example's job in it, which anybody may write to."""
+    """An /opt/ml with the example's job, writable for any user."""
     shutil.copytree(find(algorithm).example_folder / "input", tree / "input")
     path = tree / "input" / "config" / "hyperparameters.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | SHORT[algorithm] | given))
@@ -38,7 +38,7 @@ def write_job(tree: Path, algorithm: str, **given: str) -> Path:
 
 
 def train_here(tree: Path) -> str:
-    """The same job outside the image, with the command of this environment: what it printed."""
+    """The output of the same job outside the image, run by this environment's command."""
     done = subprocess.run(
         [sys.executable, "-m", "forecastle", "train"],
         env=os.environ | {"SAGEMAKER_BASE_DIR": str(tree)},
@@ -67,7 +67,7 @@ def requests(algorithm: str) -> Iterator[tuple[str, bytes]]:
 
 
 def exchanges(algorithm: str) -> list[tuple[str, bytes, str]]:
-    """Each request with each media type that it can be answered in: content type, body, accept."""
+    """Each request with each media type of its answer: content type, body, accept."""
     return [
         (content_type, body, accept)
         for content_type, body in requests(algorithm)
@@ -76,7 +76,7 @@ def exchanges(algorithm: str) -> list[tuple[str, bytes, str]]:
 
 
 def answers_here(algorithm: str, folder: Path) -> Mapping[tuple[str, str], bytes]:
-    """What the model in `folder` answers outside the image, by content type and accept."""
+    """The answers of the model in `folder` outside the image, by content type and accept."""
     model = find(algorithm).load(read_artifact(folder), find(algorithm).settings.from_environ(os.environ))
     answers = {}
     for content_type, body, accept in exchanges(algorithm):

@@ -1,4 +1,4 @@
-"""docker-compose.yml, with the commands of docs/operations.md, in a checkout that is somebody's."""
+"""docker-compose.yml, with the commands of docs/operations.md, in a checkout that another user owns."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ SOMEBODY = 4321
 
 @pytest.fixture
 def checkout(image: str, tmp_path: Path) -> Iterator[Path]:
-    """What compose needs of a checkout, of a user who is not root where the tests may make it so."""
+    """The files of a checkout that compose needs, owned by a user other than root if the tests may change that."""
     shutil.copy(REPOSITORY / "docker-compose.yml", tmp_path)
     shutil.copytree(REPOSITORY / "algorithms" / "random_cut_forest" / "example", tmp_path / EXAMPLE)
     if os.getuid() == 0:
@@ -42,7 +42,7 @@ def port() -> int:
 
 
 def compose(checkout: Path, image: str, *arguments: str, port: int = 0) -> "subprocess.CompletedProcess[str]":
-    """Run `docker compose` there, with an image that is made already; of a name that no other checkout's has."""
+    """Run `docker compose` there with an existing image and a unique project name."""
     environ = os.environ | {"IMAGE": image, "PORT": str(port), "COMPOSE_PROJECT_NAME": f"forecastle-{checkout.name}"}
     command = ["docker", "compose", *arguments]
     return subprocess.run(command, cwd=checkout, env=environ, capture_output=True, text=True)

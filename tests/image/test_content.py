@@ -1,4 +1,4 @@
-"""What the image consists of."""
+"""The content of the image."""
 
 import json
 import tomllib
@@ -51,7 +51,7 @@ def test_it_says_what_it_is_and_what_it_can(image: str) -> None:
     assert {"org.opencontainers.image.revision", "org.opencontainers.image.source"} <= labels.keys()
 
 
-def test_it_takes_a_verb_and_serves_on_port_8080(image: str) -> None:
+def test_its_command_is_a_verb_and_it_serves_on_port_8080(image: str) -> None:
     config = inspect(image)["Config"]
     assert (config["Entrypoint"], config["Cmd"]) == (["forecastle"], ["serve"])
     assert list(config["ExposedPorts"]) == ["8080/tcp"]
@@ -63,7 +63,7 @@ def test_it_takes_a_verb_and_serves_on_port_8080(image: str) -> None:
 VERSION = "org.opencontainers.image.version"
 
 
-def test_nothing_stays_that_only_its_making_needed(image: str) -> None:
+def test_nothing_remains_that_only_the_build_needs(image: str) -> None:
     caches = "/root/.cache /var/lib/apt/lists/*_* /var/cache/apt/*.bin /var/cache/apt/archives/*.deb /tmp/* /src"
     assert shell(image, f"ls -d {caches} 2>/dev/null; true") == []
     assert shell(image, f"find {PACKAGES} -name tests -path '*/scipy/*' -o -name '*.pyx' -o -name '*.a'") == []
@@ -71,7 +71,7 @@ def test_nothing_stays_that_only_its_making_needed(image: str) -> None:
 
 
 def test_its_kernels_are_those_of_its_sources(image: str) -> None:
-    """A folder of machine code is named after the sources it was compiled from: none is left over from others."""
+    """A folder of machine code is named after its sources: none is left from other sources."""
     shipped = shell(image, "ls /opt/forecastle/kernels")
     current = docker("run", "--rm", "--entrypoint", "python", image, "-c", CURRENT).stdout.split()
     assert shipped

@@ -65,7 +65,7 @@ def test_it_answers_what_came_before_it_was_stopped_and_exits_0(image: str, trai
 
 
 def slow_request(algorithm: str) -> tuple[str, bytes]:
-    """A request of a second or so."""
+    """A request that takes about a second."""
     content_type, body = next(iter(requests(algorithm)))
     if algorithm == "random_cut_forest":
         return content_type, body * 1_000_000

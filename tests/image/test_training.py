@@ -62,7 +62,7 @@ def assert_nothing_compiled(log: str) -> None:
 
 
 def assert_nothing_written(name: str) -> None:
-    """But to /tmp and to what is mounted, which `docker diff` leaves out; the folders it is mounted at are new."""
+    """Except in /tmp and mounts, which `docker diff` omits; the mount points are new."""
     changed = docker("diff", name).stdout.splitlines()
     assert [line for line in changed if not re.fullmatch(r"C /opt|[AC] /opt/ml(/\w+)?|C /tmp|[AC] /tmp/.*", line)] == []
 
@@ -118,7 +118,7 @@ def test_a_job_that_is_killed_leaves_the_model_that_was_there(image: str, tmp_pa
     assert files(tree / "model") == before
 
 
-def test_a_job_that_is_killed_as_it_writes_leaves_a_whole_model_or_none(image: str, tmp_path: Path) -> None:
+def test_a_job_killed_while_writing_leaves_a_complete_model_or_none(image: str, tmp_path: Path) -> None:
     tree = write_job(tmp_path / "ml", "random_cut_forest", num_trees="1000", num_samples_per_tree="2048")
     since = time.monotonic()
     with started(image, "train", "-v", f"{tree}:/opt/ml") as job:

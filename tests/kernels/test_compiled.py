@@ -1,5 +1,6 @@
 """Compiled kernels."""
 
+import fcntl
 import math
 import os
 import subprocess
@@ -107,6 +108,25 @@ def test_machine_code_is_kept_in_the_folder_that_is_named(tmp_path: Path) -> Non
     (tmp_path / "module.py").write_text(MODULE)
     assert run_kernel(tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "cache")) == "6.0\n"
     assert list((tmp_path / "cache").rglob("*.nbc"))
+
+
+def test_code_is_saved_by_one_process_at_a_time(tmp_path: Path) -> None:
+    (tmp_path / "module.py").write_text(MODULE)
+    environ = os.environ | {"PYTHONPATH": str(REPOSITORY), "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    assert run_kernel(tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "cache")) == "6.0\n"
+    (code,) = (path.parent for path in (tmp_path / "cache").rglob("*.nbc"))
+    for file in code.iterdir():
+        file.unlink()
+    lock = os.open(code, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_SH)  # others may read
+    process = subprocess.Popen([sys.executable, str(tmp_path / "module.py")], env=environ, stdout=subprocess.PIPE)
+    with process:
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(10)
+        assert not any(code.iterdir())
+        os.close(lock)
+        assert process.communicate(timeout=120)[0] == b"6.0\n"
+    assert any(code.iterdir())
 
 
 def test_where_no_folder_can_be_written_a_kernel_is_compiled_in_memory(tmp_path: Path) -> None:

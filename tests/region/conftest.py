@@ -1,4 +1,4 @@
-"""One region for the tests that leave it as they found it."""
+"""A region that tests share."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Endpoints of the tiny algorithm's models, as clients ask for them."""
+"""Endpoints of the tiny algorithm's models, through boto3."""
 
 import itertools
 from typing import Any
@@ -11,7 +11,7 @@ ARCHIVES: dict[tuple[str, str], str] = {}  # of models that are trained already,
 
 
 def trained(region: RunningRegion, shrinkage: str = "0") -> str:
-    """The URI of a model whose answers are 2 · (1 − shrinkage) a line."""
+    """The URI of a model whose predictions are 2 · (1 − shrinkage) per line."""
     key = (region.address, shrinkage)
     if key not in ARCHIVES:
         for number in (1, 2, 3):
@@ -22,7 +22,7 @@ def trained(region: RunningRegion, shrinkage: str = "0") -> str:
 
 
 def model(region: RunningRegion, uri: str, **container: Any) -> str:
-    """Make a model of an archive; its name."""
+    """Create a model of an archive; return its name."""
     name = f"model-{next(NUMBERS)}"
     primary = {"Image": IMAGE, "ModelDataUrl": uri, **container}
     region.client("sagemaker").create_model(ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer=primary)
@@ -30,7 +30,7 @@ def model(region: RunningRegion, uri: str, **container: Any) -> str:
 
 
 def config(region: RunningRegion, variants: dict[str, tuple[str, float]], **more: Any) -> str:
-    """Make a configuration of models and weights, by the variant's name; its name."""
+    """Create a configuration of models and weights by variant; return its name."""
     name = f"config-{next(NUMBERS)}"
     described = [
         {
@@ -47,7 +47,7 @@ def config(region: RunningRegion, variants: dict[str, tuple[str, float]], **more
 
 
 def endpoint(region: RunningRegion, configuration: str) -> str:
-    """Make an endpoint and wait until it is in service; its name."""
+    """Create an endpoint and wait until it is in service; return its name."""
     name = f"endpoint-{next(NUMBERS)}"
     region.client("sagemaker").create_endpoint(EndpointName=name, EndpointConfigName=configuration)
     described = settled(region, name)
@@ -56,7 +56,7 @@ def endpoint(region: RunningRegion, configuration: str) -> str:
 
 
 def settled(region: RunningRegion, name: str) -> Any:
-    """The description of an endpoint that is no longer on its way, waited for."""
+    """The description of an endpoint in a final state, waited for."""
     sagemaker = region.client("sagemaker")
 
     def found() -> Any:

@@ -1,4 +1,4 @@
-"""Lambda functions and APIs of the tests, as clients make them."""
+"""Lambda functions, through boto3."""
 
 import io
 import itertools
@@ -20,7 +20,7 @@ def zipped(source: str, name: str = "lambda_function.py") -> bytes:
 
 
 def function(region: RunningRegion, source: str, **more: Any) -> str:
-    """Make a function of a module's source; its name."""
+    """Create a function from a module's source; return its name."""
     name = f"function-{next(NUMBERS)}"
     given = {"Runtime": "python3.8", "Role": ROLE, "Handler": "lambda_function.lambda_handler", "Timeout": 30, **more}
     region.client("lambda").create_function(FunctionName=name, Code={"ZipFile": zipped(source)}, **given)
@@ -28,7 +28,7 @@ def function(region: RunningRegion, source: str, **more: Any) -> str:
 
 
 def invoke(region: RunningRegion, name: str, event: object = None, **more: Any) -> Any:
-    """What an invocation gave, its payload read."""
+    """The result of an invocation, with its payload."""
     answer = region.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event or {}).encode(), **more)
     text = answer["Payload"].read()
     return answer | {"Payload": json.loads(text) if text else None}

@@ -1,4 +1,4 @@
-"""Training jobs of the tiny algorithm, as clients ask for them."""
+"""Training jobs of the tiny algorithm, through boto3."""
 
 import itertools
 from typing import Any
@@ -17,7 +17,7 @@ def channel(uri: str, name: str = "train", kind: str = "S3Prefix", spread: str =
 
 
 def create(region: RunningRegion, *channels: Any, name: str | None = None, **more: Any) -> str:
-    """Ask for a job; its name."""
+    """Create a job; return its name."""
     name = name or f"job-{next(NUMBERS)}"
     hyperparameters = {"shrinkage": "0", **more.pop("hyperparameters", {})}
     specification = {"TrainingImage": more.pop("image", IMAGE), "TrainingInputMode": more.pop("mode", "File")}

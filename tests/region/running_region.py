@@ -1,4 +1,4 @@
-"""A region in a process of its own, as the tests see it: its port, its lines and its end."""
+"""A region in its own process, for tests."""
 
 import os
 import re
@@ -23,21 +23,34 @@ ADDRESS = re.compile(r"region \S+ of account \d+ at (http://\S+),")
 
 
 class RunningRegion:
-    """`forecastle region up` on a free port; leaving it ends it, and kills what is left of it."""
+    """`forecastle region up` on a free port, stopped at the end of the block."""
 
-    def __init__(self, home: Path, *options: str, path: str | None = None, within: Sequence[str] = ()) -> None:
-        """`within` is a command that becomes the one in its arguments, such as `unshare --mount`."""
+    def __init__(
+        self,
+        home: Path,
+        *options: str,
+        path: str | None = None,
+        within: Sequence[str] = (),
+        code: Path | None = None,
+    ) -> None:
+        """Start it.
+
+        `within` is a command that becomes the one in its arguments, such as `unshare --mount`; `code` a folder for
+        the machine code of kernels, which are then compiled in the background.
+        """
         environ = {
             "PATH": path or os.environ["PATH"],
             "HOME": str(home.parent),
             "PYTHONPATH": str(ROOT),
             "FORECASTLE_ALGORITHMS": str(TINY_ALGORITHM / "algorithms"),
-            "AWS_ENDPOINT_URL": "http://127.0.0.1:9",  # what was meant for another
+            "AWS_ENDPOINT_URL": "http://127.0.0.1:9",  # that of another region, to be ignored
+            **({} if code is None else {"NUMBA_CACHE_DIR": str(code)}),
         }
+        options = ("--port", "0", *options, *(["--no-compile"] if code is None else []))
         self.home = home
         self.lines: list[str] = []
         self._process = subprocess.Popen(
-            [*within, sys.executable, "-m", "forecastle", "region", "up", "--home", str(home), "--port", "0", *options],
+            [*within, sys.executable, "-m", "forecastle", "region", "up", "--home", str(home), *options],
             env=environ,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -59,11 +72,11 @@ class RunningRegion:
 
     @property
     def address(self) -> str:
-        """Where it answers, waited for."""
+        """Its address, waited for."""
         return self.await_line(ADDRESS)[1]
 
     def await_line(self, pattern: re.Pattern[str] | str) -> re.Match[str]:
-        """The first of its lines with that, waited for."""
+        """The first line of its output that matches, waited for."""
 
         def found() -> re.Match[str] | None:
             ended = self._process.poll() is not None
@@ -74,13 +87,13 @@ class RunningRegion:
         return awaited(found, f"a line with {pattern} in {self.lines}")
 
     def client(self, service: str, **config: Any) -> Any:
-        """boto3's client of a service, with keys that are none."""
+        """boto3's client of a service, with any keys."""
         settings = Config(retries={"total_max_attempts": 1}, proxies={}, read_timeout=PATIENCE_SECONDS, **config)
         keys = {"aws_access_key_id": "any", "aws_secret_access_key": "thing", "region_name": "us-east-1"}
         return boto3.client(service, endpoint_url=self.address, config=settings, **keys)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
-        """Send it a signal and wait for its end; its exit code."""
+        """Send it a signal and wait for its end; return its exit code."""
         if self._process.poll() is None:
             self._process.send_signal(number)
         try:
@@ -98,27 +111,32 @@ class RunningRegion:
 
 
 def awaited(found: Callable[[], T | None], what: str) -> T:
-    """What `found` gives when it gives something."""
+    """Wait until `found` returns something, and return that."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         thing = found()
         if thing:
             return thing
         time.sleep(0.02)
-    raise AssertionError(f"waited in vain for {what}")
+    raise AssertionError(f"{what}: did not appear")
 
 
 def processes_with(text: str) -> list[str]:
     """The command lines of the processes that have `text` in their environment or command."""
-    found = []
+    return list(commands_with(text).values())
+
+
+def commands_with(text: str) -> dict[int, str]:
+    """The same, by process id."""
+    found = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
                 command = (entry / "cmdline").read_bytes()
-                told = (entry / "environ").read_bytes() + command
+                content = (entry / "environ").read_bytes() + command
                 state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
             except OSError:
                 continue
-            if text.encode() in told and state != "Z":
-                found.append(command.replace(b"\0", b" ").decode())
+            if text.encode() in content and state != "Z":
+                found[int(entry.name)] = command.replace(b"\0", b" ").decode()
     return found

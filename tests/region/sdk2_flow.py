@@ -44,7 +44,7 @@ def main() -> None:
     after = predictor.predict([[16083]])
     predictor.delete_model()
     predictor.delete_endpoint()
-    told = {
+    found = {
         "role": role,
         "bucket": session.default_bucket(),
         "image": attached.image_uri == image,
@@ -54,7 +54,7 @@ def main() -> None:
         "same": before == after,
         "left": len(boto3.client("sagemaker").list_endpoints()["Endpoints"]),
     }
-    print("\n" + json.dumps(told))  # what the SDK printed before has no end of its own
+    print("\n" + json.dumps(found))  # what the SDK printed before has no end of its own
 
 
 if __name__ == "__main__":

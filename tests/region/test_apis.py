@@ -19,8 +19,8 @@ def lambda_handler(event, context):
 PROXIED = """
 import json
 def lambda_handler(event, context):
-    told = {key: event[key] for key in ("path", "httpMethod", "pathParameters", "queryStringParameters", "body")}
-    return {"statusCode": 201, "headers": {"X-Mine": "yes"}, "body": json.dumps(told)}
+    request = {key: event[key] for key in ("path", "httpMethod", "pathParameters", "queryStringParameters", "body")}
+    return {"statusCode": 201, "headers": {"X-Mine": "yes"}, "body": json.dumps(request)}
 """
 ALLOWED = ("Headers", "Methods", "Origin")
 HEADERS = {f"method.response.header.Access-Control-Allow-{name}": "'*'" for name in ALLOWED}
@@ -82,13 +82,13 @@ def ask(url: str, method: str = "POST", **more: Any) -> httpx.Response:
         return client.request(method, url, **more)
 
 
-def test_a_page_of_another_origin_can_ask_a_function(lab: str) -> None:
+def test_a_page_of_another_origin_can_call_a_function(lab: str) -> None:
     answer = ask(f"{lab}/sum", json={"numbers": [1, 2, 3]}, headers={"Origin": "https://page.example"})
     assert (answer.status_code, answer.json()) == (200, {"sum": 6})
     assert answer.headers["access-control-allow-origin"] == "*"
 
 
-def test_a_browser_may_ask_before(lab: str) -> None:
+def test_a_browser_may_send_a_preflight_request(lab: str) -> None:
     asked = {"Origin": "https://page.example", "Access-Control-Request-Method": "POST"}
     answer = ask(f"{lab}/sum", "OPTIONS", headers=asked)
     assert answer.status_code == 200
@@ -102,7 +102,7 @@ def test_an_error_is_mapped_by_its_message(lab: str) -> None:
     assert (other.status_code, other.json()["errorType"]) == (200, "KeyError")
 
 
-def test_what_is_not_there_is_answered_as_the_gateway_does(lab: str) -> None:
+def test_an_unknown_path_has_the_gateways_error(lab: str) -> None:
     for path, method in (("/nothing", "POST"), ("/sum", "GET")):
         answer = ask(lab + path, method)
         assert (answer.status_code, answer.json()) == (403, {"message": "Missing Authentication Token"})
@@ -125,7 +125,7 @@ def test_a_proxy_integration_gets_the_whole_request(region: RunningRegion) -> No
     }
 
 
-def test_a_proxied_functions_nonsense_is_a_bad_gateway(region: RunningRegion) -> None:
+def test_an_invalid_proxy_result_is_a_bad_gateway(region: RunningRegion) -> None:
     api = Api(region)
     name = function(region, "def lambda_handler(e, c):\n    return 'text'\n")
     api.method(api.root, "GET", type="AWS_PROXY", integrationHttpMethod="POST", uri=uri(name))
@@ -133,7 +133,7 @@ def test_a_proxied_functions_nonsense_is_a_bad_gateway(region: RunningRegion) ->
     assert (answer.status_code, answer.json()) == (502, {"message": "Internal server error"})
 
 
-def test_a_template_makes_the_event(region: RunningRegion) -> None:
+def test_a_template_maps_the_event(region: RunningRegion) -> None:
     api = Api(region)
     name = function(region, "def lambda_handler(e, c):\n    return e\n")
     template = (
@@ -152,12 +152,12 @@ def test_a_template_makes_the_event(region: RunningRegion) -> None:
     assert answer.json() == {"stage": "prod", "who": "me", "all": {"a": [1]}}
 
 
-def test_a_template_with_directives_is_named_in_the_regions_lines(region: RunningRegion) -> None:
+def test_an_unsupported_directive_in_a_template_is_logged(region: RunningRegion) -> None:
     api = Api(region)
     templates = {"application/json": "#set($x = 1) $x"}
     api.respond(api.method(api.root, "POST", type="MOCK", requestTemplates=templates))
     assert ask(api.deployed(), json={}).status_code == 500
-    region.await_line(r"the mapping template has #set, which this region does not do")
+    region.await_line(r"this region does not support #set in mapping templates")
 
 
 def test_a_stage_answers_as_it_was_deployed(region: RunningRegion) -> None:
@@ -177,7 +177,7 @@ def test_a_stage_answers_as_it_was_deployed(region: RunningRegion) -> None:
 @pytest.mark.parametrize(
     ("integration", "sentence"),
     [
-        ({"type": "HTTP", "uri": "http://example.com"}, "Integration type HTTP is not among those of this region"),
+        ({"type": "HTTP", "uri": "http://example.com"}, "This region does not support integration type HTTP"),
         ({"type": "AWS", "uri": "arn:aws:apigateway:us-east-1:s3:path/b"}, "Invalid ARN specified in the request"),
     ],
 )

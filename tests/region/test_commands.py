@@ -25,14 +25,14 @@ def start(home: Path, *command: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(given, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def test_run_starts_a_region_for_as_long_as_the_command_takes(tmp_path: Path) -> None:
+def test_run_starts_a_region_until_the_command_ends(tmp_path: Path) -> None:
     with start(tmp_path / "home", sys.executable, "-c", f"{ASK}; raise SystemExit(7)") as process:
         printed, errors = process.communicate(timeout=90)
     assert (process.returncode, printed) == (7, "123456789012\n"), errors
     assert not processes_with(str(tmp_path / "home"))
 
 
-def test_run_uses_a_region_that_is_there(region: RunningRegion) -> None:
+def test_run_uses_a_running_region(region: RunningRegion) -> None:
     address = region.address
     with start(region.home, "sh", "-c", "echo $AWS_ENDPOINT_URL; kill -9 $$") as process:
         printed, _ = process.communicate(timeout=90)
@@ -41,7 +41,7 @@ def test_run_uses_a_region_that_is_there(region: RunningRegion) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_nothing_is_left_when_run_ends_early(tmp_path: Path, number: int) -> None:
+def test_no_process_is_left_when_run_ends_early(tmp_path: Path, number: int) -> None:
     home = tmp_path / "home"
     with start(home, "sleep", "30") as process:
         awaited(lambda: any(each.startswith("sleep") for each in processes_with(str(home))), "the command")
@@ -50,13 +50,13 @@ def test_nothing_is_left_when_run_ends_early(tmp_path: Path, number: int) -> Non
     awaited(lambda: not any(" up " in each for each in processes_with(str(home))), "the region's end")
 
 
-def test_a_command_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_an_unknown_command_is_named(tmp_path: Path) -> None:
     with start(tmp_path / "home", "no-such-command") as process:
         _, errors = process.communicate(timeout=90)
     assert (process.returncode, errors) == (1, "forecastle: no-such-command: no such command.\n")
 
 
-def test_why_a_region_did_not_start_is_said(tmp_path: Path) -> None:
+def test_a_region_that_does_not_start_has_a_reason(tmp_path: Path) -> None:
     home = tmp_path / "home"
     given = [sys.executable, "-m", "forecastle", "region", "run", "--home", str(home), "--bucket", "B", "--", "true"]
     done = subprocess.run(given, env=ENVIRON | {"HOME": str(tmp_path)}, capture_output=True, text=True, check=False)
@@ -90,10 +90,10 @@ def electricity(*arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, env=ENVIRON, capture_output=True, text=True, check=False)
 
 
-def test_electricity_is_written_in_the_originals_form(tmp_path: Path) -> None:
+def test_electricity_data_have_the_originals_format(tmp_path: Path) -> None:
     path = tmp_path / "LD2011_2014.txt"
     done = electricity("--customers", "3", "--years", "2011-2012", "--out", str(path))
-    assert (done.returncode, done.stdout) == (0, f"{path}: 3 customers, 2011 to 2012, made up.\n")
+    assert (done.returncode, done.stdout) == (0, f"{path}: 3 customers, 2011 to 2012, synthetic.\n")
     header, *rows = path.read_text().splitlines()
     assert header == '"";"MT_001";"MT_002";"MT_003"'
     assert len(rows) == 96 * (365 + 366)
@@ -105,15 +105,18 @@ def test_electricity_is_written_in_the_originals_form(tmp_path: Path) -> None:
     assert (by_hour.max(0) > 1.2 * by_hour.min(0)).all()
 
 
-def test_electricity_leaves_a_file_that_is_there(tmp_path: Path) -> None:
+def test_electricity_data_do_not_overwrite_a_file(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("mine")
     done = electricity("--out", str(path))
-    assert (done.returncode, done.stderr) == (1, f"forecastle: --out {path}: is there already, and is left as it is.\n")
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"forecastle: --out {path}: this file exists and is not overwritten.\n",
+    )
     assert path.read_text() == "mine"
 
 
 @pytest.mark.parametrize("years", ["2014-2011", "14", "2011-", "x"])
-def test_years_that_are_none_are_refused(years: str, tmp_path: Path) -> None:
+def test_invalid_years_are_refused(years: str, tmp_path: Path) -> None:
     done = electricity("--years", years, "--out", str(tmp_path / "file"))
-    assert done.stderr == f"forecastle: --years {years}: expected such as 2011-2014 or 2014.\n"
+    assert done.stderr == f"forecastle: --years {years}: expected a year or two, such as 2014 or 2011-2014.\n"

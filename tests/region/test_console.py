@@ -14,7 +14,7 @@ def page(region: RunningRegion, path: str) -> httpx.Response:
     return httpx.get(region.address + path, headers=BROWSER, trust_env=False)
 
 
-def test_the_overview_links_to_what_is_there(region: RunningRegion) -> None:
+def test_the_overview_has_links_to_jobs_endpoints_and_buckets(region: RunningRegion) -> None:
     uri = trained(region)
     name = endpoint(region, config(region, {"one": (model(region, uri), 1.0)}))
     shown = page(region, "/")
@@ -22,12 +22,12 @@ def test_the_overview_links_to_what_is_there(region: RunningRegion) -> None:
     assert f'<a href="/_region/endpoints/{name}">{name}</a></td><td>InService' in shown.text
     assert '<a href="/_region/buckets/data">data</a>' in shown.text
     described = page(region, f"/_region/endpoints/{name}").text
-    assert "the model&#x27;s page</a>" in described
+    assert '/docs">open</a>' in described
     assert "&quot;event&quot;:&quot;ready&quot;" in described
     region.client("sagemaker").delete_endpoint(EndpointName=name)
 
 
-def test_a_job_has_its_log_and_its_curve(region: RunningRegion) -> None:
+def test_a_job_page_has_its_log_and_charts(region: RunningRegion) -> None:
     trained(region)
     definitions = [
         {"Name": "numbers", "Regex": r'"(?:count|min|max|sum)": (\d)'},
@@ -42,7 +42,7 @@ def test_a_job_has_its_log_and_its_curve(region: RunningRegion) -> None:
     assert "<polyline" in shown
 
 
-def test_a_bucket_is_looked_into_folder_by_folder(region: RunningRegion) -> None:
+def test_a_bucket_is_shown_folder_by_folder(region: RunningRegion) -> None:
     s3 = region.client("s3")
     s3.put_object(Bucket="data", Key="look/<script>/a b.txt", Body=b"text")
     assert '<a href="/_region/buckets/data?prefix=look/">look/</a>' in page(region, "/_region/buckets/data").text
@@ -60,6 +60,6 @@ def test_a_function_has_its_log(region: RunningRegion) -> None:
     assert "&lt;b&gt;printed&lt;/b&gt;" in page(region, f"/_region/functions/{name}").text
 
 
-def test_what_is_not_there_is_a_page_too(region: RunningRegion) -> None:
-    for path in ("/_region/jobs/nobody", "/_region/else/x", "/_region/buckets/nobody", "/_region/endpoints/"):
+def test_a_missing_page_is_a_404(region: RunningRegion) -> None:
+    for path in ("/_region/jobs/unknown", "/_region/else/x", "/_region/buckets/unknown", "/_region/endpoints/"):
         assert page(region, path).status_code == 404

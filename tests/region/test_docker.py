@@ -1,4 +1,4 @@
-"""Jobs and endpoints in containers: of an image that somebody else has made, and of forecastle's own."""
+"""Jobs and endpoints in containers: of a foreign image and of forecastle's own."""
 
 import io
 import json
@@ -18,7 +18,7 @@ from tests.region.running_region import RunningRegion, awaited
 pytestmark = pytest.mark.image
 
 BASE = "python:3.11-slim-bookworm"
-IMAGE = "forecastle-region-tests/somebodys:1"
+IMAGE = "forecastle-region-tests/foreign:1"
 PROGRAM = """#!/usr/local/bin/python3
 import json, os, pathlib, sys, time
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -51,7 +51,7 @@ else:
 
 
 @pytest.fixture(scope="module")
-def somebodys(tmp_path_factory: pytest.TempPathFactory) -> str:
+def foreign_image(tmp_path_factory: pytest.TempPathFactory) -> str:
     """An image with a `train` and a `serve` that know nothing of forecastle."""
     if not shutil.which("docker") or docker("info", check=False).returncode:
         pytest.skip("no Docker engine answers here")
@@ -63,8 +63,8 @@ def somebodys(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="module")
-def region(somebodys: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningRegion]:
-    assert somebodys
+def region(foreign_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningRegion]:
+    assert foreign_image
     with RunningRegion(tmp_path_factory.mktemp("docker") / "home", "--bucket", "data") as running:
         for number in (1, 2):
             running.client("s3").put_object(Bucket="data", Key=f"numbers/{number}", Body=str(number).encode())
@@ -89,17 +89,17 @@ def test_a_container_trains_and_serves(region: RunningRegion) -> None:
     awaited(lambda: not left(region.home), "the end of the containers")
 
 
-def test_a_container_that_fails_says_why(region: RunningRegion) -> None:
+def test_a_failed_container_has_a_reason(region: RunningRegion) -> None:
     job = ended(region, create(region, channel("s3://data/numbers/"), image=IMAGE, hyperparameters={"mood": "bad"}))
     assert job["FailureReason"] == "AlgorithmError: it was bad, exit code: 7"
 
 
-def test_containers_end_with_the_region_or_at_its_next_start(somebodys: str, tmp_path: Path) -> None:
+def test_containers_end_with_the_region_or_at_its_next_start(foreign_image: str, tmp_path: Path) -> None:
     home = tmp_path / "home"
     for number in (signal.SIGTERM, signal.SIGKILL):
         with RunningRegion(home, "--bucket", "data") as region:
             region.client("s3").put_object(Bucket="data", Key="numbers/1", Body=b"1")
-            create(region, channel("s3://data/numbers/"), image=somebodys, hyperparameters={"mood": "deaf"})
+            create(region, channel("s3://data/numbers/"), image=foreign_image, hyperparameters={"mood": "deaf"})
             awaited(lambda: left(home), "the container")
             region.stop(number)
         if number == signal.SIGTERM:

@@ -29,7 +29,7 @@ def test_an_endpoint_answers(region: RunningRegion, served: str) -> None:
     assert got["InvokedProductionVariant"] == "all"
 
 
-def test_a_variant_can_be_asked_for(region: RunningRegion, served: str) -> None:
+def test_a_variant_can_be_chosen(region: RunningRegion, served: str) -> None:
     got = ask(region, served, TargetVariant="none")
     assert (got["Body"].read(), got["InvokedProductionVariant"]) == (b'{"mean": 1.000}', "none")
     with pytest.raises(ClientError, match="Variant other not found for Request") as refused:
@@ -50,7 +50,7 @@ def test_weights_can_be_changed(region: RunningRegion, served: str) -> None:
     assert [each["CurrentWeight"] for each in described] == [1.0, 0.0]
 
 
-def test_an_answer_comes_in_parts(region: RunningRegion, served: str) -> None:
+def test_a_response_can_be_streamed(region: RunningRegion, served: str) -> None:
     got = region.client("sagemaker-runtime").invoke_endpoint_with_response_stream(
         EndpointName=served, Body=b"1\n2\n", ContentType="text/csv"
     )
@@ -58,7 +58,7 @@ def test_an_answer_comes_in_parts(region: RunningRegion, served: str) -> None:
     assert got["InvokedProductionVariant"] == "all"
 
 
-def test_an_error_is_a_model_error_with_our_sentence(region: RunningRegion, served: str) -> None:
+def test_an_error_is_a_model_error_with_our_message(region: RunningRegion, served: str) -> None:
     runtime = region.client("sagemaker-runtime")
     with pytest.raises(runtime.exceptions.ModelError) as refused:
         runtime.invoke_endpoint(EndpointName=served, Body=b"", ContentType="text/csv")
@@ -74,8 +74,8 @@ def test_an_error_is_a_model_error_with_our_sentence(region: RunningRegion, serv
 
 
 def test_an_unknown_endpoint_is_refused(region: RunningRegion) -> None:
-    with pytest.raises(ClientError, match="Endpoint nobody of account 123456789012 not found") as refused:
-        ask(region, "nobody")
+    with pytest.raises(ClientError, match="Endpoint unknown of account 123456789012 not found") as refused:
+        ask(region, "unknown")
     assert refused.value.response["Error"]["Code"] == "ValidationError"
 
 
@@ -88,7 +88,7 @@ def test_an_endpoint_is_described_and_has_a_log(region: RunningRegion, served: s
     assert {event["logStreamName"].partition("/")[0] for event in found["events"]} == {"all", "none"}
 
 
-def test_an_update_answers_all_the_while(region: RunningRegion) -> None:
+def test_an_endpoint_serves_during_an_update(region: RunningRegion) -> None:
     sagemaker = region.client("sagemaker")
     name = endpoint(region, config(region, {"one": (model(region, trained(region)), 1.0)}))
     new = config(region, {"one": (model(region, trained(region, "0.5")), 1.0)})
@@ -108,7 +108,7 @@ def test_an_update_answers_all_the_while(region: RunningRegion) -> None:
     sagemaker.delete_endpoint(EndpointName=name)
 
 
-def test_an_update_to_a_broken_model_leaves_the_old_one(region: RunningRegion) -> None:
+def test_a_failed_update_keeps_the_old_model(region: RunningRegion) -> None:
     sagemaker = region.client("sagemaker")
     name = endpoint(region, config(region, {"one": (model(region, trained(region)), 1.0)}))
     broken = config(region, {"one": (model(region, broken_archive(region)), 1.0)})
@@ -121,12 +121,17 @@ def test_an_update_to_a_broken_model_leaves_the_old_one(region: RunningRegion) -
     sagemaker.delete_endpoint(EndpointName=name)
 
 
-def broken_archive(region: RunningRegion) -> str:
-    """An archive with a file that is no model."""
-    content = io.BytesIO()
+def archive_of(name: str, kind: bytes = tarfile.REGTYPE) -> bytes:
+    content, member = io.BytesIO(), tarfile.TarInfo(name)
+    member.type, member.linkname = kind, "/etc/hostname"
     with tarfile.open(fileobj=content, mode="w:gz") as tar:
-        tar.addfile(tarfile.TarInfo("readme"))
-    region.client("s3").put_object(Bucket="data", Key="broken.tar.gz", Body=content.getvalue())
+        tar.addfile(member)
+    return content.getvalue()
+
+
+def broken_archive(region: RunningRegion) -> str:
+    """An archive without a model."""
+    region.client("s3").put_object(Bucket="data", Key="broken.tar.gz", Body=archive_of("readme"))
     return "s3://data/broken.tar.gz"
 
 
@@ -143,16 +148,29 @@ def test_an_endpoint_of_a_broken_model_fails_with_the_reason(region: RunningRegi
     sagemaker.delete_endpoint(EndpointName="broken")
 
 
-def test_an_archive_that_is_none_fails_with_the_reason(region: RunningRegion) -> None:
-    region.client("s3").put_object(Bucket="data", Key="text.tar.gz", Body=b"text")
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"text", "s3://data/refused.tar.gz: expected a complete .tar.gz"),
+        (("../outside", tarfile.REGTYPE), "'../outside': expected a path inside of the archive."),
+        (("linked", tarfile.SYMTYPE), "'linked': expected plain files only, neither links nor devices."),
+    ],
+)
+def test_an_archive_that_cannot_be_unpacked_safely_fails_the_endpoint(
+    region: RunningRegion, content: bytes | tuple[str, bytes], sentence: str
+) -> None:
+    body = content if isinstance(content, bytes) else archive_of(*content)
+    region.client("s3").put_object(Bucket="data", Key="refused.tar.gz", Body=body)
     sagemaker = region.client("sagemaker")
-    name = config(region, {"one": (model(region, "s3://data/text.tar.gz"), 1.0)})
-    sagemaker.create_endpoint(EndpointName="text", EndpointConfigName=name)
-    assert "s3://data/text.tar.gz: not a tar.gz archive" in settled(region, "text")["FailureReason"]
-    sagemaker.delete_endpoint(EndpointName="text")
+    name = config(region, {"one": (model(region, "s3://data/refused.tar.gz"), 1.0)})
+    sagemaker.create_endpoint(EndpointName="refused", EndpointConfigName=name)
+    described = settled(region, "refused")
+    assert described["EndpointStatus"] == "Failed"
+    assert sentence in described["FailureReason"]
+    sagemaker.delete_endpoint(EndpointName="refused")
 
 
-def test_models_of_a_multi_model_endpoint_are_loaded_when_asked_for(region: RunningRegion) -> None:
+def test_models_of_a_multi_model_endpoint_are_loaded_on_demand(region: RunningRegion) -> None:
     s3 = region.client("s3")
     for name, shrinkage in (("plain.tar.gz", "0"), ("below/shrunk.tar.gz", "0.5")):
         source = trained(region, shrinkage).removeprefix("s3://data/")
@@ -167,7 +185,7 @@ def test_models_of_a_multi_model_endpoint_are_loaded_when_asked_for(region: Runn
     region.client("sagemaker").delete_endpoint(EndpointName=name)
 
 
-def test_an_asynchronous_answer_is_an_object(region: RunningRegion) -> None:
+def test_an_asynchronous_result_is_an_object(region: RunningRegion) -> None:
     s3, runtime = region.client("s3"), region.client("sagemaker-runtime")
     output = {"OutputConfig": {"S3OutputPath": "s3://data/later", "S3FailurePath": "s3://data/failed"}}
     configuration = config(region, {"one": (model(region, trained(region)), 1.0)}, AsyncInferenceConfig=output)
@@ -189,7 +207,7 @@ def s3_has(region: RunningRegion, key: str) -> bool:
     return "Contents" in region.client("s3").list_objects_v2(Bucket="data", Prefix=key)
 
 
-def test_a_pipeline_hands_on_from_container_to_container(region: RunningRegion) -> None:
+def test_a_pipeline_passes_through_its_containers(region: RunningRegion) -> None:
     container = {"Image": "example.com/forecastle", "ModelDataUrl": trained(region)}
     region.client("sagemaker").create_model(
         ModelName="pipeline", ExecutionRoleArn="arn:aws:iam::123456789012:role/r", Containers=[container, container]
@@ -219,7 +237,7 @@ def test_a_pipeline_hands_on_from_container_to_container(region: RunningRegion) 
         ),
     ],
 )
-def test_what_is_not_there_is_named(
+def test_missing_objects_are_named(
     region: RunningRegion, call: str, request_: dict[str, object], sentence: str
 ) -> None:
     with pytest.raises(ClientError) as refused:
@@ -228,7 +246,7 @@ def test_what_is_not_there_is_named(
     assert refused.value.response["Error"]["Message"].startswith(sentence)
 
 
-def test_names_are_given_once(region: RunningRegion, served: str) -> None:
+def test_names_are_unique(region: RunningRegion, served: str) -> None:
     sagemaker = region.client("sagemaker")
     configuration = sagemaker.describe_endpoint(EndpointName=served)["EndpointConfigName"]
     described = sagemaker.describe_endpoint_config(EndpointConfigName=configuration)
@@ -260,7 +278,7 @@ def test_a_model_can_be_files_instead_of_an_archive(region: RunningRegion) -> No
     sagemaker.delete_endpoint(EndpointName=served)
 
 
-def test_a_job_may_leave_its_model_as_files(region: RunningRegion) -> None:
+def test_a_model_may_be_uploaded_as_files(region: RunningRegion) -> None:
     output = {"S3OutputPath": "s3://data/plain", "CompressionType": "NONE"}
     job = ended(region, create(region, OutputDataConfig=output))
     uri = job["ModelArtifacts"]["S3ModelArtifacts"]

@@ -12,7 +12,7 @@ from tests.region.running_region import ROOT, RunningRegion, awaited, processes_
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_what_was_there_is_there_again_and_nothing_is_left_running(tmp_path: Path, number: int) -> None:
+def test_a_region_is_restored_after_a_restart_and_leaves_no_process(tmp_path: Path, number: int) -> None:
     home = tmp_path / "home"
     with RunningRegion(home, "--bucket", "data") as region:
         name = endpoint(region, config(region, {"one": (model(region, trained(region)), 1.0)}))
@@ -36,7 +36,7 @@ def test_what_was_there_is_there_again_and_nothing_is_left_running(tmp_path: Pat
         awaited(lambda: not [each for each in processes_with(str(home)) if " serve" in each], "the server's end")
 
 
-def test_what_a_job_started_and_left_is_reaped_at_the_next_start(tmp_path: Path) -> None:
+def test_children_of_a_killed_regions_jobs_are_killed_at_the_next_start(tmp_path: Path) -> None:
     home, starter = tmp_path / "home", tmp_path / "sitecustomize.py"
     starter.write_text("import subprocess, sys\nif 'train' in sys.argv:\n    subprocess.Popen(['sleep', '1234'])\n")
     path = os.pathsep.join(map(str, (tmp_path, ROOT)))
@@ -49,11 +49,11 @@ def test_what_a_job_started_and_left_is_reaped_at_the_next_start(tmp_path: Path)
     awaited(lambda: not _pids(home, " train"), "the end of the job, by the kernel")
     assert _pids(home, "sleep 1234")
     with RunningRegion(home) as region:
-        region.await_line("1 processes of a region that was killed are ended")
+        region.await_line("killed 1 processes that an earlier region has left running")
     assert not _pids(home, "sleep 1234")
 
 
-def test_what_a_job_started_ends_with_it(tmp_path: Path) -> None:
+def test_children_of_a_job_are_killed_at_its_end(tmp_path: Path) -> None:
     home, starter = tmp_path / "home", tmp_path / "sitecustomize.py"
     starter.write_text("import subprocess, sys\nif 'train' in sys.argv:\n    subprocess.Popen(['sleep', '1234'])\n")
     path = os.pathsep.join(map(str, (tmp_path, ROOT)))
@@ -64,12 +64,12 @@ def test_what_a_job_started_ends_with_it(tmp_path: Path) -> None:
         assert not _pids(home, "sleep 1234")
 
 
-def test_a_server_that_dies_is_started_again(tmp_path: Path) -> None:
+def test_a_server_that_exits_is_restarted(tmp_path: Path) -> None:
     with RunningRegion(tmp_path / "home", "--bucket", "data") as region:
         name = endpoint(region, config(region, {"one": (model(region, trained(region)), 1.0)}))
         (server,) = _pids(region.home, " serve")
         os.kill(server, signal.SIGKILL)
-        region.await_line("started again")
+        region.await_line("restarting")
         awaited(lambda: _pids(region.home, " serve") not in ([], [server]), "another server")
         awaited(lambda: _answer_if_any(region, name) == b'{"mean": 2.000}', "an answer")
 

@@ -1,9 +1,10 @@
-"""A region that is killed in the middle of everything, and one that is asked for much at once."""
+"""Regions that are killed at random moments, and many requests at once."""
 
 import contextlib
 import itertools
 import random
 import signal
+import string
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +23,7 @@ MOMENTS = 20
 
 
 class Script:
-    """A client that makes one thing after the other, and remembers what was acknowledged."""
+    """A client that creates resources, and records those that were acknowledged."""
 
     def __init__(self, region: RunningRegion, numbers: Iterator[int]) -> None:
         self._region = region
@@ -31,7 +32,7 @@ class Script:
         self.named: dict[str, list[str]] = {"job": [], "model": [], "config": [], "endpoint": [], "function": []}
 
     def run(self) -> None:
-        """Go on until the region is gone."""
+        """Continue until the region has ended."""
         with contextlib.suppress(BotoCoreError, ClientError, OSError):
             while True:
                 self._once(next(self._numbers))
@@ -48,7 +49,7 @@ class Script:
         self.named["config"].append(configuration)
         endpoint = f"endpoint-{number}-of-many"
         region.client("sagemaker").create_endpoint(EndpointName=endpoint, EndpointConfigName=configuration)
-        if number % 2:  # once it is asked for, a deletion may have come about without its answer
+        if number % 2:  # a deletion may have happened without being acknowledged
             region.client("sagemaker").delete_endpoint(EndpointName=endpoint)
         else:
             self.named["endpoint"].append(endpoint)
@@ -84,7 +85,7 @@ def test_nothing_acknowledged_is_lost_when_a_region_is_killed(tmp_path: Path) ->
 
 
 def assert_there(region: RunningRegion, objects: dict[str, bytes], named: dict[str, list[str]]) -> None:
-    """All that was acknowledged can be read; no job pretends to run."""
+    """All that was acknowledged exists, and no job is marked as running."""
     s3, sagemaker = region.client("s3"), region.client("sagemaker")
     for key, body in objects.items():
         assert s3.get_object(Bucket="data", Key=key)["Body"].read() == body
@@ -113,7 +114,7 @@ def test_fifty_uploads_at_once_arrive(region: RunningRegion) -> None:
         assert s3.get_object(Bucket="data", Key=key)["Body"].read() == body
 
 
-def test_twenty_jobs_wait_for_their_turn_and_can_be_stopped(region: RunningRegion) -> None:
+def test_twenty_jobs_are_queued_and_can_be_stopped(region: RunningRegion) -> None:
     put_numbers(region)
     sagemaker = region.client("sagemaker")
     names = [create(region, hyperparameters={"mood": "finishing"}) for _ in range(20)]
@@ -125,19 +126,35 @@ def test_twenty_jobs_wait_for_their_turn_and_can_be_stopped(region: RunningRegio
 
 
 @pytest.mark.parametrize("name", ["a", "A-1", "9" * 63, "a--b"])
-def test_names_may_have_all_that_is_allowed(region: RunningRegion, name: str) -> None:
+def test_valid_names_are_accepted(region: RunningRegion, name: str) -> None:
     put_numbers(region)
     assert ended(region, create(region, name=name))["TrainingJobStatus"] == "Completed"
 
 
 @pytest.mark.parametrize("name", ["-a", "a-", "a_b", "a.b", "a/b", "../a", "a b", "é", "a" * 64, "a\n"])
-def test_other_names_are_refused(region: RunningRegion, name: str) -> None:
+def test_invalid_names_are_refused(region: RunningRegion, name: str) -> None:
     with pytest.raises(ClientError) as refused:
         create(region, name=name)
     assert "at 'trainingJobName' failed to satisfy constraint" in refused.value.response["Error"]["Message"]
 
 
-def test_a_channel_of_odd_keys_arrives_whole(region: RunningRegion) -> None:
+def test_each_character_in_a_name_is_accepted_or_refused(region: RunningRegion) -> None:
+    variant = {"VariantName": "a", "ModelName": "unknown", "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
+    accepted: set[str] = set()
+    refused: set[str] = set()
+    for character in [*map(chr, range(1, 256)), "\u0131", "\u0661", "\u4e00"]:
+        with pytest.raises(ClientError) as error:
+            region.client("sagemaker").create_endpoint_config(
+                EndpointConfigName=f"a{character}b", ProductionVariants=[variant]
+            )
+        message = error.value.response["Error"]["Message"]
+        assert "Could not find model" in message or "at 'endpointConfigName' failed to satisfy constraint" in message
+        (accepted if "Could not find model" in message else refused).add(character)
+    assert accepted == set(string.ascii_letters + string.digits + "-")
+    assert len(refused) == 258 - len(accepted)
+
+
+def test_a_channel_may_have_unusual_keys(region: RunningRegion) -> None:
     keys = ["a b.csv", "ü/é.csv", "deep/er/and/deeper.csv", "-dash", "quote'\".csv", "a&b=c?d#e.csv"]
     for number, key in enumerate(keys):
         region.client("s3").put_object(Bucket="data", Key=f"odd/{key}", Body=f"{number}\n".encode())
@@ -145,7 +162,7 @@ def test_a_channel_of_odd_keys_arrives_whole(region: RunningRegion) -> None:
     assert job["TrainingJobStatus"] == "Completed", job
 
 
-def test_an_endpoint_of_a_model_that_is_deleted_goes_on(region: RunningRegion) -> None:
+def test_an_endpoint_needs_its_model_to_start(region: RunningRegion) -> None:
     name = model(region, trained(region))
     configuration = config(region, {"one": (name, 1.0)})
     region.client("sagemaker").delete_model(ModelName=name)

@@ -32,12 +32,12 @@ def test_a_function_answers_and_stays_warm(region: RunningRegion) -> None:
     assert first["Payload"]["pid"] == second["Payload"]["pid"]
 
 
-def test_the_log_has_what_was_printed_between_start_and_end(region: RunningRegion) -> None:
+def test_the_log_has_the_output_of_an_event_between_start_and_end(region: RunningRegion) -> None:
     name = function(region, "def lambda_handler(event, context):\n    print('half a line', end='')\n")
     tail = base64.b64decode(invoke(region, name, LogType="Tail")["LogResult"]).decode().splitlines()
     words = [line.split()[0] for line in tail]
     assert words == ["This", "START", "half", "END", "REPORT"]
-    assert tail[0].endswith("its Runtime python3.8 is not matched.")
+    assert tail[0].endswith("its Runtime python3.8 is ignored.")
     logs = region.client("logs").filter_log_events(logGroupName=f"/aws/lambda/{name}")
     assert [event["message"] for event in logs["events"]] == tail
 
@@ -67,7 +67,7 @@ def test_an_exception_is_reported_as_lambda_does(region: RunningRegion) -> None:
         ("def lambda_handler(e, c):\n    return len(bytearray(2**30))\n", "MemoryError", ""),
     ],
 )
-def test_a_function_that_fails_says_why_and_the_next_event_is_answered_too(
+def test_a_failed_event_has_a_reason_and_the_next_one_is_handled(
     region: RunningRegion, source: str, kind: str, message: str
 ) -> None:
     name = function(region, source, Timeout=1)
@@ -90,13 +90,13 @@ def test_an_event_is_handled_later(region: RunningRegion) -> None:
     assert invoke(region, name, {"n": 7}, InvocationType="Event")["StatusCode"] == 202
     logs = region.client("logs")
 
-    def told() -> bool:
+    def logged() -> bool:
         try:
             return bool(logs.filter_log_events(logGroupName=f"/aws/lambda/{name}", filterPattern="came 7")["events"])
         except logs.exceptions.ResourceNotFoundException:
             return False
 
-    awaited(told, "the line")
+    awaited(logged, "the line")
     assert invoke(region, name, InvocationType="DryRun")["StatusCode"] == 204
 
 
@@ -146,7 +146,7 @@ def test_functions_are_listed_permitted_and_deleted(region: RunningRegion) -> No
         ({"FunctionName": "a b"}, "1 validation error detected: Value 'a b' at 'functionName' failed to satisfy"),
     ],
 )
-def test_what_cannot_be_a_function_is_refused(region: RunningRegion, more: dict[str, object], sentence: str) -> None:
+def test_an_invalid_function_is_refused(region: RunningRegion, more: dict[str, object], sentence: str) -> None:
     given = {"FunctionName": "refused", "Runtime": "python3.11", "Role": ROLE, "Handler": "m.f"}
     with pytest.raises(ClientError) as refused:
         region.client("lambda").create_function(**(given | {"Code": {"ZipFile": zipped("")}} | more))

@@ -14,7 +14,7 @@ from tests.region.test_region import forecastle
 ROLE = "arn:aws:iam::123456789012:role/forecastle"
 
 
-def test_everybody_is_the_regions_role(region: RunningRegion) -> None:
+def test_every_caller_has_the_regions_role(region: RunningRegion) -> None:
     identity = region.client("sts").get_caller_identity()
     assert identity["Arn"] == "arn:aws:sts::123456789012:assumed-role/forecastle/notebook"
     assert identity["Account"] == "123456789012"
@@ -27,7 +27,7 @@ def test_any_role_can_be_assumed(region: RunningRegion) -> None:
     assert answer["Credentials"]["Expiration"].year > 2000
 
 
-def test_roles_are_kept(region: RunningRegion) -> None:
+def test_roles_are_stored(region: RunningRegion) -> None:
     iam = region.client("iam")
     trust = {"Version": "2012-10-17", "Statement": []}
     made = iam.create_role(RoleName="lab", AssumeRolePolicyDocument=json.dumps(trust))["Role"]
@@ -43,13 +43,13 @@ def test_roles_are_kept(region: RunningRegion) -> None:
         iam.get_role(RoleName="lab")
 
 
-def test_a_role_of_another_account_is_answered_for(region: RunningRegion) -> None:
+def test_a_role_of_another_account_is_returned(region: RunningRegion) -> None:
     role = region.client("iam").get_role(RoleName="SageMakerRoleOfAnotherAccount")["Role"]
     (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
     assert "sagemaker.amazonaws.com" in statement["Principal"]["Service"]
 
 
-def test_everybody_may_do_everything(region: RunningRegion) -> None:
+def test_every_action_is_allowed(region: RunningRegion) -> None:
     asked = {"PolicySourceArn": ROLE, "ActionNames": ["s3:PutObject", "sagemaker:CreateEndpoint"]}
     pages = region.client("iam").get_paginator("simulate_principal_policy").paginate(**asked)
     found = [(each["EvalActionName"], each["EvalDecision"]) for page in pages for each in page["EvaluationResults"]]
@@ -61,7 +61,7 @@ def test_the_notebook_instance_has_the_role(region: RunningRegion) -> None:
     assert described["RoleArn"] == ROLE
 
 
-def test_a_broken_constraint_is_refused_in_the_services_words(region: RunningRegion) -> None:
+def test_a_violated_constraint_is_refused_with_awss_message(region: RunningRegion) -> None:
     iam = region.client("iam")
     with pytest.raises(ClientError) as refused:
         iam.get_role(RoleName="a" * 65)
@@ -76,13 +76,13 @@ def test_a_broken_constraint_is_refused_in_the_services_words(region: RunningReg
 @pytest.mark.parametrize(
     ("service", "call", "sentence"),
     [
-        ("sagemaker", "list_domains", "ListDomains is not among the operations of sagemaker in this region: AddTags,"),
-        ("iam", "list_users", "ListUsers is not among the operations of iam in this region: AttachRolePolicy,"),
-        ("dynamodb", "list_tables", "The service DynamoDB_20120810 is not among those of this region: s3, "),
-        ("ecr", "describe_repositories", "The service AmazonEC2ContainerRegistry_V20150921 is not among those of"),
+        ("sagemaker", "list_domains", "This region does not support ListDomains of sagemaker. It supports AddTags,"),
+        ("iam", "list_users", "This region does not support ListUsers of iam. It supports AttachRolePolicy,"),
+        ("dynamodb", "list_tables", "This region has no service DynamoDB_20120810. It has s3, "),
+        ("ecr", "describe_repositories", "This region has no service AmazonEC2ContainerRegistry_V20150921. It has"),
     ],
 )
-def test_an_operation_that_is_not_there_is_named(region: RunningRegion, service: str, call: str, sentence: str) -> None:
+def test_an_unsupported_operation_is_named(region: RunningRegion, service: str, call: str, sentence: str) -> None:
     with pytest.raises(ClientError) as refused:
         getattr(region.client(service), call)()
     assert refused.value.response["Error"]["Code"] in ("UnknownOperationException", "InvalidAction")

@@ -1,4 +1,4 @@
-"""The translation lab: its function as it is, behind an API, in front of an endpoint that stands in for translation."""
+"""The translation lab: its unchanged function, called by an API, with an endpoint in place of the translation model."""
 
 import json
 import os
@@ -31,7 +31,7 @@ def cells() -> list[str]:
 
 
 @pytest.mark.skipif(not NOTEBOOK.exists(), reason=f"the lab's notebook {NOTEBOOK} is not here")
-def test_the_labs_function_answers_through_the_labs_api(region: RunningRegion, tmp_path: Path) -> None:
+def test_the_labs_function_is_called_through_the_labs_api(region: RunningRegion, tmp_path: Path) -> None:
     source, event = cells()
     (tmp_path / "lambda_function.py").write_text(source)
     name = endpoint(region, config(region, {"one": (model(region, trained(region)), 1.0)}))
@@ -49,7 +49,7 @@ def test_the_labs_function_answers_through_the_labs_api(region: RunningRegion, t
         answer = client.post(url, content=event.encode(), headers={"Content-Type": "application/json"})
     assert (allowed.status_code, allowed.headers["access-control-allow-methods"]) == (200, "OPTIONS,POST")
     assert answer.headers["access-control-allow-origin"] == "*"
-    # The endpoint stands in for the translation and reads CSV alone: the lab's request has arrived at it as it is.
+    # The endpoint reads CSV only, so its error shows that the lab's request has reached it unchanged.
     assert answer.json()["errorType"] == "ModelError"
     assert "Received client error (415) from primary" in answer.json()["errorMessage"]
     logged = region.client("logs").filter_log_events(logGroupName="/aws/lambda/translate", filterPattern="ModelError")
@@ -57,7 +57,7 @@ def test_the_labs_function_answers_through_the_labs_api(region: RunningRegion, t
     region.client("sagemaker").delete_endpoint(EndpointName=name)
 
 
-def test_a_function_and_an_api_are_made_from_the_command_line(region: RunningRegion, tmp_path: Path) -> None:
+def test_a_function_and_an_api_are_created_from_the_command_line(region: RunningRegion, tmp_path: Path) -> None:
     file = tmp_path / "translate.py"
     file.write_text(STAND_IN)
     assert region.address
@@ -85,7 +85,7 @@ def test_a_function_and_an_api_are_made_from_the_command_line(region: RunningReg
     assert answer.headers["access-control-allow-origin"] == allowed.headers["access-control-allow-origin"] == "*"
 
 
-def test_without_a_region_the_command_says_so(tmp_path: Path) -> None:
+def test_commands_need_a_running_region(tmp_path: Path) -> None:
     done = forecastle("api", "create", "lab", "--post", "/a=b", home=tmp_path / "home")
     assert done.returncode == 3
     assert done.stderr == (f"forecastle: No region runs in {tmp_path}/home: start one with `forecastle region up`.\n")

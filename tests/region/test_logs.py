@@ -26,7 +26,7 @@ def messages(answer: Any) -> list[str]:
     return [event["message"] for event in answer["events"]]
 
 
-def test_pages_follow_their_tokens_and_the_last_one_stays(region: RunningRegion) -> None:
+def test_tokens_lead_to_the_next_page_and_the_last_one_repeats(region: RunningRegion) -> None:
     put(region, "pages", *((1000 + number // 2, str(number)) for number in range(5)))
     first = get(region, "pages", startFromHead=True, limit=3)
     assert messages(first) == ["0", "1", "2"]
@@ -40,17 +40,17 @@ def test_pages_follow_their_tokens_and_the_last_one_stays(region: RunningRegion)
     assert messages(get(region, "pages", nextToken=second["nextBackwardToken"], limit=2)) == ["1", "2"]
 
 
-def test_without_a_token_the_newest_come_first(region: RunningRegion) -> None:
+def test_without_a_token_the_newest_lines_are_returned(region: RunningRegion) -> None:
     put(region, "newest", *((2000 + number, str(number)) for number in range(5)))
     assert messages(get(region, "newest", limit=2)) == ["3", "4"]
 
 
-def test_start_is_taken_and_end_is_not(region: RunningRegion) -> None:
+def test_the_start_is_inclusive_and_the_end_exclusive(region: RunningRegion) -> None:
     put(region, "bounds", (10, "a"), (20, "b"), (20, "c"), (30, "d"))
     assert messages(get(region, "bounds", startTime=20, endTime=30, startFromHead=True)) == ["b", "c"]
 
 
-def test_a_page_has_a_mebibyte_at_most(region: RunningRegion) -> None:
+def test_a_page_has_at_most_a_mebibyte(region: RunningRegion) -> None:
     put(region, "large", *((number, "x" * 200_000) for number in range(8)))
     page, seen = get(region, "large", startFromHead=True), 0
     while page["events"]:
@@ -60,7 +60,7 @@ def test_a_page_has_a_mebibyte_at_most(region: RunningRegion) -> None:
     assert seen == 8
 
 
-def test_lines_are_found_by_their_words(region: RunningRegion) -> None:
+def test_lines_are_found_by_a_pattern(region: RunningRegion) -> None:
     put(region, "words-a", (1, "epoch 1 loss 2.5"), (3, "epoch 2 loss 2.0"))
     put(region, "words-b", (2, "epoch 1 skipped"))
 
@@ -85,11 +85,11 @@ def test_streams_are_listed_by_prefix(region: RunningRegion) -> None:
     ]
 
 
-def test_what_is_not_there_is_refused(region: RunningRegion) -> None:
+def test_missing_resources_are_refused(region: RunningRegion) -> None:
     logs = region.client("logs")
     with pytest.raises(logs.exceptions.ResourceNotFoundException):
-        logs.describe_log_streams(logGroupName="nobody")
-    for group, stream in (("nobody", "a"), ("group", "nobody")):
+        logs.describe_log_streams(logGroupName="unknown")
+    for group, stream in (("unknown", "a"), ("group", "unknown")):
         with pytest.raises(logs.exceptions.ResourceNotFoundException):
             logs.get_log_events(logGroupName=group, logStreamName=stream)
     put(region, "token", (1, "x"))
@@ -97,19 +97,19 @@ def test_what_is_not_there_is_refused(region: RunningRegion) -> None:
         get(region, "token", nextToken="x")
 
 
-def test_a_jobs_line_is_there_while_the_job_runs(region: RunningRegion) -> None:
+def test_log_lines_appear_while_the_job_runs(region: RunningRegion) -> None:
     put_numbers(region)
     name = create(region, hyperparameters={"mood": "finishing"})
     logs = region.client("logs")
 
-    def told() -> bool:
+    def logged() -> bool:
         try:
             page = logs.filter_log_events(logGroupName=GROUP, logStreamNamePrefix=f"{name}/", filterPattern="Mood")
         except logs.exceptions.ResourceNotFoundException:
             return False
         return bool(page["events"])
 
-    awaited(told, "the job's line")
+    awaited(logged, "the job's line")
     sagemaker = region.client("sagemaker")
     assert sagemaker.describe_training_job(TrainingJobName=name)["SecondaryStatus"] == "Training"
     sagemaker.stop_training_job(TrainingJobName=name)

@@ -36,14 +36,14 @@ def test_statistics_are_by_period(region: RunningRegion, put: str) -> None:
         Period=60,
         Statistics=["Average", "SampleCount", "Minimum", "Maximum", "Sum"],
     )
-    told = [
+    found = [
         (int(each["Timestamp"].timestamp()) - START, each["Average"], each["SampleCount"], each["Sum"], each["Unit"])
         for each in answer["Datapoints"]
     ]
-    assert told == [(0, 2.0, 2.0, 4.0, "Count"), (60, 10.0, 1.0, 10.0, "Count")]
+    assert found == [(0, 2.0, 2.0, 4.0, "Count"), (60, 10.0, 1.0, 10.0, "Count")]
 
 
-def test_data_come_in_the_order_that_is_asked_for(region: RunningRegion, put: str) -> None:
+def test_data_are_sorted_as_requested(region: RunningRegion, put: str) -> None:
     metric = {"Namespace": put, "MetricName": "loss", "Dimensions": DIMENSIONS}
     queries = [
         {"Id": stat.lower(), "MetricStat": {"Metric": metric, "Period": 60, "Stat": stat}}
@@ -75,7 +75,7 @@ def test_metrics_are_listed(region: RunningRegion, put: str) -> None:
         ({"Statistics": ["Median"]}, "Member must satisfy enum value set"),
     ],
 )
-def test_what_cannot_be_asked_is_refused(region: RunningRegion, more: dict[str, Any], sentence: str) -> None:
+def test_an_invalid_request_is_refused(region: RunningRegion, more: dict[str, Any], sentence: str) -> None:
     asked = {
         "Namespace": "tests",
         "MetricName": "loss",
@@ -88,7 +88,7 @@ def test_what_cannot_be_asked_is_refused(region: RunningRegion, more: dict[str, 
         region.client("cloudwatch").get_metric_statistics(**(asked | more))
 
 
-def test_a_jobs_metrics_are_there(region: RunningRegion) -> None:
+def test_a_job_has_metrics(region: RunningRegion) -> None:
     put_numbers(region, count=3)
     definitions = [{"Name": "numbers", "Regex": r'"numbers": \{"sum": (\S+),'}]
     name = create(region, specification={"MetricDefinitions": definitions})

@@ -84,8 +84,8 @@ def test_the_taxi_notebook_runs_from_its_first_cell_to_its_last(tmp_path: Path) 
     assert len(cells) == 16 + 1
     assert f"Training input/output will be stored in: s3://sagemaker-us-east-1-{ACCOUNT}/" in text(cells[0])
     fitted = text(cells[5])
-    for told in ("Starting the training job", "Completed - Training job completed", "Training seconds: "):
-        assert told in fitted
+    for message in ("Starting the training job", "Completed - Training job completed", "Training seconds: "):
+        assert message in fitted
     assert fitted.count("Random Cut Forest built") == 1
     assert job["TrainingJobStatus"] == "Completed"
     assert pictures(cells) == 3

@@ -20,7 +20,7 @@ def forecastle(*arguments: str, home: Path, **environ: str) -> "subprocess.Compl
     return subprocess.run(command, env=given, capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_the_folder_is_for_its_owner_alone(region: RunningRegion) -> None:
+def test_the_folder_is_for_its_owner_only(region: RunningRegion) -> None:
     assert region.address
     assert stat.S_IMODE(region.home.stat().st_mode) == 0o700
 
@@ -29,16 +29,16 @@ def test_a_second_region_in_the_same_folder_is_refused(region: RunningRegion) ->
     done = forecastle("up", "--port", "0", home=region.home) if region.address else None
     assert done is not None
     assert done.returncode == 1
-    assert f"a region at {region.address} uses this folder already" in done.stderr
+    assert f"a region at {region.address} is using this folder" in done.stderr
 
 
-def test_a_port_that_is_taken_is_named(region: RunningRegion, tmp_path: Path) -> None:
+def test_a_port_in_use_is_named(region: RunningRegion, tmp_path: Path) -> None:
     port = region.address.rpartition(":")[2]
     done = forecastle("up", "--port", port, home=tmp_path / "other")
     assert (done.returncode, done.stderr) == (
         1,
-        f"forecastle: 127.0.0.1:{port}: the region cannot be bound there (Address already in use); --port takes "
-        "another.\n",
+        f"forecastle: 127.0.0.1:{port}: the region cannot listen there (Address already in use); choose another "
+        "with --port.\n",
     )
 
 
@@ -49,7 +49,7 @@ def test_a_bucket_whose_name_s3_refuses_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [1, 2, 15])
-def test_a_signal_stops_it_in_order(tmp_path: Path, number: int) -> None:
+def test_a_signal_stops_it_cleanly(tmp_path: Path, number: int) -> None:
     with RunningRegion(tmp_path / "home") as region:
         assert region.address
         assert region.stop(number) == 0
@@ -66,7 +66,7 @@ def test_a_signal_stops_it_in_order(tmp_path: Path, number: int) -> None:
         ("dotenv", "AWS_ENDPOINT_URL={}"),
     ],
 )
-def test_env_speaks_each_shell(region: RunningRegion, shell: str, line: str) -> None:
+def test_env_has_the_syntax_of_each_shell(region: RunningRegion, shell: str, line: str) -> None:
     address = region.address
     done = forecastle("env", "--shell", shell, home=region.home)
     assert done.stdout.splitlines()[0] == line.format(address)
@@ -81,7 +81,7 @@ def test_env_can_be_evaluated_by_sh(region: RunningRegion) -> None:
     assert shown == [address, f"{region.home}/python:{ROOT}:/a folder's"]
 
 
-def test_env_keeps_what_goes_past_a_proxy_already(region: RunningRegion) -> None:
+def test_env_keeps_the_hosts_in_no_proxy(region: RunningRegion) -> None:
     assert region.address
     printed = forecastle(
         "env", "--shell", "dotenv", home=region.home, no_proxy="intranet", NO_PROXY="localhost,a"
@@ -94,14 +94,14 @@ def test_env_keeps_what_goes_past_a_proxy_already(region: RunningRegion) -> None
 @pytest.mark.parametrize(
     ("headers", "sentence"),
     [
-        ({"Host": "evil.example"}, "Host 'evil.example' is not a name of this region; --allow-host NAME makes it one."),
+        ({"Host": "evil.example"}, "Host 'evil.example' is not a name of this region; allow it with --allow-host."),
         ({"Host": "127.0.0.1.evil.example:4566"}, "Host '127.0.0.1.evil.example:4566' is not"),
-        ({"Origin": "https://evil.example"}, "Origin 'https://evil.example': pages in a browser may not call"),
-        ({"Origin": "null"}, "Origin 'null': pages in a browser may not call"),
+        ({"Origin": "https://evil.example"}, "Origin 'https://evil.example': web pages may not call"),
+        ({"Origin": "null"}, "Origin 'null': web pages may not call"),
         ({"Sec-Fetch-Site": "cross-site"}, "Pages of another site may not call this region."),
     ],
 )
-def test_a_browsers_page_and_an_unknown_host_are_refused(
+def test_a_web_page_and_an_unknown_host_are_refused(
     region: RunningRegion, headers: dict[str, str], sentence: str
 ) -> None:
     answer = httpx.post(region.address, headers=headers, trust_env=False)
@@ -109,15 +109,32 @@ def test_a_browsers_page_and_an_unknown_host_are_refused(
     assert answer.text.startswith(sentence)
 
 
+def test_a_web_page_may_use_a_bucket_whose_rules_allow_it(region: RunningRegion) -> None:
+    s3 = region.client("s3")
+    s3.create_bucket(Bucket="shared-with-pages")
+    s3.put_object(Bucket="shared-with-pages", Key="a", Body=b"content")
+    url, page = f"{region.address}/shared-with-pages/a", {"Origin": "https://page.example"}
+    answer = httpx.put(url, content=b"of a page", headers=page, trust_env=False)
+    assert (answer.status_code, "CORS is not enabled for this bucket." in answer.text) == (403, True)
+
+    rule = {"AllowedOrigins": ["https://page.example"], "AllowedMethods": ["GET"]}
+    s3.put_bucket_cors(Bucket="shared-with-pages", CORSConfiguration={"CORSRules": [rule]})
+    answer = httpx.get(url, headers=page, trust_env=False)
+    assert (answer.text, answer.headers["access-control-allow-origin"]) == ("content", "https://page.example")
+    assert httpx.put(url, content=b"of a page", headers=page, trust_env=False).status_code == 403
+    assert httpx.delete(url, headers={"Origin": "https://evil.example"}, trust_env=False).status_code == 403
+    assert s3.get_object(Bucket="shared-with-pages", Key="a")["Body"].read() == b"content"
+
+
 @pytest.mark.parametrize("host", ["localhost:1", "127.0.0.1", "[::1]:80", "sts.us-east-1.amazonaws.com", "b.localhost"])
-def test_the_regions_own_names_are_taken(region: RunningRegion, host: str) -> None:
+def test_the_regions_own_host_names_are_accepted(region: RunningRegion, host: str) -> None:
     form = {"Action": "GetCallerIdentity", "Version": "2011-06-15"}
     answer = httpx.post(region.address, headers={"Host": host}, data=form, trust_env=False)
     assert answer.status_code == 200
     assert "assumed-role/forecastle" in answer.text
 
 
-def test_a_name_that_is_allowed_is_taken(tmp_path: Path) -> None:
+def test_an_allowed_host_is_accepted(tmp_path: Path) -> None:
     with RunningRegion(tmp_path / "home", "--allow-host", "region") as region:
         form = {"Action": "GetCallerIdentity", "Version": "2011-06-15"}
         answer = httpx.post(region.address, headers={"Host": "region:4566"}, data=form, trust_env=False)
@@ -127,12 +144,13 @@ def test_a_name_that_is_allowed_is_taken(tmp_path: Path) -> None:
 def test_a_server_without_the_extra_imports_none_of_it() -> None:
     script = (
         "import sys; import forecastle.container.cli, forecastle.serving.server, forecastle.training.job; "
-        "print(sorted({name.partition('.')[0] for name in sys.modules} & {'boto3', 'botocore', 'httpx', 'awscrt'}))"
+        "extra = {'boto3', 'botocore', 'cryptography', 'httpx', 'awscrt'}; "
+        "print(sorted({name.partition('.')[0] for name in sys.modules} & extra))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True)
     assert done.stdout == "[]\n"
 
 
-def test_the_command_that_starts_jobs_is_this_pythons() -> None:
+def test_jobs_are_started_with_this_python() -> None:
     done = subprocess.run([*forecastle_command(), "--version"], capture_output=True, text=True, cwd=ROOT, check=True)
     assert re.fullmatch(r"forecastle \S+\n", done.stdout)

@@ -19,7 +19,7 @@ def numbers(region: RunningRegion) -> None:
 
 
 def mean(region: RunningRegion, name: str) -> float:
-    """What the job's model answers: the mean of what it has seen."""
+    """The mean in the job's model."""
     answer = region.client("s3").get_object(Bucket="data", Key=f"out/{name}/output/model.tar.gz")
     with tarfile.open(fileobj=io.BytesIO(answer["Body"].read())) as tar:
         manifest = tar.extractfile("manifest.json")
@@ -48,28 +48,28 @@ def test_a_job_goes_through_its_statuses_and_leaves_a_model(region: RunningRegio
     assert tags == [{"Key": "team", "Value": "data"}]
 
 
-def test_a_repository_of_an_algorithms_own_name_means_it(region: RunningRegion) -> None:
+def test_a_repository_may_have_the_name_of_an_algorithm(region: RunningRegion) -> None:
     job = ended(region, create(region, image="example.com/any/column-mean@sha256:" + "0" * 64))
     assert job["TrainingJobStatus"] == "Completed", job
 
 
-def test_the_log_speaks_of_opt_ml(region: RunningRegion) -> None:
+def test_the_log_has_paths_below_opt_ml(region: RunningRegion) -> None:
     name = create(region)
     ended(region, name)
-    told = lines(region, name)
-    assert any("Mood: well" in line for line in told)
-    assert any("from /opt/ml/input/config/hyperparameters.json" in line for line in told)
-    assert str(region.home) not in "".join(told)
+    found = lines(region, name)
+    assert any("Mood: well" in line for line in found)
+    assert any("from /opt/ml/input/config/hyperparameters.json" in line for line in found)
+    assert str(region.home) not in "".join(found)
 
 
 @pytest.mark.parametrize("mode", ["File", "FastFile", "Pipe"])
-def test_every_input_mode_brings_all_objects(region: RunningRegion, mode: str) -> None:
+def test_every_input_mode_provides_all_objects(region: RunningRegion, mode: str) -> None:
     name = create(region, channel("s3://data/numbers/"), mode=mode)
     assert ended(region, name)["TrainingJobStatus"] == "Completed", lines(region, name)
     assert mean(region, name) == 2
 
 
-def test_a_manifest_names_the_objects(region: RunningRegion) -> None:
+def test_a_manifest_lists_the_objects(region: RunningRegion) -> None:
     manifest = json.dumps([{"prefix": "s3://data/numbers/"}, "1.csv", "2.csv"])
     region.client("s3").put_object(Bucket="data", Key="some.manifest", Body=manifest.encode())
     name = create(region, channel("s3://data/some.manifest", kind="ManifestFile", spread="ShardedByS3Key"))
@@ -82,8 +82,8 @@ def test_several_hosts_share_the_objects(region: RunningRegion) -> None:
     name = create(region, channel("s3://data/numbers/", spread="ShardedByS3Key"), ResourceConfig=resources)
     assert ended(region, name)["TrainingJobStatus"] == "Completed"
     assert mean(region, name) == 2  # of 1 and 3: the second host has the 2
-    told = "\n".join(lines(region, name))
-    assert "algo-2 has nothing to do: algo-1 trains and writes the model." in told
+    found = "\n".join(lines(region, name))
+    assert "algo-2 has nothing to do: algo-1 trains and writes the model." in found
 
 
 @pytest.mark.parametrize(
@@ -108,17 +108,17 @@ def test_a_key_cannot_leave_the_channels_folder(region: RunningRegion) -> None:
     region.client("s3").put_object(Bucket="data", Key="escape/../evil", Body=b"1\n")
     job = ended(region, create(region, channel("s3://data/escape/")))
     assert job["FailureReason"] == (
-        "ClientError: s3://data/escape/../evil: such a key cannot be a file below a folder."
+        "ClientError: s3://data/escape/../evil: this key cannot be the path of a file below a folder."
     )
 
 
-def test_an_output_bucket_that_is_not_there_fails_before_the_training(region: RunningRegion) -> None:
+def test_a_missing_output_bucket_fails_the_job_before_training(region: RunningRegion) -> None:
     job = ended(region, create(region, OutputDataConfig={"S3OutputPath": "s3://nowhere-at-all/out"}))
     assert job["FailureReason"].endswith("the bucket nowhere-at-all does not exist.")
     assert "TrainingStartTime" not in job
 
 
-def test_a_users_mistake_is_a_client_error_with_our_sentence(region: RunningRegion) -> None:
+def test_wrong_input_is_a_client_error_with_our_message(region: RunningRegion) -> None:
     job = ended(region, create(region, hyperparameters={"shrinkage": "2"}))
     assert job["TrainingJobStatus"] == job["SecondaryStatus"] == "Failed"
     assert job["FailureReason"] == (
@@ -129,7 +129,7 @@ def test_a_users_mistake_is_a_client_error_with_our_sentence(region: RunningRegi
 def test_a_fault_of_the_algorithm_is_an_algorithm_error(region: RunningRegion) -> None:
     job = ended(region, create(region, hyperparameters={"mood": "faulty"}))
     assert job["FailureReason"].startswith(
-        "AlgorithmError: An error of forecastle itself: ZeroDivisionError: division by zero"
+        "AlgorithmError: Internal error in forecastle: ZeroDivisionError: division by zero"
     )
     assert job["FailureReason"].endswith("exit code: 2") or len(job["FailureReason"]) == 1024
 
@@ -154,13 +154,13 @@ def test_a_job_that_takes_too_long_is_stopped(region: RunningRegion) -> None:
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
 
 
-def test_metrics_are_read_off_the_log(region: RunningRegion) -> None:
+def test_metrics_are_found_in_the_log(region: RunningRegion) -> None:
     definitions = [{"Name": "numbers", "Regex": r'"numbers": \{"sum": (\S+),'}]
     job = ended(region, create(region, specification={"MetricDefinitions": definitions}))
     assert [(each["MetricName"], each["Value"]) for each in job["FinalMetricDataList"]] == [("numbers", 3.0)]
 
 
-def test_a_job_that_is_stopped_before_there_is_a_model_has_none(region: RunningRegion) -> None:
+def test_a_job_stopped_before_it_has_a_model_uploads_none(region: RunningRegion) -> None:
     name = create(region, hyperparameters={"mood": "stopped"}, StoppingCondition={"MaxRuntimeInSeconds": 2})
     assert "ModelArtifacts" not in ended(region, name)
     found = region.client("s3").list_objects_v2(Bucket="data", Prefix=f"out/{name}/")
@@ -170,11 +170,13 @@ def test_a_job_that_is_stopped_before_there_is_a_model_has_none(region: RunningR
 def test_a_checkpoint_cannot_leave_its_folder(region: RunningRegion) -> None:
     region.client("s3").put_object(Bucket="data", Key="taken/../evil", Body=b"x")
     job = ended(region, create(region, CheckpointConfig={"S3Uri": "s3://data/taken/"}))
-    assert job["FailureReason"] == ("ClientError: s3://data/taken/../evil: such a key cannot be a file below a folder.")
+    assert job["FailureReason"] == (
+        "ClientError: s3://data/taken/../evil: this key cannot be the path of a file below a folder."
+    )
 
 
 def test_a_model_has_no_temporary_files(region: RunningRegion, tmp_path: Path) -> None:
-    """Such as those of a writer that was killed; other files whose names begin with a dot are the job's own."""
+    """Such as those of a killed writer; other files whose names begin with a dot are uploaded."""
     (tmp_path / "sitecustomize.py").write_text(
         "import os, sys\n"
         "for name in ('.part.npz.a1b2c3_4', '.kept') if 'train' in sys.argv else ():\n"
@@ -189,7 +191,7 @@ def test_a_model_has_no_temporary_files(region: RunningRegion, tmp_path: Path) -
     assert "manifest.json" in names
 
 
-def test_checkpoints_come_and_go(region: RunningRegion) -> None:
+def test_checkpoints_are_restored_and_uploaded(region: RunningRegion) -> None:
     s3 = region.client("s3")
     s3.put_object(Bucket="data", Key="checkpoints/", Body=b"")
     s3.put_object(Bucket="data", Key="checkpoints/one/state", Body=b"kept")
@@ -202,31 +204,34 @@ def test_checkpoints_come_and_go(region: RunningRegion) -> None:
     ("more", "sentence"),
     [
         (
-            {"name": "a_b", "RoleArn": "a role that is no ARN"},
+            {"name": "a_b", "RoleArn": "not an ARN"},
             "2 validation errors detected: Value 'a_b' at 'trainingJobName' failed to satisfy constraint: Member must "
-            "satisfy regular expression pattern: [a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}; Value 'a role that is no ARN' at ",
+            "satisfy regular expression pattern: [a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}; Value 'not an ARN' at ",
         ),
-        ({"specification": {"MetricDefinitions": [{"Name": "a", "Regex": "("}]}}, "MetricDefinitions: a: '(' is no"),
+        (
+            {"specification": {"MetricDefinitions": [{"Name": "a", "Regex": "("}]}},
+            "MetricDefinitions: a: '(' is not a regular expression",
+        ),
     ],
 )
-def test_what_cannot_be_is_refused_at_once(region: RunningRegion, more: dict[str, str], sentence: str) -> None:
+def test_an_invalid_job_is_refused_at_once(region: RunningRegion, more: dict[str, str], sentence: str) -> None:
     with pytest.raises(ClientError) as refused:
         create(region, **more)
     assert refused.value.response["Error"]["Code"] == "ValidationException"
     assert refused.value.response["Error"]["Message"].startswith(sentence)
 
 
-def test_an_image_that_cannot_be_had_is_refused(tmp_path: Path) -> None:
+def test_an_image_that_cannot_be_run_is_refused(tmp_path: Path) -> None:
     with RunningRegion(tmp_path / "home", path="/nonexistent") as region:
         with pytest.raises(ClientError) as refused:
             create(region, image="example.com/some/xgboost:1")
         assert refused.value.response["Error"]["Message"] == (
-            "The image example.com/some/xgboost:1 is none of this region's own (randomcutforest, forecasting-deepar, "
-            "forecastle), and Docker, which would run it, does not answer here."
+            "The image example.com/some/xgboost:1 is not one of this region's own (randomcutforest, "
+            "forecasting-deepar, forecastle), and there is no Docker engine to run it."
         )
 
 
-def test_a_name_is_given_once(region: RunningRegion) -> None:
+def test_a_name_is_unique(region: RunningRegion) -> None:
     name = create(region)
     with pytest.raises(ClientError, match="a training job with this name already exists") as refused:
         create(region, name=name)
@@ -248,9 +253,9 @@ def test_jobs_are_listed_by_page(region: RunningRegion) -> None:
     ]
 
 
-def test_a_job_that_is_not_there_is_refused(region: RunningRegion) -> None:
+def test_an_unknown_job_is_refused(region: RunningRegion) -> None:
     with pytest.raises(ClientError, match="Requested resource not found"):
-        region.client("sagemaker").describe_training_job(TrainingJobName="nobody")
+        region.client("sagemaker").describe_training_job(TrainingJobName="unknown")
 
 
 def _lines_if_any(region: RunningRegion, name: str) -> list[str]:

@@ -18,7 +18,7 @@ NUMBERS = itertools.count()
 
 @pytest.fixture(scope="module")
 def means(region: RunningRegion) -> str:
-    """A model that answers {"mean": 2 · lines} for CSV."""
+    """A model that predicts {"mean": 2 · lines} for CSV."""
     return model(region, trained(region))
 
 
@@ -48,7 +48,7 @@ def run(region: RunningRegion, model_name: str, uri: str, **more: Any) -> Any:
 
 
 def written(region: RunningRegion, job: Any) -> dict[str, bytes]:
-    """The objects that a job has written, by what comes behind its output path."""
+    """The objects that a job has written, by key below its output path."""
     s3, prefix = region.client("s3"), f"{job['TransformJobName']}/"
     found = s3.list_objects_v2(Bucket="data", Prefix=prefix).get("Contents", [])
     return {
@@ -56,7 +56,7 @@ def written(region: RunningRegion, job: Any) -> dict[str, bytes]:
     }
 
 
-def test_each_object_becomes_one(region: RunningRegion, means: str) -> None:
+def test_each_object_has_one_output(region: RunningRegion, means: str) -> None:
     put(region, "batch/one.csv", b"1\n2\n3\n")
     put(region, "batch/below/two.csv", b"1\n")
     job = run(region, means, "s3://data/batch/", Tags=[{"Key": "a", "Value": "b"}])
@@ -91,7 +91,7 @@ def test_lines_are_sent_alone_or_together(
     assert written(region, job) == {"three.csv.out": expected}, job
 
 
-def test_requests_keep_to_the_payload_that_is_allowed(region: RunningRegion, means: str) -> None:
+def test_requests_are_not_larger_than_the_payload_limit(region: RunningRegion, means: str) -> None:
     line = b"1" * 1023 + b"\n"
     put(region, "wide/many.csv", line * 2500)  # 2.44 MiB
     split = {"source": {"SplitType": "Line"}, "output": {"AssembleWith": "Line"}}
@@ -110,7 +110,7 @@ def test_compressed_objects_are_unpacked(region: RunningRegion, means: str) -> N
     assert written(region, job) == {"one.csv.gz.out": b'{"mean": 4.000}'}
 
 
-def test_a_refused_request_fails_the_job_with_its_place_and_sentence(region: RunningRegion, means: str) -> None:
+def test_a_refused_request_fails_the_job_with_its_object_and_message(region: RunningRegion, means: str) -> None:
     put(region, "refused/one.bin", b"1\n")
     job = run(region, means, "s3://data/refused/", source={"ContentType": "image/png"})
     assert job["TransformJobStatus"] == "Failed"
@@ -154,8 +154,8 @@ def _status(region: RunningRegion, name: str) -> str:
     return str(region.client("sagemaker").describe_transform_job(TransformJobName=name)["TransformJobStatus"])
 
 
-def test_a_filter_that_is_not_understood_is_refused(region: RunningRegion, means: str) -> None:
-    with pytest.raises(ClientError, match=r"'\$\[\?\(@\]': \[\?\(@\] is not understood"):
+def test_an_unsupported_filter_is_refused(region: RunningRegion, means: str) -> None:
+    with pytest.raises(ClientError, match=r"'\$\[\?\(@\]': \[\?\(@\] is not supported"):
         run(region, means, "s3://data/batch/", DataProcessing={"InputFilter": "$[?(@]"})
 
 

@@ -1,4 +1,4 @@
-"""Tuning jobs, through boto3: the tiny algorithm's mean shrinks, and the metric is how large it is in the log."""
+"""Tuning jobs of the tiny algorithm, through boto3."""
 
 import itertools
 from typing import Any
@@ -17,7 +17,7 @@ SHRINKAGE = {"Name": "shrinkage", "MinValue": "0", "MaxValue": "1"}
 
 
 def create(region: RunningRegion, given: Any, strategy: str = "Random", most: int = 3, **more: Any) -> str:
-    """Ask for a tuning job of the training job's own last hyperparameters; its name."""
+    """Create a tuning job whose objective is the hyperparameter shrinkage; return its name."""
     put_numbers(region, count=3)
     name = f"tune-{next(NUMBERS)}"
     regex = r"Final configuration: .*'shrinkage': '([^']+)'"
@@ -37,6 +37,7 @@ def create(region: RunningRegion, given: Any, strategy: str = "Random", most: in
         },
         "StoppingCondition": {"MaxRuntimeInSeconds": 600},
         "StaticHyperParameters": more.pop("static", {}),
+        "Environment": more.pop("environ", {}),
     }
     config = {
         "Strategy": strategy,
@@ -83,7 +84,7 @@ def test_the_best_of_the_training_jobs_is_found(region: RunningRegion, strategy:
     assert described["HyperParameters"] == best["TunedHyperParameters"]
 
 
-def test_a_grid_is_gone_through(region: RunningRegion) -> None:
+def test_a_grid_is_searched_completely(region: RunningRegion) -> None:
     given = {"CategoricalParameterRanges": [{"Name": "shrinkage", "Values": ["0.5", "0.25"]}]}
     job = ended(region, create(region, given, "Grid", most=2, resources="HyperParameterTuningResourceConfig"))
     assert job["BestTrainingJob"]["TunedHyperParameters"] == {"shrinkage": "0.25"}
@@ -99,7 +100,7 @@ def test_training_jobs_that_fail_are_counted(region: RunningRegion) -> None:
     assert job["FailureReason"].startswith("No training job succeeded.")
 
 
-def test_a_target_ends_the_job_early(region: RunningRegion) -> None:
+def test_a_target_value_ends_the_job(region: RunningRegion) -> None:
     criteria = {"TargetObjectiveMetricValue": 1.0}
     given = {"ContinuousParameterRanges": [SHRINKAGE]}
     job = ended(region, create(region, given, most=50, TuningJobCompletionCriteria=criteria))
@@ -128,7 +129,7 @@ def _running(region: RunningRegion, name: str) -> bool:
     ("given", "strategy", "more", "sentence"),
     [
         ({"ContinuousParameterRanges": [SHRINKAGE]}, "Hyperband", {}, "Strategy Hyperband is not among those"),
-        ({"ContinuousParameterRanges": [SHRINKAGE]}, "Grid", {}, "Strategy Grid takes categorical ranges alone"),
+        ({"ContinuousParameterRanges": [SHRINKAGE]}, "Grid", {}, "Strategy Grid needs categorical ranges"),
         ({}, "Random", {}, "A tuning job needs a HyperParameterTuningJobObjective and ParameterRanges"),
         (
             {"ContinuousParameterRanges": [SHRINKAGE]},
@@ -144,7 +145,7 @@ def _running(region: RunningRegion, name: str) -> bool:
         ),
     ],
 )
-def test_what_cannot_be_tuned_is_refused(
+def test_an_invalid_tuning_job_is_refused(
     region: RunningRegion, given: Any, strategy: str, more: Any, sentence: str
 ) -> None:
     with pytest.raises(ClientError, match=sentence):
@@ -161,7 +162,7 @@ def test_scales_have_their_own_middle(scaling: str, middle: str) -> None:
     assert (float(found.at(0)), float(found.at(1))) == pytest.approx((1e-6, 0.9))
 
 
-def test_bayesian_search_learns_where_to_look() -> None:
+def test_bayesian_search_finds_better_values_than_random_search() -> None:
     found = ranges({"ContinuousParameterRanges": [{"Name": n, "MinValue": "-5", "MaxValue": "5"} for n in "xy"]})
 
     def later(strategy: str, seed: int) -> float:
@@ -178,7 +179,7 @@ def test_bayesian_search_learns_where_to_look() -> None:
     assert all(later("Bayesian", seed) < 0.5 * later("Random", seed) for seed in range(5))
 
 
-def test_a_job_that_falls_behind_the_median_stops() -> None:
+def test_a_job_worse_than_the_median_stops_early() -> None:
     completed = [[4.0, 3.0], [4.0, 2.0], [6.0, 4.0]]
     assert falls_behind([5.0, 4.5], completed, maximize=False)
     assert not falls_behind([5.0, 3.0], completed, maximize=False)

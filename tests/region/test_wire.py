@@ -1,4 +1,4 @@
-"""The protocols against botocore's own client: whatever a shape allows comes out as it went in."""
+"""The protocols against botocore's client, with random values of each shape."""
 
 import io
 from typing import Any
@@ -34,7 +34,7 @@ def protocol(service: str) -> str:
 
 
 def values(shape: Any, depth: int = 0) -> st.SearchStrategy[Any]:
-    """Whatever a shape allows, its constraints apart."""
+    """Random values of a shape, without its constraints."""
     kind = shape.type_name
     if kind == "structure":
         wanted = shape.required_members if depth >= DEEPEST else list(shape.members)
@@ -70,7 +70,7 @@ def operations() -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("service", "name"), operations())
 @settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(data=st.data())
-def test_a_request_comes_in_as_the_client_meant_it(service: str, name: str, data: st.DataObject) -> None:
+def test_a_request_is_parsed_as_the_client_serialised_it(service: str, name: str, data: st.DataObject) -> None:
     operation = MODELS[service].operation_model(name)
     if operation.input_shape is None:
         return
@@ -97,14 +97,14 @@ def test_a_request_comes_in_as_the_client_meant_it(service: str, name: str, data
 @pytest.mark.parametrize(("service", "name"), operations())
 @settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(data=st.data())
-def test_an_answer_is_read_by_the_client_as_it_was_meant(service: str, name: str, data: st.DataObject) -> None:
+def test_a_response_is_parsed_as_it_was_meant(service: str, name: str, data: st.DataObject) -> None:
     operation = MODELS[service].operation_model(name)
     if operation.output_shape is None or operation.has_event_stream_output:
         return
     meant = data.draw(values(operation.output_shape))
     for each, shape in operation.output_shape.members.items():
         if shape.serialization.get("location") == "statusCode":
-            meant[each] = 200  # the client looks at the answer by it
+            meant[each] = 200  # otherwise the client parses an error
     kind, _, render = PROTOCOLS[protocol(service)]
     answer = render(operation, meant)
     parser = create_parser(kind)
@@ -117,12 +117,12 @@ def test_an_answer_is_read_by_the_client_as_it_was_meant(service: str, name: str
     payload = operation.output_shape.serialization.get("payload")
     if payload is not None:
         got[payload] = got[payload].read()
-        meant.setdefault(payload, b"")  # a body is there, if only an empty one
+        meant.setdefault(payload, b"")  # bodies may be empty
     assert _filled(got) == _filled(meant) if kind == "query" else got == meant
 
 
 def _filled(value: Any) -> Any:
-    """Without empty structures and lists: the query protocol has no way to say one."""
+    """Without empty structures and lists, which the query protocol cannot express."""
     if isinstance(value, dict):
         return {name: each for name, inner in value.items() if (each := _filled(inner)) not in ({}, [])}
     return [each for inner in value if (each := _filled(inner)) not in ({}, [])] if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""The SDKs and the image, for the tests of what SageMaker's own clients make of us."""
+"""The SDKs and the image, for tests with SageMaker's own clients."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""AWS as the SDK's requests see it: each is held against botocore's own model of the service, kept, and answered.
+"""A fake of AWS: each request is validated with botocore's model of the service, recorded and answered.
 
 Jobs are completed and endpoints in service as soon as they are asked for. Buckets are kept in memory. What an endpoint
 is asked goes to a server of ours. Everything else is refused, so that no request stays unseen.
@@ -36,7 +36,7 @@ class Answer:
 
 
 class FakeAws:
-    """An address for every service; `requests` has what SageMaker was asked to make, `objects` what S3 holds."""
+    """An address for every service; `requests` has what was created in SageMaker, `objects` the content of S3."""
 
     def __init__(self, invoke: Invocation) -> None:
         self.requests: list[tuple[str, dict[str, Any]]] = []
@@ -67,11 +67,11 @@ class FakeAws:
         return [parameters for name, parameters in self.requests if name == operation]
 
     def running(self) -> list[str]:
-        """The endpoints that nobody has deleted, and that would cost."""
+        """The endpoints that have not been deleted, and would cost money."""
         return [name for kind, name in self._resources if kind == "Endpoint"]
 
     def answer(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """One request of whichever service its signature names."""
+        """One request, of the service that its signature names."""
         signed = re.search(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/", headers.get("Authorization", ""))
         service = signed[1] if signed else "nothing signed"
         operation = headers.get("X-Amz-Target", "").rpartition(".")[2]
@@ -171,13 +171,13 @@ class FakeAws:
             do_GET = do_POST = do_PUT = do_HEAD = do_DELETE = answered  # noqa: N815 - as the base class calls them
 
             def log_message(self, *_: Any) -> None:
-                """The tests look at `requests`."""
+                """Nothing to log: the tests inspect `requests`."""
 
         return Handler
 
 
 def faults(shape: Any, value: Any, place: str = "") -> list[str]:
-    """What the service would not take: botocore's client looks at names and types alone, this at the values too."""
+    """What the service would refuse: botocore's client checks only names and types, this also checks values."""
     if shape.type_name == "structure":
         missing = [f"{place}.{name} is missing" for name in shape.required_members if name not in value]
         unknown = [f"{place}.{name} is unknown" for name in value if name not in shape.members]
@@ -198,7 +198,7 @@ def faults(shape: Any, value: Any, place: str = "") -> list[str]:
         if not isinstance(value, str):
             return [f"{place}: expected text, got {value!r}"]
         if shape.enum and value not in shape.enum:
-            found.append(f"{place}: {value!r} is none of {', '.join(shape.enum)}")
+            found.append(f"{place}: {value!r} is not one of {', '.join(shape.enum)}")
         if "pattern" in shape.metadata and not re.fullmatch(_python(shape.metadata["pattern"]), value):
             found.append(f"{place}: {value!r} does not look like {shape.metadata['pattern']}")
     if shape.type_name != "boolean" and not isinstance(length, bool):
@@ -214,28 +214,28 @@ def _python(pattern: str) -> str:
 
 
 def _outcome(kind: str, name: str, asked: dict[str, Any]) -> dict[str, Any]:
-    """What a description says beside what was asked for: everything went well."""
+    """What a description adds to the request: everything succeeded."""
     now = time.time()
-    told: dict[str, Any] = {f"{kind}Arn": _arn(kind, name), "CreationTime": now, "LastModifiedTime": now}
+    added: dict[str, Any] = {f"{kind}Arn": _arn(kind, name), "CreationTime": now, "LastModifiedTime": now}
     if kind == "TrainingJob":
-        told |= {"ModelArtifacts": {"S3ModelArtifacts": _artifact(name, asked)}, "SecondaryStatus": "Completed"}
-        told |= {
+        added |= {"ModelArtifacts": {"S3ModelArtifacts": _artifact(name, asked)}, "SecondaryStatus": "Completed"}
+        added |= {
             "TrainingStartTime": now,
             "TrainingEndTime": now,
             "BillableTimeInSeconds": 1,
             "TrainingTimeInSeconds": 1,
         }
-        told |= {"BillableTimeInSeconds": 1}
-        told |= {"SecondaryStatusTransitions": [{"Status": "Completed", "StartTime": now, "StatusMessage": ""}]}
+        added |= {"BillableTimeInSeconds": 1}
+        added |= {"SecondaryStatusTransitions": [{"Status": "Completed", "StartTime": now, "StatusMessage": ""}]}
     if kind == "HyperParameterTuningJob":
         best = {"TrainingJobName": f"{name}-001", "TrainingJobArn": _arn("TrainingJob", name), "CreationTime": now}
-        told |= {"BestTrainingJob": best | {"TrainingJobStatus": "Completed", "TunedHyperParameters": {}}}
-        told |= {"TrainingJobStatusCounters": {"Completed": 1}, "ObjectiveStatusCounters": {"Succeeded": 1}}
+        added |= {"BestTrainingJob": best | {"TrainingJobStatus": "Completed", "TunedHyperParameters": {}}}
+        added |= {"TrainingJobStatusCounters": {"Completed": 1}, "ObjectiveStatusCounters": {"Succeeded": 1}}
     if kind == "Endpoint":
-        told["ProductionVariants"] = [{"VariantName": "AllTraffic", "CurrentInstanceCount": 1}]
+        added["ProductionVariants"] = [{"VariantName": "AllTraffic", "CurrentInstanceCount": 1}]
     if kind in ("Endpoint", "TrainingJob", "TransformJob", "HyperParameterTuningJob"):
-        told[f"{kind}Status"] = "InService" if kind == "Endpoint" else "Completed"
-    return told
+        added[f"{kind}Status"] = "InService" if kind == "Endpoint" else "Completed"
+    return added
 
 
 def _artifact(job: str, asked: dict[str, Any]) -> str:

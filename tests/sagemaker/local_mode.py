@@ -1,4 +1,4 @@
-"""A notebook's way through SageMaker's local mode, run with the SDK 2: train, deploy, ask, transform, delete.
+"""A notebook's steps in SageMaker's local mode, run with SDK 2: train, deploy, predict, transform, delete.
 
 `python local_mode.py JOB.json` reads what to do, and prints the answers by the names of the requests, as JSON, last.
 """
@@ -16,11 +16,11 @@ from sagemaker.inputs import TrainingInput  # type: ignore[import-not-found]
 from sagemaker.local import LocalSession  # type: ignore[import-not-found]
 from sagemaker.serializers import CSVSerializer, IdentitySerializer, JSONLinesSerializer, JSONSerializer  # type: ignore[import-not-found]
 
-ROLE = "arn:aws:iam::111122223333:role/any"  # local mode wants one, and asks nobody about it
+ROLE = "arn:aws:iam::111122223333:role/any"  # local mode requires one, and does not check it
 
 
 def main(job: dict[str, Any]) -> dict[str, Any]:
-    """Run one job from data to predictions, and give the answers."""
+    """Run one job from data to predictions, and return the answers."""
     example, work = Path(job["example"]), Path(job["work"])
     session = LocalSession(boto3.Session(region_name="eu-west-1"))
     session.config = {
@@ -28,7 +28,7 @@ def main(job: dict[str, Any]) -> dict[str, Any]:
             "local_code": True,
             "serving_port": job["port"],
             "container_root": str(work),
-            "container_config": {"user": job["user"]},  # so that the files belong to whoever runs this
+            "container_config": {"user": job["user"]},  # so that the files belong to the user who runs this
         }
     }
     estimator = Estimator(
@@ -94,7 +94,7 @@ def requests(algorithm: str, example: Path) -> dict[str, tuple[Any, Any, Any]]:
 
 
 def plain(answer: Any) -> Any:
-    """An answer as JSON can hold it: records by what their label says, bytes as text."""
+    """An answer as JSON: records by their labels, bytes as text."""
     if isinstance(answer, bytes):
         return answer.decode()
     if answer and hasattr(answer[0] if isinstance(answer, list) else None, "label"):

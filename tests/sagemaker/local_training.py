@@ -1,6 +1,6 @@
-"""SDK 3's local mode, as far as it goes with an image of one's own: a training job.
+"""SDK 3's local mode, which with a custom image supports training jobs only.
 
-`python local_training.py JOB.json` reads what to do; the model lies in the job's folder afterwards.
+`python local_training.py JOB.json` reads the job from the file; the model is in the job's folder afterwards.
 """
 
 import json

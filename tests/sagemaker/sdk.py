@@ -1,4 +1,4 @@
-"""A version of SageMaker's Python SDK in an environment of its own, made by pip from its lock beside this file.
+"""A version of SageMaker's Python SDK in its own environment, installed by pip from its lock in this folder.
 
 The SDK's own dependencies would overturn ours. An environment is kept in .sagemaker-sdk/ of the checkout until its lock
 changes, so that only the first run waits for it.
@@ -17,7 +17,7 @@ import pytest
 HERE = Path(__file__).parent
 KEPT = HERE.parents[1] / ".sagemaker-sdk"
 TIMEOUT_SECONDS = 900
-DEAD_END = "http://127.0.0.1:9"  # a port that nobody listens on: what would leave this machine comes to an end there
+DEAD_END = "http://127.0.0.1:9"  # a port on which nothing listens: requests that would leave this machine fail
 QUIET = "SchemaVersion: '1.0'\nSageMaker:\n  PythonSDK:\n    Modules:\n      TelemetryOptOut: true\n"
 
 
@@ -29,7 +29,7 @@ class Sdk:
     python: Path
 
     def run(self, script: Path, *arguments: str, home: Path, environ: dict[str, str]) -> str:
-        """Run a script with it, offline and as nobody of AWS's; its stdout."""
+        """Run a script with it, offline and without credentials of AWS; returns its stdout."""
         done = subprocess.run(
             [str(self.python), str(script), *arguments],
             cwd=home,
@@ -45,12 +45,12 @@ class Sdk:
 
 
 def made(major: int) -> Sdk:
-    """The SDK's environment, kept or made now; the test is skipped where no package can be had."""
+    """The SDK's environment, cached or created now; the test is skipped if packages cannot be installed."""
     return Sdk(major, environment(str(major), HERE / f"sdk{major}.lock", sys.executable))
 
 
 def environment(name: str, lock: Path, interpreter: str) -> Path:
-    """The Python of an environment with what a lock names, kept or made now by another Python."""
+    """The Python of an environment with a lock's packages, cached or created now by another Python."""
     digest = hashlib.sha256(lock.read_bytes() + sys.version.encode() + interpreter.encode()).hexdigest()[:12]
     folder = KEPT / f"{name}-{digest}"
     python, complete = folder / "bin" / "python", folder / ".complete"
@@ -74,7 +74,7 @@ def environment(name: str, lock: Path, interpreter: str) -> Path:
 
 
 def offline(home: Path) -> dict[str, str]:
-    """An environment with credentials that are none, no telemetry, and no way out of this machine."""
+    """Environment variables with fake credentials, without telemetry, and without access to other machines."""
     (home / "sagemaker.yaml").write_text(QUIET)
     inherited = {name: value for name, value in os.environ.items() if name.startswith(("DOCKER_", "LANG", "LC_"))}
     return {

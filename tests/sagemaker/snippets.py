@@ -1,4 +1,4 @@
-"""The Python of the pages that say how to use the image in SageMaker: what a reader copies."""
+"""The Python code of the pages on the image in SageMaker, which readers copy."""
 
 import re
 from pathlib import Path
@@ -21,7 +21,7 @@ def definitions() -> str:
 
 
 def page(major: int) -> str:
-    """A page as one script, with what it takes from docs/sagemaker.md."""
+    """A page as one script, with the block that it needs from docs/sagemaker.md."""
     return "\n\n".join([definitions(), *blocks(PAGES[major])])
 
 

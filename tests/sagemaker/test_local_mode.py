@@ -79,8 +79,8 @@ def test_sdk_2_trains_deploys_predicts_transforms_and_deletes_a_deepar(sdk2: Sdk
     configuration = {"num_samples": 20, "output_types": ["quantiles"], "quantiles": ["0.5"]}
     transform = {"DEEPAR_INFERENCE_CONFIG": json.dumps(configuration)}
     job |= {"records_type": "application/jsonlines", "transform_environment": transform}
-    *log, told = run(sdk2, "local_mode.py", job, work)
-    answers = json.loads(told)
+    *log, answered = run(sdk2, "local_mode.py", job, work)
+    answers = json.loads(answered)
 
     assert {
         name for name, regex in metric_definitions().items() if not any(re.search(regex, line) for line in log)
@@ -108,7 +108,7 @@ def test_sdk_3_trains_a_forest(sdk3: Sdk, work: Path) -> None:
 
 
 def job_for(algorithm: str, work: Path, **changes: Any) -> dict[str, Any]:
-    """The algorithm's example, copied: local mode mounts nothing out of /root and its like."""
+    """A copy of the algorithm's example: local mode cannot mount folders such as /root."""
     example = shutil.copytree(find(algorithm).example_folder, work / "example")
     hyperparameters = json.loads((example / "input" / "config" / "hyperparameters.json").read_text()) | changes
     with socket.socket() as free:
@@ -127,7 +127,7 @@ def job_for(algorithm: str, work: Path, **changes: Any) -> dict[str, Any]:
 
 
 def run(sdk: Sdk, script: str, job: dict[str, Any], work: Path) -> list[str]:
-    """What a script prints for a job: the container's log among it."""
+    """The output of a script for a job, which includes the container's log."""
     (work / "job.json").write_text(json.dumps(job))
     environ = {"PATH": f"{work / 'bin'}:{os.environ['PATH']}"}
     return sdk.run(HERE / script, str(work / "job.json"), home=work, environ=environ).splitlines()
@@ -148,13 +148,13 @@ def transformed(work: Path, name: str) -> list[dict[str, Any]]:
 
 
 def assert_left_in_order(work: Path) -> None:
-    """Training, the endpoint and the transform job have each ended well, and every file is ours."""
+    """Training, the endpoint and the transform job have each succeeded, and every file belongs to us."""
     assert [code for _, code in containers(work)] == [0, 0, 0]
     assert {path.stat().st_uid for path in work.rglob("*")} == {os.getuid()}
 
 
 def containers(work: Path) -> list[tuple[str, int]]:
-    """What was started from a folder, running or not: names and exit codes."""
+    """The containers that were started from a folder, with their exit codes."""
     listed = docker(
         "ps", "-a", "--filter", f"label={LABEL}", "--format", f'{{{{.ID}}}} {{{{.Label "{LABEL}"}}}}'
     ).stdout
@@ -163,7 +163,7 @@ def containers(work: Path) -> list[tuple[str, int]]:
 
 
 def compose() -> str:
-    """Where Compose itself is: the client's plugin runs on its own too."""
+    """The path of Compose: the client's plugin also runs by itself."""
     for plugin in json.loads(docker("info", "--format", "{{json .ClientInfo.Plugins}}").stdout):
         if plugin["Name"] == "compose":
             return str(plugin["Path"])

@@ -23,7 +23,7 @@ TOLD_TWICE = re.compile(r"#test_score \(\S+, (RMSE|mean_wQuantileLoss)\)")  # #q
 
 @pytest.fixture(scope="module")
 def lines(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """What jobs of both algorithms print; the golden logs have N where a number differs from run to run."""
+    """The output of jobs of both algorithms; the golden logs have N for numbers that differ between runs."""
     golden = "\n".join(log.read_text("utf-8") for log in (*FORESTS, DEEPAR))
     folder = tmp_path_factory.mktemp("test")
     records = [{"start": "2024-01-01 00:00:00", "target": walk(seed, 40)} for seed in range(2)]
@@ -46,6 +46,6 @@ def test_each_line_of_a_metric_is_found_by_one_definition(lines: list[str]) -> N
         assert len([name for name, regex in REGEXES.items() if re.search(regex, line)]) == 1, line
 
 
-def test_sagemaker_takes_the_definitions() -> None:
+def test_sagemaker_accepts_the_definitions() -> None:
     shape = botocore.session.get_session().get_service_model("sagemaker").shape_for("MetricDefinitionList")
     assert faults(shape, [{"Name": name, "Regex": regex} for name, regex in REGEXES.items()]) == []

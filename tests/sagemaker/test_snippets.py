@@ -1,4 +1,4 @@
-"""The pages that say how to use the image in SageMaker, run from top to bottom against a fake of AWS.
+"""The pages on the image in SageMaker, run from top to bottom against a fake of AWS.
 
 The fake holds each request against SageMaker's own service model. Its endpoints are servers of ours, so what the pages
 print are real answers.
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.image  # no Docker, but minutes, and packages that noth
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tree with a forest in it."""
+    """A tree with a forest."""
     folder = tmp_path_factory.mktemp("forest")
     with (folder / "log").open("w") as log:
         data = EXAMPLE / "input" / "data" / "train"
@@ -40,7 +40,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def aws(base: Path) -> Iterator[FakeAws]:
-    """AWS, whose endpoints have the forest, alone or beside others as `taxi.tar.gz`."""
+    """AWS, whose endpoints have the forest, either alone or among others as `taxi.tar.gz`."""
     with contextlib.ExitStack() as stack:
         one = stack.enter_context(RunningServer(base, {})).await_ready()
         several = stack.enter_context(RunningServer(base, {"SAGEMAKER_MULTI_MODEL": "true"})).await_ready()
@@ -50,7 +50,7 @@ def aws(base: Path) -> Iterator[FakeAws]:
             target = headers.get("X-Amzn-SageMaker-Target-Model")
             if target is None:
                 answer = one.request("POST", "/invocations", content=body, headers=sent)
-            else:  # as the platform does: it loads a model by a name of its own when it is asked for, and asks then
+            else:  # as the platform does: it loads a model under its own name when a request asks for it
                 several.request("POST", "/models", json={"model_name": "0f3a", "url": str(base / "model")})
                 answer = several.request("POST", "/models/0f3a/invoke", content=body, headers=sent)
             return answer.status_code, answer.headers["Content-Type"], answer.content
@@ -83,7 +83,7 @@ def test_a_page_runs_from_top_to_bottom(
 
 
 def assert_trained(aws: FakeAws) -> None:
-    """A job for each algorithm, with every metric; the second one may be taken away."""
+    """A job for each algorithm, with every metric; the second one may be interrupted."""
     forest, deepar = aws.asked("CreateTrainingJob")
     assert {forest["AlgorithmSpecification"]["TrainingImage"], deepar["AlgorithmSpecification"]["TrainingImage"]} == {
         IMAGE

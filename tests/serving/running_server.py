@@ -1,4 +1,4 @@
-"""A server in a process of its own, as the tests see it: its socket, its log and its end."""
+"""A server in its own process, as the tests see it: its socket, its log and its exit."""
 
 import json
 import os
@@ -26,7 +26,7 @@ PATIENCE_SECONDS = 60.0
 
 
 def write_model(folder: Path, weights: int = 1, **parameters: object) -> Path:
-    """Write a model of the tiny algorithm below `folder`, a base as SAGEMAKER_BASE_DIR has it; with weights, if any."""
+    """Write a model of the tiny algorithm, with weights if given, to the tree in `folder` (SAGEMAKER_BASE_DIR)."""
     artifact = Artifact(
         {"weights": np.ones(weights)}, parameters, {"depth": "3"}, {"train_loss": 0.25}, algorithm="echo_sum"
     )
@@ -35,7 +35,7 @@ def write_model(folder: Path, weights: int = 1, **parameters: object) -> Path:
 
 
 class RunningServer:
-    """`forecastle serve`, started on a free port; leaving it kills what is left of it."""
+    """`forecastle serve` on a free port; killed at the end if it still runs."""
 
     def __init__(
         self,
@@ -114,7 +114,7 @@ class RunningServer:
         return [line for line in list(self._lines) if line["event"] == event]
 
     def await_line(self, event: str, count: int = 1, **fields: object) -> dict[str, Any]:
-        """The `count`-th line of that event with those fields, waited for."""
+        """Wait for the `count`-th line of that event with those fields."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
             found = [line for line in self.lines(event) if fields.items() <= line.items()]
@@ -161,7 +161,7 @@ class RunningServer:
         return self.request("DELETE", f"/models/{quote(name, safe='')}")
 
     def invoke(self, name: str, **request: Any) -> httpx.Response:
-        """Ask the model of that name, in JSON."""
+        """Send a request in JSON to the model of that name."""
         body = json.dumps({"rows": [[1, 2]]} | request).encode()
         return self.post(f"/models/{quote(name, safe='')}/invoke", body, "application/json")
 
@@ -172,7 +172,7 @@ class RunningServer:
 
     @contextmanager
     def connection(self) -> Iterator[socket.socket]:
-        """A bare connection, for bytes as they are."""
+        """A raw connection, for arbitrary bytes."""
         with socket.create_connection((self.host, self.port), timeout=PATIENCE_SECONDS) as connection:
             yield connection
 
@@ -190,13 +190,13 @@ Answer = tuple[int, dict[str, str], bytes]
 
 
 def read_answer(connection: socket.socket) -> Answer:
-    """Status, headers and body of the next answer on a bare connection."""
+    """Status, headers and body of the next answer on a raw connection."""
     with connection.makefile("rb") as file:
         return _answer(file.readline(), file)
 
 
 def read_answers(connection: socket.socket) -> list[Answer]:
-    """All answers, up to the end of the connection."""
+    """All answers until the connection is closed."""
     with connection.makefile("rb") as file:
         return [_answer(line, file) for line in iter(file.readline, b"")]
 

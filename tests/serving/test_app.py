@@ -1,4 +1,4 @@
-"""Pages of other origins, and what the routes say of themselves."""
+"""Pages of other origins, and the description of the routes."""
 
 import pytest
 

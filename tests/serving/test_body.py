@@ -19,7 +19,7 @@ def test_the_limit_names_itself_and_leaves_the_connection_usable(narrow: Running
     exact = b"1" * 300 + b"\n" + b"1" * 698 + b"\n"
     assert narrow.post("/invocations", exact).status_code == 200
 
-    with narrow.connection() as connection:  # told by its length, before any of it was sent
+    with narrow.connection() as connection:  # refused by its length, before any of it was sent
         connection.sendall(HEAD + b"Content-Length: 1001\r\n\r\n")
         status, _, body = read_answer(connection)
         assert (status, body) == (413, SENTENCE % b"1001")
@@ -62,7 +62,7 @@ def test_a_client_that_expects_100_continue_gets_it(server: RunningServer) -> No
         assert read_answer(connection)[0] == 200
 
 
-def test_a_client_that_goes_before_its_body_ends_is_logged_as_gone(server: RunningServer) -> None:
+def test_a_client_that_disconnects_before_its_body_ends_is_logged(server: RunningServer) -> None:
     with server.connection() as connection:
         connection.sendall(HEAD + b"X-Request-Id: gone-early\r\nContent-Length: 9\r\n\r\n1,2")
     line = server.await_line("request", id="gone-early")

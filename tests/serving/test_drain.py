@@ -1,4 +1,4 @@
-"""What was sent before the server was told to stop is answered."""
+"""Requests that were sent before the server was asked to stop are answered."""
 
 import contextlib
 import os
@@ -32,7 +32,7 @@ def slow(seconds: float) -> bytes:
 
 @contextlib.contextmanager
 def stopped(server: RunningServer) -> Iterator[None]:
-    """None of the server's processes runs inside the block, and it is told to stop before they go on."""
+    """The server's processes are suspended inside the block, and get SIGTERM before they continue."""
     os.killpg(server.pid, signal.SIGSTOP)
     pids = [server.pid, *_children(server)]
     while any(" T " not in Path(f"/proc/{pid}/stat").read_text() for pid in pids):
@@ -107,18 +107,18 @@ def test_a_request_of_which_half_was_sent_is_answered(start: Start) -> None:
 @pytest.mark.parametrize("kept", [False, True])
 def test_under_load_none_that_was_sent_before_the_signal_is_lost(start: Start, workers: str, kept: bool) -> None:
     server = start({"MODEL_SERVER_WORKERS": workers}).await_ready()
-    told = threading.Event()
+    stopping = threading.Event()
     outcomes: Counter[str] = Counter()
 
     def ask() -> None:
         with ExitStack() as stack:
             connection: socket.socket | None = None
             while True:
-                before = not told.is_set()
+                before = not stopping.is_set()
                 try:
                     connection = connection or stack.enter_context(server.connection())
                     connection.sendall(REQUEST)
-                    before = before and not told.is_set()
+                    before = before and not stopping.is_set()
                     _, headers, _ = read_answer(connection)
                 except ConnectionRefusedError:
                     return
@@ -133,7 +133,7 @@ def test_under_load_none_that_was_sent_before_the_signal_is_lost(start: Start, w
     with ThreadPoolExecutor(CONNECTIONS) as pool:
         tasks = [pool.submit(ask) for _ in range(CONNECTIONS)]
         time.sleep(1.0)
-        told.set()
+        stopping.set()
         server.signal()
         for task in tasks:
             task.result()

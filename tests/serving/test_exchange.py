@@ -1,4 +1,4 @@
-"""Request ids, and the line that the log has of a request."""
+"""Request ids, and the log line of a request."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The event loop's lag: who is blamed for it, and who is not."""
+"""The event loop's lag, and what is blamed for it."""
 
 import re
 import signal
@@ -11,14 +11,14 @@ from tests.serving.running_server import PATIENCE_SECONDS, RunningServer
 
 
 def lag_buckets(server: RunningServer) -> dict[str, float]:
-    """How many looks at the loop were at most so late."""
+    """How many samples of the loop were at most this late."""
     text = server.get("/metrics").text
     found = re.findall(r'^forecastle_event_loop_lag_seconds_bucket\{le="([^"]+)"\} (\S+)$', text, re.MULTILINE)
     return {limit: float(count) for limit, count in found}
 
 
 def await_beats(server: RunningServer, count: int = 4) -> dict[str, float]:
-    """The figures after so many more looks at the loop."""
+    """The metrics after this many further samples of the loop."""
     enough = lag_buckets(server)["+Inf"] + count
     deadline = time.monotonic() + PATIENCE_SECONDS
     while (buckets := lag_buckets(server))["+Inf"] < enough:
@@ -67,7 +67,7 @@ def test_a_server_that_ends_logs_no_stall(start: Start) -> None:
     assert not [line for line in server.lines("stall") if line["cpu_ms"] >= 200]
 
 
-def test_a_media_type_that_takes_long_to_take_apart_is_400(server: RunningServer) -> None:
+def test_a_media_type_that_takes_long_to_parse_is_400(server: RunningServer) -> None:
     for more in (';a="' + ";" * 60_000, ";" * 60_000):
         response = server.post("/invocations", content_type="text/csv" + more)
         assert response.status_code == 400

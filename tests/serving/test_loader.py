@@ -1,4 +1,4 @@
-"""Models that come and go while others answer."""
+"""Models that are loaded and unloaded while others answer requests."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +17,7 @@ WEIGHT_KIB = WEIGHTS * 8 / 1024
 
 
 def anonymous_kib(server: RunningServer) -> int:
-    """What the process holds that is no file's."""
+    """The anonymous memory of the process."""
     status = Path(f"/proc/{server.pid}/status").read_text()
     return int(next(line.split()[1] for line in status.splitlines() if line.startswith("RssAnon")))
 
@@ -58,7 +58,7 @@ def test_a_model_that_could_not_be_loaded_frees_its_memory(several: RunningServe
     assert anonymous_kib(several) < before + 0.2 * WEIGHT_KIB
 
 
-def test_requests_that_came_in_are_answered_before_a_model_goes(several: RunningServer, write: Write) -> None:
+def test_waiting_requests_are_answered_before_a_model_is_unloaded(several: RunningServer, write: Write) -> None:
     several.load("taxi", write())
     several.load("bus", write())
     with ThreadPoolExecutor(16) as pool:

@@ -30,7 +30,7 @@ def answers_to(server: RunningServer, *pieces: bytes) -> list[Answer]:
 
 
 def peak_memory(server: RunningServer) -> int:
-    """The most that the process ever had in memory, in KiB."""
+    """The peak memory of the process, in KiB."""
     status = Path(f"/proc/{server.pid}/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0])
 
@@ -47,7 +47,7 @@ def test_trailers_are_taken_up_to_the_limit(server: RunningServer) -> None:
             assert read_answer(connection)[2] == SCORED
 
 
-def test_a_trailer_is_no_header(server: RunningServer) -> None:
+def test_a_trailer_is_not_a_header(server: RunningServer) -> None:
     trailers = b"Content-Type: image/png\r\nX-Amzn-SageMaker-Custom-Attributes: %b\r\n\r\n" % (b"x" * 2000)
     (scored, ping) = answers_to(server, CHUNKED + b"4\r\n1,2\n\r\n0\r\n" + trailers + PING)
     assert (scored[2], ping[0]) == (SCORED, 200)
@@ -99,7 +99,7 @@ def test_blank_lines_count(server: RunningServer) -> None:
             assert (status, body) == (431, TOO_LARGE)
 
 
-def test_what_comes_before_a_refused_request_is_answered_first(server: RunningServer) -> None:
+def test_requests_before_a_refused_one_are_answered_first(server: RunningServer) -> None:
     slow = b'{"rows": [[1]], "sleep": 0.3}'
     first = HEAD.replace(b"text/csv", b"application/json") + b"Content-Length: %d\r\n\r\n" % len(slow) + slow
     for broken, status in (
@@ -115,7 +115,7 @@ def test_what_comes_before_a_refused_request_is_answered_first(server: RunningSe
 
 
 @pytest.mark.parametrize("packet", [1000, 100_000])
-def test_however_many_requests_are_sent_at_once_few_are_held_at_a_time(server: RunningServer, packet: int) -> None:
+def test_of_many_pipelined_requests_few_are_in_memory_at_a_time(server: RunningServer, packet: int) -> None:
     count, before = 20_000, peak_memory(server)
     content = b"GET /ping HTTP/1.1\r\n\r\n" * count + SMALL + PING
     with server.connection() as connection, ThreadPoolExecutor(1) as pool:
@@ -181,7 +181,7 @@ def test_a_client_that_half_sent_a_request_and_resets_leaves_no_error(server: Ru
 
 @st.composite
 def requests(draw: st.DrawFn) -> bytes:
-    """A request for the sum of 1 and 2, in any form that it may have."""
+    """A request for the sum of 1 and 2, in any valid form."""
     lines = [b"Host: a", b"Content-Type: text/csv"]
     if draw(st.booleans()):
         lines += [b"Upgrade: " + draw(st.sampled_from([b"h2c", b"websocket", b"", b"x/1, y"]))]

@@ -70,7 +70,7 @@ class Impatient(Protocol):
 
 @pytest.fixture(scope="module")
 def impatient() -> Iterator[tuple[str, int]]:
-    """The address of a server that waits for a head for no longer than that, and for an answer for three times so."""
+    """The address of a server with this time limit for heads, and three times as much for answers."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
         await asyncio.sleep(3 * Impatient.head_seconds)
@@ -103,7 +103,7 @@ def test_a_head_that_does_not_end_in_time_is_408(impatient: tuple[str, int]) -> 
         assert connection.recv(1) == b""
 
 
-def test_a_connection_on_which_nothing_comes_is_closed(impatient: tuple[str, int]) -> None:
+def test_a_connection_without_a_request_is_closed(impatient: tuple[str, int]) -> None:
     with connection_to(impatient) as connection:
         assert connection.recv(1) == b""
 
@@ -159,7 +159,7 @@ def test_a_later_head_that_stops_after_its_first_piece_is_408(impatient: tuple[s
         assert read_answer(connection)[0] == 408
 
 
-def test_a_head_that_waits_after_an_answer_leaves_that_whole(impatient: tuple[str, int]) -> None:
+def test_an_incomplete_head_after_an_answer_does_not_cut_the_answer(impatient: tuple[str, int]) -> None:
     with connection_to(impatient) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\n")
         assert read_answer(connection)[2] == b"here"

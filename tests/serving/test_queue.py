@@ -1,4 +1,4 @@
-"""The queue: what waits together, what waits too long, and who does not wait any more."""
+"""The queue: batches, timeouts and clients that disconnect."""
 
 import contextlib
 import sys
@@ -26,7 +26,7 @@ def await_metric(server: RunningServer, name: str, value: float) -> None:
 
 
 def occupy(server: RunningServer, pool: ThreadPoolExecutor, seconds: float) -> list["Future[httpx.Response]"]:
-    """Give every runner something to do, one after the other so that no two are predicted together."""
+    """Occupy every runner, one after the other so that no two requests share a batch."""
     tasks = []
     for number in range(runner_count()):
         tasks.append(pool.submit(server.ask, sleep=seconds))
@@ -58,7 +58,7 @@ def test_a_fault_in_a_batch_is_answered_to_the_request_it_belongs_to(start: Star
     assert statuses == [200, 500, 400, 400, 500, 200]
 
 
-def test_one_request_more_than_the_queue_holds_is_503_with_a_time_to_retry(start: Start) -> None:
+def test_a_request_beyond_the_capacity_of_the_queue_is_503_with_retry_after(start: Start) -> None:
     server = start({"FORECASTLE_QUEUE": str(runner_count())}).await_ready()
     with ThreadPoolExecutor(16) as pool:
         busy = occupy(server, pool, 0.7)
@@ -78,7 +78,7 @@ def test_a_request_that_waited_past_its_time_is_503_and_not_predicted(start: Sta
     with ThreadPoolExecutor(16) as pool:
         busy = occupy(server, pool, 1.2)
         late = server.ask(sleep=0.01)
-        # Those that are predicted when their time is up are told so too; nobody can stop them.
+        # Requests that are being predicted when their time is up get the same error; they cannot be interrupted.
         assert [task.result().status_code for task in busy] == [503] * len(busy)
     assert late.status_code == 503
     assert late.text == "The answer was not ready within 0.4 seconds (setting MODEL_SERVER_TIMEOUT)."
@@ -103,7 +103,7 @@ def test_a_request_whose_client_went_away_is_not_predicted(start: Start) -> None
     assert metric(server, "forecastle_batch_requests_count") == len(busy)
 
 
-def test_a_client_that_gives_up_during_its_prediction_is_let_go_by_identity(start: Start) -> None:
+def test_a_request_whose_client_disconnects_is_released_without_comparing_it(start: Start) -> None:
     server = start().await_ready()
     body = b'{"rows": [[1]], "sleep": 1}'
     head = b"POST /invocations HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nX-Request-Id: gone\r\n"

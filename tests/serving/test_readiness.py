@@ -1,4 +1,4 @@
-"""What a server has done before GET /ping says 200, so that no request has to wait for it."""
+"""What a server does before GET /ping returns 200, so that no request has to wait for it."""
 
 import itertools
 import os
@@ -12,7 +12,7 @@ from forecastle.contract.media_type import CSV, JSON, JSON_LINES, RECORDIO
 from forecastle.formats.recordio_writer import write_dense, write_sparse
 from tests.serving.running_server import RunningServer
 
-COMPILATION_SECONDS = 400  # at the most, on a busy machine
+COMPILATION_SECONDS = 400  # at most, on a busy machine
 ROWS = np.array([[0.5, 2.0], [9.0, -3.25]], np.float32)
 BODIES = [
     (CSV, b"0.5,2\n9,-3.25\n"),
@@ -28,7 +28,7 @@ BODIES = [
 
 
 def compiled(folder: Path) -> dict[str, tuple[int, int]]:
-    """Every file of machine code in the cache, with its size and the time of its last change."""
+    """Every file of machine code in the cache, with its size and modification time."""
     files = [file for file in folder.rglob("*") if file.is_file()]
     return {str(file): (file.stat().st_size, file.stat().st_mtime_ns) for file in files}
 

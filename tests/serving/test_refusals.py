@@ -1,4 +1,6 @@
-"""Errors, as a client sees them."""
+"""Errors as a client sees them."""
+
+import json
 
 import pytest
 
@@ -29,7 +31,31 @@ def test_a_wrong_method_is_405_and_lists_the_allowed_ones(
     assert response.text == f"{path}: expected {allowed}, got {method}."
 
 
-def test_a_path_that_is_html_comes_back_as_plain_text(server: RunningServer) -> None:
+@pytest.mark.parametrize(
+    ("body", "content_type", "place"),
+    [
+        (b"1,2\n3,x\n", "text/csv", [{"row": 2}, {"column": 2}]),
+        (
+            b'{"instances": [{"features": [1, 2]}, {"features": [1, "x"]}]}',
+            "application/json",
+            ["instances", 1, "features", 1],
+        ),
+        (
+            b'{"features": [1, 2]}\n{"features": [1, "x"]}\n',
+            "application/jsonlines",
+            [{"line": 2}, "instance", "features", 1],
+        ),
+    ],
+)
+def test_a_refusal_gives_its_place_as_data(
+    forest: RunningServer, body: bytes, content_type: str, place: list[object]
+) -> None:
+    response = forest.post("/invocations", body, content_type)
+    assert response.status_code == 400
+    assert json.loads(response.headers["x-forecastle-place"]) == place, response.text
+
+
+def test_a_path_that_is_html_is_returned_as_plain_text(server: RunningServer) -> None:
     response = server.get("/<script>alert(1)</script>")
     assert response.status_code == 404
     assert "<" not in response.text

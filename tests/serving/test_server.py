@@ -1,4 +1,4 @@
-"""A server's life."""
+"""The lifecycle of a server."""
 
 import os
 import signal
@@ -29,7 +29,7 @@ def test_ping_and_invocations_are_503_until_the_model_has_made_a_prediction(star
 
 
 @pytest.mark.parametrize("method", ["HEAD", "POST"])
-def test_ping_takes_head_and_post_too(server: RunningServer, method: str) -> None:
+def test_ping_also_answers_head_and_post(server: RunningServer, method: str) -> None:
     response = server.request(method, "/ping")
     assert (response.status_code, response.content) == (200, b"")
 

@@ -1,4 +1,4 @@
-"""Requests that offer another protocol: the offer is ignored, and the request answered as any other."""
+"""Requests that offer another protocol: the offer is ignored, and the request is answered like any other."""
 
 import shutil
 import socket
@@ -57,7 +57,7 @@ def test_a_request_that_offers_an_upgrade_is_answered_as_any_other(
 
 @pytest.mark.parametrize("packets", ["one", "head, then body", "bytes"])
 @pytest.mark.parametrize("chunked", [False, True])
-def test_the_body_of_a_request_that_offers_an_upgrade_is_no_request(
+def test_the_body_of_a_request_that_offers_an_upgrade_is_not_parsed_as_a_request(
     server: RunningServer, chunked: bool, packets: str
 ) -> None:
     body = b"GET /execution-parameters HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -100,7 +100,7 @@ def test_calls_under_models_ignore_an_upgrade(several: RunningServer, write: Wri
             assert [status for status, _, _ in read_answers(connection)] == [200, 200]
 
 
-def test_a_body_that_is_waited_for_is_asked_for_in_spite_of_an_offer(server: RunningServer) -> None:
+def test_an_expected_body_is_requested_despite_an_offer_to_upgrade(server: RunningServer) -> None:
     with server.connection() as connection:
         connection.sendall(PREDICT + OFFERS["curl"] + b"Expect: 100-continue\r\nContent-Length: 4\r\n\r\n")
         assert read_answer(connection)[0] == 100

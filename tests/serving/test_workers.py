@@ -1,4 +1,4 @@
-"""Several worker processes behind one port."""
+"""Several worker processes on one port."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ def workers(server: RunningServer) -> list[int]:
 
 
 def shared_folders(pids: list[int]) -> set[Path]:
-    """Where the metrics of these workers are added up."""
+    """The folders in which these workers add up their metrics."""
     memory = Path("/dev/shm")
     parent = memory if os.access(memory, os.W_OK) else Path(tempfile.gettempdir())
     return {file.parent for pid in pids for file in parent.glob(f"forecastle-*/*_{pid}.db")}
@@ -91,5 +91,5 @@ def test_workers_end_with_the_process_that_started_them(start: Start) -> None:
     ):
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    for folder in shared_folders(pids):  # nobody was left to remove it
+    for folder in shared_folders(pids):  # no process was left to remove it
         shutil.rmtree(folder)

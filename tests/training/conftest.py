@@ -1,4 +1,4 @@
-"""The tiny algorithm, known to the process of the tests too."""
+"""The tiny algorithm, for the process of the tests."""
 
 import pytest
 

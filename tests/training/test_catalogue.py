@@ -1,4 +1,4 @@
-"""Which algorithm a job means."""
+"""The algorithm of a job."""
 
 import sys
 from pathlib import Path
@@ -123,7 +123,7 @@ def test_an_unknown_name_is_answered_with_the_known_ones(known: Catalogue) -> No
         (" random cut forest", "random_cut_forest"),
     ],
 )
-def test_an_algorithm_goes_by_its_name_in_any_spelling_and_by_its_aliases(name: str, meant: str) -> None:
+def test_an_algorithm_is_found_by_its_name_in_any_spelling_and_by_its_aliases(name: str, meant: str) -> None:
     assert named(name).name == meant
 
 
@@ -133,7 +133,7 @@ def test_a_name_that_is_nearly_right_is_answered_with_the_right_one() -> None:
 
 
 @pytest.mark.parametrize("name", ["--", "", "é"])
-def test_a_name_without_a_letter_is_no_algorithm_s(name: str) -> None:
+def test_a_name_without_a_letter_finds_no_algorithm(name: str) -> None:
     with pytest.raises(
         InvalidJob,
         match=rf"^Algorithm '{name}' is unknown; known are {', '.join(algorithms.available())}\.$",

@@ -1,4 +1,4 @@
-"""The failure file, and whose fault an error is."""
+"""The failure file, and the blame for an error."""
 
 import errno
 from pathlib import Path
@@ -55,7 +55,7 @@ def test_but_not_where_that_is_the_failure_itself(tmp_path: Path, capsys: pytest
     assert capsys.readouterr().err == ""
 
 
-def test_ctrl_c_is_no_failure(tmp_path: Path) -> None:
+def test_ctrl_c_is_not_a_failure(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt), failure_reported(tmp_path / "failure"):
         raise KeyboardInterrupt
     assert not list(tmp_path.iterdir())

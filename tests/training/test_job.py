@@ -30,7 +30,7 @@ def log_of(tree: OptMl, **environ: str) -> str:
 
 
 def failure_of(tree: OptMl, expected: type[Exception], **environ: str) -> str:
-    """The failure file's first line, which is the error's sentence too."""
+    """The failure file's first line, which is also the error's sentence."""
     with pytest.raises(expected) as caught:
         log_of(tree, **environ)
     first = tree.failure.read_text().splitlines()[0]
@@ -68,7 +68,7 @@ def test_the_log_is_the_golden_one(tmp_path: Path) -> None:
     assert without_times(done.stdout) == (GOLDEN / "column_mean.log").read_text()
 
 
-def test_the_log_goes_out_line_by_line(tmp_path: Path) -> None:
+def test_the_log_is_written_line_by_line(tmp_path: Path) -> None:
     tree = write_job(tmp_path, {"shrinkage": "0", "mood": "stopped"}, {"train/a": NUMBERS})
     command = [sys.executable, "-m", "forecastle", "train"]
     with subprocess.Popen(command, env=environ_of(tree), stdout=subprocess.PIPE, text=True) as process:
@@ -104,7 +104,7 @@ def test_a_failure_before_any_file_is_read_is_reported_too(tmp_path: Path) -> No
     assert "FORECASTLE_THREADS must be" in failure_of(tree, InvalidJob, FORECASTLE_THREADS="many")
 
 
-def test_the_failure_of_an_earlier_run_is_gone_after_a_good_one(tmp_path: Path) -> None:
+def test_the_failure_of_an_earlier_run_is_removed_by_a_successful_one(tmp_path: Path) -> None:
     tree = write_job(tmp_path, {"shrinkage": "0", "mood": "faulty"}, {"train/a": NUMBERS})
     failure_of(tree, ZeroDivisionError)
     log_of(write_job(tmp_path, {"shrinkage": "0"}, {}))
@@ -114,7 +114,7 @@ def test_the_failure_of_an_earlier_run_is_gone_after_a_good_one(tmp_path: Path) 
 def test_a_fault_of_ours_has_its_cause_first_and_its_traceback_after_it(tmp_path: Path) -> None:
     tree = write_job(tmp_path, {"shrinkage": "0", "mood": "faulty"}, {"train/a": NUMBERS})
     first = failure_of(tree, ZeroDivisionError)
-    assert first.startswith("An error of forecastle itself: ZeroDivisionError: division by zero (")
+    assert first.startswith("Internal error in forecastle: ZeroDivisionError: division by zero (")
     assert "column_mean/algorithm.py, line " in first
     assert "Traceback (most recent call last):" in tree.failure.read_text()
     assert not list(tree.model.iterdir())
@@ -123,7 +123,7 @@ def test_a_fault_of_ours_has_its_cause_first_and_its_traceback_after_it(tmp_path
 def test_memory_that_does_not_suffice_is_the_machines_fault(tmp_path: Path) -> None:
     tree = write_job(tmp_path, {"shrinkage": "0", "mood": "starving"}, {"train/a": NUMBERS})
     assert failure_of(tree, OutOfSpace) == (
-        "The machine's memory is too small for this job (Unable to allocate 80. GiB): take a larger one, or fewer data."
+        "The machine has too little memory for this job (Unable to allocate 80. GiB): use a larger one, or less data."
     )
 
 
@@ -149,7 +149,7 @@ def test_a_test_channel_without_a_file_fails_before_training(tmp_path: Path) -> 
     assert failure_of(tree, InvalidJob) == f"Channel test: there is no data file in {tree.data}/test."
 
 
-def test_a_channel_that_nobody_reads_may_be_absent(tmp_path: Path) -> None:
+def test_a_channel_that_is_not_read_may_be_absent(tmp_path: Path) -> None:
     config: dict[str, object] = {"train": {}, "validation": {}}
     tree = write_job(tmp_path, {"shrinkage": "0"}, {"train/a": NUMBERS}, inputdataconfig=config)
     assert "Channel validation is not read" in log_of(tree)
@@ -163,14 +163,14 @@ def warnings_in(log: str) -> list[str]:
     ("place", "reason"),
     [("/sys", r"(Permission denied|Read-only file system|Operation not permitted)"), ("/proc", "No such file")],
 )
-def test_checkpoints_that_cannot_be_written_are_warned_of_and_training_goes_on(
+def test_checkpoints_that_cannot_be_written_give_a_warning_and_training_continues(
     tmp_path: Path, place: str, reason: str
 ) -> None:
     tree = write_job(tmp_path, {"shrinkage": "0"}, {"train/a": NUMBERS})
     tree.checkpoints.symlink_to(place)
     (warning,) = warnings_in(log_of(tree))
     assert re.search(reason, warning)
-    assert warning.endswith(": training goes on without new checkpoints.")
+    assert warning.endswith(": training continues without new checkpoints.")
     assert read_artifact(tree.model).arrays["mean"] == 3
 
 
@@ -182,7 +182,7 @@ def test_a_file_in_place_of_the_checkpoints_is_warned_of(tmp_path: Path) -> None
 
 
 def mounted(tree: OptMl, full: bool) -> list[str]:
-    """A command that runs a job whose checkpoints/ is a disk of one page, free or full."""
+    """A command that runs a job whose checkpoints/ is a disk of one page, empty or full."""
     tree.checkpoints.mkdir()
     steps = [f"mount -t tmpfs -o size=4k tmpfs {tree.checkpoints}"]
     steps += [f"head -c 4096 /dev/zero > {tree.checkpoints}/full"] if full else []
@@ -195,14 +195,14 @@ def may_mount() -> bool:
 
 
 @pytest.mark.parametrize("full", [False, True])
-def test_checkpoints_on_a_full_disk_are_warned_of_and_training_goes_on(tmp_path: Path, full: bool) -> None:
+def test_checkpoints_on_a_full_disk_give_a_warning_and_training_continues(tmp_path: Path, full: bool) -> None:
     if not may_mount():
         pytest.skip("this user may not mount a small disk")
     tree = write_job(tmp_path, {"shrinkage": "0"}, {"train/a": NUMBERS})
     done = subprocess.run(mounted(tree, full), env=environ_of(tree), capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
     assert [warning.split(": ", 1)[1] for warning in warnings_in(done.stdout)] == full * [
-        "no space left on its disk: training goes on without new checkpoints."
+        "no space left on its disk: training continues without new checkpoints."
     ]
 
 
@@ -251,7 +251,7 @@ def test_a_job_leaves_nothing_of_those_that_were_killed_before_it(tmp_path: Path
     assert sorted(path.suffix for path in tree.model.iterdir()) == ["", ".json"]
 
 
-def test_what_killed_jobs_left_is_gone_before_a_job_is_refused(tmp_path: Path) -> None:
+def test_files_of_killed_jobs_are_removed_even_if_the_job_is_refused(tmp_path: Path) -> None:
     tree = write_job(tmp_path, {"shrinkage": "2"}, {"train/a": NUMBERS})
     tree.model.mkdir()
     (tree.model / ".manifest.json.abcdefgh").touch()
@@ -259,7 +259,7 @@ def test_what_killed_jobs_left_is_gone_before_a_job_is_refused(tmp_path: Path) -
     assert not list(tree.model.iterdir())
 
 
-def test_of_two_hosts_one_trains_and_the_other_says_so(tmp_path: Path) -> None:
+def test_of_two_hosts_one_trains_and_the_other_logs_it(tmp_path: Path) -> None:
     hosts = {"current_host": "algo-2", "hosts": ["algo-1", "algo-2"], "network_interface_name": "eth0"}
     tree = write_job(tmp_path, {"shrinkage": "2"}, {}, resourceconfig=hosts)
     assert log_of(tree).endswith("algo-2 has nothing to do: algo-1 trains and writes the model.\n")
@@ -275,7 +275,7 @@ def test_the_host_that_trains_on_a_shard_is_warned(tmp_path: Path) -> None:
         inputdataconfig={"train": {"S3DistributionType": "ShardedByS3Key"}},
     )
     assert " WARNING " in log_of(tree)
-    assert "Channel train is ShardedByS3Key over 2 hosts, and algo-1 alone trains" in log_of(tree)
+    assert "Channel train is ShardedByS3Key over 2 hosts, but only algo-1 trains" in log_of(tree)
 
 
 def test_the_named_algorithm_is_taken_whatever_the_hyperparameters(tmp_path: Path) -> None:
@@ -304,7 +304,7 @@ def test_a_job_whose_hyperparameters_are_none_says_what_the_algorithms_require(t
     )
 
 
-def test_a_job_without_a_tree_infers_what_the_data_tell(tmp_path: Path) -> None:
+def test_a_job_on_files_infers_what_the_data_determines(tmp_path: Path) -> None:
     data, test = tmp_path / "numbers.csv", tmp_path / "test.csv"
     data.write_text(NUMBERS)
     test.write_text("3\n")

@@ -12,20 +12,20 @@ from forecastle.training.job_log import StreamLog
 
 def test_an_ordinary_line_has_the_time_the_level_and_the_thread() -> None:
     stream = io.StringIO()
-    StreamLog(stream, "algo-1", now=lambda: 1758414861.5).line("Final configuration: {}")
+    StreamLog(stream, "algo-1", {}, now=lambda: 1758414861.5).line("Final configuration: {}")
     clock = time.strftime("%m/%d/%Y %H:%M:%S", time.localtime(1758414861))
     assert stream.getvalue() == f"[{clock} INFO {threading.get_ident()}] Final configuration: {{}}\n"
 
 
-def test_a_warning_says_so_in_place_of_info() -> None:
+def test_a_warning_has_warning_instead_of_info() -> None:
     stream = io.StringIO()
-    StreamLog(stream, "algo-1").warning("text")
+    StreamLog(stream, "algo-1", {}).warning("text")
     assert re.fullmatch(r"\[\d\d/\d\d/\d{4} \d\d:\d\d:\d\d WARNING \d+\] text\n", stream.getvalue())
 
 
 def test_a_metrics_line_is_the_same_bytes_as_sagemakers() -> None:
     stream = io.StringIO()
-    log = StreamLog(stream, "algo-1", "RandomCutForest", now=lambda: 1628526938.25)
+    log = StreamLog(stream, "algo-1", {}, "RandomCutForest", now=lambda: 1628526938.25)
     log.metrics("training", 1628526937.5, {"epochs": [1], "update.time": [2.5, 1.25]})
     assert stream.getvalue() == (
         '#metrics {"StartTime": 1628526937.5, "EndTime": 1628526938.25, "Dimensions": {"Algorithm": "RandomCutForest", '
@@ -34,10 +34,10 @@ def test_a_metrics_line_is_the_same_bytes_as_sagemakers() -> None:
     )
 
 
-def test_a_log_whose_reader_has_gone_is_written_to_nobody() -> None:
+def test_a_log_whose_reader_has_closed_it_is_dropped() -> None:
     read, write = os.pipe()
     with os.fdopen(write, "w") as stream:
-        log = StreamLog(stream, "algo-1")
+        log = StreamLog(stream, "algo-1", {})
         log.line("one")
         assert b"one" in os.read(read, 1000)
         os.close(read)
@@ -45,9 +45,9 @@ def test_a_log_whose_reader_has_gone_is_written_to_nobody() -> None:
         log.metrics("x", 0.0, {"a": [1]})
 
 
-def test_lines_of_several_threads_stay_whole() -> None:
+def test_lines_of_several_threads_do_not_mix() -> None:
     stream = io.StringIO()
-    log = StreamLog(stream, "algo-1")
+    log = StreamLog(stream, "algo-1", {})
 
     def measure() -> None:
         for _ in range(200):

@@ -14,10 +14,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from forecastle.algorithms import find
 from forecastle.algorithms.random_cut_forest import RandomCutForest
 from forecastle.contract.artifact import read_artifact
 from forecastle.contract.errors import InvalidData, InvalidJob, Stopped, UserError
 from forecastle.contract.opt_ml import OptMl
+from forecastle.contract.settings import EnvironmentSettings
 from forecastle.formats.recordio_writer import write_dense, write_sparse
 from forecastle.training.job import train, train_files
 from tests.training.tree import REPOSITORY, run_train, start_train, without_times, write_job
@@ -42,7 +44,7 @@ def same(one: Mapping[str, NDArray[np.generic]], other: Mapping[str, NDArray[np.
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, NDArray[np.generic]]:
-    """The model of the plainest job: one CSV file, no ContentType."""
+    """The model of the simplest job: one CSV file, no ContentType."""
     return model_of(write_job(tmp_path_factory.mktemp("plain"), GIVEN, {"train/data.csv": CSV}))
 
 
@@ -83,7 +85,7 @@ def test_the_log_is_the_golden_one(tmp_path: Path, test: bool) -> None:
     ],
     ids=["no suffix", "folders", "gzip", "no last newline", "CRLF", "BOM", "two files", "record_set"],
 )
-def test_the_same_rows_give_the_same_model_however_they_lie(
+def test_the_same_rows_give_the_same_model_in_any_files(
     tmp_path: Path, plain: Mapping[str, NDArray[np.generic]], data: dict[str, str | bytes]
 ) -> None:
     assert same(model_of(write_job(tmp_path, GIVEN, data)), plain)
@@ -107,7 +109,7 @@ def test_a_content_type_of_csv_is_read(
     assert same(model_of(write_job(tmp_path, GIVEN, {"train/data": CSV}, inputdataconfig=config)), plain)
 
 
-def test_hyperparameters_may_be_json_in_json_and_those_of_the_sdk_are_left_alone(
+def test_hyperparameters_may_be_json_in_json_and_those_of_the_sdk_are_ignored(
     tmp_path: Path, plain: Mapping[str, NDArray[np.generic]]
 ) -> None:
     given = {name: json.dumps(value) for name, value in GIVEN.items()}
@@ -136,7 +138,7 @@ def test_a_pipe_is_read_to_its_end_once(
     config = {"train": {"TrainingInputMode": "Pipe", "RecordWrapperType": "None"}}
     tree = write_job(tmp_path, GIVEN, {}, inputdataconfig=config)
     os.mkfifo(tree.data / "train_0")
-    os.mkfifo(tree.data / "train_1")  # of the next epoch, which nobody waits for
+    os.mkfifo(tree.data / "train_1")  # of the next epoch, which is never read
     writer = threading.Thread(target=(tree.data / "train_0").write_bytes, args=[content])
     writer.start()
     assert same(model_of(tree), plain)
@@ -162,7 +164,7 @@ def test_the_test_channels_metrics_are_in_the_manifest_the_file_and_the_log(tmp_
     assert f"#quality_metric: host=algo-1, test f1 <score>={metrics['test:f1']}\n" in stream.getvalue()
 
 
-def test_anomalies_that_are_plain_to_see_are_found_however_many_they_are(tmp_path: Path) -> None:
+def test_obvious_anomalies_are_found_however_many_there_are(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     ordinary, far = random.normal(size=(32, 2)), random.normal(size=(8, 2)) + 12 * np.array([1, -1])
     labelled = "".join(f"0,{a},{b}\n" for a, b in ordinary) + "".join(f"1,{a},{b}\n" for a, b in far)
@@ -196,7 +198,16 @@ def test_the_threshold_is_that_of_the_training_rows_as_they_came(tmp_path: Path)
 
 
 @pytest.mark.usefixtures("tiny_algorithm")
-def test_of_several_algorithms_feature_dim_means_this_one(
+def test_a_model_keeps_the_last_rows_as_they_came_for_its_page(tmp_path: Path) -> None:
+    rows = [f"{row},{row}.25\n" for row in range(4000)]
+    tree = write_job(tmp_path, GIVEN, {"train/1.csv": "".join(rows[:3000]), "train/2.csv": "".join(rows[3000:])})
+    train({"SAGEMAKER_BASE_DIR": str(tree.base)}, io.StringIO())
+    model = find("random_cut_forest").load(read_artifact(tree.model), EnvironmentSettings())
+    assert model.page_request().body.decode() == "".join(rows[-2500:])
+    assert model.facts()["training rows"] == 4000
+
+
+def test_of_several_algorithms_feature_dim_selects_this_one(
     tmp_path: Path, plain: Mapping[str, NDArray[np.generic]]
 ) -> None:
     assert same(model_of(write_job(tmp_path, GIVEN, {"train/data.csv": CSV})), plain)
@@ -221,7 +232,7 @@ def test_of_several_algorithms_feature_dim_means_this_one(
             {"train/a": CSV, "train/b": "1,2,3\n"},
             r"Hyperparameter feature_dim .* 3 in train/b \(with label_size=1 .*\)\. Got 2\.",
         ),
-        ({}, {"train/a": gzip.compress(CSV.encode())[:-9]}, r"train/a: the gzip stream is broken \(.*\)\."),
+        ({}, {"train/a": gzip.compress(CSV.encode())[:-9]}, r"train/a: the gzip stream is damaged \(.*\)\."),
         ({}, {"train/a": write_dense(ROWS)[:-5]}, r"train/a: .*"),
         ({}, {"train/a": write_dense(ROWS) + b"\x0a\x23\xd7\xce\xff\xff\xff\xff"}, r"train/a: .*"),
         ({}, {"train/a": b"\x0a\x23\xd7\xce\x00"}, r"train/a: .*"),
@@ -298,7 +309,7 @@ def test_rows_that_are_all_equal_train(tmp_path: Path) -> None:
     assert model_of(write_job(tmp_path, GIVEN, {"train/a": "1,2\n" * 100}))
 
 
-def test_a_job_whose_pipe_nobody_writes_to_can_be_stopped(tmp_path: Path) -> None:
+def test_a_job_whose_pipe_has_no_writer_can_be_stopped(tmp_path: Path) -> None:
     tree = write_job(tmp_path, GIVEN, {}, inputdataconfig={"train": {"TrainingInputMode": "Pipe"}})
     os.mkfifo(tree.data / "train_0")
     with start_train(tree) as process:

@@ -1,4 +1,4 @@
-"""SIGTERM, as a job hears it, sent to `forecastle train`."""
+"""SIGTERM sent to `forecastle train`."""
 
 import signal
 import time
@@ -44,7 +44,7 @@ def test_a_job_that_finishes_soon_ends_well_and_without_evaluation(tmp_path: Pat
     tree = job_in_mood(tmp_path, "finishing")
     code, output, errors = terminated(tree, "Mood: finishing")
     assert (code, errors) == (0, "")
-    assert "Stopped by SIGTERM: the model is written, and was not evaluated." in output
+    assert "Stopped by SIGTERM: the model has been written, but not evaluated." in output
     assert "The mean is saved." in output
     assert read_artifact(tree.model).arrays["mean"] == 2
 
@@ -53,7 +53,7 @@ def test_a_job_that_is_stopped_while_it_evaluates_keeps_its_model(tmp_path: Path
     tree = job_in_mood(tmp_path, "evaluation_stopped")
     code, output, errors = terminated(tree, "Evaluating")
     assert (code, errors) == (0, "")
-    assert "Stopped by SIGTERM: the model is written, and was not evaluated." in output
+    assert "Stopped by SIGTERM: the model has been written, but not evaluated." in output
     assert read_artifact(tree.model).metrics == {"train:mean": 2.0}
 
 

@@ -1,4 +1,4 @@
-"""A job's tree for tests, and ways to run the job that it describes."""
+"""A job's tree for tests, and ways to run the job."""
 
 import json
 import os
@@ -36,7 +36,7 @@ def write_job(
 
 
 def environ_of(tree: OptMl, **more: str) -> dict[str, str]:
-    """An environment in which a process trains on the tree and knows the tiny algorithm."""
+    """The environment of a process that trains on the tree and finds the tiny algorithm."""
     given = {name: value for name, value in os.environ.items() if not name.startswith(("FORECASTLE_", "SAGEMAKER_"))}
     paths = {"PYTHONPATH": str(REPOSITORY), "FORECASTLE_ALGORITHMS": str(TINY / "algorithms")}
     return given | {"SAGEMAKER_BASE_DIR": str(tree.base)} | paths | more
@@ -55,7 +55,7 @@ def run_train(tree: OptMl, *arguments: str, cwd: Path | None = None, **more: str
 
 
 def start_train(tree: OptMl, **more: str) -> "subprocess.Popen[str]":
-    """The same, under way."""
+    """The same, in the background."""
     return subprocess.Popen(
         [sys.executable, "-m", "forecastle", "train"],
         env=environ_of(tree, **more),
@@ -66,7 +66,7 @@ def start_train(tree: OptMl, **more: str) -> "subprocess.Popen[str]":
 
 
 def without_times(log: str) -> str:
-    """A log with its times and thread ids made the same."""
+    """A log with its times and thread ids replaced."""
     log = re.sub(r"^\[\d\d/\d\d/\d{4} \d\d:\d\d:\d\d (INFO|WARNING) \d+\]", r"[\1]", log, flags=re.M)
     log = re.sub(r'("(?:StartTime|EndTime)": )\d+\.\d+', r"\1T", log)
     for name in re.findall(r'"(\w+\.?time)": \{', log):

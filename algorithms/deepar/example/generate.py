@@ -1,9 +1,9 @@
-"""Writes the example's data: electricity use of twenty customers, every two hours for thirteen weeks, made up.
+"""Writes the example's data: synthetic electricity use of twenty customers, every two hours for thirteen weeks.
 
     python algorithms/deepar/example/generate.py
 
-The shape is that of the electricity data of SageMaker's notebook: a daily and a weekly rhythm, each customer at a level
-of its own. Its category says what it is: 0 a household, 1 an office, 2 a shop.
+Its form is that of the electricity data of SageMaker's notebook: a daily and a weekly pattern, and a different level
+for each customer. Their category is their kind: 0 a household, 1 an office, 2 a shop.
 """
 
 import argparse
@@ -20,7 +20,7 @@ HOURS = np.arange(STEPS_A_DAY) * 2 + 1  # the middle of each step
 
 
 def rhythm(kind: int) -> np.ndarray[Any, Any]:
-    """What customers of a kind use in each step of a week, (84,), around 1."""
+    """The use of customers of a kind in each step of a week, (84,), around 1."""
     morning, evening = np.exp(-((HOURS - 7) ** 2) / 6), np.exp(-((HOURS - 20) ** 2) / 10)
     open_hours = 1 / (1 + np.exp(-(HOURS - 8))) / (1 + np.exp(HOURS - 18))
     working, saturday, sunday = {

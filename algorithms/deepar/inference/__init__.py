@@ -1,1 +1,1 @@
-"""From a network and series to forecasts, and to bytes."""
+"""Inference: requests to forecasts to responses."""

@@ -1,4 +1,4 @@
-"""Answers: forecasts as JSON and JSON Lines, with the output types that were requested.
+"""Responses: forecasts as JSON and JSON Lines, with the requested output types.
 
     {"predictions": [{"quantiles": {"0.1": […], "0.9": […]}, "samples": [[…], …], "mean": […]}, …]}
 
@@ -22,7 +22,7 @@ Table = NDArray[np.floating[Any]]
 
 
 def write_answer(forecasts: Sequence[Forecast], configuration: Configuration, media_type: str) -> bytes:
-    """The forecasts as text, in their order; numbers have at most ten decimals."""
+    """The response with these forecasts, in their order; numbers have at most ten decimals."""
     members = {"quantiles": _quantiles, "samples": _samples, "mean": _mean}
     columns = [members[name](forecasts, configuration) for name in OUTPUT_TYPES if name in configuration.output_types]
     predictions = [b"{" + b",".join(parts) + b"}" for parts in zip(*columns)]
@@ -63,6 +63,6 @@ def _rows(texts: Sequence[bytes], table: Table) -> list[bytes]:
 
 
 def _slowly(texts: Sequence[bytes], row: Sequence[float]) -> bytes:
-    """Numbers of any size, those that are not finite as null."""
+    """The same for numbers of any size; those that are not finite become null."""
     written = [orjson.dumps(round(value, 10)) for value in row]
     return texts[0] + b"".join(number + text for number, text in zip(written, texts[1:]))

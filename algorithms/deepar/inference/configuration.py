@@ -1,4 +1,4 @@
-"""The configuration of an answer, from a JSON request, or from the environment for JSON Lines.
+"""The configuration of a response, from a JSON request, or from a setting for JSON Lines.
 
 Source: "DeepAR Inference Formats", AWS's developer guide; `seed` is ours.
 """
@@ -11,12 +11,13 @@ import orjson
 
 from forecastle.contract import quotation
 from forecastle.contract.errors import InvalidData, InvalidJob
-from forecastle.contract.place import Place
+from forecastle.contract.place import Place, Source
 from forecastle.formats.members import require_known
 
 SETTING = "DEEPAR_INFERENCE_CONFIG"  # the configuration of JSON Lines, as JSON
+_SETTING = Source(f"Setting {SETTING}")
 
-OUTPUT_TYPES = ("quantiles", "samples", "mean")  # in the order in which they are answered
+OUTPUT_TYPES = ("quantiles", "samples", "mean")  # in their order in a response
 MEMBERS = ("num_samples", "output_types", "quantiles", "seed")
 MAX_SAMPLES = 1_000_000
 SEEDS = 2**63
@@ -24,15 +25,15 @@ SEEDS = 2**63
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """How many paths are drawn, and what the answer contains of them.
+    """How many paths are drawn, and what the response contains.
 
     Attributes
     ----------
-    num_samples : the paths. Mean and quantiles come from several draws at each step of each path, so they are
-        finer than what a client computes from the samples, which are the paths themselves.
+    num_samples : the paths. Mean and quantiles come from several draws at each step of each path, so they are more
+        accurate than what a client computes from the samples, which are the paths themselves.
     output_types : some of `OUTPUT_TYPES`, at least one.
-    quantiles : levels in (0, 1) by the keys that the client gave them, in its order; of use with "quantiles" only.
-    seed : the same one gives the same answer; None draws a fresh one for each request.
+    quantiles : levels in (0, 1) by the client's keys, in its order; used only with the output type "quantiles".
+    seed : the same seed gives the same response; None draws a new one for each request.
     """
 
     num_samples: int
@@ -53,16 +54,16 @@ def from_setting(text: str) -> Configuration:
     try:
         return configuration(orjson.loads(text), BATCH, place=())
     except orjson.JSONDecodeError as error:
-        raise InvalidJob(f"Setting {SETTING}: expected JSON ({error}).") from None
+        raise InvalidJob(place=(_SETTING,), expected=f"JSON ({error})") from None
     except InvalidData as error:
-        raise InvalidJob(error.sentence).within(f"Setting {SETTING}") from None
+        raise InvalidJob.like(error, (_SETTING, *error.place)) from None
 
 
 def configuration(document: Any, default: Configuration, place: Place = ("configuration",)) -> Configuration:
-    """Read a `configuration`; members that are missing or null are as in `default`.
+    """Parse a `configuration`; members that are missing or null are as in `default`.
 
-    If it has quantiles and no output types, quantiles are added to those. Raises `InvalidData`; the document is at
-    `place`.
+    If it has quantiles but no output types, quantiles are added to those of the default. Raises `InvalidData`; the
+    document is at `place`.
     """
     if not isinstance(document, dict):
         raise InvalidData(place=place, expected="an object", got=quotation.of_json(document))
@@ -123,7 +124,7 @@ def _quantiles(value: Any, place: Place) -> dict[str, float]:
 
 
 def _level(given: Any) -> float:
-    """The level of a number or a string; NaN if it is none."""
+    """The level as a number, from a number or a string; NaN if it is neither."""
     if type(given) not in (str, int, float):
         return float("nan")
     try:

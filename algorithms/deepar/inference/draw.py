@@ -1,11 +1,11 @@
-"""Draws from the likelihoods: the next value of each path, and more of each step's distribution for mean and quantiles.
+"""Draws from the likelihoods: the next value of each path, and further draws for mean and quantiles.
 
-A path's next value is one of its step's draws, each of which is distributed as the likelihood says.
+A path's next value is one of its step's draws, each of which has the likelihood's distribution.
 
 Student's t and the normal distribution are drawn by Bailey's polar method, √(ν(u^(−2/ν) − 1))·cos 2πv for uniform u
 and v, and its limit, Box and Muller's. Four radii, their u one in each quarter of (0, 1), each at four right angles,
-make 16 draws that are spread far more evenly than independent ones. Beta and negative-binomial numbers are made from
-such normal numbers too, by way of gamma numbers, and from uniform ones that an orthogonal array spreads as evenly.
+give 16 draws that are spread far more evenly than independent ones. Beta and negative-binomial numbers are computed
+from such normal numbers, through gamma numbers, and from uniform ones that an orthogonal array spreads as evenly.
 
 References: Bailey, "Polar generation of random variates with the t-distribution", Mathematics of Computation 62, 1994;
 Owen, "Orthogonal arrays for computer experiments, integration and visualization", Statistica Sinica 2, 1992.
@@ -47,33 +47,41 @@ from forecastle.kernels.pointer import memory
 DRAWS = 16
 _RADII = 4
 # The offset of each row of uniform numbers from its start, for the draws of each radius and turn. These two, and three
-# sums of their multiples in the field of four elements, are an orthogonal array: any two of the five take on each pair
-# of values once.
+# sums of their multiples in the field of four elements, are an orthogonal array: any two of the five have each pair of
+# values once.
 _RADIUS, _TURN = np.divmod(np.arange(DRAWS), 4)
 _SUM, _SUM_2, _SUM_3 = (_TURN ^ np.array(multiple)[_RADIUS] for multiple in ((0, 1, 2, 3), (0, 2, 3, 1), (0, 3, 1, 2)))
 _PLACES = np.stack([4 * _SUM + _SUM_2, 4 * _SUM + _SUM_3, 4 * _SUM_2 + _SUM, 4 * _SUM_3 + _SUM_2]) / DRAWS
 _UNIFORMS = 4  # rows of them
-TABLE_ROWS = 2 + _UNIFORMS + 2  # for each draw: normal numbers, uniform ones, and what is made of them
+TABLE_ROWS = 2 + _UNIFORMS + 2  # for each draw: normal numbers, uniform ones, and two computed from them
 
 
 def draws_of(likelihood: Likelihood) -> int:
-    """How many draws are made at each step of a path."""
+    """The number of draws at each step of a path."""
     return 1 if likelihood.point else DRAWS
 
 
 class Randomness(NamedTuple):
-    """What the random numbers of a series depend on, besides path and step."""
+    """What the random numbers of a series depend on, in addition to path and step."""
 
     key: np.uint64
     series: int  # its position in its request
 
 
 class Sampled(NamedTuple):
-    """What paths write, in the series' unit. T steps."""
+    """The output of the paths, in the series' unit, for T steps; a lane is a path."""
 
-    paths: Floats  # (T, lanes): the paths themselves; (0, lanes) if they are not wanted
+    paths: Floats  # (T, lanes): the paths themselves; (0, lanes) if they are not requested
     expected: Floats  # (T, lanes): the mean of each step's conditional distribution
-    draws: Floats  # (T, draws, lanes): draws from it; one if it is a point
+    draws: Floats  # (T, draws, lanes): draws from it; one for a point likelihood
+
+
+class Source(NamedTuple):
+    """The random numbers of a series for likelihoods that are not vectorised, and scratch memory."""
+
+    stream: Stream  # with the key
+    series: int  # its position in its request
+    table: Doubles  # (`TABLE_ROWS`, draws)
 
 
 class Place(NamedTuple):
@@ -89,7 +97,10 @@ class Place(NamedTuple):
 def draw_in_lanes(
     likelihood: int, work: Floats, place: Place, random: Randomness, scale: float, out: Sampled, size: Size
 ) -> None:
-    """Draw for the paths from `place.lane` on. `work` is the scratch memory, `scale` the series'."""
+    """Draw for the paths from `place.lane` on, and write the draws to `out` and the next value to `work`.
+
+    work : the scratch memory, a pointer, see `paths.Scratch`. scale : of the series.
+    """
     lanes, paths, draws = len(size) * LANES, out.expected.shape[1], memory(out.draws)
     location = load(work, place.parameters, size)
     store(memory(out.expected), place.step * paths + place.lane, location * scale)
@@ -122,6 +133,7 @@ def draw_in_lanes(
 
 @inlined
 def _radius(likelihood: int, log: Lanes, freedom: Lanes) -> Lanes:
+    """The radius of the polar method, from log₂ of a uniform number; `freedom` is ν of Student's t."""
     if likelihood == STUDENT_T:
         return square_root(freedom * exp2_less_1(log * -2.0 / freedom))
     return square_root(log * (-2.0 * LN_2))
@@ -133,22 +145,22 @@ def draw_one_by_one(
     scratch: Floats,
     place: Place,
     lanes: int,
-    stream: Stream,
-    series: int,
-    table: Doubles,
+    source: Source,
     scale: float,
     out: Sampled,
 ) -> None:
-    """The same for likelihoods that are not vectorised, whose draws are made from gamma numbers.
+    """The same as `draw_in_lanes` for `lanes` paths of likelihoods that are not vectorised.
 
-    `stream` has the key; `table`, (`TABLE_ROWS`, draws), is scratch memory.
+    Their draws are computed from gamma numbers.
+    scratch : the scratch memory, flat, see `paths.Scratch`.
     """
+    stream, table = source.stream, source.table
     normals, uniforms, numbers = table[:2], table[2 : 2 + _UNIFORMS], table[2 + _UNIFORMS :]
     lane, step = place.lane, place.step
     for path in range(lanes):
         first: float = _positive(scratch[place.parameters + path])
         second = _positive(scratch[place.parameters + lanes + path])
-        begin_stream(stream, lane + path, step, series)
+        begin_stream(stream, lane + path, step, source.series)
         picked = _even_numbers(stream, normals, uniforms)
         if likelihood == BETA:
             out.expected[step, lane + path] = first / (first + second) * scale
@@ -165,10 +177,11 @@ def draw_one_by_one(
 
 @part
 def _even_numbers(stream: Stream, normals: Doubles, uniforms: Doubles) -> int:
-    """Fill `normals`, (2, draws), as radii at right angles, and `uniforms`, (…, draws), and pick one of the draws.
+    """Fill `normals`, (2, draws), with radii at right angles, and `uniforms`, (4, draws), from `stream`, (11,).
 
-    The numbers of one draw are independent, so each draw has the right distribution; draws depend on one another: the
-    numbers of a row of uniform ones are sixteenths apart, in an order of the row's own.
+    The numbers of one draw are independent, so each draw has the right distribution. Different draws are dependent: the
+    numbers in a row of `uniforms` are sixteenths apart, in a different order in each row.
+    → the number of a random draw.
     """
     uniform, quarter = next_uniform(stream), 0.5 * math.pi * next_uniform(stream)
     cosine, sine = math.cos(quarter), math.sin(quarter)
@@ -190,7 +203,11 @@ def _even_numbers(stream: Stream, normals: Doubles, uniforms: Doubles) -> int:
 def _shares(
     stream: Stream, first: float, second: float, normals: Doubles, uniforms: Doubles, numbers: Doubles
 ) -> Doubles:
-    """Beta numbers: a gamma number's share in the sum of two."""
+    """Beta numbers, (draws,): a gamma number's share in the sum of two.
+
+    first, second : alpha and beta. stream : (11,). normals : (2, draws). uniforms : (4, draws). numbers : (2, draws),
+    scratch memory.
+    """
     above: Doubles = numbers[0]
     below: Doubles = numbers[1]
     gammas(stream, first + 1.0 if first < 1.0 else first, normals[0], uniforms[0], above)
@@ -208,7 +225,10 @@ def _shares(
 def _counts(
     stream: Stream, mean: float, dispersion: float, normals: Doubles, uniforms: Doubles, numbers: Doubles
 ) -> Doubles:
-    """Negative-binomial numbers: Poisson numbers, whose means are gamma numbers."""
+    """Negative-binomial numbers, (draws,): Poisson numbers whose means are gamma numbers.
+
+    stream : (11,). normals : (2, draws). uniforms : (4, draws). numbers : (2, draws), scratch memory.
+    """
     means: Doubles = numbers[0]
     counts: Doubles = numbers[1]
     shape = 1.0 / dispersion
@@ -223,7 +243,7 @@ def _counts(
 
 @part
 def mean_of(likelihood: int, first: float, second: float) -> float:
-    """The mean of the distribution whose first two parameters, before their links, these are; over the scale."""
+    """The mean of the distribution with these first two parameters, before their links; over the scale."""
     if likelihood == BETA:
         return _positive(first) / (_positive(first) + _positive(second))
     return _positive(first) if likelihood == NEGATIVE_BINOMIAL else first
@@ -231,4 +251,5 @@ def mean_of(likelihood: int, first: float, second: float) -> float:
 
 @part
 def _positive(raw: float) -> float:
+    """softplus(raw), but at least `LEAST`: the link of positive parameters."""
     return max(math.log1p(math.exp(-abs(raw))) + max(raw, 0.0), LEAST)

@@ -1,7 +1,7 @@
 """Forecasts: sample paths of a series' future, and the mean and quantiles of each of its steps.
 
-Mean and quantiles are those of several draws from each step's conditional distribution along every path, and so finer
-than what can be computed from the samples themselves, which are the paths.
+Mean and quantiles are those of several draws from each step's conditional distribution along every path, and so more
+accurate than those of the samples, which are the paths.
 """
 
 import functools
@@ -16,7 +16,7 @@ from forecastle.algorithms.deepar.frequency import Frequency
 from forecastle.algorithms.deepar.inference.draw import Randomness, Sampled, draws_of
 from forecastle.algorithms.deepar.inference.encoder import Encoded, encode
 from forecastle.algorithms.deepar.inference.packing import pack
-from forecastle.algorithms.deepar.inference.paths import run_paths, scratch_size
+from forecastle.algorithms.deepar.inference.paths import Span, run_paths, scratch_size
 from forecastle.algorithms.deepar.inference.quantile import summarise
 from forecastle.algorithms.deepar.inference.weights import Weights, padded
 from forecastle.algorithms.deepar.network import Network
@@ -31,8 +31,8 @@ class Forecast:
     """The forecast of a series: T steps after its target's end, in its own unit."""
 
     mean: Floats  # (T,)
-    quantiles: Floats  # (levels asked for, T), in the order they were asked for
-    samples: Floats | None  # (num_samples, T); None if they are not wanted
+    quantiles: Floats  # (levels, T), in the order of the request
+    samples: Floats | None  # (num_samples, T); None if they are not requested
 
 
 def forecast(
@@ -49,7 +49,7 @@ def forecast(
     """Forecast each series with `num_samples` paths; `quantiles` are levels in [0, 1].
 
     `positions` are the series' positions in their own requests, by default those in `series`. A series' random numbers
-    depend on that and on `seed` (its last 64 bits), so neither the other series nor the threads change a byte.
+    depend only on that and on `seed` (its last 64 bits): its forecast depends neither on other series nor on threads.
     """
     threads = available_cores() if threads is None else threads
     common = _Common(
@@ -68,7 +68,7 @@ def forecast(
         for index in range(start, stop):
             forecasts[index] = _forecast_one(common, series[index], places[index], inner)
 
-    if len(series) < 2 * threads:  # too few to share evenly: the paths of each are shared
+    if len(series) < 2 * threads:  # too few to distribute evenly over threads: the paths of each are distributed
         inner = threads
         each(0, len(series))
     else:
@@ -78,7 +78,7 @@ def forecast(
 
 
 def bytes_for(network: Network, num_samples: int, want_samples: bool) -> int:
-    """The bytes that forecasting one series takes, roughly, in each thread."""
+    """An estimate of the bytes that forecasting one series takes, in each thread."""
     per_step = draws_of(network.likelihood) + 1 + 2 * want_samples
     return 4 * per_step * _lanes(network, num_samples) * network.prediction_length
 
@@ -89,7 +89,7 @@ class _Common:
 
     network: Network
     weights: Weights
-    lanes: int  # paths that are run, as many as fill vectors
+    lanes: int  # paths that are run, a multiple of a vector's lanes
     num_samples: int
     levels: NDArray[np.float64]
     key: np.uint64
@@ -97,7 +97,7 @@ class _Common:
 
 
 def _lanes(network: Network, num_samples: int) -> int:
-    """At least two vectors, which a core runs as fast as one. A point forecast needs no more."""
+    """The number of paths to run: at least two vectors, which a core runs as fast as one; two for a point forecast."""
     count = 1 if network.likelihood.point else num_samples
     return max(2, -(-count // LANES)) * LANES
 
@@ -122,7 +122,8 @@ def _forecast_one(common: _Common, series: Series, position: int, threads: int) 
         ):
             if first < last:
                 scratch = aligned(scratch_size(common.weights, steps, vectors * LANES))
-                run_paths(common.weights, encoded, scale, random, first, last, SIZES[vectors], scratch, out)
+                span = Span(first, last)
+                run_paths(common.weights, encoded, scale, random, span, SIZES[vectors], scratch, out)
 
     in_parallel(run, threes + twos, block=1 if threads > 1 else threes + twos, threads=threads)
     mean, quantiles = np.empty(steps, np.float32), np.empty((len(common.levels), steps), np.float32)
@@ -135,7 +136,7 @@ def _forecast_one(common: _Common, series: Series, position: int, threads: int) 
 
 
 def _blocks(vectors: int, threads: int) -> tuple[int, int]:
-    """The numbers of blocks of three vectors, which are faster, and of two, which are shared more evenly."""
+    """The numbers of blocks of three vectors, which are faster, and of two, which are distributed more evenly."""
     threes = vectors % 2 if threads > 1 else (vectors - 2 * (-vectors % 3)) // 3
     return threes, (vectors - 3 * threes) // 2
 
@@ -160,7 +161,7 @@ def _encode(common: _Common, series: Series, scale: float) -> Encoded:
         output=np.empty(weights.cells, np.float32),
         initial_sums=np.empty((-(-network.prediction_length // 4) * 4, weights.start_input.shape[1]), np.float32),
     )
-    # Read-only arrays are another type to the compiler, which would compile kernels for them, too.
+    # Kernels would be compiled again for read-only arrays, which have another type.
     target = np.require(series.target, np.float32, ["C", "W"])
     features = _features(network, series, scale)
     encode(weights, target, features, network.context_length, scale, network.likelihood.fill_value, encoded)
@@ -171,12 +172,12 @@ def _encode(common: _Common, series: Series, scale: float) -> Encoded:
 def _time_features(
     frequency: Frequency, names: tuple[str, ...], start: np.datetime64, first: int, count: int
 ) -> Floats:
-    """The last few are cached: the series of a request, and often of many requests, begin and end together."""
+    """The last results are cached: the series of a request, and often of many requests, have the same times."""
     return frequency.time_features(start, first, count, names)
 
 
 def _features(network: Network, series: Series, scale: float) -> Floats:
-    """All inputs but the lags, of the steps of context and forecast: (context + T, …)."""
+    """All inputs but the lags, of the steps of context and forecast: (context + T, inputs)."""
     steps = network.context_length + network.prediction_length
     first = len(series.target) - network.context_length
     before = max(0, -first)  # steps of the context before the series' start

@@ -1,7 +1,7 @@
 """Gamma and Poisson random numbers, several at once, for compiled kernels.
 
-They are made from the caller's normal and uniform numbers: if those are evenly spread, so are these. The few that are
-rejected are made from new numbers of the stream, so that each has the right distribution.
+They are computed from the caller's normal and uniform numbers: if those are evenly spread, so are these. The few that
+are rejected are replaced with the stream's next numbers, so that each has the right distribution.
 """
 
 import math
@@ -14,19 +14,21 @@ from forecastle.kernels.philox import Stream, next_uniform
 
 Doubles = NDArray[np.float64]
 
-_FEW = 10.0  # events a Poisson number is counted up to
-_SURE = 1e15  # events from which on a float32 shows none of their spread
+_FEW = 10.0  # mean below which a Poisson number is counted event by event
+_SURE = 1e15  # mean above which the spread is below the precision of float32
 
 
 @kernel
 def gammas(stream: Stream, shape: float, normals: Doubles, uniforms: Doubles, numbers: Doubles) -> None:
-    """Fill `numbers` with gamma numbers of scale 1 and a `shape` of at least 1; they grow with the normal ones.
+    """Fill `numbers`, (n,), with gamma numbers of scale 1 and a `shape` of at least 1, increasing with `normals`, (n,).
+
+    stream : (11,), see `philox`. uniforms : (n,), in (0, 1).
 
     Reference: Marsaglia, Tsang, "A simple method for generating gamma variables", ACM TOMS 26, 2000.
     """
     d = shape - 1.0 / 3.0
     c = 1.0 / math.sqrt(9.0 * d)
-    for index in range(len(numbers)):  # without a branch, so that it becomes vectors
+    for index in range(len(numbers)):  # without a branch, so that LLVM vectorises it
         v, square = 1.0 + c * normals[index], normals[index] * normals[index]
         passes = v > 0.0 and uniforms[index] < 1.0 - 0.0331 * square * square
         numbers[index] = d * v * v * v if passes else -1.0
@@ -37,7 +39,7 @@ def gammas(stream: Stream, shape: float, normals: Doubles, uniforms: Doubles, nu
 
 @part
 def _with_rejection(stream: Stream, d: float, c: float, normal: float, uniform: float) -> float:
-    """A gamma number, from new numbers until one is not rejected."""
+    """A gamma number, from the numbers of `stream`, (11,), until one is accepted; `d` and `c` as in `gammas`."""
     while True:
         v = 1.0 + c * normal
         if v > 0.0:
@@ -50,20 +52,22 @@ def _with_rejection(stream: Stream, d: float, c: float, normal: float, uniform: 
 
 @kernel
 def log_share(shape: float, uniform: float) -> float:
-    """The logarithm of what a gamma number of `shape` + 1 is multiplied by to be one of a `shape` below 1; else 0.
+    """The logarithm of the factor that turns a gamma number of `shape` + 1 into one of a `shape` below 1; else 0.
 
-    A logarithm, since numbers of a small shape are too small themselves. Reference: as for `gammas`.
+    A logarithm, as numbers of a small shape are below the smallest float64. Reference: as for `gammas`.
     """
     return math.log(uniform) / shape if shape < 1.0 else 0.0
 
 
 @kernel
 def poissons(stream: Stream, means: Doubles, uniforms: Doubles, others: Doubles, counts: Doubles) -> None:
-    """Fill `counts` with Poisson numbers of these `means`; they grow with the `uniforms`.
+    """Fill `counts`, (n,), with Poisson numbers of these `means`, (n,); they increase with `uniforms`, (n,).
+
+    stream : (11,), see `philox`. others : (n,), further uniform numbers, in (0, 1).
 
     Reference: Hörmann, "The transformed rejection method for generating Poisson random variables", 1993: PTRS.
     """
-    for index in range(len(counts)):  # without a branch, so that it becomes vectors
+    for index in range(len(counts)):  # without a branch, so that LLVM vectorises it
         mean, u = means[index], uniforms[index] - 0.5
         b = 0.931 + 2.53 * math.sqrt(mean)
         distance = 0.5 - abs(u)
@@ -82,6 +86,7 @@ def poissons(stream: Stream, means: Doubles, uniforms: Doubles, others: Doubles,
 
 @part
 def _counted(mean: float, uniform: float) -> float:
+    """A Poisson number of a small mean, by inversion: the sum of probabilities up to `uniform`."""
     count, rest, chance = 0.0, uniform, math.exp(-mean)
     while rest > chance and count < 1000.0:
         rest -= chance
@@ -92,6 +97,7 @@ def _counted(mean: float, uniform: float) -> float:
 
 @part
 def _by_rejection(stream: Stream, mean: float, uniform: float, other: float) -> float:
+    """A Poisson number by PTRS, from the numbers of `stream`, (11,), until one is accepted."""
     b = 0.931 + 2.53 * math.sqrt(mean)
     a = 0.02483 * b - 0.059
     while True:

@@ -1,4 +1,4 @@
-"""One series of a request, read and checked against what the model was trained for.
+"""One series of a request, parsed and checked against the model.
 
 Source: "DeepAR Inference Formats", AWS's developer guide.
 """
@@ -8,10 +8,11 @@ from typing import Any
 
 from forecastle.algorithms.deepar.arrays import Floats
 from forecastle.algorithms.deepar.network import Network
-from forecastle.algorithms.deepar.series import Series, read_features, read_start, read_target, rows_wanted
+from forecastle.algorithms.deepar.series import Series, read_features, read_target, rows_wanted
+from forecastle.algorithms.deepar.start import read_start
 from forecastle.contract import quotation
 from forecastle.contract.errors import InvalidData
-from forecastle.contract.place import Place, text_of
+from forecastle.contract.place import Place
 
 
 def read_instance(instance: Any, network: Network, place: Place) -> Series:
@@ -21,8 +22,8 @@ def read_instance(instance: Any, network: Network, place: Place) -> Series:
     for name in ("start", "target"):
         if name not in instance:
             raise InvalidData(place=place, expected=f'"{name}", which is missing')
-    start = read_start(instance["start"], text_of((*place, "start")))
-    target = read_target(instance["target"], network.likelihood.support, text_of((*place, "target")))
+    start = read_start(instance["start"], (*place, "start"))
+    target = read_target(instance["target"], network.likelihood.support, (*place, "target"))
     cat = _categories(instance, network, place)
     return Series(start, target, cat, _dynamic_feat(instance, network, len(target), place))
 
@@ -38,7 +39,8 @@ def _categories(instance: Mapping[str, Any], network: Network, place: Place) -> 
         raise InvalidData(
             place=where,
             expected="none, as the model was trained without categories",
-            got=f"{quotation.of_json(given)}: leave it out",
+            got=quotation.of_json(given),
+            hint="leave it out",
         )
     if not isinstance(given, list):
         if len(cardinality) > 1:
@@ -67,7 +69,7 @@ def _of_categories(cardinality: tuple[int, ...]) -> str:
 
 
 def _dynamic_feat(instance: Mapping[str, Any], network: Network, length: int, place: Place) -> Floats | None:
-    """The rows of dynamic features, (D, length + T)."""
+    """The rows of dynamic features, (D, length + T); None if the model has none."""
     given, count = instance.get("dynamic_feat"), network.num_dynamic_feat
     steps, reason = (
         length + network.prediction_length,
@@ -84,6 +86,7 @@ def _dynamic_feat(instance: Mapping[str, Any], network: Network, length: int, pl
         raise InvalidData(
             place=where,
             expected="none, as the model was trained without dynamic features",
-            got=f"{quotation.of_json(given)}: leave it out",
+            got=quotation.of_json(given),
+            hint="leave it out",
         )
-    return read_features(given, count, steps, reason, text_of(where))
+    return read_features(given, count, steps, reason, where)

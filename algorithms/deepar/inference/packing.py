@@ -12,7 +12,7 @@ from forecastle.algorithms.deepar.network import Network
 
 @functools.lru_cache(maxsize=8)
 def pack(network: Network) -> Weights:
-    """The weights of a network; those of the last few networks are cached."""
+    """The weights of a network for kernels; those of the last networks are cached."""
     cells, count = network.cells, len(network.lags)
     first, later = network.layers[0], network.layers[1:]
     first_input = np.vstack([first.input_weight.T, first.input_bias + first.hidden_bias])
@@ -39,6 +39,7 @@ def pack(network: Network) -> Weights:
 
 
 def _projection(network: Network) -> Floats:
+    """(H + 1, 4): the projection's weights, (parameters, H), transposed, above its bias."""
     columns = np.zeros((network.cells + 1, 4), np.float32)
     columns[:, : len(network.projection_bias)] = np.vstack([network.projection_weight.T, network.projection_bias])
     return columns
@@ -52,18 +53,19 @@ def _by_gate(rows: Floats, cells: int) -> Floats:
 
 
 def _by_unit(rows: Floats, cells: int) -> Floats:
-    """(n, 4·H) → (n, 4·H), folded, the gates of a unit next to each other."""
+    """(n, 4·H) → (n, 4·H), folded, with the gates of a unit next to each other."""
     units = rows.reshape(-1, 4, cells) * GATE_FACTORS[:, None]
     return np.ascontiguousarray(units.transpose(0, 2, 1)).reshape(len(rows), 4 * cells)
 
 
 def _padded(rows: Floats) -> Floats:
+    """(n, width) → (n, width padded), with zeros."""
     wide = np.zeros((len(rows), padded(rows.shape[1])), np.float32)
     wide[:, : rows.shape[1]] = rows
     return wide
 
 
 def _for_paths(sides: list[Floats], cells: int) -> Floats:
-    """Weights (4·H, k) of one or more kinds of input → flat (H, Σ k, 4)."""
+    """The weights, (4·H, k) each, of one or more groups of inputs → flat (H, Σ k, 4)."""
     rows = _by_unit(np.vstack([side.T for side in sides]), cells)  # (Σ k, 4·H)
     return rows.reshape(-1, cells, 4).transpose(1, 0, 2).ravel()

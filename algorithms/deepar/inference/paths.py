@@ -1,4 +1,8 @@
-"""Sample paths: blocks of paths of one series, each run through all steps of the forecast; lanes are paths."""
+"""Sample paths: blocks of paths of one series, each run through all steps of the forecast; lanes are paths.
+
+In all kernels, `net` and `encoded` are the network and the encoded context, `work` is a pointer to the scratch memory
+with its offsets `at`, `lanes` the number of paths in a block, and `size` its number of vectors.
+"""
 
 from typing import NamedTuple
 
@@ -11,6 +15,7 @@ from forecastle.algorithms.deepar.inference.draw import (
     Place,
     Randomness,
     Sampled,
+    Source,
     draw_in_lanes,
     draw_one_by_one,
 )
@@ -30,11 +35,18 @@ def scratch_size(net: Weights, steps: int, lanes: int) -> int:
     return (rows + steps + MOST_PARAMETERS) * lanes
 
 
-class Scratch(NamedTuple):
-    """Offsets in the scratch memory, which is made of rows of `lanes` floats.
+class Span(NamedTuple):
+    """The vectors [first, stop) of a series' paths."""
 
-    It contains, in this order, c of all layers; h of the first layer, inputs and h of each other; the last output; a
-    layer's gates; the path; the likelihood's parameters.
+    first: int
+    stop: int
+
+
+class Scratch(NamedTuple):
+    """Offsets in the scratch memory, which consists of rows of `lanes` floats.
+
+    It contains, in this order: c of all layers; h of the first layer, inputs and h of each other layer; the last
+    output; a layer's gates; the path; the likelihood's parameters.
     """
 
     output: int  # H rows
@@ -49,20 +61,20 @@ def run_paths(
     encoded: Encoded,
     scale: float,
     random: Randomness,
-    first_vector: int,
-    last_vector: int,
+    span: Span,
     size: Size,
     scratch: Floats,
     out: Sampled,
 ) -> None:
-    """Run the paths of the vectors [first_vector, last_vector) of one series, as many at once as `size` says.
+    """Run the paths of the vectors in `span`, `size` vectors at a time.
 
     Parameters
     ----------
-    encoded : of the series, which the paths begin with.
+    net : the network.
+    encoded : the series' encoded context.
     scale : of the series.
-    scratch : (`scratch_size`,), memory to work in.
-    out : what is written; the lanes of these vectors.
+    scratch : (`scratch_size`,).
+    out : written, the lanes of these vectors.
     """
     lanes, cells, steps = len(size) * LANES, net.cells, len(out.expected)
     work, lags = memory(scratch), memory(net.lags)
@@ -70,8 +82,8 @@ def run_paths(
     gates = output + cells * lanes
     path = gates + 4 * cells * lanes
     at = Scratch(output, gates, path, path + steps * lanes)
-    stream, table = new_stream(random.key), np.empty((TABLE_ROWS, DRAWS))
-    for vector in range(first_vector, last_vector, len(size)):
+    source = Source(new_stream(random.key), random.series, np.empty((TABLE_ROWS, DRAWS)))
+    for vector in range(span.first, span.stop, len(size)):
         _begin(net, encoded, work, at, lanes, size)
         sampled = 0
         for step in range(steps):
@@ -86,8 +98,8 @@ def run_paths(
             _project(net, work, at, lanes, size)
             place = Place(at.parameters, at.path + step * lanes, vector * LANES, step)
             if net.likelihood in ONE_BY_ONE:
-                draw_one_by_one(net.likelihood, scratch, place, lanes, stream, random.series, table, scale, out)
-                # Counts stay whole.
+                draw_one_by_one(net.likelihood, scratch, place, lanes, source, scale, out)
+                # The draw itself: counts stay integers.
                 value = load(memory(out.draws), step * out.draws.shape[1] * out.draws.shape[2] + place.lane, size)
             else:
                 draw_in_lanes(net.likelihood, work, place, random, scale, out, size)
@@ -98,19 +110,19 @@ def run_paths(
 
 @inlined
 def _inputs(net: Weights, layer: int, lanes: int) -> int:
-    """Where the inputs of a layer but the first begin, which its h follows. After the last layer: the last output."""
+    """The offset of the inputs of a layer but the first, before its h; after the last layer, of the last output."""
     return (net.layers + 1 + 2 * (layer - 1)) * net.cells * lanes
 
 
 @inlined
 def _hidden(net: Weights, layer: int, lanes: int) -> int:
-    """Where a layer's h begins. The first has no inputs there."""
+    """The offset of a layer's h; the first layer has no inputs before it."""
     return _inputs(net, layer, lanes) + net.cells * lanes
 
 
 @inlined
 def _begin(net: Weights, encoded: Encoded, work: Floats, at: Scratch, lanes: int, size: Size) -> None:
-    """Every path continues where the encoder ended."""
+    """Begin every path with the state after the context."""
     for unit in range(net.cells):
         store(work, at.output + unit * lanes, spread(encoded.output[unit], size))
     for layer in range(net.layers):
@@ -124,7 +136,7 @@ def _begin(net: Weights, encoded: Encoded, work: Floats, at: Scratch, lanes: int
 def _sum_first_layer(
     net: Weights, encoded: Encoded, sampled: int, work: Floats, at: Scratch, step: int, lanes: int, size: Size
 ) -> None:
-    """The first layer's gates: what all paths share, plus the part of its h and of the `sampled` shortest lags."""
+    """The first layer's gates: the common part of all paths, plus that of h and of the `sampled` shortest lags."""
     cells, begin, lags = net.cells, memory(encoded.initial_sums), memory(net.lags)
     weights, hidden = memory(net.path_weights), _hidden(net, 0, lanes)
     for unit in range(cells):
@@ -141,7 +153,7 @@ def _sum_first_layer(
 
 @inlined
 def _sum_later_layer(net: Weights, layer: int, work: Floats, at: Scratch, lanes: int, size: Size) -> None:
-    """Another layer's gates, from the outputs of the one below and its own h."""
+    """Another layer's gates, from the outputs of the layer below and its own h."""
     cells, bias, weights = net.cells, memory(net.path_bias), memory(net.path_weights)
     inputs = _inputs(net, layer, lanes)
     base = 4 * cells * (cells + len(net.lags) + 2 * cells * (layer - 1))
@@ -153,9 +165,9 @@ def _sum_later_layer(net: Weights, layer: int, work: Floats, at: Scratch, lanes:
 
 @inlined
 def _activate(net: Weights, layer: int, work: Floats, at: Scratch, lanes: int, size: Size) -> None:
-    """A layer's new c and h, and the inputs of the one above: its h, plus its inputs for all layers but the first.
+    """A layer's new c and h, and the inputs of the layer above: its h, plus its inputs for all layers but the first.
 
-    The loops are separate from the sums: units do not wait for one another here, and so fill the core.
+    These loops are separate from the sums, as their iterations are independent and keep the core's units busy.
     """
     states, hidden = layer * net.cells * lanes, _hidden(net, layer, lanes)
     inputs, above = _inputs(net, layer, lanes), _inputs(net, layer + 1, lanes)
@@ -178,6 +190,7 @@ def _activate(net: Weights, layer: int, work: Floats, at: Scratch, lanes: int, s
 
 @inlined
 def _store_four(work: Floats, at: int, sums: Sums, lanes: int) -> None:
+    """Write four sums to four rows of `work` from the offset `at` on."""
     a, b, c, d = sums
     store(work, at, a)
     store(work, at + lanes, b)
@@ -187,6 +200,7 @@ def _store_four(work: Floats, at: int, sums: Sums, lanes: int) -> None:
 
 @inlined
 def _four(numbers: Floats, at: int, size: Size) -> Sums:
+    """Four numbers of a pointer from `at` on, each in all lanes."""
     return (
         spread(numbers[at], size),
         spread(numbers[at + 1], size),
@@ -197,7 +211,7 @@ def _four(numbers: Floats, at: int, size: Size) -> Sums:
 
 @inlined
 def _project(net: Weights, work: Floats, at: Scratch, lanes: int, size: Size) -> None:
-    """The likelihood's parameters, before their links; there are at most three, and room for a fourth."""
+    """The likelihood's parameters, before their links: at most three, in the first of four columns."""
     weights = memory(net.projection)
     bias = _four(weights, 4 * net.cells, size)
     first, second, third, _ = products(bias, weights, 0, work, at.output, lanes, net.cells, size)

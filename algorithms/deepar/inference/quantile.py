@@ -9,24 +9,24 @@ from forecastle.kernels.lanes import LANES, SIZES, bits_of, floats_of, fma, load
 from forecastle.kernels.pointer import memory
 
 _BINS = 512
-_REACH = 4.0  # mean absolute deviations on both sides that the bins cover; the outermost contain all beyond
+_REACH = 4.0  # mean absolute deviations on both sides that the bins cover; the outermost contain all others
 _SIZE = SIZES[2]
-_LANES = 2 * LANES  # at once: the draws of a step are a multiple
-_INTEGERS = 2.0**23  # added to a number in [0, 2²³) it leaves the nearest integer in the last bits
+_LANES = 2 * LANES  # at a time: the number of a step's draws is a multiple
+_INTEGERS = 2.0**23  # adding it to a number in [0, 2²³) leaves the nearest integer in the last bits
 
 
 @kernel
 def summarise(
     expected: Floats, draws: Floats, levels: NDArray[np.float64], first: int, stop: int, mean: Floats, quantiles: Floats
 ) -> None:
-    """The mean and the quantiles of steps [first, stop).
+    """The mean and the quantiles of the steps [first, stop).
 
-    Quantiles are interpolated linearly between two of the sorted draws (Hyndman and Fan's type 7, numpy's own).
-    The draws are put into bins, and only the bins that contain a quantile are sorted.
+    Quantiles are interpolated linearly between two of the sorted draws (Hyndman and Fan's type 7, numpy's default).
+    The draws are divided into bins, and only the bins that contain a quantile are sorted.
 
     Parameters
     ----------
-    expected : (T, lanes), means of the distributions that were drawn from.
+    expected : (T, lanes), the means of the distributions that were drawn from.
     draws : (T, draws, lanes).
     levels : (Q,), in [0, 1].
     mean, quantiles : (T,) and (Q, T), written.
@@ -54,7 +54,7 @@ def summarise(
 
 @part
 def _cast(values: Floats, centre: float, bins: NDArray[np.int32]) -> None:
-    """Give each value its bin, so that a larger value never has a lower one."""
+    """Write the bin of each of `values`, (n,), to `bins`, (n,); a larger value never has a lower bin."""
     source, target = memory(values), memory(bins.view(np.float32))
     deviations = spread(np.float32(0), _SIZE)
     for at in range(0, len(values), _LANES):
@@ -72,7 +72,7 @@ def _cast(values: Floats, centre: float, bins: NDArray[np.int32]) -> None:
 
 @part
 def _count(bins: NDArray[np.int32], starts: NDArray[np.int32]) -> None:
-    """The number of values in the bins before each one, and in all of them: (bins + 1,)."""
+    """Write the number of `bins`, (n,), before each bin, and of all, to `starts`, (`_BINS` + 1,)."""
     starts[:] = 0
     bin_of, start = memory(bins), memory(starts)
     for index in range(len(bins)):
@@ -90,7 +90,11 @@ def _take_out(
     taken: NDArray[np.int32],
     ordered: Floats,
 ) -> None:
-    """Write the values of the `wanted` bins, those with a 1, to their places in an order by bin."""
+    """Write the values of the `wanted` bins to their places in the order of the bins.
+
+    values, bins : (n,). starts : (`_BINS` + 1,). wanted : (`_BINS`,), 1 for these bins, else 0; changed.
+    taken : (n,), scratch memory. ordered : (n,), written.
+    """
     source, bin_of, chosen, is_wanted = memory(values), memory(bins), memory(taken), memory(wanted)
     count = 0
     for index in range(len(bins)):  # without a branch, which the CPU could not predict
@@ -104,6 +108,7 @@ def _take_out(
 
 @part
 def _quantile(ordered: Floats, starts: NDArray[np.int32], level: float) -> float:
+    """The quantile of the values in `ordered`, (n,), whose bins begin at `starts`, (`_BINS` + 1,)."""
     rank = level * (len(ordered) - 1)
     below = int(rank)
     lower = _at_rank(ordered, starts, below)
@@ -114,15 +119,15 @@ def _quantile(ordered: Floats, starts: NDArray[np.int32], level: float) -> float
 
 @part
 def _at_rank(ordered: Floats, starts: NDArray[np.int32], rank: int) -> float:
-    """The value of a rank, from 0 on; its bin is sorted for it."""
+    """The value of `ordered`, (n,), with a rank, counted from 0; sorts its bin, by `starts`, (`_BINS` + 1,)."""
     bin_ = _bin_of(starts, rank)
     _sort(ordered, starts[bin_], starts[bin_ + 1])
-    return float(np.float64(ordered[rank]))  # the difference of two float32 numbers would be rounded to one
+    return float(np.float64(ordered[rank]))  # so that differences of values are not rounded to float32
 
 
 @part
 def _bin_of(starts: NDArray[np.int32], rank: int) -> int:
-    """The bin of the value of a rank."""
+    """The bin of the value with a rank, by `starts`, (`_BINS` + 1,)."""
     low, high = 0, _BINS  # its number is in [low, high)
     while high - low > 1:
         middle = (low + high) // 2
@@ -135,7 +140,7 @@ def _bin_of(starts: NDArray[np.int32], rank: int) -> int:
 
 @part
 def _sort(values: Floats, first: int, stop: int) -> None:
-    """Shell's sort: bins are small, and many of them sorted already."""
+    """Sort values[first:stop], `values` : (n,), by Shell's sort: bins are small, and many are already sorted."""
     gap = 1
     while gap < (stop - first) // 3:
         gap = 3 * gap + 1

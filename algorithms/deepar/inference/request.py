@@ -1,10 +1,10 @@
-"""Requests: JSON and JSON Lines to series and the configuration of the answer.
+"""Requests: JSON and JSON Lines to series and the configuration of the response.
 
     {"instances": [{"start": "2009-11-01 00:00:00", "target": [4.0, null, 5.5], "cat": [0]}, …],
      "configuration": {"num_samples": 50, "output_types": ["mean", "quantiles"], "quantiles": ["0.5", "0.9"]}}
 
 In JSON Lines each line is an instance, and the configuration is the server's. Bare instances as JSON, a single one or
-one a line, are read likewise.
+one a line, are also accepted.
 
 Source: "DeepAR Inference Formats", AWS's developer guide.
 """
@@ -36,9 +36,9 @@ from forecastle.formats.members import require_known
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Request:
-    """Series to forecast, and what the answer contains.
+    """Series to forecast, and the configuration of the response.
 
-    `seed` is that of the configuration, or one drawn for this request.
+    `seed` is the configuration's, or one drawn for this request.
     """
 
     series: tuple[Series, ...]
@@ -47,9 +47,9 @@ class Request:
 
 
 def decode(payload: Payload, network: Network, batch: Configuration) -> Request:
-    """Read a body; `batch` is the configuration of JSON Lines.
+    """Parse a body; `batch` is the configuration of JSON Lines.
 
-    Raises `InvalidData` with the place of the fault, `PayloadTooLarge` if the answer would not fit the memory.
+    Raises `InvalidData` with the place of the error, `PayloadTooLarge` if the response would not fit into memory.
     """
     payload.content_type.require_utf8()
     if payload.content_type.essence == JSON_LINES:
@@ -68,15 +68,15 @@ def _of_document(body: bytes, network: Network, batch: Configuration, threads: i
         footprint.require(1, network, batch, threads)
         return _request((read_instance(document, network, ("instance",)),), batch)
     if not isinstance(document, dict):
-        raise InvalidData(f"Expected an object, got {quotation.of_json(document)}.")
-    require_known(document, ("instances", "configuration"))  # first: a misspelt "instances" is missing, too
+        raise InvalidData(expected="an object", got=quotation.of_json(document))
+    require_known(document, ("instances", "configuration"))  # first, as a misspelled "instances" is also missing
     if "instances" not in document:
-        raise InvalidData('Expected "instances", which is missing.')
+        raise InvalidData(expected='"instances", which is missing')
     instances = document["instances"]
     if not isinstance(instances, list):
-        raise InvalidData(f"instances: expected a list, got {quotation.of_json(instances)}.")
+        raise InvalidData(place=("instances",), expected="a list", got=quotation.of_json(instances))
     if not instances:
-        raise InvalidData("instances: expected at least one series, got none.")
+        raise InvalidData(place=("instances",), expected="at least one series", got="none")
     given = document.get("configuration")
     wanted = LIVE if given is None else configuration(given, LIVE)
     footprint.require(len(instances), network, wanted, threads)
@@ -100,7 +100,7 @@ def _begins_with_an_instance(body: bytes) -> bool:
 def _of_lines(body: bytes, network: Network, wanted: Configuration, threads: int) -> Request:
     count = sum(1 for _ in _lines(body))
     if not count:
-        raise InvalidData("line 1: expected a series, got nothing.")
+        raise InvalidData(place=(At("line", 1),), expected="a series", got="nothing")
     footprint.require(count, network, wanted, threads)
     series = (read_instance(_parse(line, number), network, (At("line", number),)) for number, line in _lines(body))
     return _request(tuple(series), wanted)
@@ -122,7 +122,7 @@ def _parse(body: bytes, first_line: int = 1) -> Any:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
-        pass  # below: find the fault and its place, or read what Python writes although it is no JSON, such as NaN
+        pass  # below: find the error and its place, or read NaN, which Python writes although it is not JSON
     text = json_document.decode_text(body)
     try:
         return json.loads(text, parse_int=_integer, parse_float=_real if _LARGE.search(text) else None)

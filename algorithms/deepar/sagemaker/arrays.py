@@ -16,9 +16,10 @@ import numpy as np
 
 from forecastle.algorithms.deepar.arrays import Floats
 from forecastle.contract.errors import InvalidData
+from forecastle.contract.place import At, Place
 
-MOST_BYTES = 2**30  # of a file; the larger one of those seen has 1 MB
-PREFIX = "arg:"  # of a parameter's name; what is called aux: is another kind of state
+MOST_BYTES = 2**30  # of a file; the largest one known has 1 MB
+PREFIX = "arg:"  # of a parameter's name; the prefix aux: is for other state
 _LIST, _ARRAY = 0x112, 0xF993FAC9
 _DENSE, _FLOAT32 = 0, 0  # the storage type and the type of the numbers
 _MOST_DIMENSIONS = 8
@@ -31,14 +32,14 @@ def read_arrays(content: bytes) -> Mapping[str, Floats]:
     Nothing is allocated beyond the content itself and one object for each array in it.
     """
     reader = _Reader(content)
-    if reader.number("Q", "the list's mark") != _LIST or reader.number("Q", "a reserved number") != 0:
-        raise InvalidData("expected a list of MXNet's arrays, which begins with 0x112 and 0.")
-    count = reader.count("the number of arrays", least_bytes=28)
+    if reader.number("Q", "the magic number of the list") != _LIST or reader.number("Q", "a reserved number") != 0:
+        raise InvalidData(expected="a list of MXNet's arrays, which begins with 0x112 and 0")
+    count = reader.count("a number of arrays", least_bytes=28)
     if count > _MOST_ARRAYS:
-        raise InvalidData(f"expected at most {_MOST_ARRAYS} arrays, got {count}.")
+        raise InvalidData(expected=f"at most {_MOST_ARRAYS} arrays", got=str(count))
     arrays = [_array(reader, number) for number in range(count)]
-    if reader.number("Q", "the number of names") != count:
-        raise InvalidData(f"expected a name for each of {count} arrays.")
+    if reader.number("Q", "a number of names") != count:
+        raise InvalidData(expected=f"a name for each of {count} arrays")
     named: dict[str, Floats] = {}
     for number, array in enumerate(arrays):
         name = _name(reader, number)
@@ -46,45 +47,49 @@ def read_arrays(content: bytes) -> Mapping[str, Floats]:
             raise InvalidData(f"two arrays have the name {name:.40}.")
         named[name] = array
     if reader.left:
-        raise InvalidData(f"expected the end after the last name, got {reader.left} bytes more.")
+        raise InvalidData(expected="the end after the last name", got=f"{reader.left} more bytes")
     return named
 
 
 def _array(reader: "_Reader", number: int) -> Floats:
-    place = f"array {number}"
-    if (mark := reader.number("I", f"the mark of {place}")) != _ARRAY:
-        raise InvalidData(f"{place}: expected the mark {_ARRAY:#x}, got {mark:#x}.")
-    if (storage := reader.number("i", f"the storage type of {place}")) != _DENSE:
-        raise InvalidData(f"{place}: expected a dense array, storage type {_DENSE}, got {storage}.")
-    dimensions = reader.number("I", f"the number of dimensions of {place}")
+    place: Place = (At("array", number),)
+    if (magic := reader.number("I", "a magic number", place)) != _ARRAY:
+        raise InvalidData(place=place, expected=f"the magic number {_ARRAY:#x}", got=f"{magic:#x}")
+    if (storage := reader.number("i", "a storage type", place)) != _DENSE:
+        raise InvalidData(place=place, expected=f"a dense array, storage type {_DENSE}", got=str(storage))
+    dimensions = reader.number("I", "a number of dimensions", place)
     if not 1 <= dimensions <= _MOST_DIMENSIONS:
-        raise InvalidData(f"{place}: expected 1 to {_MOST_DIMENSIONS} dimensions, got {dimensions}.")
-    shape = [reader.number("q", f"a dimension of {place}") for _ in range(dimensions)]
+        raise InvalidData(place=place, expected=f"1 to {_MOST_DIMENSIONS} dimensions", got=str(dimensions))
+    shape = [reader.number("q", "a dimension", place) for _ in range(dimensions)]
     for name in ("type", "number"):
-        reader.number("i", f"the device {name} of {place}")  # where it was trained; of no matter here
-    if (kind := reader.number("i", f"the number type of {place}")) != _FLOAT32:
-        raise InvalidData(f"{place}: expected float32, number type {_FLOAT32}, got {kind}.")
+        reader.number("i", f"a device {name}", place)  # of the training; ignored
+    if (kind := reader.number("i", "a number type", place)) != _FLOAT32:
+        raise InvalidData(place=place, expected=f"float32, number type {_FLOAT32}", got=str(kind))
     size, most = 1, reader.left // 4
     for length in shape:
         if length < 1 or (size := size * length) > most:
             written = " × ".join(map(str, shape))
-            raise InvalidData(f"{place}: expected a shape that fits the {4 * most} bytes left, got {written}.")
-    return np.frombuffer(reader.take(4 * size, place), "<f4").astype(np.float32, copy=False).reshape(shape)
+            expected = f"a shape that fits the remaining {4 * most} bytes"
+            raise InvalidData(place=place, expected=expected, got=written)
+    return (
+        np.frombuffer(reader.take(4 * size, "the numbers", place), "<f4").astype(np.float32, copy=False).reshape(shape)
+    )
 
 
 def _name(reader: "_Reader", number: int) -> str:
-    length = reader.count(f"the length of name {number}", least_bytes=1)
+    place = (At("name", number),)
+    length = reader.count("a length", 1, place)
     try:
-        name = str(reader.take(length, f"name {number}"), "utf-8")
+        name = str(reader.take(length, "a name", place), "utf-8")
     except UnicodeDecodeError:
-        raise InvalidData(f"name {number}: expected UTF-8.") from None
+        raise InvalidData(place=place, expected="UTF-8") from None
     if not name.startswith(PREFIX):
-        raise InvalidData(f"name {number}: expected it to begin with {PREFIX}, got {name[:40]!r}.")
+        raise InvalidData(place=place, expected=f"a name that begins with {PREFIX}", got=f"{name[:40]!r}")
     return name.removeprefix(PREFIX)
 
 
 class _Reader:
-    """Bytes, read from the front; whatever asks for more than are left is refused."""
+    """Bytes, read from the front. Raises `InvalidData` if there are too few; `what` is expected at `place`."""
 
     def __init__(self, content: bytes) -> None:
         self._content = memoryview(content)
@@ -94,20 +99,26 @@ class _Reader:
     def left(self) -> int:
         return len(self._content) - self._at
 
-    def take(self, count: int, what: str) -> memoryview:
+    def take(self, count: int, what: str, place: Place = ()) -> memoryview:
         if count > self.left:
-            raise InvalidData(f"expected {count} bytes for {what} at byte {self._at}, got {self.left}: incomplete.")
+            raise InvalidData(
+                place=(*place, At("byte", self._at)),
+                expected=f"{count} bytes for {what}",
+                got=f"{self.left}: the file is incomplete",
+            )
         self._at += count
         return self._content[self._at - count : self._at]
 
-    def number(self, form: str, what: str) -> int:
+    def number(self, form: str, what: str, place: Place = ()) -> int:
+        """A number in one of `struct`'s formats."""
         value: int
-        (value,) = struct.unpack(f"<{form}", self.take(struct.calcsize(f"<{form}"), what))
+        (value,) = struct.unpack(f"<{form}", self.take(struct.calcsize(f"<{form}"), what, place))
         return value
 
-    def count(self, what: str, least_bytes: int) -> int:
-        """A number of things that take at least so many bytes each."""
-        value = self.number("Q", what)
+    def count(self, what: str, least_bytes: int, place: Place = ()) -> int:
+        """A number of items that take at least `least_bytes` each."""
+        value = self.number("Q", what, place)
         if value > self.left // least_bytes:
-            raise InvalidData(f"expected {what} to fit the {self.left} bytes left, got {value}.")
+            expected = f"{what} that fits the remaining {self.left} bytes"
+            raise InvalidData(place=place, expected=expected, got=str(value))
         return value

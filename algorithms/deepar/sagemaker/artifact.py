@@ -1,7 +1,8 @@
 """Our own neutral artifact of a model that SageMaker's DeepAR trained."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,19 +17,20 @@ from forecastle.algorithms.deepar.sagemaker.graph import Graph
 from forecastle.algorithms.deepar.sagemaker.walk import Structure, read_structure
 from forecastle.contract.artifact import Artifact
 from forecastle.contract.errors import InvalidData
+from forecastle.contract.place import Source
 from forecastle.contract.quotation import as_json
 
 T = TypeVar("T")
 
 CONFIGURATION, PARAMETERS, SYMBOL = "model_algo-1-config.json", "model_algo-1-0000.params", "model_algo-1-symbol.json"
-_OF_THE_KIND = re.compile(r"model_algo-([0-9]{1,6})-(config\.json|symbol\.json|[0-9]{4}\.params)")
+_FILE_NAME = re.compile(r"model_algo-([0-9]{1,6})-(config\.json|symbol\.json|[0-9]{4}\.params)")
 ORIGIN = f"SageMaker, model_version {VERSION}"
 
 
 def adopt(folder: Path) -> Artifact | None:
-    """The model in `folder`, if the names of its files are those that SageMaker's DeepAR writes; otherwise None.
+    """The model in `folder`, if its files have the names that SageMaker's DeepAR uses; otherwise None.
 
-    Raises `InvalidData` if it is such a model, but not one that is known.
+    Raises `InvalidData`, with the file's path in its place, if it is such a model but of an unknown structure.
     """
     names = _names(folder)
     if not names:
@@ -36,22 +38,19 @@ def adopt(folder: Path) -> Artifact | None:
     others = sorted(name for name in names if name not in (CONFIGURATION, PARAMETERS, SYMBOL))
     if others:
         raise InvalidData(
-            f"{others[0]}: expected {CONFIGURATION}, {PARAMETERS} and {SYMBOL} alone: "
-            "a model of several hosts or of another epoch is not known."
+            place=(Source(str(folder / others[0])),),
+            expected=f"only {CONFIGURATION}, {PARAMETERS} and {SYMBOL}: "
+            "models of several hosts or of another epoch are not supported",
         )
     configuration = _read(folder, CONFIGURATION, lambda content: Configuration.read(document.read_object(content)))
     named = _read(folder, PARAMETERS, arrays.read_arrays, most=arrays.MOST_BYTES)
     graph = _read(folder, SYMBOL, lambda content: Graph.read(document.read_object(content)), document.MOST_GRAPH_BYTES)
-    try:
-        structure = read_structure(
-            graph,
-            configuration.likelihood,
-            configuration.train_length,
-            configuration.prediction_length,
-        )
-    except InvalidData as error:
-        raise error.within(SYMBOL) from None
-    network = _network(configuration, structure, named)
+    lengths = configuration.train_length, configuration.prediction_length
+    with _within(folder / SYMBOL):
+        structure = read_structure(graph, configuration.likelihood, *lengths)
+        _require_cardinality(configuration, structure)
+    with _within(folder / PARAMETERS):
+        network = _network(configuration, structure, named)
     return Artifact(
         network.arrays(),
         network.parameters() | {"origin": ORIGIN},
@@ -61,26 +60,35 @@ def adopt(folder: Path) -> Artifact | None:
 
 def _names(folder: Path) -> list[str]:
     try:
-        return [path.name for path in folder.iterdir() if _OF_THE_KIND.fullmatch(path.name)]
-    except OSError:  # what is no folder has no model
+        return [path.name for path in folder.iterdir() if _FILE_NAME.fullmatch(path.name)]
+    except OSError:  # not a folder
         return []
 
 
 def _read(folder: Path, name: str, read: Callable[[bytes], T], most: int = document.MOST_BYTES) -> T:
-    content = document.read_bytes(folder / name, most)
+    with _within(folder / name):
+        return read(document.read_bytes(folder / name, most))
+
+
+@contextmanager
+def _within(path: Path) -> Iterator[None]:
+    """Put the file's path before the place of an error in it."""
     try:
-        return read(content)
+        yield
     except InvalidData as error:
-        raise error.within(name) from None
+        raise error.within(str(path)) from None
 
 
-def _network(configuration: Configuration, structure: Structure, named: Mapping[str, Floats]) -> Network:
+def _require_cardinality(configuration: Configuration, structure: Structure) -> None:
     cardinality = tuple(rows for rows, _ in structure.embeddings)
     if cardinality != configuration.cardinality:
         raise InvalidData(
-            f"{SYMBOL}: expected embeddings of {as_json(configuration.cardinality)} categories, as {CONFIGURATION} "
-            f"has it, got {as_json(cardinality)}."
+            expected=f"embeddings of {as_json(configuration.cardinality)} categories, as in {CONFIGURATION}",
+            got=as_json(cardinality),
         )
+
+
+def _network(configuration: Configuration, structure: Structure, named: Mapping[str, Floats]) -> Network:
     weights = _Weights(named)
     cells, order = structure.cells, _columns(configuration, structure)
     ours: dict[str, Floats] = {}
@@ -105,7 +113,7 @@ def _network(configuration: Configuration, structure: Structure, named: Mapping[
         "prediction_length": configuration.prediction_length,
         "likelihood": configuration.likelihood.name,
         "lags": sorted(structure.lags),
-        "cardinality": list(cardinality) if configuration.has_categories else [],
+        "cardinality": list(configuration.cardinality) if configuration.has_categories else [],
         "num_dynamic_feat": configuration.num_dynamic_feat,
         "num_layers": structure.layers,
         "num_cells": cells,
@@ -118,7 +126,7 @@ def _network(configuration: Configuration, structure: Structure, named: Mapping[
 
 
 def _columns(configuration: Configuration, structure: Structure) -> list[int]:
-    """Which of SageMaker's columns each of our inputs is; the last of them is one more, a zero that it has not."""
+    """SageMaker's column of each of our inputs; the input that SageMaker lacks is a column of zeros after the last."""
     embedded = sum(columns for _, columns in structure.embeddings)
     features = len(configuration.date_features) + 1 + configuration.num_dynamic_feat
     widths = {"features": features, "static": embedded + 1, "lags": len(structure.lags)}
@@ -132,7 +140,7 @@ def _columns(configuration: Configuration, structure: Structure) -> list[int]:
 
 
 class _Weights:
-    """Named arrays, each of which is taken once."""
+    """Named arrays, each of which is used once."""
 
     def __init__(self, named: Mapping[str, Floats]) -> None:
         self._left = dict(named)
@@ -140,25 +148,24 @@ class _Weights:
     def take(self, name: str, *shape: int) -> Floats:
         array = self._left.pop(name, None)
         if array is None:
-            raise InvalidData(f"{PARAMETERS}: expected {name}, as {SYMBOL} has it, and it is not there.")
+            raise InvalidData(expected=f"{name}, which {SYMBOL} uses, but it is missing")
         if array.shape != shape:
             expected, got = (" × ".join(map(str, sizes)) for sizes in (shape, array.shape))
-            raise InvalidData(f"{PARAMETERS}: {name}: expected {expected} numbers, got {got}.")
+            raise InvalidData(place=(name,), expected=f"{expected} numbers", got=got)
         if not np.isfinite(array).all():
-            raise InvalidData(f"{PARAMETERS}: {name}: expected finite numbers only.")
+            raise InvalidData(place=(name,), expected="only finite numbers")
         return array
 
     def require_none_left(self) -> None:
         if self._left:
-            raise InvalidData(
-                f"{PARAMETERS}: {min(self._left)[:80]}: {SYMBOL} has no such array: the network is not known."
-            )
+            text = f"{SYMBOL} has no such array: the structure of the network is unknown."
+            raise InvalidData(text, place=(min(self._left)[:80],))
 
 
 def _hyperparameters(network: Network, structure: Structure) -> dict[str, Any]:
-    """Those of the job that the artifact tells, by SageMaker's names."""
+    """The job's hyperparameters, as far as the artifact contains them, by SageMaker's names."""
     known = network.parameters()
     names = ("time_freq", "context_length", "prediction_length", "likelihood", "num_layers", "num_cells")
-    told = {name: known[name] for name in names} | {"dropout_rate": structure.dropout_rate}
-    told["embedding_dimension"] = structure.embeddings[0][1]
-    return told | {name: known[name] for name in ("cardinality", "num_dynamic_feat") if known[name]}
+    found = {name: known[name] for name in names} | {"dropout_rate": structure.dropout_rate}
+    found["embedding_dimension"] = structure.embeddings[0][1]
+    return found | {name: known[name] for name in ("cardinality", "num_dynamic_feat") if known[name]}

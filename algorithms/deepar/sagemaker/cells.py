@@ -8,7 +8,7 @@ from forecastle.algorithms.deepar.sagemaker.pattern import Pattern
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A step's cells, from below: where each has its new output h and state c, and the old ones that it took."""
+    """A step's cells, from the lowest layer up: the nodes of their new output h and state c, and of the old ones."""
 
     input: Ref
     new: tuple[tuple[Ref, Ref], ...]  # (h, c) of each layer
@@ -16,7 +16,7 @@ class Step:
 
 
 def read_step(pattern: Pattern, output: Ref, layers: int, cells: int) -> Step:
-    """Compare what computes the last layer's `output` with the known shape. Raises `InvalidData`."""
+    """Compare the nodes that compute the last layer's `output` with the known structure. Raises `InvalidData`."""
     new, old = [], []
     for layer in reversed(range(layers)):
         hidden = output

@@ -1,4 +1,4 @@
-"""`model_algo-1-config.json`: what SageMaker's job was given."""
+"""`model_algo-1-config.json`: the hyperparameters of SageMaker's job."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ from forecastle.algorithms.deepar.likelihood import LIKELIHOODS, Likelihood
 from forecastle.contract.errors import InvalidData
 from forecastle.contract.quotation import as_json
 
-VERSION = 5  # of the artifacts that are known
+VERSION = 5  # of the artifacts that can be read
 _MOST = 1_000_000
-# By SageMaker's names in small letters: the artifact has "student-t" where the hyperparameter is "student-T".
+# By SageMaker's names in lower case: the artifact contains "student-t", the hyperparameter is "student-T".
 _LIKELIHOODS: Mapping[str, Likelihood] = {name.lower(): row for name, row in LIKELIHOODS.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """The job's hyperparameters, as far as the artifact names them."""
+    """The job's hyperparameters, as far as the artifact contains them."""
 
     frequency: Frequency
     prediction_length: int
@@ -26,28 +26,31 @@ class Configuration:
     cardinality: tuple[int, ...]  # (1,) if the model has no categories
     has_categories: bool
     num_dynamic_feat: int
-    date_features: tuple[str, ...]  # in the order in which the network has them, as we spell them
+    date_features: tuple[str, ...]  # in the order of the network's inputs, in our spelling
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> "Configuration":
-        """Raises `InvalidData`."""
+        """Parse the configuration. Raises `InvalidData`."""
         version = document.get("model_version")
         if type(version) is not int or version != VERSION:
             raise InvalidData(
-                f"model_version: expected {VERSION}, the one that is known, got {as_json(version)}: "
-                "this model's format may differ, and is not read."
+                place=("model_version",),
+                expected=f"{VERSION}, the only supported one",
+                got=f"{as_json(version)}, whose format may differ",
             )
         likelihood = document.get("likelihood")
         if not isinstance(likelihood, str) or likelihood.lower() not in _LIKELIHOODS:
-            raise InvalidData(f"likelihood: expected one of {', '.join(LIKELIHOODS)}, got {as_json(likelihood)}.")
+            expected = f"one of {', '.join(LIKELIHOODS)}"
+            raise InvalidData(place=("likelihood",), expected=expected, got=as_json(likelihood))
         categories = document.get("category_provided")
         if not isinstance(categories, bool):
-            raise InvalidData(f"category_provided: expected true or false, got {as_json(categories)}.")
+            raise InvalidData(place=("category_provided",), expected="true or false", got=as_json(categories))
         cardinality = document.get("cardinality")
         if not isinstance(cardinality, list) or not cardinality or not all(_is_count(each, 1) for each in cardinality):
-            raise InvalidData(f"cardinality: expected a list of integers in [1, {_MOST}], got {as_json(cardinality)}.")
+            expected = f"a list of integers in [1, {_MOST}]"
+            raise InvalidData(place=("cardinality",), expected=expected, got=as_json(cardinality))
         if not categories and cardinality != [1]:
-            raise InvalidData(f"cardinality: expected [1] without categories, got {as_json(cardinality)}.")
+            raise InvalidData(place=("cardinality",), expected="[1] without categories", got=as_json(cardinality))
         return cls(
             frequency=_frequency(document),
             prediction_length=_count(document, "prediction_length", 1),
@@ -63,29 +66,29 @@ class Configuration:
 def _frequency(document: Mapping[str, Any]) -> Frequency:
     value = document.get("time_freq")
     if not isinstance(value, str):
-        raise InvalidData(f"time_freq: expected a text such as 2H, got {as_json(value)}.")
+        raise InvalidData(place=("time_freq",), expected="a string such as 2H", got=as_json(value))
     return Frequency.parse(value)
 
 
 def _date_features(document: Mapping[str, Any]) -> tuple[str, ...]:
-    names = document.get("date_feature_names")
+    names, place = document.get("date_feature_names"), ("date_feature_names",)
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise InvalidData(f"date_feature_names: expected a list of names, got {as_json(names)}.")
+        raise InvalidData(place=place, expected="a list of names", got=as_json(names))
     ours = tuple(name.replace("_", " ") for name in names)
-    for name, spelt in zip(names, ours):
-        if spelt not in FEATURE_NAMES:
+    for name, own in zip(names, ours):
+        if own not in FEATURE_NAMES:
             known = ", ".join(each.replace(" ", "_") for each in FEATURE_NAMES)
-            raise InvalidData(f"date_feature_names: expected names of {known}, got {as_json(name)}.")
+            raise InvalidData(place=place, expected=f"names of {known}", got=as_json(name))
     if len(set(ours)) < len(ours):
-        raise InvalidData(f"date_feature_names: expected each name once, got {as_json(names)}.")
+        raise InvalidData(place=place, expected="each name once", got=as_json(names))
     return ours
 
 
 def _count(document: Mapping[str, Any], name: str, least: int) -> int:
     value = document.get(name)
     if not _is_count(value, least):
-        raise InvalidData(f"{name}: expected an integer in [{least}, {_MOST}], got {as_json(value)}.")
-    return int(value)  # type: ignore[arg-type]  # it was looked at
+        raise InvalidData(place=(name,), expected=f"an integer in [{least}, {_MOST}]", got=as_json(value))
+    return int(value)  # type: ignore[arg-type]  # it was checked
 
 
 def _is_count(value: object, least: int) -> bool:

@@ -1,7 +1,7 @@
 """The likelihood in SageMaker's graph: its projections, its mean and its samples.
 
-Genuine models of two likelihoods are known, and what computes the distribution is compared with theirs. The parameters
-of the others are expected to be named as in GluonTS, and their links and draws to be ours.
+SageMaker's models of two likelihoods are known, and a graph's distribution is compared with theirs. For the others we
+assume that the parameters are named as in GluonTS, and that links and draws are the same as ours.
 """
 
 from forecastle.algorithms.deepar.likelihood import GAUSSIAN, STUDENT_T, Likelihood
@@ -10,8 +10,8 @@ from forecastle.algorithms.deepar.sagemaker.pattern import Pattern
 from forecastle.contract.errors import InvalidData
 
 KNOWN = (GAUSSIAN, STUDENT_T)
-POINT_NAMES = (("mu",), ("location",), ("loc",))  # of the only parameter of a point; which it is is not known
-LINEAR = 20.0  # from here on, softplus(x) is x
+POINT_NAMES = (("mu",), ("location",), ("loc",))  # possible names of the parameter of a point likelihood
+LINEAR = 20.0  # at and above this, softplus(x) is x
 _MOST_OPERATORS = 200  # from a step's projections to a draw; those of Student's t are 31
 _WEIGHT = "_Noneproj_weight"
 
@@ -31,22 +31,22 @@ def projections(graph: Graph, likelihood: Likelihood) -> tuple[str, ...]:
     for expected in candidates:
         if names == set(map(weight_of, expected)):
             return expected
-    wanted = " or ".join(", ".join(map(weight_of, each)) for each in candidates)
+    expected_names = " or ".join(", ".join(map(weight_of, each)) for each in candidates)
     raise InvalidData(
-        f"expected the projections of the likelihood {likelihood}, {wanted}, got "
-        f"{', '.join(sorted(names)) or 'none':.120}: this network is not known."
+        expected=f"the projections of the likelihood {likelihood}, {expected_names}",
+        got=f"{', '.join(sorted(names)) or 'none':.120}: the structure of the network is unknown",
     )
 
 
 class Distribution:
-    """The distribution of each step, where the graph computes it."""
+    """The nodes that compute the distribution of each step."""
 
     def __init__(self, pattern: Pattern, likelihood: Likelihood) -> None:
         self._pattern = pattern
         self._known = likelihood.number in KNOWN
         self._freedom = likelihood.number == STUDENT_T
         self.names = projections(pattern.graph, likelihood)
-        self._at: dict[Ref, dict[str, Ref]] = {}  # the last layer's output → the projections of it
+        self._at: dict[Ref, dict[str, Ref]] = {}  # the last layer's output → its projections
         weights = {weight_of(name): name for name in self.names}
         for number, node in enumerate(pattern.graph.nodes):
             if node.op == "FullyConnected" and len(node.inputs) == 3:
@@ -56,7 +56,7 @@ class Distribution:
                     self._at.setdefault(node.inputs[0], {})[name] = Ref(number)
 
     def outputs(self) -> list[Ref]:
-        """The last layer's outputs, step by step: each step takes the one before it, and so comes later."""
+        """The last layer's outputs in the order of the steps: each uses the step before it, so its nodes come later."""
         return sorted(self._at)
 
     def require_mean(self, ref: Ref, output: Ref, scale: Ref) -> None:

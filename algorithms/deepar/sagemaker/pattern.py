@@ -1,4 +1,4 @@
-"""Comparing a graph with the shape that is expected of it, from an output back to what it is computed from."""
+"""Comparison of a graph with its expected structure, from an output back to its inputs."""
 
 import ast
 import math
@@ -9,7 +9,7 @@ from forecastle.contract.errors import InvalidData
 
 
 class Pattern:
-    """A graph and what is asked of its nodes. Every method raises `InvalidData` where another thing is there."""
+    """A graph and checks of its nodes. Every method raises `InvalidData` if a node is not the expected one."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
@@ -20,20 +20,21 @@ class Pattern:
     def wrong(self, ref: Ref, expected: str) -> InvalidData:
         node = self.node(ref)
         return InvalidData(
-            f"nodes[{ref.node}] ({node.name[:40]}): expected {expected}, got {node.op[:40]} of "
-            f"{len(node.inputs)} inputs: the graph does not have the known shape."
+            place=("nodes", ref.node),
+            expected=expected,
+            got=f"{node.op[:40]} {node.name[:40]!r} of {len(node.inputs)} inputs: the graph's structure is unknown",
         )
 
     def inputs(self, ref: Ref, op: str, count: int | None = None, **attributes: str) -> Sequence[Ref]:
-        """The inputs of a node that is an `op` with these attributes, of which the only output is meant."""
+        """The inputs of a node that is an `op` with these attributes and a single output."""
         if ref.output != 0:
             raise self.wrong(ref, f"the only output of {op}")
         return self.inputs_of_any_output(ref, op, count, **attributes)
 
     def inputs_of_any_output(self, ref: Ref, op: str, count: int | None = None, **attributes: str) -> Sequence[Ref]:
         node = self.node(ref)
-        told = all(node.attributes.get(name) == value for name, value in attributes.items())
-        if node.op != op or not told or (count is not None and len(node.inputs) != count):
+        same = all(node.attributes.get(name) == value for name, value in attributes.items())
+        if node.op != op or not same or (count is not None and len(node.inputs) != count):
             with_ = "".join(f" {name}={value}" for name, value in attributes.items())
             raise self.wrong(ref, f"{op}{with_}" + ("" if count is None else f" of {count} inputs"))
         return node.inputs
@@ -64,7 +65,7 @@ class Pattern:
             raise self.wrong(ref, f"the variable {name}")
 
     def slice_of(self, ref: Ref, name: str, axis: int, count: int, *, expanded: bool) -> int:
-        """Which of the `count` slices of the variable `name` along `axis` this is."""
+        """The index of this node among the `count` slices of the variable `name` along `axis`."""
         sliced = self.inputs_of_any_output(
             ref, "SliceChannel", 1, axis=str(axis), num_outputs=str(count), squeeze_axis="True"
         )[0]
@@ -78,7 +79,7 @@ class Pattern:
             raise self.wrong(ref, f"{what}, nodes[{other.node}]")
 
     def shape(self, ref: Ref) -> tuple[int, ...]:
-        """The attribute `shape`, a tuple of integers as text."""
+        """The attribute `shape`, a string with a tuple of integers."""
         try:
             value = ast.literal_eval(self.node(ref).attributes.get("shape", "")[:100])
         except (ValueError, SyntaxError, MemoryError, RecursionError):

@@ -1,4 +1,4 @@
-"""The scale in SageMaker's graph: the mean of |y| over the observed values of the context, as ours."""
+"""The scale in SageMaker's graph, the same as ours: the mean of |y| over the observed values of the context."""
 
 from dataclasses import dataclass
 
@@ -11,14 +11,14 @@ FLOOR = 1e-10
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Where the graph has it, a column; and what it is if nothing but zeros is observed."""
+    """The node that computes it, a column; and its value if all observed values are zero."""
 
     ref: Ref
     default: float
 
 
 def read_scale(pattern: Pattern, ref: Ref, train_length: int, context_length: int) -> Scale:
-    """Compare what computes the scale with the known shape. Raises `InvalidData`."""
+    """Compare the nodes that compute the scale with the known structure. Raises `InvalidData`."""
     floored = pattern.only_input(pattern.only_input(ref, "expand_dims", axis="1"), "Reshape", shape="(-1,)")
     chosen = pattern.only_input(floored, "_maximum_scalar")
     if pattern.number(floored, "scalar") != FLOOR:
@@ -32,7 +32,7 @@ def read_scale(pattern: Pattern, ref: Ref, train_length: int, context_length: in
     pattern.only_input(ones, "ones_like")
     pattern.only_input(pattern.only_input(default, "_mul_scalar"), "ones_like")
     magnitudes, observed = pattern.inputs(pattern.only_input(total, "sum", axis="1"), "elemwise_mul", 2)
-    pattern.same(pattern.only_input(count, "sum", axis="1"), observed, "the sum of what is observed")
+    pattern.same(pattern.only_input(count, "sum", axis="1"), observed, "the sum of the observed flags")
     for name, joined in ((TARGET, pattern.only_input(magnitudes, "abs")), (OBSERVED, observed)):
         for step, each in enumerate(pattern.inputs(joined, "Concat", context_length, dim="1")):
             at = pattern.slice_of(each, name, 1, train_length, expanded=True)
@@ -45,7 +45,7 @@ def read_scale(pattern: Pattern, ref: Ref, train_length: int, context_length: in
 
 
 def read_no_scale(pattern: Pattern, ref: Ref) -> Scale:
-    """The scale of a likelihood that has none: 1, computed from nothing but the shapes of what is fed in."""
+    """The scale of a likelihood without one: 1, computed only from the shapes of the inputs."""
     seen, ahead = set(), [ref]
     while ahead:
         each = ahead.pop()

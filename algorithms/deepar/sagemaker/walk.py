@@ -1,11 +1,11 @@
-"""What SageMaker's network for predictions is, read off its graph: the whole of it is compared with the known shape.
+"""The structure of SageMaker's network for predictions, from its graph, all of which is compared with the known one.
 
 The graph is unrolled: a step of each layer for each step of the context and of the forecast. At each step,
 
     input      dates, age and dynamic features; embeddings and log(scale); lags / scale
-    states     those of the step before, by zoneout: where(Dropout(1), new, old), which is new in predictions;
+    states     those of the previous step, with zoneout: where(Dropout(1), new, old), which is new in predictions;
                0 while the context is padded
-    value      as observed; where it is missing, the mean of this step's distribution; where it is padded, 0
+    value      the observed one; if it is missing, the mean of this step's distribution; if it is padded, 0
 """
 
 from collections.abc import Sequence
@@ -25,11 +25,11 @@ _FEATURES, _STATIC, _LAGS = "features", "static", "lags"
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """What the graph says.
+    """What the graph determines.
 
     Attributes
     ----------
-    lags : in the order in which the network takes them.
+    lags : in the order of the network's inputs.
     parts : the order of a step's inputs: "features" (dates, age, dynamic), "static" (embeddings, log(scale)), "lags".
     embeddings : the rows and columns of each.
     projections : the names of the distribution's parameters, in the order of our rows.
@@ -47,15 +47,16 @@ class Structure:
 
 
 def read_structure(graph: Graph, likelihood: Likelihood, train_length: int, prediction_length: int) -> Structure:
-    """Compare the graph with the known shape. Raises `InvalidData` where it differs, or is another model's."""
+    """Compare the graph with the known structure. Raises `InvalidData` if it differs."""
     pattern = Pattern(graph)
     distribution = Distribution(pattern, likelihood)
     outputs = distribution.outputs()
     context = len(outputs) - prediction_length
     if not 0 < context < train_length:
         raise InvalidData(
-            f"expected {prediction_length} steps of a forecast, and those of a context shorter than the train_length "
-            f"{train_length}, got {len(outputs)} steps in all."
+            expected=f"{prediction_length} steps of a forecast, after a context shorter than the train_length "
+            f"{train_length}",
+            got=f"{len(outputs)} steps in all",
         )
     walk = _Walk(pattern, train_length, context, prediction_length)
     samples, walk.repeats = walk.samples(graph.head)
@@ -88,21 +89,23 @@ def read_structure(graph: Graph, likelihood: Likelihood, train_length: int, pred
 
 
 def _size(graph: Graph) -> tuple[int, int]:
-    """How many layers, and how many cells each has: the variables' names, and what the first layer's weights make."""
+    """The number of layers, from the variables' names, and of cells, from the size of the first layer's output."""
     weights = {node.name for node in graph.nodes if node.op == VARIABLE and node.name.endswith("i2h_weight")}
     if not weights or weights != {f"lstm_l_{layer}i2h_weight" for layer in range(len(weights))}:
-        raise InvalidData(f"expected weights of layers, lstm_l_0i2h_weight …, got {', '.join(sorted(weights)):.80}.")
+        got = f"{', '.join(sorted(weights)):.80}"
+        raise InvalidData(expected="weights of layers, lstm_l_0i2h_weight …", got=got)
     for number, node in enumerate(graph.nodes):
         if node.op == "FullyConnected" and "i2h" in node.name:
             hidden = node.attributes.get("num_hidden", "")
             if hidden.isascii() and hidden.isdigit() and len(hidden) < 8 and int(hidden) % 4 == 0:
                 return len(weights), int(hidden) // 4
-            raise InvalidData(f"nodes[{number}].attrs.num_hidden: expected four times the cells, got {hidden[:40]!r}.")
-    raise InvalidData("expected a layer of an LSTM, i2h, and there is none.")
+            place = ("nodes", number, "attrs", "num_hidden")
+            raise InvalidData(place=place, expected="four times the cells", got=f"{hidden[:40]!r}")
+    raise InvalidData(expected="a layer of an LSTM, i2h", got="none")
 
 
 class _Walk:
-    """What several questions share. `context` and `future` are numbers of steps; `repeats` the paths of a series."""
+    """The graph, and its numbers of steps: `train`, `context` and `future`; `repeats` is the paths of a series."""
 
     def __init__(self, pattern: Pattern, train: int, context: int, future: int) -> None:
         self._pattern = pattern
@@ -110,7 +113,7 @@ class _Walk:
         self.repeats = 0
 
     def samples(self, head: Ref) -> tuple[Sequence[Ref], int]:
-        """The samples, step by step, and how many paths the graph runs."""
+        """The samples of each step, and the number of paths."""
         shape = self._pattern.shape(head)
         if len(shape) != 3 or shape[0] != -1 or shape[1] < 1 or shape[2] != self._future:
             raise self._pattern.wrong(head, f"samples of {self._future} steps")
@@ -118,7 +121,7 @@ class _Walk:
         return self._pattern.inputs(joined, "Concat", self._future, dim="1"), shape[1]
 
     def inputs(self, steps: Sequence[Step]) -> tuple[tuple[str, ...], Ref, list[Ref]]:
-        """The order of the inputs' parts, where the static ones are, and where each step's lags over the scale are."""
+        """The order of the inputs' parts; the nodes of the static inputs, and of each step's lags over the scale."""
         pattern, order, static, lagged = self._pattern, None, None, []
         for number, step in enumerate(steps):
             parts: dict[str, Ref] = {}
@@ -149,7 +152,7 @@ class _Walk:
             raise self._pattern.wrong(ref, f"slice {expected} of {name}")
 
     def require_states(self, steps: Sequence[Step]) -> float:
-        """Whether each step takes the states of the one before it, 0 where it is padded. Returns the dropout rate."""
+        """Check that each step uses the states of the previous one, 0 if it is padded. Returns the dropout rate."""
         pattern, rates = self._pattern, set()
         for number, step in enumerate(steps):
             for layer, states in enumerate(step.old):
@@ -166,11 +169,12 @@ class _Walk:
                     before = steps[number - 1]
                     rates.add(self._zoneout(ref, before.new[layer][kind], before.old[layer][kind]))
         if len(rates) > 1:
-            raise InvalidData(f"expected the same p at each Dropout, got {', '.join(map(str, sorted(rates))):.40}.")
+            got = f"{', '.join(map(str, sorted(rates))):.40}"
+            raise InvalidData(expected="the same p at each Dropout", got=got)
         return rates.pop() if rates else 0.0
 
     def _zoneout(self, ref: Ref, new: Ref, old: Ref) -> float:
-        """The probability that a state stays as it was."""
+        """The probability that a state keeps its old value."""
         pattern = self._pattern
         if ref == new:
             return 0.0
@@ -186,7 +190,7 @@ class _Walk:
     def lags(
         self, lagged: Sequence[Ref], scale: Scale, samples: Sequence[Ref]
     ) -> tuple[tuple[int, ...], dict[int, Ref]]:
-        """The lags, in their order, and where the values of the context's steps are that they take."""
+        """The lags, in the order of the inputs, and the nodes of the context's values that they use."""
         pattern, first = self._pattern, self._train - self._context
         joined, divisor = pattern.inputs(lagged[0], "broadcast_div", 2)
         pattern.same(divisor, scale.ref, "the scale")
@@ -215,7 +219,7 @@ class _Walk:
         return lags, values
 
     def require_value(self, ref: Ref, step: int, distribution: Distribution, output: Ref, scale: Scale) -> None:
-        """Whether a step's value is the observed one, else its mean, or 0 where it is padded."""
+        """Check that a step's value is the observed one, else the mean, or 0 if it is padded."""
         pattern = self._pattern
         observed, value, missing = pattern.inputs(ref, "where", 3)
         self._require_step(observed, OBSERVED, step)
@@ -226,7 +230,7 @@ class _Walk:
         distribution.require_mean(mean, output, scale.ref)
 
     def embeddings(self, static: Ref, scale: Scale) -> tuple[tuple[int, int], ...]:
-        """The shapes of the embeddings, of each category in turn; log(scale) comes after them."""
+        """The shapes of the embeddings, in the order of the categories; log(scale) comes after them."""
         pattern = self._pattern
         joined, log = pattern.inputs(static, "Concat", 2, dim="1")
         pattern.same(pattern.only_input(log, "log"), scale.ref, "the scale")
@@ -241,11 +245,11 @@ class _Walk:
         return tuple(shapes)
 
     def _require_step(self, ref: Ref, name: str, step: int) -> None:
-        """Whether it is the variable's value at a step of the context; before it steps are negative."""
+        """Check that it is the variable's value at a step of the context; steps before the context are negative."""
         index = self._train - self._context + step
         if self._pattern.slice_of(ref, name, 1, self._train, expanded=True) != index:
             raise self._pattern.wrong(ref, f"slice {index} of {name}")
 
     def _once(self, ref: Ref) -> Ref:
-        """What is repeated for each path of a series."""
+        """The input of the node that repeats it for each path of a series."""
         return self._pattern.only_input(ref, "repeat", axis="0", repeats=str(self.repeats))

@@ -1,1 +1,1 @@
-"""From series to a network."""
+"""Training: a network from the series of a channel, and its evaluation."""

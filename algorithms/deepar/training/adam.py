@@ -15,7 +15,7 @@ BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 
 
 def learning_rate_at(rate: float, step: int) -> float:
-    """The learning rate with the correction of the moments' bias in it; the first step is 1."""
+    """The learning rate times the correction of the moments' bias; steps count from 1."""
     return float(rate * (1 - BETA2**step) ** 0.5 / (1 - BETA1**step))
 
 

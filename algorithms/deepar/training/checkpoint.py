@@ -1,4 +1,4 @@
-"""A checkpoint: all that a training needs to continue after its process was killed, in one file of plain arrays."""
+"""A checkpoint: what a training needs to continue after its process was killed, in one file of plain arrays."""
 
 import io
 import json
@@ -27,7 +27,8 @@ class Checkpoint:
     Attributes
     ----------
     losses : one for each complete epoch.
-    settings, data : of the training, and the fingerprint of its data: count, total length and sum of the series.
+    settings : of the training.
+    data : the fingerprint of the training data: count, total length and sum of the series.
     state, best : a learner's, after the last epoch and after the best one (empty without early stopping).
     """
 
@@ -56,19 +57,19 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
 def read_checkpoint(
     folder: Path, settings: Settings, data: tuple[float, ...], notice: Callable[[str], None]
 ) -> Checkpoint | None:
-    """The checkpoint of the same job, or None; one that is broken, or another job's, is reported and not used."""
+    """The checkpoint of the same job, or None; one that is damaged, or of another job, is reported and not used."""
     path = folder / FILE
     remove_abandoned(folder, FILE)
     if not path.exists():
         return None
     try:
         about, arrays = _read(path)
-        losses, trained, on = tuple(about["losses"]), about["settings"], tuple(about["data"])
+        losses, trained, fingerprint = tuple(about["losses"]), about["settings"], tuple(about["data"])
         version = about["format_version"]
     except _UNREADABLE as error:
-        notice(f"{path} is no readable checkpoint ({error!s:.80}): training starts over.")
+        notice(f"{path} is not a readable checkpoint ({error!s:.80}): training starts over.")
         return None
-    if version != FORMAT_VERSION or on != data or not _same(trained, settings):
+    if version != FORMAT_VERSION or fingerprint != data or not _same(trained, settings):
         notice(f"{path} is a checkpoint of other hyperparameters or data: training starts over.")
         return None
     parts: dict[str, dict[str, NDArray[Any]]] = {"state": {}, "best": {}}

@@ -15,9 +15,10 @@ from forecastle.algorithms.deepar.training.records import read_records
 from forecastle.contract.channel import Channel
 from forecastle.contract.errors import InvalidData, Stopped
 from forecastle.contract.free_memory import available_memory
+from forecastle.contract.place import Place, Source, text_of
 
 MEMORY_SHARE = 0.5  # of the free memory, for a channel's series
-TABLE_BYTES = 40  # for each value: itself, its time features, its age, and a copy while statistics are made
+TABLE_BYTES = 40  # for each value: itself, its time features, its age, and a copy while statistics are computed
 SERIES_BYTES = 1000  # for each series, besides its values: its objects
 
 
@@ -55,7 +56,7 @@ class Dataset:
     cardinality : of each category; () if none are read.
     num_dynamic_feat : 0 if none are read.
     file : contains the first record.
-    first : the first record's place, `train/a.json, line 1`.
+    first : the first record's place, as text: `train/a.json, line 1`.
     """
 
     series: tuple[Series, ...]
@@ -74,21 +75,22 @@ def read_dataset(
 ) -> Dataset:
     """Read and check a channel. `free` is the free memory, in bytes; by default it is measured.
 
-    Raises `InvalidData` on a fault in the data, with its place, and if the series would fill more than half of the
+    Raises `InvalidData`, with its place, for an error in the data, and if the series would fill more than half of the
     free memory; `Stopped` on SIGTERM.
     """
     budget = int(MEMORY_SHARE * (available_memory() if free is None else free))
     records = read_records(channel, budget)
     first = next(records, None)
     if first is None:
-        raise InvalidData(f"Channel {channel.name}: expected time series, got none.")
-    schema = schema_of(*first, fields, likelihood.support)
+        raise InvalidData(place=(Source(f"Channel {channel.name}"),), expected="time series", got="none")
+    start, record = first
+    schema = schema_of(text_of(start), record, fields, likelihood.support)
     dynamic = schema.dynamic_feat.count or 0
     series: list[Series] = []
     size = 0
     for place, record in chain([first], records):
         if stopping():
-            raise Stopped(f"{place}: stopped by SIGTERM before all series were read; there is no model.")
+            raise Stopped("stopped by SIGTERM before all series were read; there is no model.", place=place)
         try:
             each = read_record(record, schema)
         except InvalidData as error:
@@ -97,13 +99,15 @@ def read_dataset(
         size += SERIES_BYTES + len(each.target) * (TABLE_BYTES + 8 * dynamic)
         if size > budget:
             raise InvalidData(
-                f"{place}: expected series that fit half of the free memory, {budget} bytes, got more: "
-                "take a machine with more memory, or fewer series."
+                place=place,
+                expected=f"series that fit half of the free memory, {budget} bytes",
+                got="more",
+                hint="use a machine with more memory, or fewer series",
             )
     cardinality = schema.cardinality
     if cardinality is None:
         cardinality = tuple(1 + max(categories) for categories in zip(*(each.cat for each in series)))
-    return Dataset(tuple(series), cardinality, dynamic, _file(channel, first[0]), first[0])
+    return Dataset(tuple(series), cardinality, dynamic, _file(channel, start), text_of(start))
 
 
 def statistics(series: Sequence[Series]) -> Statistics:
@@ -119,12 +123,15 @@ def statistics(series: Sequence[Series]) -> Statistics:
         mean=0.0 if nothing else float(values.mean(dtype=np.float64)),
         largest=0.0 if nothing else float(values.max()),
         mean_absolute=0.0 if nothing else float(np.abs(values).mean(dtype=np.float64)),
-        integer=bool((values >= 0).all() and (values == np.floor(values)).all()),  # counts, that is
+        integer=bool((values >= 0).all() and (values == np.floor(values)).all()),  # that is, counts
         missing=len(values) < length,
     )
 
 
-def _file(channel: Channel, place: str) -> Path:
+def _file(channel: Channel, place: Place) -> Path:
+    """The path of a record's file."""
     if not channel.path.is_dir():
         return channel.path
-    return channel.path / place.rsplit(", ", 1)[0].removeprefix(f"{channel.name}/")
+    source = place[0]
+    assert isinstance(source, Source)
+    return channel.path / source.name.removeprefix(f"{channel.name}/")

@@ -1,7 +1,7 @@
 """The epochs of a training: batches, the learning rate, checkpoints and the end, for all engines.
 
-Everything random in an epoch depends on the seed and the epoch's number only, so that a training that continues from a
-checkpoint does the same as one that was never interrupted.
+All random numbers of an epoch depend only on the seed and the epoch's number, so that a training that continues from a
+checkpoint gives the same network as one that was never interrupted.
 """
 
 import math
@@ -20,7 +20,7 @@ from forecastle.contract.errors import ForecastleError, InvalidJob
 # GluonTS' `LearningRateReduction`, as its `Trainer` sets it.
 DECAY = 0.5
 DECAY_PATIENCE = 10
-LEAST_RATE = 5e-5  # GluonTS ends there; a job here runs all of its epochs
+LEAST_RATE = 5e-5  # GluonTS ends the training there; ours continues with all epochs
 
 
 def run(
@@ -31,7 +31,7 @@ def run(
     stopping: Callable[[], bool],
     checkpoints: Path | None,
 ) -> Trained:
-    """Train epoch by epoch to the end: all epochs done, no better loss for long, or SIGTERM after a batch.
+    """Train epoch by epoch, until all epochs are done, early stopping, or SIGTERM after a batch.
 
     Raises `InvalidJob` if no batch of an epoch has a finite loss.
     """
@@ -65,7 +65,7 @@ def run(
 
 
 def learning_rate(first: float, losses: Sequence[float]) -> float:
-    """The rate after epochs with these losses: halved, down to the least, after ten in a row without a better loss."""
+    """The rate after epochs with these losses: halved, down to a minimum, after ten in a row without improvement."""
     rate, best, since = first, math.inf, 0
     for loss in losses:
         since = 0 if loss < best else since + 1
@@ -88,7 +88,7 @@ def _resumed(
     try:
         learner.restore(found.state)
     except (KeyError, ValueError):
-        watcher.notice(f"The checkpoint in {checkpoints} is another engine's: training starts over.")
+        watcher.notice(f"The checkpoint in {checkpoints} is of another engine: training starts over.")
         return beginning
     watcher.notice(f"Continuing from the checkpoint in {checkpoints}: {len(found.losses)} epochs are done.")
     return found
@@ -117,9 +117,9 @@ def _epoch(
     watcher: Watcher,
     stopping: Callable[[], bool],
 ) -> tuple[float, int, bool]:
-    """The mean loss of an epoch's batches, how many windows they had, and whether all of them were done before SIGTERM.
+    """The mean loss of an epoch's batches, their number of windows, and whether all were done before SIGTERM.
 
-    Batches count alike, whatever the last one's size, as in SageMaker's logs.
+    All batches have the same weight, whatever the last one's size, as in SageMaker's logs.
     """
     rng = np.random.default_rng([settings.seed, epoch])
     rate = learning_rate(settings.given.learning_rate, losses)
@@ -136,7 +136,7 @@ def _epoch(
     if not means:
         raise InvalidJob(
             f"The loss of epoch {epoch} is not a finite number: lower the hyperparameter learning_rate, "
-            f"{settings.given.learning_rate}, or take another likelihood than {settings.given.likelihood.name}."
+            f"{settings.given.learning_rate}, or use another likelihood than {settings.given.likelihood.name}."
         )
     windows_seen = sum(map(len, seen))
     return float(np.mean(means)), windows_seen, windows_seen == len(drawn)

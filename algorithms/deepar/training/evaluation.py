@@ -15,6 +15,7 @@ from forecastle.algorithms.deepar.training.fields import fields_of_test
 from forecastle.algorithms.deepar.training.metrics import Losses, losses_of, metrics_of
 from forecastle.algorithms.interface import Job, JobLog, Model
 from forecastle.contract.errors import InvalidData, Stopped
+from forecastle.contract.place import Source
 
 SEED = 0  # the same model and data always have the same scores
 BATCHES_PER_LINE = 10
@@ -35,8 +36,8 @@ def read_test(job: Job[DeepARHyperparameters], cardinality: tuple[int, ...], dyn
 def evaluate(model: Model[Any, Any], job: Job[DeepARHyperparameters]) -> dict[str, float]:
     """Forecast the last prediction_length values of each series of the test channel, and compare.
 
-    Source: "How DeepAR Works" and "Tune a DeepAR Model", AWS's developer guide. Series of fewer values are left out.
-    Raises `InvalidData` if nothing is left to compare with.
+    Source: "How DeepAR Works" and "Tune a DeepAR Model", AWS's developer guide. Shorter series are left out.
+    Raises `InvalidData` if none is left.
     """
     assert isinstance(model, DeepARModel)
     log, given, network = job.log, job.hyperparameters, model.network
@@ -59,10 +60,8 @@ def evaluate(model: Model[Any, Any], job: Job[DeepARHyperparameters]) -> dict[st
             log.line(f"Number of test batches scored: {number}")
         log.progress(number / len(batches), note="scoring the test channel")
     if losses is None or not losses.values:
-        raise InvalidData(
-            f"Channel test: expected a series that ends with {network.prediction_length} values, "
-            "not all of them missing, got none."
-        )
+        expected = f"a series that ends with {network.prediction_length} values, not all of them missing"
+        raise InvalidData(place=(Source("Channel test"),), expected=expected, got="none")
     metrics = metrics_of(losses, given.test_quantiles)
     _log_metrics(metrics, log)
     return {f"test:{name}": value for name, value in metrics.items()}

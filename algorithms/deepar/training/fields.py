@@ -1,4 +1,4 @@
-"""The optional fields of a channel's records, `cat` and `dynamic_feat`: which are read, and how many each must have."""
+"""The optional fields of a channel's records, `cat` and `dynamic_feat`: which are read, and their lengths."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from forecastle.algorithms.deepar.likelihood import Support
 class OptionalFields:
     """Which of the optional fields are read.
 
-    "auto" is what the first record has, and then the others must have, too. "ignore" leaves the field unread.
+    "auto" means that all records must have what the first one has; "ignore" leaves the field unread.
 
     Attributes
     ----------
     cardinality : of each category; () if no record may have any.
     num_dynamic_feat : 0 if no record may have any.
-    source : where the numbers given here are from, for errors: "as in the train channel"; None for the hyperparameters.
+    source : the origin of these numbers, for errors: "as in the train channel"; None for the hyperparameters.
     """
 
     cardinality: Literal["auto", "ignore"] | tuple[int, ...] = "auto"
@@ -51,13 +51,13 @@ def fields_of_test(
 
 @dataclass(frozen=True, slots=True)
 class FieldCount:
-    """How many of an optional field each record must have.
+    """The length of an optional field that each record must have.
 
     Attributes
     ----------
     count : 0 if no record may have the field; None if it is not read.
-    source : where the number is from, for errors: "as in train/a.json, line 1".
-    remedy : what to do about a record that has the field and should not, or the other way round; may be empty.
+    source : the origin of the number, for errors: "as in train/a.json, line 1".
+    remedy : a hint for a record that lacks the field or must not have it; may be empty.
     """
 
     count: int | None
@@ -89,13 +89,13 @@ def schema_of(place: str, first: Any, fields: OptionalFields, support: Support |
     categories = len(fields.cardinality) if isinstance(fields.cardinality, tuple) else fields.cardinality
 
     def expected(field: str, number: str | int, hyperparameter: str) -> FieldCount:
-        remedy = f': give "{field}" to all records or to none, or set {hyperparameter} to ignore'
+        remedy = f'give "{field}" to all records or to none, or set {hyperparameter} to ignore'
         if number == "ignore":
             return FieldCount(None)
         if number == "auto":
             return FieldCount(_count(first, field), f"as in {place}", remedy)
         if fields.source is None:
-            return FieldCount(int(number), f"as hyperparameter {hyperparameter} says")
+            return FieldCount(int(number), f"as given by hyperparameter {hyperparameter}")
         return FieldCount(int(number), fields.source, remedy)
 
     cat = expected("cat", categories, "cardinality")
@@ -108,6 +108,6 @@ def is_absent(given: Any) -> bool:
 
 
 def _count(record: Any, field: str) -> int:
-    """How many the record has of an optional field: 0 if it is missing, null or empty; a bare value is one."""
+    """The length of an optional field of the record: 0 if it is missing, null or empty; 1 if it is a bare value."""
     given = record.get(field) if isinstance(record, Mapping) else None
     return 0 if is_absent(given) else len(given) if isinstance(given, list | np.ndarray) else 1

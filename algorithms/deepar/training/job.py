@@ -1,11 +1,13 @@
 """A training job of DeepAR: from the channels' bytes to a network, with SageMaker's log lines."""
 
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
+from forecastle.algorithms.deepar.history import History, example_of
 from forecastle.algorithms.deepar.hyperparameters import DeepARHyperparameters
 from forecastle.algorithms.deepar.training.checkpoint import seed_in
-from forecastle.algorithms.deepar.training.dataset import Dataset, Statistics, read_dataset
+from forecastle.algorithms.deepar.training.dataset import Dataset, Statistics, read_dataset, statistics
 from forecastle.algorithms.deepar.training.evaluation import TrainedModel, read_test
 from forecastle.algorithms.deepar.training.fields import fields_of_train
 from forecastle.algorithms.deepar.training.kind import GLUONTS
@@ -15,6 +17,7 @@ from forecastle.algorithms.deepar.training.train import train as train_network
 from forecastle.algorithms.deepar.training.windows import work_per_epoch
 from forecastle.algorithms.interface import Job, JobLog
 from forecastle.contract.errors import InvalidData
+from forecastle.contract.place import Source
 
 FEWEST_OBSERVATIONS = 300
 
@@ -22,9 +25,9 @@ FEWEST_OBSERVATIONS = 300
 def fit(job: Job[DeepARHyperparameters]) -> TrainedModel:
     """Train a network on the train channel, with SageMaker's log lines.
 
-    The test channel, too, is read before the training, so that a fault in it is found in time. A job that is stopped by
-    SIGTERM keeps what it has learned. Raises `InvalidData` on a fault in the data, `InvalidJob` if the hyperparameters
-    do not fit it, `Stopped` on SIGTERM before there is anything to keep.
+    The test channel is also read before the training, so that an error in it is found in time. A job that is stopped by
+    SIGTERM keeps the model trained so far. Raises `InvalidData` for an error in the data, `InvalidJob` if the
+    hyperparameters do not fit it, `Stopped` on SIGTERM before there is a model.
     """
     given, line = job.hyperparameters, job.log.line
     name = job.settings.engine
@@ -33,10 +36,7 @@ def fit(job: Job[DeepARHyperparameters]) -> TrainedModel:
     train = read_dataset(job.channels["train"], fields_of_train(given), given.likelihood, job.stopping)
     log_fields(given, train, job.log)
     numbers = log_statistics(train, "Training", job.log)
-    if numbers.observations < FEWEST_OBSERVATIONS:
-        raise InvalidData(
-            f"Channel train: expected at least {FEWEST_OBSERVATIONS} observations in all, got {numbers.observations}."
-        )
+    _require_enough(numbers)
     _warn(given, train, numbers, job.log)
     work = work_per_epoch(numbers.series, given.mini_batch_size)
     if work.share < 1:
@@ -57,26 +57,62 @@ def fit(job: Job[DeepARHyperparameters]) -> TrainedModel:
         threads=job.threads,
     )
     if trained.stopped:
-        line("Stopped by SIGTERM: the model is what was learned so far.")
+        line("Stopped by SIGTERM: the model is the one trained so far.")
     elif len(trained.losses) < given.epochs:
         line(f"Loading parameters from best epoch ({trained.epoch})")
         line("stopping training now")
         line(f"#progress_metric: host={job.log.host}, completed 100 % of epochs")
     line(f"Final loss: {trained.loss} (occurred at epoch {trained.epoch})")
     line(f"#quality_metric: host={job.log.host}, train final_loss <loss>={trained.loss}")
-    model = TrainedModel(trained.network, metrics={"train:final_loss": trained.loss}, seed=settings.seed)
+    history = History(
+        losses=trained.losses,
+        epoch=trained.epoch,
+        series=numbers.series,
+        observations=numbers.observations,
+        **example_of((train if test is None else test).series, trained.network),
+    )
+    metrics = {"train:final_loss": trained.loss}
+    model = TrainedModel(trained.network, metrics=metrics, seed=settings.seed, history=history)
     model.test = test
     return model
 
 
+def examine(job: Job[DeepARHyperparameters]) -> Iterator[str]:
+    """Read all series without training, and yield a line for each channel. Raises what `fit` raises on data."""
+    train = read_dataset(
+        job.channels["train"], fields_of_train(job.hyperparameters), job.hyperparameters.likelihood, job.stopping
+    )
+    numbers = statistics(train.series)
+    _require_enough(numbers)
+    _warn(job.hyperparameters, train, numbers, job.log)
+    yield _described("train", numbers)
+    if "test" in job.channels:
+        test = read_test(job, train.cardinality, train.num_dynamic_feat, f"the train channel ({train.first})")
+        yield _described("test", statistics(test.series))
+
+
+def _described(name: str, numbers: Statistics) -> str:
+    missing = "some are missing" if numbers.missing else "none is missing"
+    return (
+        f"Channel {name}: {numbers.series:,} series with {numbers.observations:,} values from {numbers.smallest:g} to "
+        f"{numbers.largest:g}; {missing}."
+    )
+
+
+def _require_enough(numbers: Statistics) -> None:
+    if numbers.observations < FEWEST_OBSERVATIONS:
+        expected = f"at least {FEWEST_OBSERVATIONS} observations in all"
+        raise InvalidData(place=(Source("Channel train"),), expected=expected, got=str(numbers.observations))
+
+
 def _warn(given: DeepARHyperparameters, train: Dataset, numbers: Statistics, log: JobLog) -> None:
-    """Warn of what can be trained but may be a mistake; SageMaker refuses zeros."""
+    """Warn about data that may be a mistake; SageMaker refuses it if all values are zero."""
     if numbers.mean_absolute == 0:
         log.warning(
             "Channel train: every value that is not missing is 0, so the model will forecast hardly anything else."
         )
     if given.cardinality != "auto":
-        return  # given by hand, for data that may be a part of all
+        return  # given explicitly: the data may be a part of all
     for index, size in enumerate(train.cardinality):
         seen = {series.cat[index] for series in train.series}
         if len(seen) < size:

@@ -21,10 +21,10 @@ class Learner(Protocol):
         """
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """All that is needed to continue."""
+        """The arrays from which `restore` continues."""
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Continue from what `state()` returned. Raises `KeyError` or `ValueError` if it is another network's."""
+        """Continue from what `state()` returned. Raises `KeyError` or `ValueError` if it is of another network."""
 
     def network(self) -> Network:
         """The network as it is now."""
@@ -37,7 +37,7 @@ class Watcher(Protocol):
         """The network is built; its next epoch is `epoch`."""
 
     def notice(self, sentence: str) -> None:
-        """Something that the log should contain."""
+        """A sentence for the log."""
 
     def batch(self, epoch: int, batch: int, losses: Floats) -> None:
         """The loss of each window of a batch, (windows,)."""

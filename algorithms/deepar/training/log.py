@@ -18,8 +18,8 @@ class TrainingLog:
     """Writes the progress of a training to a job's log: a `Watcher`.
 
     A batch's loss is the mean of the batches since the last report, and so equals `avg_epoch_loss`, the mean of the
-    epoch so far, in the first two reports only. This is how MXNet's `Speedometer` works, which SageMaker's lines are
-    from. Batches count alike, even if the last one has fewer windows, as in every public log of such a job.
+    epoch so far, only in the first two reports, as in MXNet's `Speedometer`, which writes SageMaker's lines. All
+    batches have the same weight, even if the last one has fewer windows, as in every public log of such a job.
     """
 
     def __init__(self, log: JobLog, given: DeepARHyperparameters, windows: int) -> None:
@@ -92,7 +92,7 @@ class Mean:
 
 
 def log_fields(given: DeepARHyperparameters, train: Dataset, log: JobLog) -> None:
-    """Log which of the optional fields that are `auto` were found."""
+    """Log which of the optional fields with `auto` were found."""
     found = {
         "cardinality": ("cat", list(train.cardinality)),
         "num_dynamic_feat": ("dynamic_feat", train.num_dynamic_feat),

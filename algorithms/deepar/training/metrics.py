@@ -35,7 +35,7 @@ def losses_of(
     quantiles: NDArray[np.floating[Any]],
     levels: Sequence[float],
 ) -> Losses:
-    """Compare a forecast's `mean` and `quantiles`, (levels, …), with what was `observed`, (…), NaN where missing."""
+    """Compare a forecast's `mean`, (…), and `quantiles`, (levels, …), with `observed` values, (…), NaN if missing."""
     known = ~np.isnan(observed)
     above = quantiles[:, known] - observed[known]  # (levels, values)
     weights = np.where(above > 0, 1 - np.array(levels)[:, np.newaxis], np.array(levels)[:, np.newaxis])

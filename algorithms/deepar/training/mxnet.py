@@ -1,7 +1,7 @@
 """The engine mxnet: GluonTS' DeepAR training network, with zoneout, on MXNet 1.9. MXNet is imported only here.
 
 The network, its initial weights and its losses are GluonTS'. Two things differ, for speed: each layer's
-inputs are projected at once for all steps, and Adam's steps are made without a key-value store.
+inputs are projected at once for all steps, and Adam's steps use no key-value store.
 """
 
 import os
@@ -168,7 +168,7 @@ def _mxnet() -> Any:
     except (ImportError, OSError) as error:
         raise InvalidJob(
             f"The engine mxnet cannot be loaded ({str(error).rstrip('.')}): "
-            "it needs the packages mxnet 1.9.1 and gluonts 0.17.0, which Linux on x86_64 has; "
+            "it needs the packages mxnet 1.9.1 and gluonts 0.17.0, which exist for Linux on x86_64; "
             "leave the setting DEEPAR_ENGINE out to train with the engine native."
         ) from None
     del gluonts
@@ -215,10 +215,10 @@ def _lstm(cell: Any) -> Any:
 
 
 class _Unrolling:
-    """What GluonTS' stack of cells computes, in fewer and larger operations.
+    """The same as GluonTS' stack of cells, in fewer and larger operations.
 
     LSTM layers with zoneout (Krueger et al., 2017), each but the first with a residual connection. MXNet itself
-    projects each step's inputs separately, which is most of the operations of a step.
+    projects each step's inputs separately, most of the operations of a step.
     """
 
     def __init__(self, mx: Any, cells: Sequence[Any], zoneout: float) -> None:
@@ -261,7 +261,7 @@ class _Unrolling:
         return sym.stack(*outputs, axis=1), [hidden, memory]
 
     def _zoned(self, new: Any, old: Any) -> Any:
-        """`new`, but a random share of it `old`, in training."""
+        """`new`, with a random share of its elements from `old`, in training."""
         if self._zoneout == 0:
             return new
         return self._sym.where(self._sym.Dropout(self._sym.ones_like(new), p=self._zoneout), new, old)
@@ -274,7 +274,7 @@ def _output(likelihood: Likelihood) -> Any:
     from gluonts.mx.distribution.distribution_output import DistributionOutput
 
     class Location:
-        """What the training network needs of a `Distribution`: a loss."""
+        """The part of a `Distribution` that the training network uses: a loss."""
 
         def __init__(self, location: Any) -> None:
             self._location = location

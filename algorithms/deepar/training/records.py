@@ -20,8 +20,8 @@ LINES = frozenset({JSON, JSON_LINES})
 BYTES_PARSED = 5  # of memory, at most, for a byte of JSON while its line is read
 
 
-def read_records(channel: Channel, budget: int) -> Iterator[tuple[str, Any]]:
-    """Each record with its place, `train/a.json, line 7`; lists of Parquet's numbers come as arrays.
+def read_records(channel: Channel, budget: int) -> Iterator[tuple[Place, Any]]:
+    """Each record with its place: its file and line, or row; Parquet's lists of numbers come as arrays.
 
     `budget` is the memory, in bytes, that reading may take in addition to what is kept. Raises `InvalidData` if a file,
     or a line of it, is malformed or too large, `UnsupportedMediaType` if a file's type is unknown.
@@ -33,12 +33,12 @@ def read_records(channel: Channel, budget: int) -> Iterator[tuple[str, Any]]:
             else:
                 yield from _lines(name, stream, budget)
         except InvalidData as error:
-            # That a gzip file is broken is said by the stream, which does not know the file's name.
+            # An error of the stream, such as a damaged gzip file, has no place.
             raise error if error.place[:1] == (Source(name),) else error.within(name) from None
 
 
 def _is_parquet(name: str, channel: Channel) -> bool:
-    """What a file is: by its extension, else by the channel's ContentType."""
+    """Whether a file is Parquet, by its extension, else by the channel's ContentType."""
     ending = name.lower().removesuffix(".gz").removesuffix(".gzip")
     if ending.endswith((".json", ".jsonl")):
         return False
@@ -53,14 +53,12 @@ def _is_parquet(name: str, channel: Channel) -> bool:
 
 
 def _unknown(name: str, kind: MediaType | None) -> UnsupportedMediaType:
-    came = "a name that ends otherwise, and no ContentType" if kind is None else f"ContentType {kind.essence:.40}"
-    return UnsupportedMediaType(
-        f"{name}: expected .json, .jsonl or .parquet, or a ContentType of {JSON_LINES} or application/x-parquet, "
-        f"got {came}."
-    )
+    got = "another extension, and no ContentType" if kind is None else f"ContentType {kind.essence:.40}"
+    expected = f".json, .jsonl or .parquet, or a ContentType of {JSON_LINES} or application/x-parquet"
+    return UnsupportedMediaType(place=(Source(name),), expected=expected, got=got)
 
 
-def _lines(name: str, stream: BinaryIO, budget: int) -> Iterator[tuple[str, Any]]:
+def _lines(name: str, stream: BinaryIO, budget: int) -> Iterator[tuple[Place, Any]]:
     longest = max(1 << 16, budget // BYTES_PARSED)
     number = 0
     while line := stream.readline(longest):
@@ -69,32 +67,32 @@ def _lines(name: str, stream: BinaryIO, budget: int) -> Iterator[tuple[str, Any]
             raise InvalidData(
                 place=(Source(name), At("line", number)),
                 expected=f"at most {longest} bytes, a fraction of the memory",
-                got="more: take a machine with more memory, or fewer values",
+                got="more",
+                hint="use a machine with more memory, or fewer values",
             )
         if number == 1:
             line = line.removeprefix(b"\xef\xbb\xbf")
         if not line.isspace():
-            yield f"{name}, line {number}", _parsed(line, name, number)
+            yield (Source(name), At("line", number)), _parsed(line, name, number)
 
 
 def _parsed(line: bytes, name: str, number: int) -> Any:
     try:
         return orjson.loads(line)
     except orjson.JSONDecodeError:
-        pass  # below: a bare NaN, which Python writes, is accepted; otherwise find the fault and its place
+        pass  # below: a bare NaN, which Python writes, is accepted; otherwise find the error and its place
     try:
         text = json_document.decode_text(line.rstrip())
         return json_document.parse(text, number, quotable=True)
     except InvalidData as error:
         place = (Source(name), At("line", number))
         inner = error.place[1:] if error.place[:1] == place[1:] else error.place
-        known = InvalidData(place=(*place, *inner), expected=error.expected, got=error.got)
-        raise _not_one_record(line, place) or known from None
+        raise _not_one_record(line, place) or error.at((*place, *inner)) from None
 
 
 def _not_one_record(line: bytes, place: Place) -> InvalidData | None:
     """The error if a record takes several lines, or a line has several records; None if neither."""
-    expected = "one record a line (JSON Lines)"
+    expected = "one record per line (JSON Lines)"
     try:
         json.loads(line.rstrip())
     except json.JSONDecodeError as error:
@@ -108,7 +106,7 @@ def _not_one_record(line: bytes, place: Place) -> InvalidData | None:
     return None
 
 
-def _parquet(name: str, stream: BinaryIO, budget: int) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _parquet(name: str, stream: BinaryIO, budget: int) -> Iterator[tuple[Place, Mapping[str, Any]]]:
     try:
         import pyarrow
         from pyarrow import parquet
@@ -120,8 +118,9 @@ def _parquet(name: str, stream: BinaryIO, budget: int) -> Iterator[tuple[str, Ma
     if len(content) > budget:
         raise InvalidData(
             place=(Source(name),),
-            expected=f"at most {budget} bytes, half of what is free",
-            got="more: split the file",
+            expected=f"at most {budget} bytes, half of the free memory",
+            got="more",
+            hint="split the file",
         )
     try:
         file = parquet.ParquetFile(pyarrow.BufferReader(content))
@@ -131,7 +130,7 @@ def _parquet(name: str, stream: BinaryIO, budget: int) -> Iterator[tuple[str, Ma
             for index in range(len(batch)):
                 row += 1
                 record = {column: _value(batch.column(column)[index], pyarrow) for column in columns}
-                yield f"{name}, row {row}", record
+                yield (Source(name), At("row", row)), record
     except (pyarrow.ArrowException, OSError) as error:
         text = " ".join(str(error).split()).rstrip(".")
         raise InvalidData(place=(Source(name),), expected=f"Parquet ({text:.120})") from None

@@ -1,4 +1,4 @@
-"""What is trained and how: a job's hyperparameters, what its data say, and the seed."""
+"""The settings of a training: a job's hyperparameters, facts about its data, and the seed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from forecastle.algorithms.deepar.training.kind import KINDS, Kind
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the training data say.
+    """What the training data determine.
 
     Attributes
     ----------
@@ -28,7 +28,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a network is made for, and how it is trained; its sizes follow from that."""
+    """The settings of a training; the network's sizes follow from them."""
 
     given: DeepARHyperparameters
     data: Facts
@@ -40,14 +40,14 @@ class Settings:
 
     @property
     def history(self) -> int:
-        """The steps that a training window has before those to forecast: the context, and what its lags reach."""
+        """The steps of a training window before those to forecast: the context and the largest lag."""
         return self.given.context_length + self.given.time_freq.lags[-1]
 
     @property
     def gradient_scale(self) -> float:
-        """What gradients are multiplied by before they are clipped.
+        """The factor of gradients before they are clipped.
 
-        An absolute error grows with the series' values; divided by their mean magnitude its gradient is not clipped.
+        An absolute error grows with the series' values; dividing its gradient by their mean avoids clipping.
         """
         point = self.given.likelihood.point and self.data.mean_magnitude > 0
         return 1 / self.data.mean_magnitude if point else 1.0
@@ -59,14 +59,14 @@ class Settings:
 
     @property
     def varying_inputs(self) -> int:
-        """The inputs of a step that differ from step to step: lags, time features, age, dynamic features."""
+        """The number of inputs that differ from step to step: lags, time features, age, dynamic features."""
         frequency = self.given.time_freq
         dates = frequency.features if self.own_date_features is None else self.own_date_features
         return len(frequency.lags) + len(dates) + 1 + self.data.num_dynamic_feat
 
     @property
     def step_inputs(self) -> int:
-        """All inputs of a step: those that vary, the embeddings, a zero and log(scale)."""
+        """The number of all inputs of a step: those that vary, the embeddings, a zero and log(scale)."""
         return self.varying_inputs + sum(dimension for _, dimension in self.embedding_shapes) + 2
 
     @property
@@ -114,7 +114,7 @@ class Settings:
         )
 
     def record(self) -> dict[str, Any]:
-        """Everything that determines what is learned, as flat JSON: jobs with equal values are the same."""
+        """Everything that determines the result, as flat JSON: jobs with equal values are the same."""
         given = self.given.model_dump(mode="json", include=_TRAINING)
         data = {
             "cardinality": list(self.data.cardinality),
@@ -124,7 +124,7 @@ class Settings:
         return given | data | {"network": self.kind.name, "seed": self.seed}
 
 
-# The hyperparameters that training depends on; those of the test channel are not among them.
+# The hyperparameters that training depends on, without those of the test channel.
 _TRAINING = {
     "time_freq", "context_length", "prediction_length", "likelihood", "embedding_dimension", "num_cells", "num_layers",
     "dropout_rate", "learning_rate", "mini_batch_size", "epochs", "early_stopping_patience",

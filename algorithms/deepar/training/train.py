@@ -1,6 +1,6 @@
 """Training: series and settings in, a network and its losses out.
 
-An engine is what gives a `Learner`; windows, epochs, checkpoints and early stopping are the same for all engines.
+An engine provides a `Learner`; windows, epochs, checkpoints and early stopping are the same for all engines.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,7 +28,7 @@ def train(
 ) -> Trained:
     """Train a network on the series, from the last checkpoint of the same job if there is one.
 
-    It runs on `threads` threads, by default one for each available core; they do not change what is learned.
+    It runs on `threads` threads, by default one for each available core; they do not change the result.
     Raises `InvalidJob` if the engine's libraries are not installed or the network is not finite, `InvalidData` if no
     series is long enough.
     """
@@ -36,7 +36,7 @@ def train(
     trained = run(new_learner(engine, settings, threads), source, settings, watcher, stopping, checkpoints)
     if not all(np.isfinite(array).all() for array in trained.network.arrays().values()):
         raise InvalidJob(
-            "The network that was learned contains numbers that are not finite: lower the hyperparameter "
+            "The trained network contains numbers that are not finite: lower the hyperparameter "
             f"learning_rate, {settings.given.learning_rate}."
         )
     return trained

@@ -1,7 +1,7 @@
 """Training windows: parts of series, of a history and the steps to forecast, drawn at random.
 
-Source: `ExpectedNumInstanceSampler` and `InstanceSplitter` of GluonTS, which draw them likewise; here features are
-computed once, not at every pass over the series.
+Source: `ExpectedNumInstanceSampler` and `InstanceSplitter` of GluonTS, which draw them the same way; here features
+are computed once, not at every pass over the series.
 """
 
 import math
@@ -14,13 +14,14 @@ from forecastle.algorithms.deepar.arrays import Floats, Indices
 from forecastle.algorithms.deepar.series import Series
 from forecastle.algorithms.deepar.training.settings import Settings
 from forecastle.contract.errors import InvalidData
+from forecastle.contract.place import Source
 
 BATCHES_PER_EPOCH = 10  # as in SageMaker's logs
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """The work of an epoch: `passes` over the series, in each of which a share of them gives a window on average."""
+    """The work of an epoch: passes over the series, and the share of them that gives a window in each, on average."""
 
     passes: int
     share: float
@@ -71,8 +72,9 @@ class WindowSource:
         if not self._series:
             longest = max((len(each.target) for each in series), default=0)
             raise InvalidData(
-                f"Channel train: expected a series of at least prediction_length={self._horizon} values, "
-                f"and the longest has {longest}."
+                place=(Source("Channel train"),),
+                expected=f"a series of at least prediction_length={self._horizon} values",
+                got=f"at most {longest}",
             )
         self._features = [_features(each, settings) for each in self._series]
         self._positions = np.array([len(each.target) - self._horizon + 1 for each in self._series])
@@ -84,8 +86,8 @@ class WindowSource:
     def draw(self, rng: np.random.Generator) -> Indices:
         """An epoch's windows in random order, (windows, 2): a series, and where in it the forecast begins.
 
-        Each kept series is cut at each of its positions with the same probability, such that there is one window a
-        series on average; long series give more than short ones.
+        Each selected series is cut at each of its positions with the same probability, with one window per series on
+        average; long series give more than short ones.
         """
         chance, count = 1 / self._positions.mean(), len(self._positions)
         while True:
@@ -127,7 +129,7 @@ class WindowSource:
         )
 
     def _filled(self, values: Floats) -> tuple[Floats, Floats]:
-        """Values with missing ones filled in, and 1 where they are observed."""
+        """The values with missing ones replaced, and 1 for observed and 0 for missing ones."""
         observed = ~np.isnan(values)
         values[~observed] = self._likelihood.fill_value
         if self._likelihood.clip is not None:
@@ -136,7 +138,7 @@ class WindowSource:
 
 
 def _distinct(groups: Indices, sizes: Indices, rng: np.random.Generator) -> Indices:
-    """A number below each size, no two alike in a group, whose members have one size, at least as large as it is."""
+    """A random number below each size, all different in a group; all members of a group have the same size."""
     drawn, again = np.empty_like(sizes), np.arange(len(sizes))
     while len(again):
         drawn[again] = rng.integers(sizes[again])

@@ -1,9 +1,9 @@
-"""Writes the example's data: half-hourly taxi rides, made up, with four days on which something happened.
+"""Writes the example's data: synthetic half-hourly taxi rides, with four unusual events.
 
     python algorithms/random_cut_forest/example/generate.py
 
-The shape is that of the New York taxi data of SageMaker's notebook: 10,320 counts from 2014-07-01 on, a daily and a
-weekly rhythm. The days are a marathon's night, a New Year's night, a storm and an outage of the counting.
+Its form is that of the New York taxi data of SageMaker's notebook: 10,320 counts from 2014-07-01 on, with a daily and a
+weekly pattern. The events are a marathon's night, a New Year's night, a storm and an outage of the counting.
 """
 
 import argparse
@@ -22,7 +22,7 @@ EVENTS = {  # first half hour, half hours, factor on the rides
 
 
 def rides(rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The counts and, for each, 1 where an event makes it unusual and 0 elsewhere."""
+    """The counts, (rows,), and 1 during an event, else 0, (rows,)."""
     step = np.arange(ROWS)
     hour, day = step % 48 / 2, step // 48
     weekend = np.isin((day + 1) % 7, (4, 5))  # 2014-07-01 is a Tuesday

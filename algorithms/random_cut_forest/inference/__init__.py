@@ -1,1 +1,1 @@
-"""From a forest and rows to scores."""
+"""Inference: scores of rows, and their attribution to columns."""

@@ -1,8 +1,8 @@
 """Attribution of scores to columns: the recursion of `score` with p split by dimension and side.
 
-A point that equals a leaf is in every box on its path: nothing of it is too high or too low. Its score is attributed
-in the tree without that leaf, whose boxes are those of the siblings on the path: the shares that the
-recursion gives there are scaled to the score.
+A point that equals a leaf is in every box on its path: none of its values is too high or too low. Its score is
+attributed in the tree without that leaf, whose boxes are those of the siblings on the path: the shares of the recursion
+there are scaled to the score.
 """
 
 import numpy as np
@@ -16,9 +16,9 @@ BLOCK = 64  # points
 
 @kernel
 def attribute_block(points: Floats, exact: Marks, trees: Trees, high: Floats, low: Floats) -> None:
-    """Add what each column adds to the points' scores to `high` and `low`, (n, d), which begin as zeros.
+    """Add each column's shares in the scores to `high` and `low`, (n, d), which are zeros before.
 
-    points : (n, d). exact : (n,), see `score.score`.
+    points : (n, d). exact : (n,), see `score.score`. trees : the forest.
     """
     scale, offsets, children, leaf_points = trees.scale, trees.offsets, trees.children, trees.leaf_points
     boxes, box_ranges, norms = trees.boxes, trees.box_ranges, trees.norms
@@ -29,7 +29,7 @@ def attribute_block(points: Floats, exact: Marks, trees: Trees, high: Floats, lo
     most_leaves = 0
     for tree in range(num_trees):
         most_leaves = max(most_leaves, offsets[tree + 1] - offsets[tree])
-    siblings = np.empty(most_leaves, np.int64)  # links, from the root's children on
+    siblings = np.empty(most_leaves, np.int64)  # links, from the root's child on
     for i in range(count):
         for j in range(dimensions):
             row[j] = points[i, j] * scale
@@ -75,9 +75,9 @@ def _share_without_leaf(
     box: Floats,
     shares: Floats,
 ) -> None:
-    """Write to `shares`, (high and low, d), which parts of 1 are due to which column in the tree without `row`'s leaf.
+    """Write the shares of each column, (high and low, d), which sum to 1, in the tree without `row`'s leaf to `shares`.
 
-    row : (d,), scaled. siblings : (depth,), links. box : (2, d), memory to work in.
+    row : (d,), scaled. siblings : (depth,), links. box : (2, d), scratch memory. trees : the forest.
     From the leaf upwards, D the depth of a box and p = gap / (gap + range): shares = p / (D + 1) + (1 − p) · shares.
     """
     first_leaf = trees.offsets[tree]
@@ -106,13 +106,14 @@ def _share_without_leaf(
         total += shares[0, j] + shares[1, j]
     for side in range(2):
         for j in range(dimensions):
-            # A tree without another leaf, or whose other leaves cannot be distinguished, says nothing.
+            # A tree without another leaf, or whose other leaves are indistinguishable, gives no shares.
             even = np.float32(0.5) / np.float32(dimensions)
             shares[side, j] = shares[side, j] / total if total > 0.0 else even
 
 
 @kernel
 def _equal(points: Floats, i: int, leaf_points: Floats, leaf: int) -> bool:
+    """Whether points[i], (d,), is leaf_points[leaf], (d,)."""
     for j in range(points.shape[1]):  # noqa: SIM110
         if points[i, j] != leaf_points[leaf, j]:
             return False
@@ -121,6 +122,7 @@ def _equal(points: Floats, i: int, leaf_points: Floats, leaf: int) -> bool:
 
 @kernel
 def _gap(row: Floats, least: Floats, largest: Floats) -> np.float32:
+    """The distance of `row` outside [least, largest], (d,) each, summed over dimensions."""
     gap = np.float32(0.0)
     for j in range(len(row)):
         gap += max(least[j] - row[j], row[j] - largest[j], np.float32(0.0))
@@ -137,7 +139,10 @@ def _split(
     high: Floats,
     low: Floats,
 ) -> None:
-    """Add each column's p · factor to `high` or `low`, (d,): p is its distance outside the box, (d,), · inverse."""
+    """Add each column's p · factor to `high` or `low`, where p is its distance outside of [least, largest] · inverse.
+
+    All arrays are (d,).
+    """
     for j in range(len(row)):
         high[j] += max(row[j] - largest[j], np.float32(0.0)) * inverse * factor
         low[j] += max(least[j] - row[j], np.float32(0.0)) * inverse * factor

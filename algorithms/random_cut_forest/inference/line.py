@@ -1,8 +1,8 @@
-"""Scores where a point is one number: queries in ascending order against the intervals between leaves.
+"""Scores of points of one dimension: sorted queries are matched with the intervals between leaves.
 
-On a path through a tree of one dimension a query is outside of only those boxes whose end is the leaf next to it
-(`derived.Spines`), all of them by the same gap. Sorted queries meet the intervals in order, so eight neighbours in one
-interval are scored together, and boxes that hold the query are not visited at all.
+On a path through a tree of one dimension a query is outside of only those boxes that end at the leaf next to it
+(`derived.Spines`), all of them by the same gap. As queries are sorted, eight neighbours in one interval are scored
+together, and boxes that contain the query are not visited at all.
 """
 
 import numpy as np
@@ -33,9 +33,10 @@ def score_line(
     hit_scores: Floats,
     scores: Floats,
 ) -> None:
-    """Write the score of each of the points, (n,), to `scores`, (n,); `exact`, (n,): see `score.score`.
+    """Write the score of each of the points, (n,), to `scores`, (n,).
 
-    offsets : (T + 1,), see `Forest.leaf_offsets`. hit_scores : (K,).
+    exact : (n,), see `score.score`. offsets : (T + 1,), see `Forest.leaf_offsets`. spines, hit_scores : of the forest,
+    the latter (K,).
     """
     known = 0
     for k in range(len(exact)):
@@ -60,12 +61,12 @@ def _score_alike(
     hit_scores: Floats,
     scores: Floats,
 ) -> None:
-    """`score_line` of points that are exact, or of points that are not."""
+    """`score_line` for points that are all exact, or all not; its arguments have the same shapes."""
     leaf_values, last_values, spine_offsets = spines.leaf_values, spines.last_values, spines.offsets
     ranges, weights = spines.ranges, spines.weights
     count = len(points)
     order = _ascending(points)
-    queries = np.full(count + LANES, np.inf, np.float32)  # a vector may be loaded from any place
+    queries = np.full(count + LANES, np.inf, np.float32)  # padded, as a vector may be loaded from any place
     for k in range(count):
         queries[k] = points[order[k]] * scale
     sums = np.zeros(count + LANES, np.float32)
@@ -77,13 +78,13 @@ def _score_alike(
             query = queries[k]
             leaf = _first_not_less(memory(leaf_values), leaf, end, query)
             if leaf < end and leaf_values[leaf] == query:
-                # A spine ends with its leaf, whose weight is what a point there adds that is not equal to it.
+                # A spine ends with its leaf, whose weight is the score of a point there that is not equal to it.
                 found = hit_scores[leaf] if exact else weights[spine_offsets[2 * leaf + 1] - 1]
                 while k < count and queries[k] == query:
                     sums[k] += found
                     k += 1
                 continue
-            # Between leaves: the query belongs to the one on whose side of the cut it is.
+            # Between leaves: the query belongs to the leaf on its side of the cut.
             interval = 2 * leaf
             nearest = leaf
             if leaf == end or (leaf > offsets[tree] and query <= last_values[2 * leaf - 1]):
@@ -99,7 +100,7 @@ def _score_alike(
                     + _climb(load(memory(queries), k, _VECTOR), value, memory(ranges), memory(weights), first, stop),
                 )
                 k += LANES
-            if k < count and not queries[k] > last:  # so that even a query that is no number is passed
+            if k < count and not queries[k] > last:  # also passes a query that is NaN
                 store(
                     memory(few),
                     0,
@@ -116,7 +117,7 @@ def _score_alike(
 
 @kernel
 def _climb(queries: Lanes, value: np.float32, ranges: Floats, weights: Floats, first: int, stop: int) -> Lanes:
-    """Eight queries' sums over one spine."""
+    """The sums of eight queries over the nodes [first, stop) of a spine; `ranges`, `weights` : see `Spines`."""
     gap = absolute(queries - spread(value, _VECTOR))
     rem: Lanes = spread(np.float32(1.0), _VECTOR)
     sums: Lanes = spread(np.float32(0.0), _VECTOR)
@@ -130,7 +131,7 @@ def _climb(queries: Lanes, value: np.float32, ranges: Floats, weights: Floats, f
 
 @kernel
 def _first_not_less(values: Floats, start: int, end: int, query: np.float32) -> int:
-    """The first of the ascending values[start:end] that is >= query, or `end`: in steps that double, then halve."""
+    """The first of the ascending values[start:end] that is >= query, or `end`: a galloping search; `values` is flat."""
     step = 1
     while start + step <= end and values[start + step - 1] < query:
         start += step
@@ -147,7 +148,7 @@ def _first_not_less(values: Floats, start: int, end: int, query: np.float32) -> 
 
 @kernel
 def _ascending(points: Floats) -> Keys:
-    """The order of ascending points: insertion for a few, else a radix sort, byte by byte."""
+    """The order, (n,), that sorts `points`, (n,): an insertion sort for a few, else a radix sort by bytes."""
     count = len(points)
     order = np.arange(count).astype(np.uint32)
     if count <= _FEW:

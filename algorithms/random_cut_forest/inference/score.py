@@ -5,14 +5,14 @@ A point goes from the root, depth D = 0, to a leaf. At each node
     p = gap / (gap + range),  S += rem · p / (D + 1),  rem *= 1 − p
 
 where gap is the sum over dimensions of the point's distance outside the node's box, range the sum of the box's sides,
-and rem begins as 1. A leaf that the point misses has range 0; one that it equals ends with `derived.hit_scores`. A
-tree's score is S · log2(n), n the points of the tree; the forest's is the mean. Its scale is 0 to log2(n).
+and rem is 1 at the root. A leaf has range 0; for a leaf equal to the point the score is `derived.hit_scores` instead. A
+tree's score is S · log2(n) for a tree of n points, between 0 and log2(n); the forest's score is the mean.
 Reference: Guha et al., ICML 2016, and the scores of SageMaker's jobs.
 
-Trees hold float32. Of a point that came with more digits than float32 holds, `exact` says False: it is scored at its
-nearest float32, but equals no leaf, as in SageMaker, which compares text with what is stored in float64.
+Trees contain float32. A point that was rounded to float32 has `exact` False: it is scored at its nearest float32, but
+equals no leaf, as in SageMaker, which compares text with the stored points in float64.
 
-A row's score is the same bytes whatever the rows that come with it and whatever the number of threads.
+A row's score depends neither on the other rows of a request nor on the number of threads, to the byte.
 """
 
 import numpy as np
@@ -28,11 +28,11 @@ from forecastle.contract.place import Source
 from forecastle.kernels.arrays import Flags, Floats, Marks
 from forecastle.kernels.threads import available_cores, in_parallel
 
-_LEAST_BLOCK = 64  # points: less is not worth another thread
+_LEAST_BLOCK = 64  # points: fewer are not worth another thread
 
 
 def score(forest: Forest, points: Floats, threads: int | None = None, exact: Flags | None = None) -> Floats:
-    """The anomaly scores, (n,), of finite points, (n, d); where `exact`, (n,), is not given, all of them are.
+    """The anomaly scores, (n,), of finite points, (n, d); without `exact`, (n,), all points are exact.
 
     Raises
     ------
@@ -62,11 +62,10 @@ def score(forest: Forest, points: Floats, threads: int | None = None, exact: Fla
 def attribute(
     forest: Forest, points: Floats, threads: int | None = None, exact: Flags | None = None
 ) -> tuple[Floats, Floats]:
-    """What each column adds to the scores for being too high, (n, d), and for being too low, (n, d).
+    """The share of each column in the scores for high values, (n, d), and for low values, (n, d).
 
-    Together they sum to the score. At a leaf that the point equals, or would equal but for `exact`, nothing is too
-    high or too low: its share is split as the score would be in the tree without that leaf; in a tree without others,
-    evenly. Raises as `score` does.
+    The shares sum to the score. For a leaf equal to the point, whatever `exact`, nothing is too high or too low: the
+    score is split as in the tree without that leaf, or evenly if there is no other. Raises `InvalidData` as `score`.
     """
     points = _points_for(forest, points)
     marks = _marks(exact, len(points))
@@ -81,7 +80,7 @@ def attribute(
 
 
 def _points_for(forest: Forest, points: Floats) -> Floats:
-    """The points as kernels take them: writable too, for another kind of array would be compiled for anew."""
+    """The points for kernels; writable, as kernels would be compiled again for read-only arrays."""
     if points.ndim != 2 or points.shape[1] != forest.dimensions:
         raise InvalidData(
             place=(Source("The points"),),
@@ -92,12 +91,12 @@ def _points_for(forest: Forest, points: Floats) -> Floats:
 
 
 def _marks(exact: Flags | None, count: int) -> Marks:
-    """`exact` as kernels take it."""
+    """`exact` for kernels."""
     if exact is None:
         return np.ones(count, np.uint8)
     return np.require(exact, np.bool_, ["C", "W"]).view(np.uint8)
 
 
 def _block(count: int, largest: int, threads: int | None) -> int:
-    """So many points a call that every thread has work, and none more than the kernel likes."""
+    """The number of points per call, so that every thread has work, but at most `largest`."""
     return max(_LEAST_BLOCK, min(largest, -(-count // (threads or available_cores()))))

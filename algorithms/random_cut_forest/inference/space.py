@@ -1,15 +1,17 @@
-"""Scores where a point has several numbers: a block of points sent through one tree after the other.
+"""Scores of points of several dimensions: a block of points goes through one tree after another.
 
-A block is first routed to the leaves and brought into their order, so that the points of every node are neighbours.
-Then the nodes on the way measure their points, eight at a time: points are in tiles, (d, 8), whose lanes are points, so
-that a distance summed over dimensions needs no sum over lanes.
+A block is first routed to the leaves and sorted by leaf, so that the points of every node are neighbours. Then the
+distances to each node's box are computed for eight points at a time: points are in tiles, (d, 8), whose lanes are
+points, so that the sum over dimensions needs no sum over lanes.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 
 from forecastle.algorithms.random_cut_forest.derived import Trees
 from forecastle.kernels.arrays import LEAST_NORMAL, Floats, Integers, Marks, Offsets
-from forecastle.kernels.compiled import kernel
+from forecastle.kernels.compiled import inlined, kernel
 from forecastle.kernels.lanes import (
     LANES,
     SIZES,
@@ -28,19 +30,60 @@ from forecastle.kernels.pointer import memory
 
 _VECTOR = SIZES[1]
 Places = Offsets
-Slices = Offsets  # four integers for each of some nodes: the node, its depth, its points' start and stop in the order
+Slices = Offsets  # flat, four integers for each of some nodes: node, depth, start and stop of its points in the order
+
+
+class Block(NamedTuple):
+    """n points of d dimensions, and the memory to score them; in kernels, all arrays are pointers.
+
+    Attributes
+    ----------
+    exact : see `score.score`.
+    order : numbers of rows. The points of a node at depth D are in the first half if D is even, else in the second.
+    tiles : the points in their order, scaled, as tiles.
+    rem, sums : rem and S of each point, in their order.
+    pending : nodes still to be routed, at most two for each level.
+    inner, outer : the cuts and the leaves that any point reaches.
+    """
+
+    size: int  # n
+    dimensions: int
+    points: Floats  # (n, d)
+    exact: Marks  # (n,)
+    scores: Floats  # (n,)
+    order: Places  # (2·n,)
+    tiles: Floats  # (n padded to 8, d)
+    rem: Floats  # (n padded to 8,)
+    sums: Floats  # (n padded to 8,)
+    pending: Slices  # (4·levels,)
+    inner: Slices  # (4·leaves,)
+    outer: Slices  # (4·leaves,)
+
+
+class Tree(NamedTuple):
+    """A tree of k leaves, as pointers into the arrays of `Trees`."""
+
+    leaves: int
+    cut_dimensions: Integers  # (k − 1,)
+    cut_values: Floats  # (k − 1,)
+    children: Integers  # (k − 1, 2)
+    boxes: Floats  # (k − 1, 2, d)
+    box_ranges: Floats  # (k − 1,)
+    leaf_points: Floats  # (k, d)
+    hit_scores: Floats  # (k,)
+    norm: np.float32
 
 
 def block_of(dimensions: int) -> int:
-    """How many points to score at a time: many to a node, but few enough for their tiles to fit the L2 cache."""
+    """The number of points to score at a time: many for each node, but so few that their tiles fit the L2 cache."""
     return max(256, min(4096, 102_400 // dimensions))
 
 
 @kernel
 def score_space(points: Floats, exact: Marks, levels: int, trees: Trees, scores: Floats) -> None:
-    """Write the score of each of the points, (n, d), to `scores`, (n,); `exact`, (n,): see `score.score`.
+    """Write the score of each of the points, (n, d), to `scores`, (n,).
 
-    `levels` is that of the deepest tree.
+    exact : (n,), see `score.score`. levels : of the deepest tree. trees : the forest.
     """
     offsets, norms = trees.offsets, trees.norms
     count, dimensions = points.shape
@@ -54,75 +97,53 @@ def score_space(points: Floats, exact: Marks, levels: int, trees: Trees, scores:
     pending = np.empty(4 * (levels + 1), np.int64)
     inner, outer = np.empty(4 * most_leaves, np.int64), np.empty(4 * most_leaves, np.int64)
     scores[:] = 0.0
-    for tree in range(len(norms)):  # the arrays outlive it, as `memory` requires
-        cut, leaf = offsets[tree] - tree, offsets[tree]
-        num_inner, num_outer = _route(
-            memory(points),
-            count,
-            dimensions,
-            offsets[tree + 1] - leaf,
+    block = Block(
+        count,
+        dimensions,
+        memory(points),
+        memory(exact),
+        memory(scores),
+        memory(order),
+        memory(tiles),
+        memory(rem),
+        memory(sums),
+        memory(pending),
+        memory(inner),
+        memory(outer),
+    )
+    for number in range(len(norms)):  # the arrays outlive it, as `memory` requires
+        cut, leaf = offsets[number] - number, offsets[number]
+        tree_ = Tree(
+            offsets[number + 1] - leaf,
             memory(trees.cut_dimensions[cut:]),
             memory(trees.cut_values[cut:]),
             memory(trees.children[cut:]),
-            memory(order),
-            memory(pending),
-            memory(inner),
-            memory(outer),
-        )
-        _tile(memory(points), count, dimensions, trees.scale, memory(order), memory(tiles))
-        _measure_all(
-            memory(tiles),
-            padded,
-            dimensions,
-            num_inner,
-            memory(inner),
             memory(trees.boxes[cut:]),
             memory(trees.box_ranges[cut:]),
-            memory(rem),
-            memory(sums),
-        )
-        _add(
-            memory(points),
-            memory(exact),
-            dimensions,
-            num_outer,
-            memory(outer),
-            memory(order),
-            memory(rem),
-            memory(sums),
             memory(trees.leaf_points[leaf:]),
             memory(trees.hit_scores[leaf:]),
-            norms[tree],
-            memory(scores),
+            norms[number],
         )
+        num_inner, num_outer = _route(block, tree_)
+        _tile(block, trees.scale)
+        _measure_all(block, padded, tree_, num_inner)
+        _add(block, tree_, num_outer)
     for i in range(count):
         scores[i] /= np.float32(len(norms))
 
 
 @kernel
-def _route(
-    points: Floats,
-    count: int,
-    dimensions: int,
-    leaves: int,
-    cut_dimensions: Integers,
-    cut_values: Floats,
-    children: Integers,
-    order: Places,
-    pending: Slices,
-    inner: Slices,
-    outer: Slices,
-) -> tuple[int, int]:
-    """Bring the points into the order of their leaves: order[:count], as numbers of rows.
+def _route(block: Block, tree: Tree) -> tuple[int, int]:
+    """Sort the points by leaf: order[:count], as numbers of rows.
 
-    `inner` and `outer` become the slices of the cuts and of the leaves that any point reaches, parents first; returned
-    is how many they are. The points of a node at depth D are in the first half of `order` if D is
-    even, else in the second; the node writes them to the other half, on their side of the cut.
+    `inner` and `outer` become the slices of the cuts and of the leaves that any point reaches, parents first.
+    → their numbers. Each cut writes its points to the other half of `order`, separated by their side of the cut.
     """
+    count, order, pending = block.size, block.order, block.pending
     for i in range(count):
         order[i] = i
     num_inner, num_outer, waiting = 0, 0, 1
-    _set_slice(pending, 0, 0 if leaves > 1 else ~0, 0, 0, count)
+    _set_slice(pending, 0, 0 if tree.leaves > 1 else ~0, 0, 0, count)
     while waiting > 0:
         waiting -= 1
         link, depth, start, stop = _slice(pending, waiting)
@@ -131,39 +152,43 @@ def _route(
             if here > 0:
                 for k in range(start, stop):
                     order[k] = order[here + k]
-            _set_slice(outer, num_outer, ~link, depth, start, stop)
+            _set_slice(block.outer, num_outer, ~link, depth, start, stop)
             num_outer += 1
             continue
-        _set_slice(inner, num_inner, link, depth, start, stop)
+        _set_slice(block.inner, num_inner, link, depth, start, stop)
         num_inner += 1
         there = count - here
         middle = start + _part(
-            points, dimensions, order, here + start, stop - start, cut_dimensions[link], cut_values[link], there + start
+            block, here + start, stop - start, tree.cut_dimensions[link], tree.cut_values[link], there + start
         )
         if middle < stop:
-            _set_slice(pending, waiting, children[2 * link + 1], depth + 1, middle, stop)
+            _set_slice(pending, waiting, tree.children[2 * link + 1], depth + 1, middle, stop)
             waiting += 1
         if start < middle:
-            _set_slice(pending, waiting, children[2 * link], depth + 1, start, middle)
+            _set_slice(pending, waiting, tree.children[2 * link], depth + 1, start, middle)
             waiting += 1
     return num_inner, num_outer
 
 
 @kernel
 def _slice(slices: Slices, place: int) -> tuple[int, int, int, int]:
+    """Node, depth, start and stop at a place of `slices`, (4·nodes,)."""
     return slices[4 * place], slices[4 * place + 1], slices[4 * place + 2], slices[4 * place + 3]
 
 
 @kernel
 def _set_slice(slices: Slices, place: int, node: int, depth: int, start: int, stop: int) -> None:
+    """Write node, depth, start and stop to a place of `slices`, (4·nodes,)."""
     slices[4 * place], slices[4 * place + 1], slices[4 * place + 2], slices[4 * place + 3] = node, depth, start, stop
 
 
-@kernel
-def _part(
-    points: Floats, dimensions: int, order: Places, start: int, count: int, dimension: int, cut: np.float32, target: int
-) -> int:
-    """Copy `count` points to `target` on, those on the left of the cut from the front; how many these are."""
+@inlined
+def _part(block: Block, start: int, count: int, dimension: int, cut: np.float32, target: int) -> int:
+    """Copy `count` entries of the order from `start` to `target` on, those on the left of the cut from the front.
+
+    → the number of these.
+    """
+    points, dimensions, order = block.points, block.dimensions, block.order
     left = 0
     for k in range(count):
         i = order[start + k]
@@ -174,59 +199,43 @@ def _part(
 
 
 @kernel
-def _tile(points: Floats, count: int, dimensions: int, scale: np.float32, order: Places, tiles: Floats) -> None:
-    """Point order[k] becomes lane k % 8 of tile k // 8, scaled."""
-    for k in range(count):
+def _tile(block: Block, scale: np.float32) -> None:
+    """Write point order[k], scaled, to lane k % 8 of tile k // 8."""
+    points, dimensions, order, tiles = block.points, block.dimensions, block.order, block.tiles
+    for k in range(block.size):
         row, place = order[k] * dimensions, (k // LANES) * LANES * dimensions + k % LANES
         for j in range(dimensions):
             tiles[place + j * LANES] = points[row + j] * scale
 
 
 @kernel
-def _measure_all(
-    tiles: Floats,
-    padded: int,
-    dimensions: int,
-    num_inner: int,
-    inner: Slices,
-    boxes: Floats,
-    box_ranges: Floats,
-    rem: Floats,
-    sums: Floats,
-) -> None:
-    """What the points have before their leaves: rem and S."""
+def _measure_all(block: Block, padded: int, tree: Tree, num_inner: int) -> None:
+    """Compute rem and S of all points at their leaves, from the cuts in `inner`."""
     for k in range(padded):
-        rem[k], sums[k] = 1.0, 0.0
+        block.rem[k], block.sums[k] = 1.0, 0.0
     for visit in range(num_inner):
-        node, depth, start, stop = _slice(inner, visit)
-        weight = np.float32(1.0) / np.float32(depth + 1)
-        _measure(tiles, dimensions, start, stop, boxes, node, box_ranges[node], weight, rem, sums)
+        node, depth, start, stop = _slice(block.inner, visit)
+        _measure(block, tree, node, start, stop, np.float32(1.0) / np.float32(depth + 1))
 
 
-@kernel
-def _measure(
-    tiles: Floats,
-    dimensions: int,
-    start: int,
-    stop: int,
-    boxes: Floats,
-    node: int,
-    box_range: np.float32,
-    weight: np.float32,
-    rem: Floats,
-    sums: Floats,
-) -> None:
+@inlined
+def _measure(block: Block, tree: Tree, node: int, start: int, stop: int, weight: np.float32) -> None:
     """The recursion's step at one node, with gap / range for gap: new rem = rem / (1 + gap / range)."""
+    dimensions = block.dimensions
     low, high = 2 * node * dimensions, (2 * node + 1) * dimensions
-    inverse = spread(np.float32(1.0) / max(box_range, LEAST_NORMAL), _VECTOR)
+    inverse = spread(np.float32(1.0) / max(tree.box_ranges[node], LEAST_NORMAL), _VECTOR)
     for first in range(start // LANES * LANES, stop, LANES):
-        gap = _gap(tiles, first * dimensions, boxes, low, high, dimensions, inverse)
-        _step(gap, start - first, stop - first, first, weight, rem, sums)
+        gap = _gap(block.tiles, first * dimensions, tree.boxes, low, high, dimensions, inverse)
+        _step(gap, start - first, stop - first, first, weight, block.rem, block.sums)
 
 
 @kernel
 def _gap(tiles: Floats, tile: int, boxes: Floats, low: int, high: int, dimensions: int, inverse: Lanes) -> Lanes:
-    """Σ distance outside the box · inverse, over dimensions; four sums hide each other's latency."""
+    """The distances of eight points outside a box, summed over dimensions, times `inverse`.
+
+    tiles, boxes : flat; the points' tile is at `tile`, the box's corners, (d,), at `low` and `high`. Four sums hide
+    each other's latency.
+    """
     zero: Lanes = spread(np.float32(0.0), _VECTOR)
     a, b, c, d = zero, zero, zero, zero
     whole = dimensions - dimensions % 4
@@ -243,16 +252,16 @@ def _gap(tiles: Floats, tile: int, boxes: Floats, low: int, high: int, dimension
 
 @kernel
 def _outside(tiles: Floats, place: int, least: np.float32, largest: np.float32) -> Lanes:
-    """How far each of eight numbers, from tiles[place] on, is outside [least, largest]."""
+    """The distance of each of the eight numbers at tiles[place] outside [least, largest]; `tiles` is flat."""
     x = load(tiles, place, _VECTOR)
     return absolute(x - minimum(maximum(x, least), largest))
 
 
 @kernel
 def _step(gap: Lanes, start: int, stop: int, first: int, weight: np.float32, rem: Floats, sums: Floats) -> None:
-    """S + (rem − new rem) / (D + 1) for the lanes [start, stop) of the eight points from `first` on.
+    """Update rem and S, S + (rem − new rem) / (D + 1), of the lanes [start, stop) of the eight points from `first` on.
 
-    The other lanes belong to other nodes. `gap` is in units of the box's range.
+    The other lanes belong to other nodes. `gap` is in units of the box's range; `rem` and `sums` are (points,).
     """
     before = load(rem, first, _VECTOR)
     kept = choose(within(start, stop, _VECTOR), before / (gap + 1.0), before)
@@ -261,34 +270,23 @@ def _step(gap: Lanes, start: int, stop: int, first: int, weight: np.float32, rem
 
 
 @kernel
-def _add(
-    points: Floats,
-    exact: Marks,
-    dimensions: int,
-    num_outer: int,
-    outer: Slices,
-    order: Places,
-    rem: Floats,
-    sums: Floats,
-    leaf_points: Floats,
-    hit_scores: Floats,
-    norm: np.float32,
-    scores: Floats,
-) -> None:
-    """Add the tree's score of each point: that of the leaf it equals, else S with the last rem, times the norm."""
+def _add(block: Block, tree: Tree, num_outer: int) -> None:
+    """Add the tree's score of each point: that of a leaf equal to it, else S with the last rem, times the norm."""
+    points, dimensions, scores = block.points, block.dimensions, block.scores
     for visit in range(num_outer):
-        leaf, depth, start, stop = _slice(outer, visit)
+        leaf, depth, start, stop = _slice(block.outer, visit)
         weight = np.float32(1.0) / np.float32(depth + 1)
         for k in range(start, stop):
-            i = order[k]
-            if exact[i] and _equal(points, i * dimensions, leaf_points, leaf * dimensions, dimensions):
-                scores[i] += hit_scores[leaf]
+            i = block.order[k]
+            if block.exact[i] and _equal(points, i * dimensions, tree.leaf_points, leaf * dimensions, dimensions):
+                scores[i] += tree.hit_scores[leaf]
             else:
-                scores[i] += (sums[k] + rem[k] * weight) * norm
+                scores[i] += (block.sums[k] + block.rem[k] * weight) * tree.norm
 
 
 @kernel
 def _equal(points: Floats, i: int, leaf_points: Floats, leaf: int, dimensions: int) -> bool:
+    """Whether the point at `i` of `points`, flat, equals the leaf at `leaf` of `leaf_points`, flat."""
     for j in range(dimensions):  # noqa: SIM110
         if points[i + j] != leaf_points[leaf + j]:
             return False

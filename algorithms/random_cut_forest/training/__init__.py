@@ -1,1 +1,1 @@
-"""From rows to a forest."""
+"""Training: a forest from the rows of a channel, and its evaluation."""

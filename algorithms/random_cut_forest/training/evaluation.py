@@ -1,6 +1,5 @@
-"""Evaluation on the test channel: how well scores separate labelled anomalies from normal rows."""
+"""Evaluation on the test channel: how well the scores separate labelled anomalies from normal rows."""
 
-from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -10,9 +9,7 @@ from forecastle.algorithms.interface import Job, Model
 from forecastle.algorithms.random_cut_forest.hyperparameters import RandomCutForestHyperparameters
 from forecastle.algorithms.random_cut_forest.inference.score import score
 from forecastle.algorithms.random_cut_forest.model import RandomCutForestModel
-from forecastle.algorithms.random_cut_forest.training.job import read_blocks
-from forecastle.contract.errors import InvalidData
-from forecastle.contract.place import At, Source
+from forecastle.algorithms.random_cut_forest.training.job import labelled_blocks
 
 
 def evaluate(model: Model[Any, Any], job: Job[RandomCutForestHyperparameters]) -> dict[str, float]:
@@ -34,7 +31,7 @@ def evaluate(model: Model[Any, Any], job: Job[RandomCutForestHyperparameters]) -
 
 
 def measures(labels: NDArray[np.bool_], found: NDArray[np.bool_]) -> dict[str, float]:
-    """Accuracy, precision, recall and F1 of `found` (rows,) against `labels` (rows,); 0 where one is not defined."""
+    """Accuracy, precision, recall and F1 of `found` (rows,) against `labels` (rows,); 0 if one is not defined."""
     from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
     precision, recall, f1, _ = precision_recall_fscore_support(labels, found, average="binary", zero_division=0)
@@ -48,15 +45,8 @@ def _scored(
     """Scores and labels of every row of the test channel, (rows,) each."""
     scores: list[NDArray[np.float32]] = []
     labels: list[NDArray[np.bool_]] = []
-    rows: Counter[str] = Counter()  # read so far, by file
-    width = job.hyperparameters.feature_dim
-    for name, block in read_blocks(job.channels["test"], width, job.stopping, labels=True):
+    for block in labelled_blocks(job.channels["test"], job.hyperparameters.feature_dim, job.stopping):
         assert block.labels is not None
-        odd = np.flatnonzero((block.labels != 0) & (block.labels != 1))
-        if len(odd):
-            place = (Source(name), At("row", rows[name] + int(odd[0]) + 1))
-            raise InvalidData(place=place, expected="a label of 0 or 1", got=f"{block.labels[odd[0]]:g}")
-        rows[name] += len(block.labels)
         scores.append(score(model.forest, block.features, threads=job.threads, exact=block.exact))
         labels.append(block.labels == 1)
     return np.concatenate(scores).astype(np.float64), np.concatenate(labels)

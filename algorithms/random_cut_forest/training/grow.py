@@ -1,4 +1,4 @@
-"""Growing trees from a sample: which rows each tree gets, and random cuts until every leaf is one distinct point."""
+"""Growing trees from a sample: the rows of each tree, and random cuts until every leaf is one distinct point."""
 
 import numpy as np
 import numpy.typing as npt
@@ -17,11 +17,11 @@ Rows = npt.NDArray[np.int64]  # (trees, samples of a tree)
 
 _VECTOR = SIZES[1]
 _TREES_PER_CALL = 8
-_DRAWING = 1 << 32  # streams for drawing rows are numbered apart from those for cutting
+_DRAWING = 1 << 32  # the first number of the streams for drawing rows; those for cuts are smaller
 
 
 def contiguous_rows(num_rows: int, num_trees: int) -> Rows:
-    """Each tree's rows, as SageMaker gives them: tree t the rows [t·s, (t + 1)·s), s = ⌊rows / trees⌋, no remainder.
+    """The rows of each tree as in SageMaker: [t·s, (t + 1)·s) for tree t, with s = ⌊rows / trees⌋; the rest is unused.
 
     Raises
     ------
@@ -38,16 +38,16 @@ def contiguous_rows(num_rows: int, num_trees: int) -> Rows:
 
 
 def drawn_rows(num_rows: int, num_trees: int, num_samples_per_tree: int, *, seed: int) -> Rows:
-    """Each tree's rows: min(num_samples_per_tree, num_rows) of them, drawn without replacement, anew for each tree."""
+    """The rows of each tree: min(num_samples_per_tree, num_rows), drawn separately, without replacement."""
     return _draw(num_rows, num_trees, min(num_samples_per_tree, num_rows), np.uint64(seed))
 
 
 def grow(samples: Floats, rows: Rows, *, seed: int, threads: int | None = None) -> Forest:
-    """A forest over `samples`, (N, d); tree t over the rows `rows[t]`. The same seed gives the same bytes.
+    """A forest of `samples`, (N, d), whose tree t has the rows `rows[t]`. The same seed gives the same bytes.
 
-    At each node a dimension is chosen with probability proportional to the side of the node's bounding box, and a cut
-    uniformly in it. Reference: Guha, Mishra, Roy, Schrijvers, "Robust random cut forest based anomaly detection on
-    streams", ICML 2016.
+    At each node a dimension is chosen with probability proportional to the side of the node's bounding box, then a cut
+    uniformly in that side. Reference: Guha, Mishra, Roy, Schrijvers, "Robust random cut forest based anomaly detection
+    on streams", ICML 2016.
 
     Raises
     ------
@@ -96,7 +96,11 @@ def grow(samples: Floats, rows: Rows, *, seed: int, threads: int | None = None) 
 
 @kernel
 def _draw(num_rows: int, num_trees: int, size: int, seed: np.uint64) -> Rows:
-    """Floyd's algorithm: `size` distinct rows in `size` draws. A hash table remembers what a tree already has."""
+    """Draw `size` distinct rows for each tree, (trees, size).
+
+    Floyd's algorithm needs `size` draws; a hash table contains the rows that a tree already has.
+    Reference: Bentley, Floyd, "Programming pearls: a sample of brilliance", CACM 30, 1987.
+    """
     rows = np.empty((num_trees, size), np.int64)
     slots = 4
     while slots < 2 * size:
@@ -119,7 +123,7 @@ def _draw(num_rows: int, num_trees: int, size: int, seed: np.uint64) -> Rows:
 
 @kernel
 def _slot_of(table: Rows, row: int) -> int:
-    """The slot of `row` in the table, or the free slot that it would take."""
+    """The slot of `row` in `table`, (slots,), or the free slot for it."""
     last = len(table) - 1
     slot = (row * 0x9E3779B1 >> 7) & last
     while table[slot] >= 0 and table[slot] != row:
@@ -138,7 +142,12 @@ def _grow_tree(
     leaf_rows: Rows,
     leaf_masses: Integers,
 ) -> int:
-    """Grow one tree, numbered depth first, left before right, into the arrays; its leaves, 0 if a number is none."""
+    """Grow a tree, numbered depth first, left before right. → the number of leaves, 0 if a value is not finite.
+
+    samples : (N, d). rows : (n,), of this tree. random : (1,), its stream.
+    cut_dimensions, cut_values, children : (n − 1,), (n − 1,) and (n − 1, 2), written, see `Forest`.
+    leaf_rows, leaf_masses : (n,), written: a row of each leaf, and the number of rows equal to it.
+    """
     size, dimensions = len(rows), samples.shape[1]
     width = (dimensions + LANES - 1) // LANES * LANES
     points = np.zeros((size, width), np.float32)
@@ -149,7 +158,7 @@ def _grow_tree(
                 return 0
     order = np.arange(size)
     low, high = np.empty(width, np.float32), np.empty(width, np.float32)
-    # A pending node: its points order[start:stop] and the place 2·parent + side of the link to it; −1 for the root.
+    # A pending node: its points order[start:stop], and the place of the link to it, 2·parent + side; −1 for the root.
     pending = np.empty((size + 1, 3), np.int64)
     _push(pending, 0, 0, size, -1)
     waiting, cuts, leaves = 1, 0, 0
@@ -178,12 +187,16 @@ def _grow_tree(
 
 @kernel
 def _push(pending: Rows, place: int, start: int, stop: int, link: int) -> None:
+    """Write a pending node to `pending`, (nodes, 3)."""
     pending[place, 0], pending[place, 1], pending[place, 2] = start, stop, link
 
 
 @kernel
 def _bound(points: Floats, order: Rows, start: int, stop: int, low: Floats, high: Floats) -> np.float64:
-    """Write the bounding box of points[order[start:stop]]; the sum of its sides."""
+    """Write the bounding box of points[order[start:stop]] to `low` and `high`. → the sum of its sides.
+
+    points : (n, width), columns padded with zeros. order : (n,). low, high : (width,).
+    """
     width = points.shape[1]
     for j in range(0, width, LANES):
         least = load(memory(points), order[start] * width + j, _VECTOR)
@@ -201,7 +214,10 @@ def _bound(points: Floats, order: Rows, start: int, stop: int, low: Floats, high
 
 @kernel
 def _choose_dimension(target: np.float64, low: Floats, high: Floats) -> int:
-    """The dimension whose side contains `target` if all sides are laid end to end; never one of side 0."""
+    """The dimension whose side contains `target` if all sides of the box are laid end to end; never one of side 0.
+
+    low, high : (width,).
+    """
     chosen = 0
     for j in range(len(low)):
         side = np.float64(high[j]) - np.float64(low[j])
@@ -222,7 +238,10 @@ def _choose_cut(uniform: float, low: np.float32, high: np.float32) -> np.float32
 
 @kernel
 def _part(points: Floats, order: Rows, start: int, stop: int, dimension: int, cut: np.float32) -> int:
-    """Put the points on the left of the cut before those on its right; where the latter begin."""
+    """Reorder order[start:stop], with the points on the left of the cut first. → where those on its right begin.
+
+    points : (n, width). order : (n,).
+    """
     middle = start
     for i in range(start, stop):
         point = order[i]

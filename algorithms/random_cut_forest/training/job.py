@@ -1,7 +1,8 @@
-"""A training job of Random Cut Forest: from a channel's bytes to a forest, with SageMaker's log on the way."""
+"""A training job of Random Cut Forest: from a channel's bytes to a forest, with SageMaker's log lines."""
 
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import chain
 
@@ -10,26 +11,28 @@ import numpy as np
 from forecastle.algorithms.interface import Job
 from forecastle.algorithms.random_cut_forest.forest import Forest
 from forecastle.algorithms.random_cut_forest.hyperparameters import RandomCutForestHyperparameters
-from forecastle.algorithms.random_cut_forest.model import RandomCutForestModel
+from forecastle.algorithms.random_cut_forest.model import RandomCutForestModel, rows_as_csv
 from forecastle.algorithms.random_cut_forest.threshold import of_rows
 from forecastle.algorithms.random_cut_forest.training.grow import contiguous_rows, grow
 from forecastle.algorithms.random_cut_forest.training.reservoir import Reservoir
 from forecastle.contract.channel import Channel
 from forecastle.contract.errors import InvalidData, InvalidJob, Stopped, UnsupportedMediaType
 from forecastle.contract.free_memory import available_memory
-from forecastle.contract.place import Source
+from forecastle.contract.place import At, Source
 from forecastle.formats.block import Block
 from forecastle.formats.rows import read_rows
+from forecastle.kernels.arrays import Floats
 
 FOREST_BYTES_PER_VALUE = 40  # as SageMaker's log estimates it
 SAMPLE_BYTES_PER_VALUE = 8
+EXAMPLE_NUMBERS = 5_000  # of the last rows, which the model keeps for its page
 
 
 def fit(job: Job[RandomCutForestHyperparameters]) -> RandomCutForestModel:
     """Sample the train channel in one pass and grow a forest, logging the lines that SageMaker logs.
 
-    Raises `InvalidJob` where the hyperparameters do not fit the data or the memory, `InvalidData` on a fault in the
-    data, `Stopped` on SIGTERM: a sample of half the data would be a forest of half the data.
+    Raises `InvalidJob` if the hyperparameters do not fit the data or the memory, `InvalidData` for an error in the
+    data, `Stopped` on SIGTERM, as a forest of a part of the data would not represent it.
     """
     started = time.time()
     given, log = job.hyperparameters, job.log
@@ -41,7 +44,10 @@ def fit(job: Job[RandomCutForestHyperparameters]) -> RandomCutForestModel:
     capacity = given.num_trees * given.num_samples_per_tree
     # With the same seed both keep the same rows.
     reservoir, marks = Reservoir(capacity, given.feature_dim, seed), Reservoir(capacity, 1, seed)
+    last: Floats = np.empty((0, given.feature_dim), np.float32)
+    kept = max(1, EXAMPLE_NUMBERS // given.feature_dim)
     for block in blocks:
+        last = np.concatenate([last, block.features[-kept:]])[-kept:]
         reservoir.add(block.features)
         marks.add(block.exact[:, np.newaxis].astype(np.float32))
     sampled = time.time()
@@ -61,7 +67,8 @@ def fit(job: Job[RandomCutForestHyperparameters]) -> RandomCutForestModel:
     log.line("Random Cut Forest built: ")
     log.line(forest_info(forest))
     threshold = of_rows(forest, sample, marks.sample()[:, 0] > 0, job.threads)
-    model = RandomCutForestModel(forest, {"seed": seed}, threshold)
+    parameters = {"seed": seed, "training_rows": reservoir.seen}
+    model = RandomCutForestModel(forest, parameters, threshold, example=rows_as_csv(last))
     log.metrics(
         "training",
         started,
@@ -72,6 +79,20 @@ def fit(job: Job[RandomCutForestHyperparameters]) -> RandomCutForestModel:
         },
     )
     return model
+
+
+def examine(job: Job[RandomCutForestHyperparameters]) -> Iterator[str]:
+    """Read all rows without growing a forest, and yield a line for each channel. Raises what `fit` raises on data."""
+    given = job.hyperparameters
+    train = sum(
+        len(block.features)
+        for _, block in read_blocks(job.channels["train"], given.feature_dim, job.stopping, labels=False)
+    )
+    yield f"Channel train: {train:,} rows of {given.feature_dim} columns."
+    if "test" in job.channels:
+        labels = [block.labels for block in labelled_blocks(job.channels["test"], given.feature_dim, job.stopping)]
+        marks = np.concatenate([each for each in labels if each is not None])
+        yield f"Channel test: {len(marks):,} rows, {int(marks.sum()):,} of them labelled as anomalies."
 
 
 def forest_info(forest: Forest) -> str:
@@ -97,7 +118,7 @@ def forest_info(forest: Forest) -> str:
 
 
 def size_in_bytes(forest: Forest) -> int:
-    """What the artifact keeps of the forest."""
+    """The size of the stored arrays."""
     return sum(array.nbytes for array in forest.arrays().values())
 
 
@@ -106,17 +127,33 @@ def read_blocks(
 ) -> Iterator[tuple[str, Block]]:
     """A channel's rows, block by block, with the name of their file; `width` columns each.
 
-    Unless its ContentType says otherwise, a CSV file has a label column if `labels`.
+    With `labels`, a CSV file has a label column unless its ContentType says otherwise. Raises `InvalidData` and
+    `UnsupportedMediaType` with the file and row, `InvalidJob` for another width, `Stopped`.
     """
     for name, stream in channel.streams():
         try:
             for block in read_rows(stream, channel.content_type, default_label_size=int(labels)):
                 if stopping():
-                    raise Stopped(f"{name}: stopped by SIGTERM before all rows were read; there is no model.")
+                    raise Stopped(
+                        "stopped by SIGTERM before all rows were read; there is no model.", place=(Source(name),)
+                    )
                 _require_width(name, block, width, labels=labels)
                 yield name, block
         except (InvalidData, UnsupportedMediaType) as error:
             raise error.within(name) from None
+
+
+def labelled_blocks(channel: Channel, width: int, stopping: Callable[[], bool]) -> Iterator[Block]:
+    """A test channel's rows, block by block. Raises `InvalidData` if there are labels other than 0 and 1."""
+    rows: Counter[str] = Counter()  # read so far, by file
+    for name, block in read_blocks(channel, width, stopping, labels=True):
+        assert block.labels is not None
+        odd = np.flatnonzero((block.labels != 0) & (block.labels != 1))
+        if len(odd):
+            place = (Source(name), At("row", rows[name] + int(odd[0]) + 1))
+            raise InvalidData(place=place, expected="a label of 0 or 1", got=f"{block.labels[odd[0]]:g}")
+        rows[name] += len(block.labels)
+        yield block
 
 
 def _require_width(name: str, block: Block, width: int, *, labels: bool) -> None:
@@ -146,7 +183,7 @@ def first_width(channel: Channel) -> int:
 def _announced(
     blocks: Iterator[Block], given: RandomCutForestHyperparameters, line: Callable[[str], None]
 ) -> Iterator[Block]:
-    """The same blocks, once the first one's width and the memory for the forest are known to be right."""
+    """The same blocks, after a check of the first one's width and of the memory for the forest."""
     line("Validating that feature_dim agrees with dimensions in training data...")
     first = next(blocks)
     line("feature_dim is correct.")

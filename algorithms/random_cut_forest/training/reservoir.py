@@ -12,23 +12,23 @@ _FAR = 2.0**53
 
 
 class Reservoir:
-    """`capacity` rows out of a stream of blocks, (n_i, dimensions), as SageMaker gathers them.
+    """A sample of `capacity` rows of a stream of blocks, (n_i, dimensions), as in SageMaker.
 
-    A stream of at most `capacity` rows is kept whole and in its order. Of a longer one every row is kept with the
-    same probability, and what is kept comes in random order. The same seed and rows give the same sample, however the
-    rows are cut into blocks. Memory grows with the rows kept, to one buffer of `capacity` rows.
+    Of a stream of at most `capacity` rows all are kept, in their order. Of a longer one every row is kept with the same
+    probability, in random order. The same seed and rows give the same sample, whatever the sizes of the blocks. Memory
+    grows with the number of kept rows, to one buffer of `capacity` rows.
     Reference: Li, "Reservoir-sampling algorithms of time complexity O(n(1 + log(N/n)))", algorithm L, 1994.
     """
 
     def __init__(self, capacity: int, dimensions: int, seed: int) -> None:
-        self.seen = 0  # rows that have come
+        self.seen = 0  # rows so far
         self._capacity = capacity
         self._kept = np.empty((min(capacity, _FIRST_ROWS), dimensions), np.float32)
         self._random = stream(np.uint64(seed), 0)
-        self._progress = np.empty(2)  # algorithm L: w, the next row that is taken
+        self._progress = np.empty(2)  # of algorithm L: w, and the next row to keep
 
     def add(self, block: Floats) -> None:
-        """Let the next rows of the stream pass."""
+        """Process the next rows of the stream, (n, dimensions)."""
         rows = np.require(block, np.float32, ["C", "W"])
         taken = min(len(rows), max(self._capacity - self.seen, 0))
         if taken:
@@ -41,7 +41,7 @@ class Reservoir:
         self.seen += len(rows)
 
     def sample(self) -> Floats:
-        """The rows, (min(seen, capacity), dimensions). It ends the stream: nothing may be added after it."""
+        """The sample, (min(seen, capacity), dimensions). It ends the stream: no rows may be added after it."""
         if self.seen > self._capacity:
             _shuffle(self._kept, self._random)
         return self._kept[: self.seen]
@@ -55,14 +55,20 @@ class Reservoir:
 
 @kernel
 def _begin(progress: npt.NDArray[np.float64], capacity: int, random: Stream) -> None:
-    """Set (w, the next row that is taken), the state of algorithm L, for a reservoir that has just been filled."""
+    """Set `progress`, (2,), w and the next row to keep, for a reservoir that has just been filled.
+
+    random : (1,), the stream.
+    """
     progress[0], progress[1] = 1.0, capacity - 1
     _advance(progress, capacity, random)
 
 
 @kernel
 def _advance(progress: npt.NDArray[np.float64], capacity: int, random: Stream) -> None:
-    """w is distributed as the largest of `capacity` uniform keys; the gap to the next smaller key is geometric."""
+    """Advance `progress`, (2,), to the next row to keep, by the stream `random`, (1,).
+
+    w is distributed as the largest of `capacity` uniform keys; the gap to the next smaller key is geometric.
+    """
     progress[0] *= np.exp(np.log(1.0 - next_uniform(random)) / capacity)
     jump = np.floor(np.log(1.0 - next_uniform(random)) / np.log1p(-progress[0])) + 1.0
     progress[1] += jump if jump < _FAR else _FAR
@@ -70,7 +76,10 @@ def _advance(progress: npt.NDArray[np.float64], capacity: int, random: Stream) -
 
 @kernel
 def _replace(kept: Floats, rows: Floats, first: int, progress: npt.NDArray[np.float64], random: Stream) -> None:
-    """Take the rows whose turn it is, each in the place of a random one; `first` is the number of rows[0]."""
+    """Replace random rows of `kept`, (capacity, d), by those of `rows`, (n, d), that are to be kept.
+
+    `first` is the number of rows[0] in the stream; `progress`, (2,), and `random`, (1,), are updated.
+    """
     while progress[1] < first + len(rows):
         place, row = next_below(random, len(kept)), int(progress[1]) - first
         for j in range(kept.shape[1]):
@@ -80,7 +89,7 @@ def _replace(kept: Floats, rows: Floats, first: int, progress: npt.NDArray[np.fl
 
 @kernel
 def _shuffle(rows: Floats, random: Stream) -> None:
-    """Put the rows into random order, in their own memory (Fisher and Yates)."""
+    """Shuffle `rows`, (n, d), in place (Fisher and Yates), by the stream `random`, (1,)."""
     for last in range(len(rows) - 1, 0, -1):
         other = next_below(random, last + 1)
         for j in range(rows.shape[1]):

@@ -1,4 +1,4 @@
-"""Buckets: list, create, head, delete, and where they are."""
+"""Operations on buckets: list, create, head, delete, location."""
 
 import base64
 import re
@@ -33,7 +33,7 @@ async def list_buckets(service: Service, request: Request) -> Response:
 
 
 async def create_bucket(service: Service, request: Request) -> Response:
-    """In us-east-1, a bucket that is there already is a success, as on AWS; elsewhere it is refused."""
+    """As on AWS, creating an existing bucket succeeds in us-east-1 and fails elsewhere."""
     region = _location(await request.body.document()) or service.region
     check_bucket_name(request.bucket)
     if sets_access(request.headers):

@@ -1,4 +1,4 @@
-"""CopyObject, and where a copy comes from."""
+"""CopyObject, and the source of copies."""
 
 from dataclasses import replace
 from urllib.parse import unquote_to_bytes
@@ -24,7 +24,7 @@ async def copy_object(service: Service, request: Request) -> Response:
 
 
 def open_source(service: Service, request: Request) -> Contents:
-    """The object that `x-amz-copy-source` names, open, where the conditions on it are met."""
+    """Open the object in `x-amz-copy-source` and check the conditions on it."""
     check_owner(service, request.headers.get("x-amz-source-expected-bucket-owner"))
     contents = service.store.open(*_source(request.headers["x-amz-copy-source"]))
     try:
@@ -36,7 +36,7 @@ def open_source(service: Service, request: Request) -> Contents:
 
 
 def check_owner(service: Service, owner: str | None) -> None:
-    """Refuse a bucket that the client expects to be another account's."""
+    """Refuse a request that expects another account to own the bucket."""
     if owner is not None and owner != service.account:
         raise S3Error("AccessDenied")
 

@@ -54,7 +54,7 @@ async def _list_objects_v2(service: Service, request: Request) -> Response:
 
 
 async def list_object_versions(service: Service, request: Request) -> Response:
-    """Each object is the one version that it has, `null`, as in a bucket that never had versioning on."""
+    """Each object has the version `null`, as in a bucket without versioning."""
     text, marker = encoding(request), request.query.get("key-marker", "")
     page = await _page(service, request, marker)
     content: Elements = [
@@ -110,7 +110,7 @@ def _prefixes(page: Page, text: Text) -> Elements:
 
 
 def encoding(request: Request) -> Text:
-    """How keys are written: as they are, or as in a URL."""
+    """The encoding of keys: none, or as in URLs."""
     encoding = request.query.get("encoding-type")
     if encoding is None:
         return str

@@ -1,4 +1,4 @@
-"""Objects: get, head, put, delete one, delete many."""
+"""Operations on objects: get, head, put, delete, delete many."""
 
 from forecastle.region.s3 import described, xml
 from forecastle.region.s3.blobs import STEP
@@ -27,12 +27,12 @@ async def get_object(service: Service, request: Request) -> Response:
 
 
 async def put_object(service: Service, request: Request) -> Response:
-    """Put an object; it is on the disk when this is answered."""
+    """Upload an object, which is on the disk before the response."""
     require_length(request)
     description = described.description_from(request.headers)
     integrity = Integrity.of(request.headers)
     store, bucket, key, conditions = service.store, request.bucket, request.key, request.conditions
-    if integrity.length is None or integrity.length > STEP:  # which would be read for nothing
+    if integrity.length is None or integrity.length > STEP:  # do not read a large body in vain
         await service.run(store.check_write, bucket, key, conditions)
     check_key(key)
     entry = await receive(
@@ -52,7 +52,7 @@ async def delete_object(service: Service, request: Request) -> Response:
 
 
 async def delete_objects(service: Service, request: Request) -> Response:
-    """Delete up to 1,000 objects, and say of each whether it went."""
+    """Delete up to 1,000 objects, with a result for each."""
     if not Integrity.of(request.headers).given:
         raise S3Error("InvalidRequest", "Missing required header for this request: Content-MD5 OR x-amz-checksum-*")
     root = xml.parsed(await request.body.document(), "Delete")
@@ -91,7 +91,7 @@ def _read(request: Request, contents: Contents) -> Response:
         request.conditions.check_read(entry)
     except NotModified:
         contents.close()
-        headers = described.object_headers(entry)  # no checksum: clients would hold the missing body against it
+        headers = described.object_headers(entry)  # no checksum: clients would compare it with the empty body
         kept = ("etag", "last-modified", "cache-control", "expires")
         return Response(304, {name: headers[name] for name in kept if name in headers})
     headers = {**described.object_headers(entry), **described.overrides(request.query)}
@@ -108,7 +108,7 @@ def _read(request: Request, contents: Contents) -> Response:
 
 
 def _section(request: Request, contents: Contents) -> tuple[int, int] | None:
-    """The bytes that are asked for by a range or by the number of a part; None for all of them."""
+    """The requested range, or part; None for the whole object."""
     entry = contents.entry
     if "partNumber" not in request.query:
         header = request.headers.get("range")
@@ -125,6 +125,6 @@ def _section(request: Request, contents: Contents) -> tuple[int, int] | None:
 
 
 def _range_holds(request: Request, entry: Object) -> bool:
-    """Whether `If-Range`, where it is sent, names the object as it is now."""
+    """Whether `If-Range` was not sent or matches the current object."""
     condition = request.headers.get("if-range")
     return condition is None or condition.strip('"') == entry.etag

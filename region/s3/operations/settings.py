@@ -1,6 +1,7 @@
-"""What is set on a bucket: kept and given back where that is all it asks for, refused where it would be enforced."""
+"""Settings of buckets: stored and returned, or refused if they would have to be enforced."""
 
 from forecastle.region.s3 import buckets, xml
+from forecastle.region.s3.cors import rules_of
 from forecastle.region.s3.described import sets_access
 from forecastle.region.s3.errors import S3Error
 from forecastle.region.s3.request import Request
@@ -10,7 +11,7 @@ from forecastle.region.s3.tags import tag_set, tags_of
 
 _XSI = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
 
-# What a new bucket of AWS's answers: a document, or the error that says that there is none.
+# The settings of a new bucket on AWS: a document, or the error that there is none.
 DEFAULTS: dict[str, tuple[str, xml.Content] | str] = {
     "accelerate": ("AccelerateConfiguration", ""),
     "cors": "NoSuchCORSConfiguration",
@@ -48,7 +49,7 @@ DEFAULTS: dict[str, tuple[str, xml.Content] | str] = {
     "versioning": ("VersioningConfiguration", ""),
     "website": "NoSuchWebsiteConfiguration",
 }
-# What can be set, since to keep it and to give it back is all that it asks of a store without users.
+# The settings that can be changed, with the root elements of their documents.
 ROOTS = {
     "cors": "CORSConfiguration",
     "encryption": "ServerSideEncryptionConfiguration",
@@ -73,6 +74,8 @@ async def put_setting(service: Service, request: Request) -> Response:
     name = subresource(request)
     body = await request.body.document()
     root = xml.parsed(body, ROOTS[name])
+    if name == "cors":
+        rules_of(root)
     if name == "tagging":
         body = xml.document("Tagging", tag_set(tags_of(root, most=50)))
     await service.run(_change, service, request.bucket, name, body.decode())
@@ -90,7 +93,7 @@ async def get_bucket_acl(service: Service, request: Request) -> Response:
 
 
 async def put_acl(service: Service, request: Request) -> Response:
-    """Refused, as AWS refuses it to a bucket whose owner owns all in it, but for what changes nothing."""
+    """Refused as on AWS with BucketOwnerEnforced, unless it changes nothing."""
     await service.run(service.store.bucket, request.bucket)
     if "x-amz-acl" not in request.headers or sets_access(request.headers):
         raise S3Error("AccessControlListNotSupported")
@@ -98,7 +101,7 @@ async def put_acl(service: Service, request: Request) -> Response:
 
 
 async def put_versioning(service: Service, request: Request) -> Response:
-    """Suspended is what it is; Enabled is refused."""
+    """Accept Suspended, the current state, and refuse Enabled."""
     await service.run(service.store.bucket, request.bucket)
     root = xml.parsed(await request.body.document(), "VersioningConfiguration")
     if root.findtext("Status") != "Suspended":
@@ -111,7 +114,7 @@ def subresource(request: Request) -> str:
 
 
 def access_list(service: Service) -> Response:
-    """The owner, and nobody else, may do everything."""
+    """Full control for the owner only."""
     grantee = f'Grantee {_XSI} xsi:type="CanonicalUser"'
     grant: xml.Content = [("Grant", [(grantee, [("ID", service.owner)]), ("Permission", "FULL_CONTROL")])]
     return document("AccessControlPolicy", [("Owner", [("ID", service.owner)]), ("AccessControlList", grant)])

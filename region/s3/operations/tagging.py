@@ -1,4 +1,4 @@
-"""Tags of objects, and what else is said of one: its access list, its attributes."""
+"""Operations on an object's tags, access control list and attributes."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -34,7 +34,7 @@ async def get_object_acl(service: Service, request: Request) -> Response:
 
 
 async def get_object_attributes(service: Service, request: Request) -> Response:
-    """The attributes that `x-amz-object-attributes` names; the parts of an object in parts, all on one page."""
+    """The attributes in `x-amz-object-attributes`."""
     asked = {name.strip() for name in request.headers.get("x-amz-object-attributes", "").split(",")}
     with await service.run(service.store.open, request.bucket, request.key) as contents:
         entry = contents.entry

@@ -1,4 +1,4 @@
-"""Uploads in parts: create, upload a part, copy one, list, complete, abort."""
+"""Multipart uploads: create, upload part, upload part copy, list, complete, abort."""
 
 from collections.abc import Callable, Mapping, Sequence
 from xml.etree.ElementTree import Element
@@ -242,5 +242,5 @@ def _object_size(request: Request) -> int | None:
 
 
 def _headers_of_the_body(request: Request) -> Mapping[str, str]:
-    """Without the checksum, which is the object's and not that of the list of parts."""
+    """Without the checksum, which is that of the object and not of the list of parts."""
     return {name: value for name, value in request.headers.items() if not name.startswith("x-amz-checksum-")}

@@ -1,4 +1,4 @@
-"""Kept connections to model servers, for requests and answers that are whole: a tenth of a general client's cost."""
+"""Persistent connections to model servers, for requests and responses in one piece: a tenth of httpx' cost."""
 
 import asyncio
 from collections.abc import Mapping
@@ -9,12 +9,12 @@ import httptools
 
 
 class Gone(Exception):
-    """The server was not there, or went away before its answer was complete."""
+    """The connection failed, or was closed before the response was complete."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Response:
-    """What a server answered; header names are in lower case."""
+    """A server's response; header names are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -26,13 +26,13 @@ class Response:
 
 
 class Connections:
-    """Idle connections by address; each request has one to itself."""
+    """Idle connections by address; each request uses one exclusively."""
 
     def __init__(self) -> None:
         self._idle: dict[tuple[str, int], list[_Connection]] = {}
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str], seconds: float) -> Response:
-        """Send a request. Raises `Gone`, and `TimeoutError` when the time is over."""
+        """Send a request. Raises `Gone`, and `TimeoutError` after `seconds`."""
         parts = urlsplit(url)
         address = (parts.hostname or "127.0.0.1", parts.port or 80)
         lines = [f"POST {parts.path} HTTP/1.1", f"host: {parts.netloc}", f"content-length: {len(body)}"]
@@ -45,9 +45,9 @@ class Connections:
                 try:
                     return await self._asked(connection, content, idle)
                 except Gone:
-                    if connection.began:
+                    if connection.responding:
                         raise
-                    # The server had closed it while it was idle, so it has not seen the request.
+                    # The server had closed the idle connection, so it has not received the request.
             return await self._asked(await _connected(address), content, idle)
 
     async def _asked(self, connection: "_Connection", content: bytes, idle: "list[_Connection]") -> Response:
@@ -56,7 +56,7 @@ class Connections:
         except BaseException:
             connection.close()
             raise
-        if connection.kept:
+        if connection.reusable:
             idle.append(connection)
         else:
             connection.close()
@@ -72,7 +72,7 @@ async def _connected(address: tuple[str, int]) -> "_Connection":
 
 
 class _Connection(asyncio.Protocol):
-    """One connection and the answer that is on its way; httptools calls the methods that begin with `on_`."""
+    """One connection and its current response; httptools calls the methods whose names begin with `on_`."""
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
@@ -80,12 +80,12 @@ class _Connection(asyncio.Protocol):
         self._answer: asyncio.Future[Response] | None = None
         self._headers: dict[str, str] = {}
         self._parts: list[bytes] = []
-        self.began = False  # whether any of the answer has come
-        self.kept = False  # whether it can be asked again
+        self.responding = False  # whether a part of the response has arrived
+        self.reusable = False  # for another request
 
     async def ask(self, content: bytes) -> Response:
-        """Send a request and wait for its answer."""
-        self._headers, self._parts, self.began, self.kept = {}, [], False, False
+        """Send a request and wait for the response."""
+        self._headers, self._parts, self.responding, self.reusable = {}, [], False, False
         if self._transport is None or self._transport.is_closing():
             raise Gone("the connection was closed")
         self._answer = asyncio.get_running_loop().create_future()
@@ -101,11 +101,11 @@ class _Connection(asyncio.Protocol):
         self._transport = transport  # type: ignore[assignment]
 
     def data_received(self, data: bytes) -> None:
-        self.began = True
+        self.responding = True
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
-            self._fail(f"its answer is not HTTP ({error})")
+            self._fail(f"its response is not HTTP ({error})")
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._fail("the connection was closed" if exc is None else str(exc))
@@ -118,9 +118,9 @@ class _Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         status = self._parser.get_status_code()
-        if status < 200:  # 100 Continue: the answer itself follows
+        if status < 200:  # 100 Continue precedes the response
             return
-        self.kept = self._parser.should_keep_alive()
+        self.reusable = self._parser.should_keep_alive()
         if self._answer is not None and not self._answer.done():
             self._answer.set_result(Response(status, self._headers, b"".join(self._parts)))
 

@@ -1,4 +1,4 @@
-"""What answers for an endpoint: its variants and their servers."""
+"""An endpoint's variants and their servers."""
 
 import random
 import uuid
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from forecastle.region.local_region import LocalRegion
-from forecastle.region.sagemaker.models import containers_of, model_of
+from forecastle.region.sagemaker.models import MODEL, containers_of
 from forecastle.region.sagemaker.serving import Broken, ModelServer, Place
 from forecastle.region.wire.refusal import Refusal
 
@@ -17,7 +17,7 @@ GROUP = "/aws/sagemaker/Endpoints/"
 
 @dataclass(slots=True)
 class Variant:
-    """One model of an endpoint; a request goes through its servers in turn."""
+    """One model of an endpoint; a request passes through its servers in order."""
 
     name: str
     weight: float
@@ -27,14 +27,14 @@ class Variant:
 
 @dataclass(slots=True)
 class Fleet:
-    """All variants of an endpoint, as one configuration has them."""
+    """The variants of one endpoint configuration."""
 
     endpoint: str
     config: dict[str, Any]
     variants: list[Variant] = field(default_factory=list)
 
     def start(self) -> None:
-        """Start every server. Raises `Broken`, and then none is left."""
+        """Start every server. Raises `Broken` after stopping those that were started."""
         try:
             with ThreadPoolExecutor(thread_name_prefix="deploy") as pool:
                 for variant, done in [(v, pool.submit(s.start)) for v in self.variants for s in v.servers]:
@@ -50,7 +50,7 @@ class Fleet:
             raise
 
     def stop(self) -> None:
-        """Stop every server, and wait until it has."""
+        """Stop every server and wait for their end."""
         with ThreadPoolExecutor(thread_name_prefix="retire") as pool:
             list(pool.map(ModelServer.stop, self.servers))
 
@@ -59,7 +59,7 @@ class Fleet:
         return [server for variant in self.variants for server in variant.servers]
 
     def chosen(self, name: str | None) -> Variant:
-        """The variant of that name, or one by weight."""
+        """The variant with that name, or a random one by weight."""
         if name is None:
             return random.choices(self.variants, [max(v.weight, 0) or 1e-12 for v in self.variants])[0]
         for variant in self.variants:
@@ -69,14 +69,14 @@ class Fleet:
 
 
 def fleet(region: LocalRegion, endpoint: str, config: dict[str, Any]) -> Fleet:
-    """The servers of a configuration, none of them started. Raises the refusal of a model that is not there."""
+    """The servers of a configuration, not yet started. Raises the refusal of a model that does not exist."""
     variants = [_variant(region, endpoint, each) for each in config["ProductionVariants"]]
     return Fleet(endpoint, config, variants)
 
 
 def _variant(region: LocalRegion, endpoint: str, described: dict[str, Any]) -> Variant:
     name, instance = described["VariantName"], uuid.uuid4().hex[:17]
-    containers = containers_of(model_of(region, described["ModelName"]))
+    containers = containers_of(MODEL.get(region, described["ModelName"]))
     servers = []
     for number, container in enumerate(containers):
         tree = region.home.endpoints / endpoint / f"{name}-{instance}" / str(number)

@@ -1,4 +1,4 @@
-"""The fleets that run, by endpoint: brought up, exchanged for others and taken down off the request's thread."""
+"""The running fleet of each endpoint, started, replaced and stopped in the background."""
 
 import threading
 import time
@@ -6,17 +6,31 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from forecastle.region.local_region import LocalRegion
-from forecastle.region.sagemaker.endpoints.configs import KIND as CONFIG
+from forecastle.region.sagemaker.endpoints.configs import CONFIG
 from forecastle.region.sagemaker.endpoints.fleet import Fleet, fleet
+from forecastle.region.sagemaker.resource import Record, Resource
 from forecastle.region.sagemaker.serving import Broken
 from forecastle.region.wire.refusal import Refusal
 
-KIND = "Endpoint"
+
+def _with_async_config(region: LocalRegion, record: Record) -> Record:
+    del region
+    return record | {"AsyncInferenceConfig": record["Config"].get("AsyncInferenceConfig")}
+
+
+ENDPOINT = Resource(
+    kind="Endpoint",
+    path="endpoint",
+    listed="Endpoints",
+    existing='Cannot create already existing endpoint "{arn}".',
+    missing='Could not find endpoint "{arn}".',
+    described=_with_async_config,
+)
 WAITING = ("Creating", "Updating")
 
 
 class Hosting:
-    """Which fleet answers for which endpoint."""
+    """The fleets by endpoint."""
 
     def __init__(self) -> None:
         self._fleets: dict[str, Fleet] = {}
@@ -27,32 +41,32 @@ class Hosting:
         self._pool = ThreadPoolExecutor(32, thread_name_prefix="hosting")
 
     def of(self, endpoint: str) -> Fleet | None:
-        """What answers for an endpoint now."""
+        """The fleet that serves an endpoint now."""
         return self._fleets.get(endpoint)
 
     def deploy(self, region: LocalRegion, name: str, config: dict[str, Any], turn: str) -> None:
-        """Bring a configuration up for an endpoint; `turn` is the record's own while nobody else has changed it."""
+        """Start a configuration's fleet for an endpoint; a result is ignored once the record has another `turn`."""
         self._pool.submit(self._deploy, region, name, config, turn)
 
     def retire(self, name: str) -> None:
-        """Take an endpoint down."""
+        """Stop an endpoint's fleet."""
         with self._lock:
             gone = self._fleets.pop(name, None)
         if gone is not None:
             self._pool.submit(gone.stop)
 
     def resume(self, region: LocalRegion) -> None:
-        """Bring back the endpoints that ran when the region ended."""
-        for record in region.state.all(KIND):
+        """Restart the endpoints that were running when the region ended, and continue the updates of that time."""
+        for record in region.state.all(ENDPOINT.kind):
             if record["EndpointStatus"] == "Failed":
                 continue
             name = record["EndpointName"]
-            config = region.state.get(CONFIG, record["EndpointConfigName"]) or record["Config"]
-            region.state.change(KIND, name, EndpointStatus="Creating")
-            self.deploy(region, name, config, record["Turn"])
+            config = region.state.get(CONFIG.kind, record["EndpointConfigName"]) or record["Config"]
+            region.state.change(ENDPOINT.kind, name, EndpointStatus="Creating")
+            self._pool.submit(self._resume, region, name, config, record["Turn"])
 
     def close(self) -> None:
-        """Stop all of them."""
+        """Kill all servers."""
         with self._lock:
             self._closed = True
             running = [*self._fleets.values(), *self._starting]
@@ -61,6 +75,16 @@ class Hosting:
             for server in each.servers:
                 server.kill()
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _resume(self, region: LocalRegion, name: str, config: dict[str, Any], turn: str) -> None:
+        self._deploy(region, name, config, turn)
+        with region.state.exclusive():
+            record = region.state.get(ENDPOINT.kind, name)
+            pending = record.get("Pending") if record is not None and record["Turn"] == turn else None
+            if pending is None or self._closed:
+                return
+            region.state.change(ENDPOINT.kind, name, EndpointStatus="Updating")
+        self._deploy(region, name, pending, turn)
 
     def _deploy(self, region: LocalRegion, name: str, config: dict[str, Any], turn: str) -> None:
         began = time.monotonic()
@@ -82,14 +106,16 @@ class Hosting:
             self._failed(region, name, turn, f"InternalServerError: {error!r}")
             raise
         with region.state.exclusive(), self._lock:
-            record = region.state.get(KIND, name)
+            record = region.state.get(ENDPOINT.kind, name)
             current = record is not None and record["Turn"] == turn and not self._closed
             old = self._fleets.get(name) if current else new
             if current:
                 self._fleets[name] = new
                 variants = described(new)
+                assert record is not None
+                pending = record.get("Pending")  # where the region ended before it was there
                 region.state.change(
-                    KIND,
+                    ENDPOINT.kind,
                     name,
                     EndpointStatus="InService",
                     LastModifiedTime=time.time(),
@@ -97,6 +123,7 @@ class Hosting:
                     EndpointConfigName=config["EndpointConfigName"],
                     Config=config,
                     ProductionVariants=variants,
+                    Pending=None if pending == config else pending,
                 )
         if current:
             region.say(f"endpoint {name}: InService after {time.monotonic() - began:.1f} s")
@@ -105,17 +132,24 @@ class Hosting:
 
     def _failed(self, region: LocalRegion, name: str, turn: str, why: str) -> None:
         with region.state.exclusive():
-            record = region.state.get(KIND, name)
+            record = region.state.get(ENDPOINT.kind, name)
             if self._closed or record is None or record["Turn"] != turn:
                 return
-            # An update that fails leaves the old fleet answering, and says why.
+            # After a failed update, the old fleet continues to serve.
             status = "InService" if self.of(name) is not None else "Failed"
-            region.state.change(KIND, name, EndpointStatus=status, FailureReason=why, LastModifiedTime=time.time())
+            region.state.change(
+                ENDPOINT.kind,
+                name,
+                EndpointStatus=status,
+                FailureReason=why,
+                LastModifiedTime=time.time(),
+                Pending=None,
+            )
         region.say(f"endpoint {name}: {status}: {why}")
 
 
 def described(new: Fleet) -> list[dict[str, Any]]:
-    """ProductionVariants, as DescribeEndpoint has them."""
+    """ProductionVariants of DescribeEndpoint."""
     images = {
         v.name: [{"SpecifiedImage": v.image, "ResolvedImage": v.image, "ResolutionTime": time.time()}]
         for v in new.variants

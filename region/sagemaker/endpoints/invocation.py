@@ -1,4 +1,4 @@
-"""One request to a model server, and its answer as SageMaker gives it."""
+"""One request to a model server, and its result in SageMaker's terms."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -30,7 +30,7 @@ STATUS, SERVER_FAULT = 424, 500
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Reply:
-    """What the last container of a variant answered."""
+    """The response of a variant's last container."""
 
     body: bytes
     content_type: str | None
@@ -38,7 +38,7 @@ class Reply:
 
 
 def clients() -> httpx.AsyncClient:
-    """The connections to model servers; of the loop that first uses it."""
+    """A client for streamed responses of model servers."""
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=256)
     return httpx.AsyncClient(timeout=SECONDS, trust_env=False, limits=limits)
 
@@ -51,7 +51,7 @@ async def ask(
     request: Mapping[str, Any],
     seconds: float = SECONDS,
 ) -> Reply:
-    """Send a request through the containers of a variant. Raises a ModelError as SageMaker words it."""
+    """Send a request through the containers of a variant. Raises SageMaker's ModelError."""
     body, headers = request.get("Body", b""), _headers(request)
     for index, server in enumerate(variant.servers):
         url = await _url(region, server, request)
@@ -62,7 +62,7 @@ async def ask(
                 fleet, variant, 0, f"Your invocation timed out while waiting for a response from container {index + 1}"
             ) from None
         except Gone as error:
-            raise _error(fleet, variant, 0, f"the container went away ({error})") from None
+            raise _error(fleet, variant, 0, f"the container closed the connection ({error})") from None
         if answer.status >= 400:
             raise _error(fleet, variant, answer.status, answer.text)
         body, media_type = answer.body, answer.headers.get("content-type")
@@ -78,7 +78,7 @@ async def ask_in_parts(
     variant: Variant,
     request: Mapping[str, Any],
 ) -> tuple[AsyncIterator[bytes], Reply]:
-    """The same, answered part by part as the container sends it."""
+    """Like `ask`, with the response in parts, as the container sends it."""
     if len(variant.servers) > 1:
         reply = await ask(connections, region, fleet, variant, request)
         return _whole(reply.body), reply
@@ -89,7 +89,7 @@ async def ask_in_parts(
     try:
         answer = await client.send(sent, stream=True)
     except httpx.HTTPError as error:
-        raise _error(fleet, variant, 0, f"the container went away ({type(error).__name__})") from None
+        raise _error(fleet, variant, 0, f"the container closed the connection ({type(error).__name__})") from None
     if answer.status_code >= 400:
         await answer.aread()
         raise _error(fleet, variant, answer.status_code, answer.text)
@@ -116,11 +116,11 @@ def _headers(request: Mapping[str, Any]) -> dict[str, str]:
 async def _url(region: LocalRegion, server: ModelServer, request: Mapping[str, Any]) -> str:
     target = request.get("TargetModel")
     if server.url is None:
-        raise Refusal("ServiceUnavailable", "The model server is being started again; ask again in a moment.", 503)
+        raise Refusal("ServiceUnavailable", "The model server is restarting; try again in a moment.", 503)
     if target is None:
         return f"{server.url}/invocations"
     if not server.several_models:
-        raise Refusal("ValidationError", "TargetModel is for multi-model endpoints, and this is none.")
+        raise Refusal("ValidationError", "TargetModel is for multi-model endpoints; this endpoint has one model.")
     name = await asyncio.to_thread(loaded, region, server, target)
     return f"{server.url}/models/{name}/invoke"
 

@@ -1,37 +1,23 @@
-"""Operations on endpoints: create, describe, list, update, delete."""
+"""Operations on endpoints: create, update, delete."""
 
 import time
 import uuid
-from typing import Any
 
-from forecastle.region.account import arn
 from forecastle.region.local_region import LocalRegion
-from forecastle.region.sagemaker import tags
-from forecastle.region.sagemaker.endpoints.configs import config_of
-from forecastle.region.sagemaker.endpoints.hosting import KIND, WAITING
-from forecastle.region.sagemaker.listing import Kind, list_of
-from forecastle.region.sagemaker.models import model_of
+from forecastle.region.sagemaker.endpoints.configs import CONFIG
+from forecastle.region.sagemaker.endpoints.hosting import ENDPOINT, WAITING
+from forecastle.region.sagemaker.models import MODEL
+from forecastle.region.sagemaker.resource import Record
 from forecastle.region.wire.refusal import invalid
 
-Request = dict[str, Any]
 
-LISTED = Kind(
-    KIND,
-    "Endpoints",
-    ("EndpointName", "EndpointArn", "CreationTime", "LastModifiedTime", "EndpointStatus"),
-    "EndpointName",
-    "EndpointStatus",
-)
-
-
-def create(region: LocalRegion, request: Request) -> Request:
+def create(region: LocalRegion, request: Record) -> Record:
     name, now = request["EndpointName"], time.time()
-    config = config_of(region, request["EndpointConfigName"])
+    config = CONFIG.get(region, request["EndpointConfigName"])
     for variant in config["ProductionVariants"]:
-        model_of(region, variant["ModelName"])
+        MODEL.get(region, variant["ModelName"])
     record = {
         "EndpointName": name,
-        "EndpointArn": _arn(name),
         "EndpointConfigName": request["EndpointConfigName"],
         "EndpointStatus": "Creating",
         "CreationTime": now,
@@ -39,41 +25,29 @@ def create(region: LocalRegion, request: Request) -> Request:
         "Config": config,
         "Turn": uuid.uuid4().hex,
     }
-    with region.state.exclusive():
-        if region.state.get(KIND, name) is not None:
-            raise invalid(f'Cannot create already existing endpoint "{_arn(name)}".')
-        tags.keep(region, _arn(name), request.get("Tags", []))
-        region.state.put(KIND, name, record)
+    answer = ENDPOINT.add(region, record | {"Tags": request.get("Tags", [])})
     region.say(f"endpoint {name}: Creating")
     region.hosting.deploy(region, name, config, record["Turn"])
-    return {"EndpointArn": _arn(name)}
+    return answer
 
 
-def describe(region: LocalRegion, request: Request) -> Request:
-    return _endpoint(region, request["EndpointName"]) | {
-        "AsyncInferenceConfig": _endpoint(region, request["EndpointName"])["Config"].get("AsyncInferenceConfig")
-    }
-
-
-def list_(region: LocalRegion, request: Request) -> Request:
-    return list_of(region, request, LISTED)
-
-
-def update(region: LocalRegion, request: Request) -> Request:
-    """Blue/green: the old fleet answers until the new one is well."""
+def update(region: LocalRegion, request: Record) -> Record:
+    """Blue/green: the old fleet serves until the new one is ready."""
     name = request["EndpointName"]
-    config = config_of(region, request["EndpointConfigName"])
+    config = CONFIG.get(region, request["EndpointConfigName"])
     with region.state.exclusive():
         _changeable(region, name)
         turn = uuid.uuid4().hex
-        region.state.change(KIND, name, EndpointStatus="Updating", Turn=turn, LastModifiedTime=time.time())
+        now = time.time()
+        change = {"EndpointStatus": "Updating", "Turn": turn, "LastModifiedTime": now, "Pending": config}
+        region.state.change(ENDPOINT.kind, name, **change)
     region.say(f"endpoint {name}: Updating")
     region.hosting.deploy(region, name, config, turn)
-    return {"EndpointArn": _arn(name)}
+    return {"EndpointArn": ENDPOINT.arn(name)}
 
 
-def update_weights(region: LocalRegion, request: Request) -> Request:
-    """Change weights where they are; counts are kept and change nothing, as each variant is one process."""
+def update_weights(region: LocalRegion, request: Record) -> Record:
+    """Change weights in place; instance counts are only stored, as each variant is one process."""
     name = request["EndpointName"]
     with region.state.exclusive():
         record = _changeable(region, name)
@@ -97,34 +71,20 @@ def update_weights(region: LocalRegion, request: Request) -> Request:
             if count is not None:
                 variant |= {"DesiredInstanceCount": count, "CurrentInstanceCount": count}
         now = time.time()
-        region.state.change(KIND, name, ProductionVariants=list(variants.values()), LastModifiedTime=now)
-    return {"EndpointArn": _arn(name)}
+        region.state.change(ENDPOINT.kind, name, ProductionVariants=list(variants.values()), LastModifiedTime=now)
+    return {"EndpointArn": ENDPOINT.arn(name)}
 
 
-def delete(region: LocalRegion, request: Request) -> Request:
+def delete(region: LocalRegion, request: Record) -> Record:
     name = request["EndpointName"]
-    with region.state.exclusive():
-        _endpoint(region, name)
-        region.state.delete(KIND, name)
-        region.state.delete(tags.KIND, _arn(name))
+    ENDPOINT.delete(region, request)
     region.hosting.retire(name)
     region.say(f"endpoint {name}: deleted")
     return {}
 
 
-def _changeable(region: LocalRegion, name: str) -> Request:
-    record = _endpoint(region, name)
+def _changeable(region: LocalRegion, name: str) -> Record:
+    record = ENDPOINT.get(region, name)
     if record["EndpointStatus"] in WAITING:
-        raise invalid(f'Cannot update in-progress endpoint "{_arn(name)}".')
+        raise invalid(f'Cannot update in-progress endpoint "{ENDPOINT.arn(name)}".')
     return record
-
-
-def _endpoint(region: LocalRegion, name: str) -> Request:
-    record = region.state.get(KIND, name)
-    if record is None:
-        raise invalid(f'Could not find endpoint "{_arn(name)}".')
-    return record
-
-
-def _arn(name: str) -> str:
-    return arn("sagemaker", f"endpoint/{name}")

@@ -20,11 +20,11 @@ ASYNC_SECONDS = 3600.0
 
 
 class Runtime:
-    """The operations, and the connections that they share."""
+    """The operations and their shared connections."""
 
     def __init__(self) -> None:
         self._connections = Connections()
-        self._client: httpx.AsyncClient | None = None  # for answers in parts
+        self._client: httpx.AsyncClient | None = None  # for streamed responses
         self._later: set[asyncio.Task[None]] = set()
 
     async def invoke(self, region: LocalRegion, request: Request) -> Request:

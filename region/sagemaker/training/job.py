@@ -1,128 +1,83 @@
-"""One training job, from its channels to model.tar.gz."""
+"""Training jobs, from their channels to model.tar.gz."""
 
 import contextlib
 import os
 import re
-import shutil
 import threading
 import time
-import traceback
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from forecastle.region.account import REGION
-from forecastle.region.images import Launcher, launcher
+from forecastle.region.images import launcher
 from forecastle.region.local_region import LocalRegion
-from forecastle.region.objects import Missing, joined, place_below, split
+from forecastle.region.objects import joined, split
 from forecastle.region.processes import Process
 from forecastle.region.pump import Pump
 from forecastle.region.sagemaker.archives import files_below, upload_archive, upload_files
+from forecastle.region.sagemaker.jobs import ClientFailure, Failure, Job, Stopped
+from forecastle.region.sagemaker.resource import Record
+from forecastle.region.sagemaker.training import checkpoints
 from forecastle.region.sagemaker.training.channels import Feeder, link
 from forecastle.region.sagemaker.training.measures import Measures
-from forecastle.region.sagemaker.training.sources import NoData, sources
-from forecastle.region.sagemaker.training.status import KIND, LOG_GROUP, move
-from forecastle.region.sagemaker.training.tree import Tree, mode_of, plant
+from forecastle.region.sagemaker.training.sources import sources
+from forecastle.region.sagemaker.training.status import LOG_GROUP, TRAINING
+from forecastle.region.sagemaker.training.tree import Tree, create_tree, mode_of
 
 GRACE_SECONDS = 120.0  # between SIGTERM and SIGKILL
-REASON_CHARACTERS = 1024
-USERS_FAULT = 1  # forecastle's exit code where the job asks for something that cannot be
+USERS_FAULT = 1  # forecastle's exit code for wrong input
 
 
-class Failure(Exception):
-    """The job failed; the sentence is its FailureReason."""
+class TrainingJob(Job):
+    """A training job: a process for each of its hosts."""
 
+    kind = TRAINING
 
-class Abandoned(Exception):
-    """The region ends: the next one says of the job that it has failed."""
-
-
-@dataclass(slots=True)
-class Job:
-    """A job that is queued or runs; `stop` may come from another thread."""
-
-    region: LocalRegion
-    name: str
-    _processes: list[Process] = field(default_factory=list)
-    _stop: threading.Event = field(default_factory=threading.Event)
-    _abandoned: bool = False
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    def __init__(self, region: LocalRegion, name: str) -> None:
+        super().__init__(region, name)
+        self._processes: list[Process] = []
+        self._lock = threading.Lock()
 
     def stop(self) -> None:
-        """Ask the job's processes to stop; what they leave in the model's folder is kept."""
+        """Ask the job's processes to stop; the model that they have written is kept."""
         with self._lock:
-            self._stop.set()
+            super().stop()
             for process in self._processes:
                 process.terminate()
 
     def kill(self) -> None:
-        """End it at once: the region ends."""
-        self._abandoned = True
-        self._stop.set()
+        super().kill()
         for process in self._processes:
             process.kill()
 
-    def run(self) -> None:
-        """Run the job; its record says how it ended."""
-        folder = self.region.home.jobs / self.name
-        shutil.rmtree(folder, ignore_errors=True)
-        try:
-            secondary, more = self._outcome(folder)
-        except Abandoned:
-            return
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-        # Only now: a job that filled the disk has left no space for its record.
-        move(self.region, self.name, secondary, **more)
-
-    def _outcome(self, folder: Path) -> tuple[str, dict[str, Any]]:
-        """The job's last secondary status and what else its record then has. Raises `Abandoned`."""
-        try:
-            job = self.region.state.get(KIND, self.name)
-            assert job is not None
-            return self._run(job, folder)
-        except Abandoned:
-            raise
-        except (Failure, NoData, Missing) as error:
-            kind = "" if isinstance(error, Failure) else "ClientError: "
-            why = f"{kind}{error}"
-        except OSError as error:
-            why = f"InternalServerError: {error.filename or folder}: {error.strerror}."
-        except Exception as error:
-            traceback.print_exc()
-            why = f"InternalServerError: {error!r}"
-        return "Failed", {"FailureReason": why[:REASON_CHARACTERS]}
-
-    def _run(self, job: dict[str, Any], folder: Path) -> tuple[str, dict[str, Any]]:
+    def work(self, job: Record) -> tuple[str, Record]:
         output = job["OutputDataConfig"]["S3OutputPath"]
         if not self.region.objects.has_bucket(split(output)[0]):
-            raise Failure(f"ClientError: Data upload failed: {output}: the bucket {split(output)[0]} does not exist.")
-        move(self.region, self.name, "Downloading")
+            raise ClientFailure(f"Data upload failed: {output}: the bucket {split(output)[0]} does not exist.")
+        TRAINING.move(self.region, self.name, "Downloading")
         hosts = [f"algo-{n}" for n in range(1, job["ResourceConfig"].get("InstanceCount", 1) + 1)]
         with contextlib.ExitStack() as feeders:
-            trees = [self._prepared(job, folder / host, host, hosts, feeders) for host in hosts]
-            move(self.region, self.name, "Training")
+            trees = [self._prepared(job, self.folder / host, host, hosts, feeders) for host in hosts]
+            TRAINING.move(self.region, self.name, "Training")
             measures = Measures.of(self.name, job["AlgorithmSpecification"]["MetricDefinitions"], self.region.series)
-            codes, late, last = self._trained(job, trees, hosts, measures)
-        if self._abandoned:
-            raise Abandoned
-        more: dict[str, Any] = {"FinalMetricDataList": measures.final_list()}
+            folders = [tree.checkpoints for tree in trees]
+            with checkpoints.uploaded(checkpoints.uri_of(job), folders, self.region.objects):
+                codes, late, last = self._trained(job, trees, hosts, measures)
+        if self._killed.is_set():
+            raise Stopped
+        more: Record = {"FinalMetricDataList": measures.final_list()}
         stopped = self._stop.is_set() or late
         if not stopped and any(codes):
             self._upload_output(job, trees)
             raise Failure(_reason(trees, codes, last))
         if not late:
-            move(self.region, self.name, "Uploading")
+            TRAINING.move(self.region, self.name, "Uploading")
         if not stopped or any(files_below(tree.model) for tree in trees):
             more |= {"ModelArtifacts": {"S3ModelArtifacts": self._upload(job, trees)}}
         return "MaxRuntimeExceeded" if late else "Stopped" if stopped else "Completed", more
 
-    def _prepared(
-        self, job: dict[str, Any], base: Path, host: str, hosts: list[str], feeders: contextlib.ExitStack
-    ) -> Tree:
+    def _prepared(self, job: Record, base: Path, host: str, hosts: list[str], feeders: contextlib.ExitStack) -> Tree:
         """The tree of a host, with its channels."""
-        tree = plant(base, job, host, hosts)
+        tree = create_tree(base, job, host, hosts)
         for channel in job.get("InputDataConfig", []):
             found = sources(channel, job["RoleArn"], self.region.objects, hosts.index(host), len(hosts))
             place = tree.channel(channel["ChannelName"])
@@ -131,23 +86,15 @@ class Job:
             else:
                 place.mkdir()
                 link(found, place, self.region.objects)
-        uri = job.get("CheckpointConfig", {}).get("S3Uri")
-        if uri:
-            tree.checkpoints.mkdir()
-            bucket, prefix = split(uri)
-            for key in self.region.objects.keys(bucket, prefix):
-                if key.endswith("/"):  # a console's folder
-                    continue
-                path = place_below(tree.checkpoints, f"s3://{bucket}/{key}", key[len(prefix) :].lstrip("/"))
-                path.parent.mkdir(parents=True, exist_ok=True)
-                with self.region.objects.open(bucket, key) as file, path.open("wb") as copy:
-                    shutil.copyfileobj(file, copy)  # no link: a job writes its checkpoints anew
+        uri = checkpoints.uri_of(job)
+        if uri is not None:
+            checkpoints.restore(uri, tree.checkpoints, self.region.objects)
         return tree
 
     def _trained(
-        self, job: dict[str, Any], trees: list[Tree], hosts: list[str], measures: Measures
+        self, job: Record, trees: list[Tree], hosts: list[str], measures: Measures
     ) -> tuple[list[int], bool, list[str]]:
-        """Exit codes of the hosts' processes, whether time ran out, and the last lines of one that failed."""
+        """Exit codes of the hosts' processes, whether they ran too long, and the last lines of one that failed."""
         start = launcher(job["AlgorithmSpecification"]["TrainingImage"], self.region)
         seconds = job["StoppingCondition"].get("MaxRuntimeInSeconds", 24 * 3600)
         pumps = []
@@ -155,8 +102,10 @@ class Job:
             with self._lock:
                 if self._stop.is_set():
                     break
-                environ = _environ(job, self.region, self.region.jobs.share())
-                process = _started(start, "train", tree.base, environ, self.region)
+                environ = _environ(job, self.region, self.region.pools[TRAINING.kind].share())
+                command = start.command("train", tree.base, environ, checkpoints.mounts_of(job, tree))
+                given = start.environ(tree.base, environ, os.environ)
+                process = self.region.processes.start(command, given, tree.base)
                 self._processes.append(process)
             stream = f"{self.name}/{host}-{int(time.time())}"
             pumps.append(Pump(process, self.region.journal, LOG_GROUP, stream, tree.base, measures.read))
@@ -176,7 +125,7 @@ class Job:
         return codes, late, last
 
     def _awaited(self, deadline: float) -> bool:
-        """Wait for all processes to end, or for a stop; false where time has run out."""
+        """Wait until all processes have ended or the job is stopped; false after the deadline."""
         for process in self._processes:
             while process.wait(0.1 if self._stop.is_set() else 0.5) is None:
                 if self._stop.is_set():
@@ -185,8 +134,8 @@ class Job:
                     return False
         return True
 
-    def _upload(self, job: dict[str, Any], trees: list[Tree]) -> str:
-        """Put model and output into the bucket; the model's URI."""
+    def _upload(self, job: Record, trees: list[Tree]) -> str:
+        """Upload model and output; return the model's URI."""
         config = job["OutputDataConfig"]
         place = joined(config["S3OutputPath"], self.name, "output")
         models = [tree.model for tree in trees]
@@ -200,23 +149,14 @@ class Job:
         self._upload_output(job, trees)
         return artifacts
 
-    def _upload_output(self, job: dict[str, Any], trees: list[Tree]) -> None:
+    def _upload_output(self, job: Record, trees: list[Tree]) -> None:
         folders = [tree.output / "data" for tree in trees]
         place = joined(job["OutputDataConfig"]["S3OutputPath"], self.name, "output")
         if any(files_below(folder) for folder in folders):
             upload_archive(folders, f"{place}/output.tar.gz", self.region.objects, trees[0].base)
-        uri = job.get("CheckpointConfig", {}).get("S3Uri")
-        if uri:
-            for tree in trees:
-                upload_files(tree.checkpoints, uri, self.region.objects)
 
 
-def _started(start: Launcher, verb: str, base: Path, environ: Mapping[str, str], region: LocalRegion) -> Process:
-    command = start.command(verb, base, environ)
-    return region.processes.start(command, start.environ(base, environ, os.environ), base)
-
-
-def _environ(job: dict[str, Any], region: LocalRegion, threads: int) -> dict[str, str]:
+def _environ(job: Record, region: LocalRegion, threads: int) -> dict[str, str]:
     return {
         "FORECASTLE_THREADS": str(threads),
         "AWS_REGION": REGION,
@@ -230,7 +170,7 @@ def _environ(job: dict[str, Any], region: LocalRegion, threads: int) -> dict[str
 
 
 def _reason(trees: list[Tree], codes: list[int], last: list[str]) -> str:
-    """FailureReason: what the job wrote down, else its last line."""
+    """FailureReason: the contents of the failure file, or the last log line."""
     code = next(filter(None, codes))
     for tree in trees:
         try:
@@ -241,6 +181,6 @@ def _reason(trees: list[Tree], codes: list[int], last: list[str]) -> str:
             kind = "ClientError" if code == USERS_FAULT else "AlgorithmError"
             return f"{kind}: {re.sub(re.escape(str(tree.base)), '/opt/ml', text)}, exit code: {code}"
     if code < 0:
-        return f"AlgorithmError: the process was ended by signal {-code}, exit code: {128 - code}"
+        return f"AlgorithmError: the process was killed by signal {-code}, exit code: {128 - code}"
     end = f": {last[-1]}" if last else ""
     return f"AlgorithmError: the process failed and wrote no /opt/ml/output/failure{end}, exit code: {code}"

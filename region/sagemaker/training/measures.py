@@ -1,4 +1,4 @@
-"""Metrics that a job's log lines hold, by regular expressions."""
+"""Metrics in a job's log lines, found by regular expressions."""
 
 import re
 import time
@@ -26,7 +26,7 @@ BUILT_IN = {"random_cut_forest": SHARED | FOREST, "deepar": SHARED | DEEPAR}
 
 
 def definitions(given: Sequence[dict[str, str]], algorithm: str | None) -> list[dict[str, str]]:
-    """The metrics of a job: those that its algorithm is known to have, as on SageMaker, and those it was given."""
+    """The metrics of a job: those of a built-in algorithm, as on SageMaker, and the given ones."""
     known = BUILT_IN.get(algorithm or "", {})
     named = {each["Name"]: each["Regex"] for each in given}
     return [{"Name": name, "Regex": regex} for name, regex in (known | named).items()]
@@ -34,20 +34,20 @@ def definitions(given: Sequence[dict[str, str]], algorithm: str | None) -> list[
 
 @dataclass(slots=True)
 class Measures:
-    """What is found in the lines of a job as they come."""
+    """The metrics found in the log lines of a job."""
 
     job: str
     series: Series
     regexes: dict[str, re.Pattern[str]]
-    final: dict[str, tuple[float, float]] = field(default_factory=dict)  # value and when, the last of each
+    final: dict[str, tuple[float, float]] = field(default_factory=dict)  # the last value of each, and its time
 
     @classmethod
     def of(cls, job: str, defined: Sequence[dict[str, str]], series: Series) -> "Measures":
-        """Raises `re.error` for an expression that Python does not read."""
+        """Raises `re.error` for an invalid expression."""
         return cls(job, series, {each["Name"]: re.compile(each["Regex"]) for each in defined})
 
     def read(self, lines: Sequence[str]) -> None:
-        """Keep the values in `lines`."""
+        """Store the values in `lines`."""
         for line in lines:
             for name, regex in self.regexes.items():
                 found = regex.search(line)

@@ -1,4 +1,4 @@
-"""Which objects a channel means, and what they are called below its folder."""
+"""The objects of a channel, and their paths below its folder."""
 
 import json
 from dataclasses import dataclass
@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from forecastle.region.objects import Missing, Objects, place_below, split
+from forecastle.region.sagemaker.jobs import ClientFailure
 
 
-class NoData(Exception):
-    """A channel's objects could not be had; the sentence is SageMaker's."""
+class NoData(ClientFailure):
+    """A channel's objects cannot be read; the sentence is SageMaker's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +23,10 @@ class Source:
 
 
 def sources(channel: dict[str, Any], role: str, objects: Objects, host: int, hosts: int) -> list[Source]:
-    """The objects of a channel for one of its job's hosts, in order. Raises `NoData`."""
+    """The objects of a channel for one of the job's hosts, in order. Raises `NoData`."""
     source = channel["DataSource"].get("S3DataSource")
     if source is None:
-        raise NoData(f"Channel {channel['ChannelName']}: this region reads channels from S3DataSource alone.")
+        raise NoData(f"Channel {channel['ChannelName']}: this region reads channels from S3DataSource only.")
     kind, uri = source["S3DataType"], source["S3Uri"]
     try:
         if kind == "ManifestFile":
@@ -33,7 +34,7 @@ def sources(channel: dict[str, Any], role: str, objects: Objects, host: int, hos
         elif kind == "S3Prefix":
             found = _below(uri, objects)
         else:
-            raise NoData(f"Channel {channel['ChannelName']}: S3DataType {kind} is not done by this region.")
+            raise NoData(f"Channel {channel['ChannelName']}: this region does not support S3DataType {kind}.")
     except Missing:
         found = []
     if not found:

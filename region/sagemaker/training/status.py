@@ -1,13 +1,11 @@
-"""A training job's statuses, in the words and the order that SDKs print."""
+"""A training job's statuses, with the messages that SDKs print."""
 
 import time
-from typing import Any
 
-from forecastle.region.local_region import LocalRegion
+from forecastle.region.sagemaker.jobs import ENDED, JobKind
+from forecastle.region.sagemaker.resource import Record
 
-KIND = "TrainingJob"
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
-ENDED = ("Completed", "Failed", "Stopped")
 MESSAGES = {
     "Starting": "Starting the training job",
     "Downloading": "Downloading input data",
@@ -21,43 +19,44 @@ MESSAGES = {
 }
 
 
-def moved(job: dict[str, Any], secondary: str) -> dict[str, Any]:
-    """What changes in a job's record as it comes into another secondary status."""
-    now = time.time()
-    transitions = [dict(each) for each in job.get("SecondaryStatusTransitions", [])]
-    if transitions and "EndTime" not in transitions[-1]:
-        transitions[-1]["EndTime"] = now
-    last = {"Status": secondary, "StartTime": now, "StatusMessage": MESSAGES[secondary]}
-    primary = {"MaxRuntimeExceeded": "Stopped"}.get(secondary, secondary if secondary in (*ENDED, "Stopping") else "")
-    changes: dict[str, Any] = {"SecondaryStatus": secondary, "LastModifiedTime": now}
-    if primary in ENDED:
-        last["EndTime"] = now
-        changes["TrainingEndTime"] = now
-        began = job.get("TrainingStartTime")
-        seconds = 0 if began is None else max(1, round(now - began))
-        changes |= {"TrainingTimeInSeconds": seconds, "BillableTimeInSeconds": seconds}
-    elif secondary == "Downloading":
-        changes["TrainingStartTime"] = now
-    if primary:
-        changes["TrainingJobStatus"] = primary
-    return changes | {"SecondaryStatusTransitions": [*transitions, last]}
+class TrainingKind(JobKind):
+    """Training jobs have secondary statuses, from which their status follows."""
+
+    __slots__ = ()
+
+    def changes(self, job: Record, status: str) -> Record | None:
+        """The members that a new secondary status changes; None for the present one, and if it does not apply."""
+        if job["SecondaryStatus"] == status:
+            return None
+        if job[self.status] == "Stopping" and status not in (*ENDED, "MaxRuntimeExceeded"):
+            return None
+        now = time.time()
+        transitions = [dict(each) for each in job.get("SecondaryStatusTransitions", [])]
+        if transitions and "EndTime" not in transitions[-1]:
+            transitions[-1]["EndTime"] = now
+        last = {"Status": status, "StartTime": now, "StatusMessage": MESSAGES[status]}
+        primary = "Stopped" if status == "MaxRuntimeExceeded" else status
+        changes: Record = {"SecondaryStatus": status, "LastModifiedTime": now}
+        if primary in ENDED:
+            last["EndTime"] = now
+            started = job.get("TrainingStartTime")
+            seconds = 0 if started is None else max(1, round(now - started))
+            changes |= {self.ended_at: now, "TrainingTimeInSeconds": seconds, "BillableTimeInSeconds": seconds}
+        elif status == "Downloading":
+            changes["TrainingStartTime"] = now
+        if primary in (*ENDED, "Stopping"):
+            changes[self.status] = primary
+        return changes | {"SecondaryStatusTransitions": [*transitions, last]}
 
 
-def move(region: LocalRegion, name: str, secondary: str, **more: Any) -> None:
-    """Bring a job into another secondary status, unless it has ended."""
-    with region.state.exclusive():
-        job = region.state.get(KIND, name)
-        if job is None or job["TrainingJobStatus"] in ENDED:
-            return
-        if job["TrainingJobStatus"] == "Stopping" and secondary in ("Downloading", "Training", "Uploading"):
-            return
-        region.state.put(KIND, name, job | moved(job, secondary) | more)
-    region.say(f"training job {name}: {secondary}{f': {why}' if (why := more.get('FailureReason')) else ''}")
-
-
-def fail_the_unfinished(region: LocalRegion) -> None:
-    """Jobs that ran when the region ended have failed."""
-    for job in region.state.all(KIND):
-        if job["TrainingJobStatus"] not in ENDED:
-            why = "InternalServerError: The region was stopped while the job ran. Start the job again."
-            move(region, job["TrainingJobName"], "Failed", FailureReason=why)
+TRAINING = TrainingKind(
+    kind="TrainingJob",
+    path="training-job",
+    listed="TrainingJobSummaries",
+    label="training job",
+    ended_at="TrainingEndTime",
+    missing="Requested resource not found.",
+    existing="Training job names must be unique within an AWS account and region, and a training job with this name "
+    "already exists ({arn})",
+    existing_code="ResourceInUse",
+)

@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """What is /opt/ml to the job."""
+    """The folder that is /opt/ml for the job."""
 
     base: Path
 
@@ -35,8 +35,8 @@ class Tree:
         return self.base / "input" / "data" / name
 
 
-def plant(base: Path, job: dict[str, Any], host: str, hosts: list[str]) -> Tree:
-    """Make the tree of a host, with the files that say what to do."""
+def create_tree(base: Path, job: dict[str, Any], host: str, hosts: list[str]) -> Tree:
+    """Create the tree of a host, with the job's configuration files."""
     tree = Tree(base)
     config = base / "input" / "config"
     for folder in (config, base / "input" / "data", tree.model, tree.output / "data"):

@@ -1,115 +1,91 @@
-"""One batch transform job: a model server, and every object sent through it."""
+"""Batch transform jobs: model servers, and each input object sent to them."""
 
 import gzip
 import itertools
-import shutil
 import threading
 import time
-import traceback
 import uuid
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import httpx
 
 from forecastle.region.local_region import LocalRegion
-from forecastle.region.objects import Missing, joined, split
+from forecastle.region.objects import joined, split
+from forecastle.region.sagemaker.jobs import ClientFailure, Failure, Job, JobKind, Stopped
 from forecastle.region.sagemaker.models import containers_of
+from forecastle.region.sagemaker.resource import Record
 from forecastle.region.sagemaker.serving import Broken, ModelServer, Place
-from forecastle.region.sagemaker.training.sources import NoData, Source, sources
+from forecastle.region.sagemaker.training.sources import Source, sources
 from forecastle.region.sagemaker.transform.processing import Processing, Unfit
 from forecastle.region.sagemaker.transform.records import Uncut, records, requests
 
-KIND = "TransformJob"
 GROUP = "/aws/sagemaker/TransformJobs"
-ENDED = ("Completed", "Failed", "Stopped")
 MEGABYTE = 2**20
 SECONDS = 600
 PAYLOAD_IN_MB = 6
 
+TRANSFORM = JobKind(
+    kind="TransformJob",
+    path="transform-job",
+    listed="TransformJobSummaries",
+    label="transform job",
+    ended_at="TransformEndTime",
+    missing="Could not find requested job with name: {name}",
+    existing="A transform job with the name {name} already exists.",
+    existing_code="ResourceInUse",
+)
 
-class Failed(Exception):
-    """The model refused a request, or could not be reached."""
+
+class Failed(ClientFailure):
+    """The model refused a request or did not respond."""
 
 
-class Stopped(Exception):
-    """The job was stopped."""
+class TransformJob(Job):
+    """A transform job: servers of a model, and every object of the input sent through them."""
 
-
-class Job:
-    """A transform job that is queued or runs."""
+    kind = TRANSFORM
 
     def __init__(self, region: LocalRegion, name: str) -> None:
-        self.name = name
-        self._region = region
-        self._stop = threading.Event()
-        self._abandoned = False
+        super().__init__(region, name)
         self._servers: list[ModelServer] = []
 
-    def stop(self) -> None:
-        self._stop.set()
-
     def kill(self) -> None:
-        """End it at once: the region ends."""
-        self._abandoned = True
-        self._stop.set()
+        super().kill()
         for server in self._servers:
             server.kill()
 
-    def run(self) -> None:
-        """Run the job; its record says how it ended."""
-        job = self._region.state.get(KIND, self.name)
-        assert job is not None
-        try:
-            self._run(job)
-            self._end("Completed")
-        except Stopped:
-            self._end("Stopped")
-        except Broken as error:
-            self._end("Failed", f"AlgorithmError: the model's container did not become healthy: {error}")
-        except (NoData, Uncut, Unfit, Failed, Missing) as error:
-            self._end("Failed", f"ClientError: {error}")
-        except Exception as error:
-            traceback.print_exc()
-            self._end("Failed", f"InternalServerError: {error!r}")
-        finally:
-            for server in self._servers:
-                server.stop()
-            shutil.rmtree(self._folder, ignore_errors=True)
+    def release(self) -> None:
+        for server in self._servers:
+            server.stop()
 
-    @property
-    def _folder(self) -> Path:
-        return self._region.home.jobs / f"transform-{self.name}"
-
-    def _end(self, status: str, why: str | None = None) -> None:
-        if not self._abandoned:
-            end(self._region, self.name, status, why)
-
-    def _run(self, job: dict[str, Any]) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
-        self._folder.mkdir(parents=True)
-        self._region.state.change(KIND, self.name, TransformStartTime=time.time())
+    def work(self, job: Record) -> tuple[str, Record]:
+        self.folder.mkdir(parents=True)
+        self.region.state.change(TRANSFORM.kind, self.name, TransformStartTime=time.time())
         channel = {"ChannelName": "input", "DataSource": job["TransformInput"]["DataSource"]}
-        found = sources(channel, job["Model"].get("ExecutionRoleArn", ""), self._region.objects, 0, 1)
+        found = sources(channel, job["Model"].get("ExecutionRoleArn", ""), self.region.objects, 0, 1)
         output = split(job["TransformOutput"]["S3OutputPath"])[0]
-        if not self._region.objects.has_bucket(output):
-            raise Failed(f"the output's bucket {output} does not exist.")
+        if not self.region.objects.has_bucket(output):
+            raise Failed(f"the output bucket {output} does not exist.")
         instance = uuid.uuid4().hex[:17]
         for number, container in enumerate(containers_of(job["Model"])):
-            place = Place(self._folder / str(number), GROUP, f"{self.name}/i-{instance}")
-            self._servers.append(ModelServer(self._region, container, place, _environ(job)))
+            place = Place(self.folder / str(number), GROUP, f"{self.name}/i-{instance}")
+            self._servers.append(ModelServer(self.region, container, place, _environ(job)))
         for server in self._servers:
-            server.start()
+            try:
+                server.start()
+            except Broken as error:
+                raise Failure(f"AlgorithmError: the model's container did not become healthy: {error}") from None
         sender = Sender(self._servers, job, self._stop)
         for source in found:
             self._transform(source, job, sender)
+        return "Completed", {}
 
-    def _transform(self, source: Source, job: dict[str, Any], sender: "Sender") -> None:
-        """Send an object through the model, and put what comes back."""
-        written = self._folder / "output"
+    def _transform(self, source: Source, job: Record, sender: "Sender") -> None:
+        """Send an object to the model and upload the result."""
+        written = self.folder / "output"
         place = f"s3://{source.bucket}/{source.key}"
         try:
             with self._opened(source, job) as file, written.open("wb") as out:
@@ -117,35 +93,35 @@ class Job:
                     out.write(answer)
         except (Uncut, Unfit, Failed) as error:
             line = f"{place}: {error}"
-            self._region.journal.write(GROUP, f"{self.name}/data-log", [line])
+            self.region.journal.write(GROUP, f"{self.name}/data-log", [line])
             raise type(error)(line) from None
         target = joined(job["TransformOutput"]["S3OutputPath"], f"{source.path}.out")
-        self._region.objects.put_file(*split(target), written)
+        self.region.objects.put_file(*split(target), written)
 
-    def _opened(self, source: Source, job: dict[str, Any]) -> BinaryIO:
-        file = self._region.objects.open(source.bucket, source.key)
+    def _opened(self, source: Source, job: Record) -> BinaryIO:
+        file = self.region.objects.open(source.bucket, source.key)
         return gzip.open(file) if job["TransformInput"].get("CompressionType") == "Gzip" else file  # type: ignore[return-value]
 
 
 class Sender:
-    """Records on their way through the model's servers, several requests at a time and answers in order."""
+    """Sends records to the model's servers, several requests at a time, with results in order."""
 
-    def __init__(self, servers: list[ModelServer], job: dict[str, Any], stop: threading.Event) -> None:
+    def __init__(self, servers: list[ModelServer], job: Record, stop: threading.Event) -> None:
         self._servers = servers
         self._job = job
         self._stop = stop
-        promised = _promised(servers[0])
-        self._several = job.get("BatchStrategy", _strategy(promised)) == "MultiRecord"
-        megabytes = job.get("MaxPayloadInMB", promised.get("MaxPayloadInMB", PAYLOAD_IN_MB))
-        self._limit = megabytes * MEGABYTE or None
-        self._concurrent = job.get("MaxConcurrentTransforms") or promised.get("MaxConcurrentTransforms") or 1
+        parameters = _execution_parameters(servers[0])
+        self._several = job.get("BatchStrategy", _strategy(parameters)) == "MultiRecord"
+        settings = {"MaxPayloadInMB": PAYLOAD_IN_MB} | parameters | job
+        self._limit = settings["MaxPayloadInMB"] * MEGABYTE or None
+        self._concurrent = job.get("MaxConcurrentTransforms") or parameters.get("MaxConcurrentTransforms") or 1
         config = job.get("ModelClientConfig", {})
         self._seconds = config.get("InvocationsTimeoutInSeconds", SECONDS)
         self._tries = 1 + config.get("InvocationsMaxRetries", 3)
         self._processing = Processing.of(job)
 
     def answers(self, file: BinaryIO) -> Iterator[bytes]:
-        """What is written for the object, in order."""
+        """The output for an object, in order."""
         cut = records(file, self._job["TransformInput"].get("SplitType", "None"))
         packs = requests(cut, self._several, self._limit)
         lined = self._job["TransformOutput"].get("AssembleWith", "None") == "Line"
@@ -197,15 +173,8 @@ class Sender:
         raise Failed(reason)
 
 
-def end(region: LocalRegion, name: str, status: str, why: str | None = None) -> None:
-    """Say of a job that it has ended."""
-    changes: dict[str, Any] = {"TransformJobStatus": status, "TransformEndTime": time.time()}
-    region.state.change(KIND, name, **changes, **({"FailureReason": why[:1024]} if why else {}))
-    region.say(f"transform job {name}: {status}{f': {why}' if why else ''}")
-
-
-def _environ(job: dict[str, Any]) -> dict[str, str]:
-    """What batch transform sets, and only what the user gave."""
+def _environ(job: Record) -> dict[str, str]:
+    """The variables that batch transform sets; limits only if the user has given them."""
     environ = {**job.get("Environment", {}), "SAGEMAKER_BATCH": "true"}
     strategy = {"MultiRecord": "MULTI_RECORD", "SingleRecord": "SINGLE_RECORD"}.get(job.get("BatchStrategy", ""))
     given = {
@@ -216,8 +185,8 @@ def _environ(job: dict[str, Any]) -> dict[str, str]:
     return environ | {name: str(value) for name, value in given.items() if value is not None}
 
 
-def _promised(server: ModelServer) -> dict[str, Any]:
-    """What the container says of itself; nothing where it says nothing."""
+def _execution_parameters(server: ModelServer) -> Record:
+    """The container's execution parameters; empty if it has none."""
     try:
         answer = httpx.get(f"{server.url}/execution-parameters", timeout=5, trust_env=False)
         return dict(answer.json()) if answer.status_code == 200 else {}
@@ -225,5 +194,5 @@ def _promised(server: ModelServer) -> dict[str, Any]:
         return {}
 
 
-def _strategy(promised: dict[str, Any]) -> str:
-    return "SingleRecord" if promised.get("BatchStrategy") == "SINGLE_RECORD" else "MultiRecord"
+def _strategy(parameters: Record) -> str:
+    return "SingleRecord" if parameters.get("BatchStrategy") == "SINGLE_RECORD" else "MultiRecord"

@@ -1,4 +1,4 @@
-"""DataProcessing: what of a record is sent, what comes back beside it, and what of both is written.
+"""DataProcessing: filters for input and output, and joining output with input.
 
 Source: "Associate Prediction Results with Input Records", AWS's developer guide.
 """
@@ -10,13 +10,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from forecastle.region.sagemaker.jobs import ClientFailure
 from forecastle.region.sagemaker.transform.selection import selection
 
 CSV, JSON, JSON_LINES = "text/csv", "application/json", "application/jsonlines"
 
 
-class Unfit(Exception):
-    """Records and filters do not fit each other; the sentence says how."""
+class Unfit(ClientFailure):
+    """A filter does not match a record, or records and results differ in number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Processing:
 
     @classmethod
     def of(cls, job: dict[str, Any]) -> "Processing":
-        """Raises `ValueError` for a filter that is not understood, or a media type that cannot be filtered."""
+        """Raises `ValueError` for an invalid filter, or a media type that cannot be filtered."""
         given = job.get("DataProcessing", {})
         paths = [given.get(name, "$") for name in ("InputFilter", "OutputFilter")]
         first, last = (None if path == "$" else selection(path) for path in paths)
@@ -38,23 +39,23 @@ class Processing:
         processing = cls(media_type, first, last, given.get("JoinSource", "None") == "Input")
         if (first or last or processing.join) and media_type not in (CSV, JSON, JSON_LINES):
             raise ValueError(
-                f"DataProcessing is for {CSV}, {JSON} and {JSON_LINES}, not for {media_type or 'no'} content."
+                f"DataProcessing needs ContentType {CSV}, {JSON} or {JSON_LINES}, got {media_type or 'none'}."
             )
         return processing
 
     @property
     def by_record(self) -> bool:
-        """Whether output is looked at record by record."""
+        """Whether output is processed record by record."""
         return self.join or self.select_output is not None
 
     def sent(self, record: bytes) -> bytes:
-        """What of a record the model gets."""
+        """The part of a record that is sent to the model."""
         return (
             record if self.select_input is None else self._dumped(self._select(self.select_input, self._parsed(record)))
         )
 
     def written(self, sent: Sequence[bytes], answer: bytes) -> bytes:
-        """What is written of an answer to some records."""
+        """The output for some records and the model's answer."""
         if not self.by_record:
             return answer
         outputs = self._answers(answer, len(sent))
@@ -71,7 +72,7 @@ class Processing:
         lines = [line for line in answer.splitlines() if line.strip()]
         if len(lines) != count:
             raise Unfit(
-                f"the model answered {count} records with {len(lines)} lines, so they cannot be joined or filtered."
+                f"the model answered {count} records with {len(lines)} lines, which cannot be joined or filtered."
             )
         return [self._parsed(line) for line in lines]
 
@@ -101,4 +102,4 @@ class Processing:
         try:
             return select(record)
         except (KeyError, IndexError, TypeError) as error:
-            raise Unfit(f"a filter does not fit the record {str(record)[:80]} ({error!r}).") from None
+            raise Unfit(f"a filter does not match the record {str(record)[:80]} ({error!r}).") from None

@@ -1,4 +1,4 @@
-"""An object of a transform job, cut into records and packed into requests.
+"""Splitting objects into records, and batching records into requests.
 
 Source: "TransformInput" and "CreateTransformJob", AWS's API reference.
 """
@@ -7,16 +7,18 @@ import struct
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from forecastle.region.sagemaker.jobs import ClientFailure
+
 RECORDIO_MAGIC = 0xCED7230A
 CHUNK = 2**20
 
 
-class Uncut(Exception):
-    """The object could not be cut as the job asks; the sentence says where."""
+class Uncut(ClientFailure):
+    """The object cannot be split as requested; the message says where."""
 
 
 def records(file: BinaryIO, split: str) -> Iterator[bytes]:
-    """The records of an object, each as it is sent: `split` is None, Line, RecordIO or TFRecord."""
+    """The records of an object; `split` is None, Line, RecordIO or TFRecord."""
     if split == "None":
         content = file.read()
         if content:
@@ -30,7 +32,7 @@ def records(file: BinaryIO, split: str) -> Iterator[bytes]:
 
 
 def requests(found: Iterator[bytes], several: bool, limit: int | None) -> Iterator[list[bytes]]:
-    """Records packed into requests of `limit` bytes at the most. Raises `Uncut` for one that is larger by itself."""
+    """Batches of records of at most `limit` bytes. Raises `Uncut` for a larger record."""
     pack: list[bytes] = []
     size = 0
     for number, record in enumerate(found, start=1):
@@ -65,7 +67,7 @@ def _recordio(file: BinaryIO) -> Iterator[bytes]:
         padded = (length & 0x1FFFFFFF) + 3 & ~3
         content = file.read(padded)
         if magic != RECORDIO_MAGIC or len(content) < padded:
-            raise Uncut(f"record {number}: expected RecordIO's frame.")
+            raise Uncut(f"record {number}: expected a RecordIO header and a complete record.")
         yield head + content
 
 
@@ -76,5 +78,5 @@ def _tfrecords(file: BinaryIO) -> Iterator[bytes]:
         length = struct.unpack("<Q", head[:8])[0] if len(head) == 12 else 0
         content = file.read(length + 4)
         if len(head) < 12 or len(content) < length + 4:
-            raise Uncut(f"record {number}: expected TFRecord's frame.")
+            raise Uncut(f"record {number}: expected a TFRecord header and a complete record.")
         yield head + content

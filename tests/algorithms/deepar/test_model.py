@@ -208,8 +208,8 @@ def test_what_is_advised_instead_of_a_request_costs_no_more_than_the_time_there_
         return Request((one,) * count, Configuration(paths, frozenset(output_types), {"0.5": 0.5}), 0)
 
     advice = model.advice(request(count, paths), seconds)
-    fewer_paths = re.fullmatch(r"num_samples may be (\d+) at most for (one|\d+) series, got \d+", advice)
-    fewer_series = re.fullmatch(r"with num_samples \d+ a request may have (\d+) series at most, got \d+", advice)
+    fewer_paths = re.fullmatch(r"num_samples may be at most (\d+) for (one|\d+) series, got \d+", advice)
+    fewer_series = re.fullmatch(r"with num_samples \d+ a request may have at most (\d+) series, got \d+", advice)
     if fewer_paths is not None:
         instead = request(1 if fewer_paths[2] == "one" else count, int(fewer_paths[1]))
     elif fewer_series is not None:
@@ -231,5 +231,5 @@ def test_requests_that_do_not_fit_the_memory_together_are_refused_for_now() -> N
     model = DeepARModel(small(prediction_length=10_000_000))
     big = Request((), Configuration(1_000_000, LIVE.output_types, {}), 0)
     one = Series(np.datetime64("2024-01-01T00:00:00", "s"), np.array(TARGET, np.float32))
-    with pytest.raises(OutOfSpace, match=r"ask again"):
+    with pytest.raises(OutOfSpace, match=r"retry later"):
         model.predict([Request((one,), big.configuration, 0)] * 2, threads=1)

@@ -146,9 +146,9 @@ def test_more_paths_than_time_allows_are_refused_with_the_number_that_would_do(t
         server = running.await_ready()
         asked(server, INSTANCE)  # of a type that was answered before, it is refused before the queue
         for series, num_samples, sentence in (
-            (3, 100_000, "num_samples may be {} at most for 3 series, got 100000."),
-            (2000, 100, "with num_samples 100 a request may have {} series at most, got 2000."),
-            (4000, 20_000, "num_samples may be {} at most for one series, got 20000."),
+            (3, 100_000, "num_samples may be at most {} for 3 series, got 100000."),
+            (2000, 100, "with num_samples 100 a request may have at most {} series, got 2000."),
+            (4000, 20_000, "num_samples may be at most {} for one series, got 20000."),
         ):
             response = asked(server, *[INSTANCE] * series, num_samples=num_samples)
             assert response.status_code == 413

@@ -70,8 +70,8 @@ def test_boxes_nest_and_are_those_of_the_leaves_below(dimensions: int) -> None:
 @pytest.mark.parametrize(
     ("name", "place", "value", "message"),
     [
-        ("leaf_offsets", 1, 0, "leaf_offsets: expected a rise"),
-        ("leaf_offsets", -1, 10**9, "leaf_offsets: expected a rise"),
+        ("leaf_offsets", 1, 0, "leaf_offsets: expected offsets"),
+        ("leaf_offsets", -1, 10**9, "leaf_offsets: expected offsets"),
         ("cut_dimensions", 2, 2, r"cut_dimensions\[2\]: expected an integer in \[0, 1\], got 2\."),
         ("cut_dimensions", 2, -1, r"cut_dimensions\[2\]: expected an integer in \[0, 1\], got -1\."),
         ("cut_values", 1, np.nan, r"cut_values\[1\]: expected a finite number, got nan\."),
@@ -95,7 +95,7 @@ def test_arrays_of_another_kind_are_refused() -> None:
     for name in stored():
         missing = stored()
         del missing[name]
-        with pytest.raises(InvalidData, match=f"arrays: {name} is missing"):
+        with pytest.raises(InvalidData, match=f"arrays: expected {name}, which is missing"):
             Forest.from_arrays(missing)
         other = stored()
         other[name] = other[name].astype(np.float64)

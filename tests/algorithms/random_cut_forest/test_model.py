@@ -104,7 +104,7 @@ def test_attribution_comes_as_json_and_json_lines_alone(model: RandomCutForestMo
 def test_attribution_of_more_numbers_than_an_answer_should_hold_is_refused(model: RandomCutForestModel) -> None:
     rows = 1 + 2_000_000 // 3
     assert len(model.decode(payload(b"1,2,3\n" * rows)).points) == rows
-    with pytest.raises(PayloadTooLarge, match=r"^With attribution=true a request may have at most 2,000,000 numbers"):
+    with pytest.raises(PayloadTooLarge, match=r"^Body: expected at most 2,000,000 numbers"):
         model.decode(payload(b"1,2,3\n" * rows, attributes="attribution=true"))
 
 

@@ -7,8 +7,8 @@ without such a cell come last.
 
 import sys
 
-import nbformat  # type: ignore[import-not-found]
-from nbclient import NotebookClient  # type: ignore[import-not-found]
+import nbformat
+from nbclient import NotebookClient
 
 CELL_SECONDS = 3600
 

@@ -1,4 +1,4 @@
-"""S3 in a process of its own: `python -m tests.region.s3.serve FOLDER [ACCOUNT]` prints its port, and serves."""
+"""An S3 server: `python -m tests.region.s3.serve FOLDER [ACCOUNT]` prints its port, and serves."""
 
 import asyncio
 import socket

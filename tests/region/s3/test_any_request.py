@@ -1,4 +1,4 @@
-"""Requests that nobody would make: each is answered, none of them by our own fault."""
+"""Random requests, none of which causes an internal error."""
 
 from typing import Any
 from urllib.parse import quote

@@ -11,7 +11,7 @@ from tests.region.s3.test_objects import code
 
 
 @pytest.mark.parametrize("name", ["abc", "a1-b2.c3", "1bucket", "x" * 63, "sagemaker-us-east-1-123456789012"])
-def test_a_name_that_aws_takes(s3: Any, name: str) -> None:
+def test_a_name_that_aws_allows_is_accepted(s3: Any, name: str) -> None:
     s3.create_bucket(Bucket=name)
     s3.head_bucket(Bucket=name)
     s3.delete_bucket(Bucket=name)
@@ -38,7 +38,7 @@ def test_a_name_that_aws_takes(s3: Any, name: str) -> None:
         "name--x-s3",
     ],
 )
-def test_a_name_that_aws_refuses(server: RunningS3, name: str) -> None:
+def test_a_name_that_aws_refuses_is_refused(server: RunningS3, name: str) -> None:
     for method in ("PUT", "GET"):
         answer = server.send(method, f"/{name}")
         assert answer.status == 400
@@ -46,7 +46,7 @@ def test_a_name_that_aws_refuses(server: RunningS3, name: str) -> None:
         assert f"{start}<BucketName>{name}</BucketName>" in answer.body.decode()
 
 
-def test_where_a_bucket_is(s3: Any) -> None:
+def test_the_location_of_a_bucket(s3: Any) -> None:
     s3.create_bucket(Bucket="here")
     s3.create_bucket(Bucket="there", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
     assert s3.get_bucket_location(Bucket="here")["LocationConstraint"] is None
@@ -73,7 +73,7 @@ def test_buckets_are_listed_in_pages(start: Start) -> None:
     assert [bucket["Name"] for bucket in s3.list_buckets(Prefix="bucket-3")["Buckets"]] == ["bucket-3"]
 
 
-def test_a_bucket_that_is_not_empty_stays(s3: Any, bucket: str) -> None:
+def test_a_bucket_that_is_not_empty_cannot_be_deleted(s3: Any, bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key="k", Body=b"")
     with pytest.raises(ClientError) as refused:
         s3.delete_bucket(Bucket=bucket)
@@ -89,7 +89,7 @@ def test_a_bucket_that_is_not_empty_stays(s3: Any, bucket: str) -> None:
     }
 
 
-def test_what_a_new_bucket_answers(s3: Any, bucket: str) -> None:
+def test_a_new_bucket_has_awss_settings(s3: Any, bucket: str) -> None:
     assert "Status" not in s3.get_bucket_versioning(Bucket=bucket)
     [grant] = s3.get_bucket_acl(Bucket=bucket)["Grants"]
     assert (grant["Permission"], grant["Grantee"]["Type"]) == ("FULL_CONTROL", "CanonicalUser")
@@ -110,7 +110,7 @@ def test_what_a_new_bucket_answers(s3: Any, bucket: str) -> None:
         assert code(refused) == expected
 
 
-def test_what_is_set_on_a_bucket_is_given_back(s3: Any, bucket: str) -> None:
+def test_settings_of_a_bucket_are_returned(s3: Any, bucket: str) -> None:
     rules = {"CORSRules": [{"AllowedMethods": ["GET"], "AllowedOrigins": ["*"], "MaxAgeSeconds": 5}]}
     s3.put_bucket_cors(Bucket=bucket, CORSConfiguration=rules)
     assert s3.get_bucket_cors(Bucket=bucket)["CORSRules"] == rules["CORSRules"]
@@ -138,12 +138,12 @@ def test_an_access_list_is_refused_as_aws_refuses_it(s3: Any, bucket: str) -> No
     assert code(refused) == "InvalidBucketAclWithObjectOwnership"
 
 
-def test_a_document_that_is_not_what_it_should_be(server: RunningS3, bucket: str) -> None:
+def test_an_invalid_document_is_refused(server: RunningS3, bucket: str) -> None:
     for body in (b"<Tagging>", b"not xml", b"<Other/>", b"<!DOCTYPE a [<!ENTITY b 'c'>]><Tagging>&b;</Tagging>"):
         answer = server.send("PUT", f"/{bucket}?tagging", body)
         assert (answer.status, b"<Code>MalformedXML</Code>" in answer.body) == (400, True)
 
 
-def test_a_method_that_is_none(server: RunningS3, bucket: str) -> None:
+def test_an_unknown_method_is_refused(server: RunningS3, bucket: str) -> None:
     assert server.send("PATCH", f"/{bucket}").status == 405
     assert server.send("DELETE", "/").status == 405

@@ -28,7 +28,7 @@ def text(digest: bytes) -> str:
 
 
 @pytest.mark.parametrize("algorithm", KNOWN)
-def test_a_checksum_is_checked_kept_and_given_back(s3: Any, bucket: str, algorithm: str) -> None:
+def test_a_checksum_is_checked_stored_and_returned(s3: Any, bucket: str, algorithm: str) -> None:
     member, value = f"Checksum{algorithm}", text(KNOWN[algorithm])
     assert s3.put_object(Bucket=bucket, Key="k", Body=DATA, ChecksumAlgorithm=algorithm)[member] == value
     got = s3.get_object(Bucket=bucket, Key="k", ChecksumMode="ENABLED")
@@ -44,7 +44,7 @@ def test_a_checksum_is_checked_kept_and_given_back(s3: Any, bucket: str, algorit
 
 
 @pytest.mark.parametrize("algorithm", ["SHA512", "MD5", "XXHASH64", "XXHASH3", "XXHASH128"])
-def test_todays_other_algorithms(server: RunningS3, bucket: str, algorithm: str) -> None:
+def test_newer_checksum_algorithms(server: RunningS3, bucket: str, algorithm: str) -> None:
     digest = {
         "SHA512": hashlib.sha512(DATA).digest(),
         "MD5": hashlib.md5(DATA).digest(),
@@ -57,7 +57,7 @@ def test_todays_other_algorithms(server: RunningS3, bucket: str, algorithm: str)
     assert server.send("PUT", f"/{bucket}/k", b"other", {header: text(digest)}).status == 400
 
 
-def test_what_comes_without_a_checksum_gets_one(server: RunningS3, s3: Any, bucket: str) -> None:
+def test_an_object_without_a_checksum_gets_one(server: RunningS3, s3: Any, bucket: str) -> None:
     assert server.send("PUT", f"/{bucket}/k", DATA).status == 200
     got = s3.get_object(Bucket=bucket, Key="k", ChecksumMode="ENABLED")
     assert (got["ChecksumCRC64NVME"], got["Body"].read()) == (text(KNOWN["CRC64NVME"]), DATA)
@@ -74,7 +74,7 @@ def test_what_comes_without_a_checksum_gets_one(server: RunningS3, s3: Any, buck
         ({"x-amz-sdk-checksum-algorithm": "CRC31"}, "InvalidRequest"),
     ],
 )
-def test_a_body_that_is_not_what_was_said_is_refused(
+def test_a_body_that_does_not_match_its_digest_is_refused(
     server: RunningS3, bucket: str, headers: dict[str, str], expected: str
 ) -> None:
     answer = server.send("PUT", f"/{bucket}/k", DATA, headers)
@@ -106,7 +106,7 @@ def test_an_object_in_parts_has_a_checksum_of_either_kind(s3: Any, bucket: str, 
     assert got["Body"].read() == FIRST + SECOND
 
 
-def test_the_checksum_of_the_whole_is_checked_at_the_end(s3: Any, bucket: str) -> None:
+def test_the_checksum_of_the_whole_object_is_checked(s3: Any, bucket: str) -> None:
     said = {"Bucket": bucket, "Key": "k"}
     id_ = s3.create_multipart_upload(**said, ChecksumAlgorithm="CRC32", ChecksumType="FULL_OBJECT")["UploadId"]
     sent = s3.upload_part(**said, UploadId=id_, PartNumber=1, Body=DATA)

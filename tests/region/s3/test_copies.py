@@ -18,7 +18,7 @@ def source(s3: Any, bucket: str) -> dict[str, str]:
     return {"Bucket": bucket, "Key": "source"}
 
 
-def test_a_copy_has_what_the_source_has(s3: Any, bucket: str, source: dict[str, str]) -> None:
+def test_a_copy_has_the_description_of_its_source(s3: Any, bucket: str, source: dict[str, str]) -> None:
     copied = s3.copy_object(Bucket=bucket, Key="copy", CopySource=source)
     got = s3.get_object(Bucket=bucket, Key="copy")
     assert (got["Body"].read(), got["Metadata"], got["ContentType"]) == (b"bytes", {"m": "old"}, "text/csv")
@@ -31,7 +31,7 @@ def test_a_copy_has_what_the_source_has(s3: Any, bucket: str, source: dict[str, 
     assert s3.get_object(Bucket=bucket, Key="copy")["Body"].read() == b"bytes"
 
 
-def test_a_copy_may_be_described_anew(s3: Any, bucket: str, source: dict[str, str]) -> None:
+def test_a_copy_may_have_another_description(s3: Any, bucket: str, source: dict[str, str]) -> None:
     said = {"Metadata": {"n": "new"}, "MetadataDirective": "REPLACE", "Tagging": "c=3", "TaggingDirective": "REPLACE"}
     s3.copy_object(Bucket=bucket, Key="copy", CopySource=source, ChecksumAlgorithm="SHA256", **said)
     got = s3.get_object(Bucket=bucket, Key="copy", ChecksumMode="ENABLED")
@@ -67,14 +67,14 @@ def test_the_conditions_of_a_copy(s3: Any, bucket: str, source: dict[str, str]) 
         ("{bucket}/source?versionId=2", "NoSuchVersion"),
     ],
 )
-def test_a_source_that_is_none(s3: Any, bucket: str, source: dict[str, str], copied: str, expected: str) -> None:
+def test_an_invalid_source_is_refused(s3: Any, bucket: str, source: dict[str, str], copied: str, expected: str) -> None:
     assert source
     with pytest.raises(ClientError) as refused:
         s3.copy_object(Bucket=bucket, Key="copy", CopySource=copied.format(bucket=bucket))
     assert code(refused) == expected
 
 
-def test_a_copy_takes_no_room(start: Start) -> None:
+def test_a_copy_needs_no_space(start: Start) -> None:
     running = start()
     s3 = running.client()
     s3.create_bucket(Bucket="bucket")

@@ -22,11 +22,10 @@ from tests.region.s3.test_multipart import files
 MIB = 1 << 20
 
 
-def test_nothing_that_was_acknowledged_is_lost_by_kill_9(start: Start) -> None:
+def test_kill_9_loses_nothing_that_was_acknowledged(start: Start) -> None:
     """Four writers put, copy, delete and upload in parts while the server is killed at twenty random moments.
 
-    After each, whatever was answered is there as it was answered; what was not is there whole or not at all; and no
-    file is left that no object has.
+    Afterwards, acknowledged changes are complete, others are complete or absent, and every file belongs to an object.
     """
     running = start()
     running.client().create_bucket(Bucket="bucket")
@@ -53,7 +52,7 @@ def test_nothing_that_was_acknowledged_is_lost_by_kill_9(start: Start) -> None:
 
 
 class Writer:
-    """Changes objects of its own until the server fails, and knows what each may be afterwards."""
+    """Changes its objects until the server fails, and knows the possible states of each afterwards."""
 
     def __init__(self, name: str, seed: int) -> None:
         self.name, self.chance, self.done = name, random.Random(seed), 0
@@ -104,7 +103,7 @@ class Writer:
         self.open = None
 
 
-def test_a_client_that_leaves_in_the_middle_leaves_nothing(start: Start) -> None:
+def test_a_client_that_disconnects_during_an_upload_leaves_no_file(start: Start) -> None:
     running = start()
     s3 = running.client()
     s3.create_bucket(Bucket="bucket")
@@ -116,7 +115,7 @@ def test_a_client_that_leaves_in_the_middle_leaves_nothing(start: Start) -> None
     assert s3.get_object(Bucket="bucket", Key="k")["Body"].read() == b"before" * 10_000
 
 
-def test_a_disk_that_is_full_is_an_error_and_loses_nothing(start: Start) -> None:
+def test_a_full_disk_is_an_error_and_loses_nothing(start: Start) -> None:
     """The server may write 20 MB to a file; beyond, it is told what a full disk tells it: an OSError."""
     running = start()
     s3 = running.client()
@@ -126,7 +125,7 @@ def test_a_disk_that_is_full_is_an_error_and_loses_nothing(start: Start) -> None
     with pytest.raises(ClientError) as refused:
         s3.put_object(Bucket="bucket", Key="k", Body=bytes(30 * MIB))
     error = refused.value.response["Error"]
-    message = "The store cannot write, its disk may be full: [Errno 27] File too large."
+    message = "The store cannot write; its disk may be full: [Errno 27] File too large."
     assert error == {"Code": "InternalError", "Message": message}
     assert s3.get_object(Bucket="bucket", Key="k")["Body"].read() == b"before" * 10_000
     assert len(files(running.folder)) == 1
@@ -134,7 +133,7 @@ def test_a_disk_that_is_full_is_an_error_and_loses_nothing(start: Start) -> None
     assert s3.get_object(Bucket="bucket", Key="k")["Body"].read() == b"after"
 
 
-def test_a_disk_too_full_for_a_row_is_an_error_and_passes(start: Start) -> None:
+def test_a_disk_without_space_for_a_row_is_a_temporary_error(start: Start) -> None:
     """The database cannot grow for a while: what it has stays, and goes on growing when it can."""
     running = start()
     s3 = running.client()
@@ -150,7 +149,7 @@ def test_a_disk_too_full_for_a_row_is_an_error_and_passes(start: Start) -> None:
     with pytest.raises(ClientError) as refused:
         fill()
     assert refused.value.response["Error"]["Code"] == "InternalError"
-    assert refused.value.response["Error"]["Message"].startswith("The store cannot write, its disk may be full: ")
+    assert refused.value.response["Error"]["Message"].startswith("The store cannot write; its disk may be full: ")
     resource.prlimit(running.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     s3.put_object(Bucket="bucket", Key="later", Body=b"after")
     running.stop(signal.SIGKILL)
@@ -176,7 +175,7 @@ def test_fifty_uploads_at_once(start: Start) -> None:
     assert len(files(running.folder)) == 50
 
 
-def test_a_large_object_passes_in_little_memory(start: Start) -> None:
+def test_a_large_object_needs_little_memory(start: Start) -> None:
     """200 MB in one request, in parts, and back, in under 100 MB."""
     running = start()
     s3 = running.client()
@@ -231,7 +230,7 @@ def await_(condition: Any) -> None:
     raise AssertionError("waited in vain")
 
 
-def test_a_full_store_opens_where_it_was_moved(start: Start, tmp_path: Path) -> None:
+def test_a_store_on_a_full_disk_can_be_moved(start: Start, tmp_path: Path) -> None:
     running = start()
     s3 = running.client()
     s3.create_bucket(Bucket="bucket")

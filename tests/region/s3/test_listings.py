@@ -74,7 +74,7 @@ def test_start_after_a_key(s3: Any, listed: str) -> None:
     assert len(page["Contents"][0]["Owner"]["ID"]) == 64
 
 
-def test_keys_are_written_as_in_a_url_where_the_client_asks(server: RunningS3, listed: str) -> None:
+def test_keys_are_url_encoded_if_the_client_asks(server: RunningS3, listed: str) -> None:
     encoded = server.send("GET", f"/{listed}?list-type=2&prefix=z&encoding-type=url").body.decode()
     for written in ("<Key>z%20z</Key>", "<Key>z%2Bz</Key>", "<Key>z%252Fz</Key>", "<EncodingType>url</EncodingType>"):
         assert written in encoded
@@ -82,7 +82,7 @@ def test_keys_are_written_as_in_a_url_where_the_client_asks(server: RunningS3, l
     assert "<Key>日本/語</Key>" in plain
 
 
-def test_no_keys_at_all(s3: Any, listed: str) -> None:
+def test_a_request_needs_no_keys(s3: Any, listed: str) -> None:
     page = s3.list_objects_v2(Bucket=listed, MaxKeys=0)
     assert (page["KeyCount"], page["IsTruncated"]) == (0, False)
 
@@ -115,7 +115,7 @@ def test_a_prefix_of_many_keys_costs_one_step(start: Start) -> None:
     assert "Contents" not in page
 
 
-def test_a_list_of_what_is_not_there(s3: Any) -> None:
+def test_listing_a_missing_bucket_is_refused(s3: Any) -> None:
     for call in (s3.list_objects_v2, s3.list_objects, s3.list_object_versions, s3.list_multipart_uploads):
         with pytest.raises(ClientError) as refused:
             call(Bucket="not-there")

@@ -39,7 +39,7 @@ def test_parts_become_an_object(s3: Any, bucket: str) -> None:
     assert across["Body"].read() == b"1122"
 
 
-def test_a_part_is_got_by_its_number(s3: Any, bucket: str) -> None:
+def test_a_part_is_read_by_its_number(s3: Any, bucket: str) -> None:
     upload(s3, bucket, "k", FIRST, SECOND)
     got = s3.get_object(Bucket=bucket, Key="k", PartNumber=2)
     assert (got["Body"].read(), got["PartsCount"]) == (SECOND, 2)
@@ -55,7 +55,7 @@ def test_a_part_is_got_by_its_number(s3: Any, bucket: str) -> None:
     assert attributes["ObjectSize"] == 5 * MIB + 1000
 
 
-def test_what_boto3_uploads_by_itself_comes_back(s3: Any, bucket: str) -> None:
+def test_boto3s_managed_uploads_can_be_read(s3: Any, bucket: str) -> None:
     data = bytes(range(256)) * (20 * MIB // 256) + b"end"
     s3.upload_fileobj(io.BytesIO(data), bucket, "big")
     got = io.BytesIO()
@@ -81,7 +81,7 @@ def test_uploads_and_parts_are_listed_in_pages(s3: Any, bucket: str) -> None:
     assert [(part["PartNumber"], part["Size"]) for part in parts] == [(2, 2), (5, 5), (7, 7)]
 
 
-def test_an_upload_that_is_aborted_leaves_nothing(start: Start) -> None:
+def test_an_aborted_upload_leaves_no_file(start: Start) -> None:
     running = start()
     s3 = running.client()
     s3.create_bucket(Bucket="bucket")
@@ -96,7 +96,7 @@ def test_an_upload_that_is_aborted_leaves_nothing(start: Start) -> None:
     assert files(running.folder) == []
 
 
-def test_parts_that_are_not_named_are_removed(start: Start) -> None:
+def test_parts_that_are_not_used_are_removed(start: Start) -> None:
     running = start()
     s3 = running.client()
     s3.create_bucket(Bucket="bucket")
@@ -122,7 +122,7 @@ def test_parts_that_are_not_named_are_removed(start: Start) -> None:
         ([], "MalformedXML"),
     ],
 )
-def test_a_list_of_parts_that_aws_refuses(s3: Any, bucket: str, named: list[tuple[int, str]], expected: str) -> None:
+def test_an_invalid_list_of_parts_is_refused(s3: Any, bucket: str, named: list[tuple[int, str]], expected: str) -> None:
     id_ = s3.create_multipart_upload(Bucket=bucket, Key="k")["UploadId"]
     etags = {
         f"e{number}": s3.upload_part(Bucket=bucket, Key="k", UploadId=id_, PartNumber=number, Body=body)["ETag"]
@@ -135,7 +135,7 @@ def test_a_list_of_parts_that_aws_refuses(s3: Any, bucket: str, named: list[tupl
     assert len(s3.list_parts(Bucket=bucket, Key="k", UploadId=id_)["Parts"]) == 2
 
 
-def test_the_number_of_a_part_is_between_1_and_10000(s3: Any, bucket: str) -> None:
+def test_part_numbers_are_between_1_and_10000(s3: Any, bucket: str) -> None:
     id_ = s3.create_multipart_upload(Bucket=bucket, Key="k")["UploadId"]
     s3.upload_part(Bucket=bucket, Key="k", UploadId=id_, PartNumber=10_000, Body=b"x")
     for number in (0, 10_001):
@@ -144,7 +144,7 @@ def test_the_number_of_a_part_is_between_1_and_10000(s3: Any, bucket: str) -> No
         assert code(refused) == "InvalidArgument"
 
 
-def test_completing_keeps_to_conditions(s3: Any, bucket: str) -> None:
+def test_completing_an_upload_checks_conditions(s3: Any, bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key="k", Body=b"there")
     id_ = s3.create_multipart_upload(Bucket=bucket, Key="k")["UploadId"]
     etag = s3.upload_part(Bucket=bucket, Key="k", UploadId=id_, PartNumber=1, Body=b"new")["ETag"]
@@ -189,7 +189,7 @@ def test_a_copy_of_an_object_in_parts_has_the_etag_of_its_bytes(s3: Any, bucket:
     assert s3.get_object(Bucket=bucket, Key="copy")["Body"].read() == FIRST + SECOND
 
 
-def test_an_object_in_parts_is_made_one_file_once_to_be_linked(start: Start, tmp_path: Path) -> None:
+def test_the_parts_of_a_linked_object_are_joined_once(start: Start, tmp_path: Path) -> None:
     running = start()
     s3 = running.client()
     s3.create_bucket(Bucket="bucket")

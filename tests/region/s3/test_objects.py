@@ -15,7 +15,7 @@ def code(refused: "pytest.ExceptionInfo[ClientError]") -> str:
     return str(refused.value.response["Error"]["Code"])
 
 
-def test_an_object_comes_back_with_what_was_said_of_it(s3: Any, bucket: str) -> None:
+def test_an_object_is_returned_with_its_description(s3: Any, bucket: str) -> None:
     said = {
         "ContentType": "text/csv",
         "CacheControl": "max-age=60",
@@ -112,7 +112,7 @@ def test_a_range_of_an_object(s3: Any, bucket: str, asked: str, expected: bytes,
 
 
 @pytest.mark.parametrize("asked", ["bytes=3-1", "bytes=-", "bytes=0-1,4-5", "lines=0-1"])
-def test_a_range_that_cannot_be_read_is_the_whole(s3: Any, bucket: str, asked: str) -> None:
+def test_a_malformed_range_is_ignored(s3: Any, bucket: str, asked: str) -> None:
     s3.put_object(Bucket=bucket, Key="digits", Body=b"0123456789")
     got = s3.get_object(Bucket=bucket, Key="digits", Range=asked)
     assert got["ResponseMetadata"]["HTTPStatusCode"] == 200
@@ -133,7 +133,7 @@ def test_a_range_beyond_the_end_is_refused(s3: Any, bucket: str, body: bytes, as
     }
 
 
-def test_an_error_reads_as_aws_writes_it(server: RunningS3, bucket: str) -> None:
+def test_an_error_has_awss_format(server: RunningS3, bucket: str) -> None:
     answer = server.send("GET", f"/{bucket}/not%20there")
     assert answer.status == 404
     assert answer.headers["content-type"] == "application/xml"
@@ -146,7 +146,7 @@ def test_an_error_reads_as_aws_writes_it(server: RunningS3, bucket: str) -> None
     assert len(request_id) == 16
 
 
-def test_the_head_of_what_is_not_there_has_no_body(server: RunningS3, bucket: str) -> None:
+def test_head_of_a_missing_object_has_no_body(server: RunningS3, bucket: str) -> None:
     answer = server.send("HEAD", f"/{bucket}/nothing")
     assert (answer.status, answer.body) == (404, b"")
 
@@ -158,7 +158,7 @@ def test_metadata_above_two_kilobytes_is_refused(s3: Any, bucket: str) -> None:
     assert code(refused) == "MetadataTooLarge"
 
 
-def test_what_the_server_cannot_do_is_refused_and_not_ignored(s3: Any, bucket: str) -> None:
+def test_unsupported_features_are_refused_and_not_ignored(s3: Any, bucket: str) -> None:
     refused_calls: list[Callable[[], Any]] = [
         lambda: s3.put_object(Bucket=bucket, Key="k", Body=b"", SSECustomerAlgorithm="AES256", SSECustomerKey="0" * 32),
         lambda: s3.put_object(Bucket=bucket, Key="k", Body=b"", ObjectLockLegalHoldStatus="ON"),
@@ -230,7 +230,7 @@ def test_writing_conditions(s3: Any, bucket: str) -> None:
     assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"third"
 
 
-def test_another_owner_is_not_served(s3: Any, bucket: str) -> None:
+def test_a_request_that_expects_another_owner_is_refused(s3: Any, bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key="k", Body=b"", ExpectedBucketOwner="123456789012")
     calls: list[Callable[[], Any]] = [
         lambda: s3.put_object(Bucket=bucket, Key="k", Body=b"", ExpectedBucketOwner="210987654321"),

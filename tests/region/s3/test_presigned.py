@@ -20,7 +20,7 @@ def test_a_presigned_url_gets_and_puts(server: RunningS3, bucket: str, version: 
     assert (answer.body, answer.headers["content-type"]) == (b"bytes", "text/csv")
 
 
-def test_a_form_that_is_put_is_an_object_like_any_other(server: RunningS3, s3: Any, bucket: str) -> None:
+def test_a_form_is_stored_like_any_other_object(server: RunningS3, s3: Any, bucket: str) -> None:
     url = s3.generate_presigned_url("put_object", Params={"Bucket": bucket, "Key": "k"})
     form = {"content-type": "application/x-www-form-urlencoded"}
     assert server.send("PUT", target(url), b"a=1&b=2", form).status == 200
@@ -28,7 +28,7 @@ def test_a_form_that_is_put_is_an_object_like_any_other(server: RunningS3, s3: A
 
 
 @pytest.mark.parametrize("version", ["s3", "s3v4"])
-def test_a_url_whose_time_is_over_is_refused(server: RunningS3, bucket: str, version: str) -> None:
+def test_an_expired_url_is_refused(server: RunningS3, bucket: str, version: str) -> None:
     past = datetime.now(UTC) - timedelta(seconds=100)
     query = {
         "s3": f"AWSAccessKeyId=any&Signature=any&Expires={int(past.timestamp())}",

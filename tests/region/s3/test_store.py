@@ -22,7 +22,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
     store.close()
 
 
-def test_a_file_that_is_put_is_read_listed_and_deleted(store: Store, tmp_path: Path) -> None:
+def test_a_file_is_uploaded_read_listed_and_deleted(store: Store, tmp_path: Path) -> None:
     (tmp_path / "model.tar.gz").write_bytes(b"weights")
     put = store.put_file("models", "job/output/model.tar.gz", tmp_path / "model.tar.gz", metadata={"job": "one"})
     assert store.read("models", "job/output/model.tar.gz") == b"weights"
@@ -35,7 +35,7 @@ def test_a_file_that_is_put_is_read_listed_and_deleted(store: Store, tmp_path: P
     assert list(store.list("models")) == []
 
 
-def test_what_is_put_is_there_when_the_store_is_opened_again(store: Store, tmp_path: Path) -> None:
+def test_objects_survive_a_restart(store: Store, tmp_path: Path) -> None:
     store.put_bytes("models", "key", b"bytes")
     store.close()
     again = Store(tmp_path / "s3")
@@ -58,7 +58,7 @@ def test_a_link_shares_the_bytes_of_the_object(store: Store, tmp_path: Path) -> 
         (tmp_path / "linked").unlink()
 
 
-def test_an_open_object_stays_as_it_was_when_it_is_replaced_or_deleted(store: Store) -> None:
+def test_an_open_object_can_be_read_after_it_is_replaced_or_deleted(store: Store) -> None:
     for size in (10, 100_000):
         store.put_bytes("models", "key", b"first bytes".rjust(size))
         with store.open("models", "key") as contents:
@@ -70,7 +70,7 @@ def test_an_open_object_stays_as_it_was_when_it_is_replaced_or_deleted(store: St
             assert contents.read(2) == b"by"
 
 
-def test_no_file_is_left_of_what_was_replaced_deleted_or_given_up(store: Store, tmp_path: Path) -> None:
+def test_replaced_deleted_and_aborted_objects_leave_no_files(store: Store, tmp_path: Path) -> None:
     def failing() -> Iterator[bytes]:
         yield b"half" * 10_000
         raise OSError("the disk is full")
@@ -85,7 +85,7 @@ def test_no_file_is_left_of_what_was_replaced_deleted_or_given_up(store: Store, 
     assert list(store.list("models")) == []
 
 
-def test_a_copy_that_comes_too_late_leaves_no_file(store: Store, tmp_path: Path) -> None:
+def test_a_copy_to_a_deleted_bucket_leaves_no_file(store: Store, tmp_path: Path) -> None:
     class Late(Conditions):
         """What holds when it is asked early and no longer in the end."""
 
@@ -103,7 +103,7 @@ def test_a_copy_that_comes_too_late_leaves_no_file(store: Store, tmp_path: Path)
     assert len([path for path in (tmp_path / "s3/data").rglob("*") if path.is_file()]) == 1
 
 
-def test_a_file_that_a_crash_left_is_removed_when_the_store_is_opened(store: Store, tmp_path: Path) -> None:
+def test_a_file_left_by_a_crash_is_removed_when_the_store_is_opened(store: Store, tmp_path: Path) -> None:
     store.put_bytes("models", "key", b"one")
     store.close()
     (tmp_path / "s3/data/ab/abandoned").write_bytes(b"half")
@@ -113,7 +113,7 @@ def test_a_file_that_a_crash_left_is_removed_when_the_store_is_opened(store: Sto
     again.close()
 
 
-def test_a_refusal_has_the_code_that_aws_gives(store: Store) -> None:
+def test_an_error_has_awss_code(store: Store) -> None:
     with pytest.raises(S3Error) as missing_key:
         store.head("models", "key")
     assert (missing_key.value.code, missing_key.value.fields) == ("NoSuchKey", {"Key": "key"})
@@ -126,12 +126,12 @@ def test_a_refusal_has_the_code_that_aws_gives(store: Store) -> None:
     assert full.value.code == "BucketNotEmpty"
 
 
-def test_the_folder_is_for_its_user_alone(store: Store, tmp_path: Path) -> None:
+def test_the_folder_is_for_its_owner_only(store: Store, tmp_path: Path) -> None:
     assert (tmp_path / "s3").stat().st_mode & 0o777 == 0o700
     store.close()
 
 
-def test_a_store_of_a_later_version_is_left_alone(store: Store, tmp_path: Path) -> None:
+def test_a_store_of_a_later_version_is_refused(store: Store, tmp_path: Path) -> None:
     with store.database.write() as connection:
         connection.execute("PRAGMA user_version = 2")
     store.close()
@@ -139,7 +139,7 @@ def test_a_store_of_a_later_version_is_left_alone(store: Store, tmp_path: Path) 
         Store(tmp_path / "s3")
 
 
-def test_a_list_goes_past_one_page(store: Store) -> None:
+def test_a_listing_has_several_pages(store: Store) -> None:
     keys = [f"{number:05}" for number in range(2_001)]
     with store.database.write() as connection:
         connection.executemany(

@@ -15,7 +15,7 @@ ENDPOINT_NAME = "randomcutforest-2026"
 
 @pytest.fixture
 def runtime(server: RunningServer, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
-    """boto3.client, in an environment that a user of the local port sets."""
+    """boto3.client, in an environment as a user of the local port sets it."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", server.url)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "any")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "any")

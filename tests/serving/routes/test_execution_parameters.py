@@ -1,4 +1,4 @@
-"""What batch transform is promised, and that it is kept."""
+"""The limits that batch transform is given, and that the server accepts requests within them."""
 
 import pytest
 
@@ -33,7 +33,7 @@ def test_the_payload_promised_is_never_more_than_the_limit(environ: dict[str, st
 
 
 @pytest.mark.parametrize(("asked", "queue", "promised"), [("8", "256", 8), ("8", "3", 3), ("0", "1", 1)])
-def test_no_more_transforms_are_promised_than_the_queue_holds(asked: str, queue: str, promised: int) -> None:
+def test_concurrent_transforms_do_not_exceed_the_queue(asked: str, queue: str, promised: int) -> None:
     environ = {"SAGEMAKER_MAX_CONCURRENT_TRANSFORMS": asked, "FORECASTLE_QUEUE": queue}
     assert execution_parameters(Settings.from_environ(environ)).max_concurrent_transforms == promised
 

@@ -1,4 +1,4 @@
-"""What /invocations answers, and what it refuses."""
+"""The answers and errors of /invocations."""
 
 import json
 

@@ -47,7 +47,7 @@ def test_a_server_of_several_models_is_ready_with_none(several: RunningServer) -
     assert "model" not in several.await_line("ready")
 
 
-def test_a_model_is_loaded_asked_described_and_unloaded(several: RunningServer, write: Write) -> None:
+def test_a_model_is_loaded_queried_described_and_unloaded(several: RunningServer, write: Write) -> None:
     url = write()
     loaded = several.load("taxi", url)
     assert (loaded.status_code, loaded.json()) == (200, {"status": "Workers scaled"})
@@ -177,17 +177,17 @@ def test_a_folder_without_a_sound_model_is_400_with_its_place(several: RunningSe
     assert several.get("/models").json() == {"models": []}
 
 
-def test_a_model_for_which_there_is_no_memory_is_507(several: RunningServer, tmp_path: Path) -> None:
+def test_a_model_without_enough_memory_is_507(several: RunningServer, tmp_path: Path) -> None:
     folder = write_model(tmp_path) / "model"
     with (folder / "arrays-of-an-earlier-training.npz").open("wb") as file:
-        file.truncate(2**43)  # no disk has it, nor is any of it read
+        file.truncate(2**43)  # larger than any disk, and never read
     response = several.load("taxi", folder)
     assert (response.status_code, response.json()["type"]) == (507, "InsufficientStorageException")
     assert response.json()["message"].startswith("Model taxi: expected 26,388,")
     assert response.json()["message"].endswith(" MB: unload another one first.")
 
 
-def test_what_a_killed_writer_left_takes_no_memory(several: RunningServer, tmp_path: Path) -> None:
+def test_files_of_a_killed_writer_do_not_count_as_memory(several: RunningServer, tmp_path: Path) -> None:
     folder = write_model(tmp_path) / "model"
     with (folder / ".arrays-0123456789ab.npz.abcdefgh").open("wb") as file:
         file.truncate(2**43)
@@ -253,7 +253,7 @@ def test_invocations_say_what_to_call_instead_or_take_a_name_in_a_header(several
     response = several.post("/invocations")
     assert response.status_code == 400
     assert response.text == (
-        "X-Amzn-SageMaker-Target-Model: expected the name of a model, got none: this server holds several "
+        "X-Amzn-SageMaker-Target-Model: expected the name of a model, got none: this server has several "
         "(setting SAGEMAKER_MULTI_MODEL); POST to /models/{name}/invoke, or name one in that header."
     )
     target = {"X-Amzn-SageMaker-Target-Model": "taxi"}
@@ -298,8 +298,8 @@ def test_the_page_shows_the_model_that_is_wanted_and_names_the_others(several: R
     for name in ("a/b", "taxi"):
         several.load(name, write())
     first, other = content(several.get("/docs").text), content(several.get("/docs?model=taxi").text)
-    assert (first["names"], first["address"]) == (["a/b", "taxi"], "/models/a%2Fb/invoke")
-    assert other["address"] == "/models/taxi/invoke"
+    assert (first["names"], first["address"]) == (["a/b", "taxi"], "models/a%2Fb/invoke")
+    assert other["address"] == "models/taxi/invoke"
     assert isinstance(other["model"], dict)
     assert (other["model"]["name"], other["model"]["title"]) == ("taxi", "Echo Sum")
 
@@ -328,7 +328,7 @@ def test_a_loaded_model_is_counted_until_it_is_unloaded(start: Start, write: Wri
     assert "taxi" not in several.get("/metrics").text
 
 
-def test_a_server_of_several_models_takes_one_process_and_no_model_of_its_own(start: Start) -> None:
+def test_a_server_of_several_models_has_one_process_and_starts_without_a_model(start: Start) -> None:
     server = start(SEVERAL | {"MODEL_SERVER_WORKERS": "2"})
     assert server.await_end() == 1
     assert server.stderr == (

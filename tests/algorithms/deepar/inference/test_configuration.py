@@ -64,10 +64,10 @@ def test_members_that_are_null_are_as_if_they_were_missing() -> None:
     ],
 )
 def test_an_unknown_member_is_refused_with_the_nearest(name: str, hint: str) -> None:
-    assert fault(**{name: None}) == f"configuration.{name} is unknown{hint}"
+    assert fault(**{name: None}) == f"configuration.{name}: unknown member{hint}"
     with pytest.raises(InvalidJob) as caught:
         from_setting(json.dumps({name: 5}))
-    assert caught.value.sentence == f"Setting DEEPAR_INFERENCE_CONFIG: {name} is unknown{hint}"
+    assert caught.value.sentence == f"Setting DEEPAR_INFERENCE_CONFIG: {name}: unknown member{hint}"
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_a_batch_s_configuration_comes_from_the_environment() -> None:
     ("text", "sentence"),
     [
         ("{", r"^Setting DEEPAR_INFERENCE_CONFIG: expected JSON \("),
-        ("[]", r"^Setting DEEPAR_INFERENCE_CONFIG: Expected an object, got a list\.$"),
+        ("[]", r"^Setting DEEPAR_INFERENCE_CONFIG: expected an object, got a list\.$"),
         ('{"seed": "a"}', r"^Setting DEEPAR_INFERENCE_CONFIG: seed: expected a whole number from 0 to "),
     ],
 )

@@ -9,7 +9,7 @@ import pytest
 from forecastle.algorithms.deepar.inference.configuration import LIVE, Configuration
 from forecastle.algorithms.deepar.inference.footprint import (
     BYTES_READ_AT_MOST,
-    UNASKED_BYTES,
+    UNCHECKED_BYTES,
     bytes_read,
     footprint,
     require,
@@ -28,9 +28,11 @@ ONE_PATH = Configuration(1, LIVE.output_types, {})
 
 
 def test_series_that_are_many_and_empty_are_refused_with_their_number() -> None:
-    with pytest.raises(PayloadTooLarge, match=r"^instances: expected no more than .* got 10000000000: 10000000000 ser"):
+    with pytest.raises(
+        PayloadTooLarge, match=r"^instances: expected a number that fits .* got 10000000000: 10000000000 ser"
+    ):
         require(10**10, TINY, ONE_PATH, threads=2)
-    assert footprint(500_000, TINY, ONE_PATH, threads=2) > UNASKED_BYTES
+    assert footprint(500_000, TINY, ONE_PATH, threads=2) > UNCHECKED_BYTES
     require(1_000, TINY, ONE_PATH, threads=2)
 
 
@@ -61,7 +63,7 @@ def test_reading_a_body_takes_no_more_than_was_reckoned(value: bytes) -> None:
 
 def test_a_body_of_more_values_than_the_memory_holds_is_refused_unread() -> None:
     body = b'{"instances": [' + b"{}," * 400_000 + b"{}]}"
-    with pytest.raises(PayloadTooLarge, match=r"^Body: expected no more values than 0\.05 GB .* got 1200019 bytes "):
+    with pytest.raises(PayloadTooLarge, match=r"^Body: expected values that fit 0\.05 GB .* got 1200019 bytes, "):
         require_readable(body, free=100_000_000)
     require_readable(body, free=240_000_000)
     require_readable(b"[" + b"12.3456," * 400_000 + b"1]", free=100_000_000)
@@ -106,5 +108,5 @@ def test_a_request_is_judged_by_the_threads_that_predict_it() -> None:
     }
     body, media_type = json.dumps(document).encode(), MediaType.parse(JSON)
     assert len(model.decode(Payload(body, media_type, threads=1)).series) == count
-    with pytest.raises(PayloadTooLarge, match=r"^configuration.num_samples: expected no more than "):
+    with pytest.raises(PayloadTooLarge, match=r"^configuration.num_samples: expected a number that fits "):
         model.decode(Payload(body, media_type, threads=count))

@@ -107,8 +107,11 @@ def test_a_time_zone_is_refused(start: str) -> None:
         ([True], 'instances[3].target[0]: expected a number, null or "NaN", got true.'),
         ([[1.0], [2.0]], 'instances[3].target[0]: expected a number, null or "NaN", got a list.'),
         ([0, {}], 'instances[3].target[1]: expected a number, null or "NaN", got an object.'),
-        ([0, 1e39], "instances[3].target[1]: expected a finite number that float32 holds, got 1e+39."),
-        ([None, float("-inf")], "instances[3].target[1]: expected a finite number that float32 holds, got -Infinity."),
+        ([0, 1e39], "instances[3].target[1]: expected a finite number in the range of float32, got 1e+39."),
+        (
+            [None, float("-inf")],
+            "instances[3].target[1]: expected a finite number in the range of float32, got -Infinity.",
+        ),
         (5, 'instances[3].target: expected a list, each a number, null or "NaN", got 5.'),
         (None, 'instances[3].target: expected a list, each a number, null or "NaN", got null.'),
         ("1,2", 'instances[3].target: expected a list, each a number, null or "NaN", got "1,2".'),
@@ -222,7 +225,7 @@ def test_dynamic_features_reach_to_the_end_of_the_forecast() -> None:
         ([[0] * 127 + ["NaN"]], 'instances[3].dynamic_feat[0][127]: expected a number, got "NaN".'),
         (
             [[float("nan")] * 128],
-            "instances[3].dynamic_feat[0][0]: expected a finite number that float32 holds, got NaN.",
+            "instances[3].dynamic_feat[0][0]: expected a finite number in the range of float32, got NaN.",
         ),
         (
             [0] * 128,

@@ -64,7 +64,7 @@ def test_a_fault_in_series_with_nothing_around_them_has_its_place() -> None:
     wrong = INSTANCE.replace(b"2.5", b'"a"')
     assert fault(wrong).startswith("instance.target[2]: expected ")
     assert fault(INSTANCE + b"\n" + wrong).startswith("line 2: target[2]: expected ")
-    assert fault(b'{"instance": []}') == "instance is unknown: did you mean instances?"
+    assert fault(b'{"instance": []}') == "instance: unknown member: did you mean instances?"
 
 
 def test_each_request_without_a_seed_has_one_of_its_own() -> None:
@@ -99,11 +99,11 @@ def test_what_python_writes_though_it_is_no_json_is_read() -> None:
         (b'{"instances": [%s, 5]}' % INSTANCE, "instances[1]: expected an object, got 5."),
         (
             b'{"instances": [%s], "config": {"num_samples": 5}}' % INSTANCE,
-            "config is unknown: did you mean configuration?",
+            "config: unknown member: did you mean configuration?",
         ),
         (
             b'{"instances": [%s], "configuration": {"num_eval_samples": 5}}' % INSTANCE,
-            "configuration.num_eval_samples is unknown: did you mean num_samples?",
+            "configuration.num_eval_samples: unknown member: did you mean num_samples?",
         ),
         (
             b'{"instances": [%s], "configuration": {"quantiles": [2]}}' % INSTANCE,
@@ -111,11 +111,11 @@ def test_what_python_writes_though_it_is_no_json_is_read() -> None:
         ),
         (
             b'{"instances": [{"start": "2009-11-01", "target": [1, -1e400]}]}',
-            "instances[0].target[1]: expected a finite number that float32 holds, got -1e400.",
+            "instances[0].target[1]: expected a finite number in the range of float32, got -1e400.",
         ),
         (
             b'{"instances": [{"start": "2009-11-01", "target": [NaN, 2%s]}]}' % (b"0" * 400),
-            f"instances[0].target[1]: expected a finite number that float32 holds, got 2{'0' * 38}….",
+            f"instances[0].target[1]: expected a finite number in the range of float32, got 2{'0' * 38}….",
         ),
         (
             b'{"instances": [%s], "configuration": {"num_samples": 1e400}}' % INSTANCE,
@@ -205,12 +205,12 @@ def test_the_number_that_would_do_does(series: int, wanted: dict[str, Any]) -> N
     body = json.dumps({"instances": [instance] * series, "configuration": wanted}).encode()
     with pytest.raises(PayloadTooLarge) as caught:
         read(body, network=network)
-    told = re.search(r"^(\S+): .*: ask for (\d+) at most\.$", caught.value.sentence)
-    assert told is not None
-    most = int(told[2])
-    if told[1] == "instances":
+    advised = re.search(r"^(\S+): .*: ask for at most (\d+)\.$", caught.value.sentence)
+    assert advised is not None
+    most = int(advised[2])
+    if advised[1] == "instances":
         series = most
-    elif told[1] == SAMPLES:
+    elif advised[1] == SAMPLES:
         wanted = wanted | {"num_samples": most}
     else:
         wanted = wanted | {"quantiles": wanted["quantiles"][:most]}
@@ -219,5 +219,5 @@ def test_the_number_that_would_do_does(series: int, wanted: dict[str, Any]) -> N
 
 
 def test_so_are_json_lines() -> None:
-    with pytest.raises(PayloadTooLarge, match=r"^instances: expected no more .* got 20000:"):
+    with pytest.raises(PayloadTooLarge, match=r"^instances: expected a number that fits .* got 20000:"):
         read(b"{}\n" * 20_000, JSON_LINES, network=random_network(prediction_length=10_000_000))

@@ -178,7 +178,7 @@ def test_a_cycle_and_a_repeated_name_in_the_graph_are_refused() -> None:
         node_of(symbol, "null", 1)["name"] = node_of(symbol, "null", 0)["name"]
 
     assert "no cycles" in fault(lambda: structure_of(SMALL, cycle))
-    assert "a name of its own" in fault(lambda: structure_of(SMALL, repeat))
+    assert "a unique name" in fault(lambda: structure_of(SMALL, repeat))
 
 
 def test_steps_that_are_too_few_or_too_many_are_refused() -> None:
@@ -196,7 +196,7 @@ def test_steps_that_are_too_few_or_too_many_are_refused() -> None:
         ({"model_version": 5.0}, "model_version"),
         ({"likelihood": "poisson"}, "likelihood: expected one of gaussian, beta, negative-binomial"),
         ({"time_freq": "fortnight"}, "time_freq: expected"),
-        ({"time_freq": 2}, "time_freq: expected a text"),
+        ({"time_freq": 2}, "time_freq: expected a string"),
         ({"cardinality": []}, "cardinality"),
         ({"cardinality": [10**12]}, "cardinality"),
         ({"cardinality": [3]}, "expected [1] without categories"),
@@ -217,13 +217,13 @@ def test_a_configuration_that_is_not_known_is_refused(members: dict[str, Any], e
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (b"", "expected JSON"),
+        (b"", "Expected JSON"),
         (b"[]", "a JSON object"),
         (b'{"a": 1, "a": 2}', "the member 'a' appears twice"),
-        (b'{"a": NaN}', "NaN is no JSON number"),
+        (b'{"a": NaN}', "NaN is not a JSON number"),
         (b'{"a":' * 5_000, "JSON"),
-        (b"[" * 200_000, "nested too deeply"),
-        (b"\xff\xfe\x00", "expected JSON"),
+        (b"[" * 200_000, "got hundreds of them"),
+        (b"\xff\xfe\x00", "Expected JSON"),
     ],
 )
 def test_a_text_that_is_no_plain_object_is_refused(text: bytes, expected: str) -> None:
@@ -244,10 +244,10 @@ def packed(array: np.ndarray[Any, Any], **header: Any) -> bytes:
     [
         (b"", "incomplete"),
         (b"PK\x03\x04" * 8, "0x112"),
-        (struct.pack("<QQQ", 0x112, 0, 2**63), "the number of arrays to fit"),
-        (struct.pack("<QQQ", 0x112, 0, 10**6) + bytes(64), "the number of arrays to fit"),
+        (struct.pack("<QQQ", 0x112, 0, 2**63), "a number of arrays that fits"),
+        (struct.pack("<QQQ", 0x112, 0, 10**6) + bytes(64), "a number of arrays that fits"),
         (struct.pack("<QQQ", 0x112, 0, 10_001) + bytes(300_000), "at most 10000 arrays"),
-        (packed(np.zeros(2, np.float32), mark=0xF993FAC8), "expected the mark"),
+        (packed(np.zeros(2, np.float32), mark=0xF993FAC8), "expected the magic number"),
         (packed(np.zeros(2, np.float32), storage=1), "a dense array"),
         (packed(np.zeros(2, np.float32), kind=1), "expected float32"),
         (packed(np.zeros(2, np.float32), dimensions=(2**40, 2**40)), "expected a shape"),
@@ -255,17 +255,19 @@ def packed(array: np.ndarray[Any, Any], **header: Any) -> bytes:
         (packed(np.zeros(2, np.float32), dimensions=(0, 2**62)), "expected a shape"),
         (packed(np.zeros(2, np.float32), dimensions=(1,) * 9 + (2,)), "1 to 8 dimensions"),
         (packed(np.zeros(2, np.float32), dimensions=()), "1 to 8 dimensions"),
-        (packed(np.zeros(2, np.float32)) + b"\0", "1 bytes more"),
-        (packed(np.zeros(2, np.float32)).replace(b"arg:a", b"aux:a"), "to begin with arg:"),
+        (packed(np.zeros(2, np.float32)) + b"\0", "1 more bytes"),
+        (packed(np.zeros(2, np.float32)).replace(b"arg:a", b"aux:a"), "a name that begins with arg:"),
         (packed(np.zeros(2, np.float32)).replace(b"arg:a", b"arg:\xff"), "UTF-8"),
         (params({"a": np.ones(1, np.float32), "b": np.ones(1, np.float32)}).replace(b":b", b":a"), "the name a"),
     ],
 )
 def test_a_list_of_arrays_that_is_not_plain_is_refused(content: bytes, expected: str) -> None:
     tracemalloc.start()
-    assert expected in fault(lambda: read_arrays(content))
-    assert tracemalloc.get_traced_memory()[1] < 2**20
-    tracemalloc.stop()
+    try:
+        assert expected in fault(lambda: read_arrays(content))
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
 
 
 ARRAYS = params(artifact(SMALL).arrays)

@@ -95,7 +95,7 @@ def remove(name: str) -> Callable[[Artifact], object]:
         (remove("embed_0_weight"), "model_algo-1-0000.params: expected embed_0_weight"),
         (remove("nu_Noneproj_bias"), "expected nu_Noneproj_bias"),
         (lambda built: built.arrays.update(extra=np.zeros(3, np.float32)), "extra: model_algo-1-symbol.json has no"),
-        (lambda built: built.arrays.update(mu_Noneproj_bias=np.full(1, np.nan, np.float32)), "finite numbers only"),
+        (lambda built: built.arrays.update(mu_Noneproj_bias=np.full(1, np.nan, np.float32)), "only finite numbers"),
         (lambda built: built.arrays.update(mu_Noneproj_bias=np.zeros(2, np.float32)), "expected 1 numbers, got 2"),
         (lambda built: built.symbol.update(nodes=[]), "model_algo-1-symbol.json: nodes: expected a list"),
     ],
@@ -110,7 +110,7 @@ def test_what_is_not_recognised_is_refused_by_one_sentence(
     assert main(["check", str(folder)]) == 1
 
     said = capsys.readouterr().err
-    assert said.startswith(f"forecastle: {folder}: ")
+    assert said.startswith(f"forecastle: {folder}/model_algo-1-")
     assert expected in said
     assert said.count("\n") == 1
 
@@ -120,7 +120,7 @@ def test_what_is_not_recognised_is_refused_by_one_sentence(
     [
         (
             lambda folder: (folder / "model_algo-2-0000.params").touch(),
-            "model_algo-2-0000.params: expected model_algo-1",
+            "model_algo-2-0000.params: expected only model_algo-1",
         ),
         (lambda folder: (folder / "model_algo-1-0007.params").touch(), "of several hosts or of another epoch"),
         (lambda folder: (folder / "model_algo-1-symbol.json").unlink(), "model_algo-1-symbol.json: expected this file"),
@@ -148,7 +148,7 @@ def test_a_model_that_is_refused_leaves_a_server_of_several_as_it_was(tmp_path: 
         for url in (folder, packed(folder, tmp_path / "model.tar.gz")):
             response = server.load("bad", url)
             assert response.status_code == 400
-            assert response.json()["message"].startswith(f"{url}: model_algo-1-config.json: model_version: expected 5")
+            assert response.json()["message"].startswith(f"{url}/model_algo-1-config.json: model_version: expected 5")
         assert server.get("/models").json() == {"models": []}
 
 

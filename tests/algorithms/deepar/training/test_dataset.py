@@ -145,7 +145,7 @@ def test_a_field_of_the_first_record_is_required_of_the_others(tmp_path: Path, a
     )
     (folder / "b.json").unlink()
     assert fault(folder, record(dynamic_feat=[[1, 2, 3]]), record(**absent)) == (
-        'train/a.json, line 2: expected "dynamic_feat", 1 list of 3 values (as many as target has), '
+        'train/a.json, line 2: expected "dynamic_feat", 1 list of 3 values (as many as in target), '
         f"as in train/a.json, line 1, which is missing{DYNAMIC_REMEDY}"
     )
 
@@ -164,7 +164,7 @@ def test_records_that_have_more_or_fewer_of_a_field_are_refused_with_both_places
 
 def test_a_field_of_the_wrong_kind_is_refused_in_the_first_record_too(tmp_path: Path) -> None:
     assert fault(tmp_path, record(dynamic_feat=7)).endswith(
-        "line 1: dynamic_feat: expected 1 list of 3 values (as many as target has), got 7."
+        "line 1: dynamic_feat: expected 1 list of 3 values (as many as in target), got 7."
     )
     assert fault(tmp_path, record(cat={})).endswith("line 1: cat: expected an integer of at least 0, got an object.")
 
@@ -179,11 +179,11 @@ def test_parquet_with_a_null_in_the_first_row_is_refused_as_json_is(tmp_path: Pa
     firsts: list[Any] = [None, []]
     for cat in firsts:
         parquet.write_table(pyarrow.table(common | {"cat": [cat, [1]]}), folder / "a.parquet")
-        with pytest.raises(InvalidData, match=r'row 2: expected no "cat", as in train/a\.parquet, row 1, got a list'):
+        with pytest.raises(InvalidData, match=r'row 2: expected no "cat", as in train/a\.parquet: row 1, got a list'):
             read(folder)
     floats = pyarrow.array([[], [1.0]], pyarrow.list_(pyarrow.float64()))
     parquet.write_table(pyarrow.table(common | {"cat": floats}), folder / "a.parquet")
-    with pytest.raises(InvalidData, match=r'row 2: expected no "cat", as in train/a\.parquet, row 1, got a list'):
+    with pytest.raises(InvalidData, match=r'row 2: expected no "cat", as in train/a\.parquet: row 1, got a list'):
         read(folder)
     parquet.write_table(pyarrow.table(common | {"cat": floats.take([1, 1])}), folder / "a.parquet")
     with pytest.raises(InvalidData, match=r"row 1: cat\[0\]: expected an integer of at least 0, got 1\.0\.$"):
@@ -192,14 +192,14 @@ def test_parquet_with_a_null_in_the_first_row_is_refused_as_json_is(tmp_path: Pa
 
 def test_numbers_of_the_hyperparameters_are_required_of_every_record(tmp_path: Path) -> None:
     assert fault(tmp_path, record(), fields=OptionalFields((2,), "ignore")).endswith(
-        'line 1: expected "cat", a category, as hyperparameter cardinality says, which is missing.'
+        'line 1: expected "cat", a category, as given by hyperparameter cardinality, which is missing.'
     )
     assert fault(tmp_path, record(), fields=OptionalFields("ignore", 2)).endswith(
-        'line 1: expected "dynamic_feat", 2 lists of 3 values (as many as target has), '
-        "as hyperparameter num_dynamic_feat says, which is missing."
+        'line 1: expected "dynamic_feat", 2 lists of 3 values (as many as in target), '
+        "as given by hyperparameter num_dynamic_feat, which is missing."
     )
     assert fault(tmp_path, record(cat=[0]), fields=OptionalFields((2, 3), "ignore")).endswith(
-        "line 1: cat: expected 2 categories, as hyperparameter cardinality says, got 1."
+        "line 1: cat: expected 2 categories, as given by hyperparameter cardinality, got 1."
     )
 
 
@@ -263,7 +263,7 @@ def test_a_fault_in_parquet_has_its_row(tmp_path: Path) -> None:
     folder = tmp_path / "train"
     folder.mkdir()
     parquet.write_table(pyarrow.table({"start": [START, None], "target": [[1.0], [2.0]]}), folder / "a.parquet")
-    with pytest.raises(InvalidData, match=r'^train/a\.parquet, row 2: expected "start", which is missing\.$'):
+    with pytest.raises(InvalidData, match=r'^train/a\.parquet: row 2: expected "start", which is missing\.$'):
         read(folder)
     (folder / "a.parquet").write_bytes(b"PAR1 is not enough")
     with pytest.raises(InvalidData, match=r"^train/a\.parquet: expected Parquet \("):
@@ -273,7 +273,7 @@ def test_a_fault_in_parquet_has_its_row(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("odd", "sentence"),
     [
-        ([1], "expected an object, one record a line (JSON Lines), got a list."),
+        ([1], "expected an object, one record per line (JSON Lines), got a list."),
         (5, "expected an object, got 5."),
         ({"target": [1.0]}, 'expected "start", which is missing.'),
         ({"start": START}, 'expected "target", which is missing.'),
@@ -288,15 +288,15 @@ def test_a_fault_in_parquet_has_its_row(tmp_path: Path) -> None:
         (record(target=[1, "abc"]), 'target[1]: expected a number, null or "NaN", got "abc".'),
         (record(target=[1, True]), 'target[1]: expected a number, null or "NaN", got true.'),
         (record(target=[[1]]), 'target[0]: expected a number, null or "NaN", got a list.'),
-        (record(target=[1, 1e39]), "target[1]: expected a finite number that float32 holds, got 1e+39."),
+        (record(target=[1, 1e39]), "target[1]: expected a finite number in the range of float32, got 1e+39."),
         (record(cat=[-1]), "cat[0]: expected an integer of at least 0, got -1."),
         (record(cat=["a"]), 'cat[0]: expected an integer of at least 0, got "a".'),
         (record(cat=1.5), "cat: expected an integer of at least 0, got 1.5."),
         (record(cat=[0, 1]), "cat: expected a category, as in train/a.json, line 1, got 2."),
-        (record(dynamic_feat=7), "dynamic_feat: expected 1 list of 3 values (as many as target has), got 7."),
+        (record(dynamic_feat=7), "dynamic_feat: expected 1 list of 3 values (as many as in target), got 7."),
         (
             record(dynamic_feat=[[1, 2]]),
-            "dynamic_feat[0]: expected 3 values (as many as target has), got 2.",
+            "dynamic_feat[0]: expected 3 values (as many as in target), got 2.",
         ),
         (record(dynamic_feat=[[1, None, 3]]), "dynamic_feat[0][1]: expected a number, got null."),
     ],
@@ -363,28 +363,31 @@ def test_what_is_no_json_is_refused_with_its_place(tmp_path: Path, content: byte
     [
         (
             json.dumps(record(), indent=2),
-            "line 1: expected one record a line (JSON Lines), got a line that ends within",
+            "line 1: expected one record per line (JSON Lines), got a line that ends within",
         ),
-        (json.dumps([record()] * 2), "line 1: expected an object, one record a line (JSON Lines), got a list."),
+        (json.dumps([record()] * 2), "line 1: expected an object, one record per line (JSON Lines), got a list."),
         (
             json.dumps([record()] * 2, indent=2),
-            "line 1: expected one record a line (JSON Lines), got a line that ends within one.",
+            "line 1: expected one record per line (JSON Lines), got a line that ends within one.",
         ),
         (
             json.dumps({"instances": [record()]}),
-            'line 1: expected one record a line (JSON Lines), got an object with "instances", as requests are.',
+            'line 1: expected one record per line (JSON Lines), got an object with "instances", as in a request.',
         ),
         (
             json.dumps({"instances": [record()]}, indent=1),
-            "line 1: expected one record a line (JSON Lines), got a line that ends within one.",
+            "line 1: expected one record per line (JSON Lines), got a line that ends within one.",
         ),
         (
             '{"start": "2009-11-01",\n "target": [1]}',
-            "line 1: expected one record a line (JSON Lines), got a line that",
+            "line 1: expected one record per line (JSON Lines), got a line that",
         ),
-        (json.dumps(record()) * 2, "line 1, column 60: expected one record a line (JSON Lines), got '{' after it."),
-        (json.dumps(record()) + ",\n", "line 1, column 60: expected one record a line (JSON Lines), got ',' after it."),
-        ('{"start": [[[', "line 1: expected one record a line (JSON Lines), got a line that ends within one."),
+        (json.dumps(record()) * 2, "line 1, column 60: expected one record per line (JSON Lines), got '{' after it."),
+        (
+            json.dumps(record()) + ",\n",
+            "line 1, column 60: expected one record per line (JSON Lines), got ',' after it.",
+        ),
+        ('{"start": [[[', "line 1: expected one record per line (JSON Lines), got a line that ends within one."),
     ],
 )
 def test_json_that_is_not_json_lines_is_called_by_its_name(tmp_path: Path, content: str, sentence: str) -> None:
@@ -402,7 +405,7 @@ def test_a_broken_gzip_file_is_named(tmp_path: Path) -> None:
     folder = tmp_path / "train"
     folder.mkdir()
     (folder / "a.json.gz").write_bytes(gzip.compress(lines(*[record(target=list(range(999)))] * 99))[:-40])
-    with pytest.raises(InvalidData, match=r"^train/a\.json\.gz: the gzip stream is broken \("):
+    with pytest.raises(InvalidData, match=r"^train/a\.json\.gz: the gzip stream is damaged \("):
         read(folder)
 
 
@@ -414,7 +417,7 @@ def test_a_set_of_series_that_half_of_the_memory_does_not_hold_is_refused(tmp_pa
         read(folder, free=2_000_000)
     assert caught.value.sentence == (
         "train/a.json, line 25: expected series that fit half of the free memory, 1000000 bytes, got more: "
-        "take a machine with more memory, or fewer series."
+        "use a machine with more memory, or fewer series."
     )
 
 

@@ -16,6 +16,7 @@ import pytest
 from numpy.typing import NDArray
 
 from forecastle.algorithms.deepar.inference.forecast import forecast
+from forecastle.algorithms.deepar.model import DeepARModel
 from forecastle.algorithms.deepar.network import Network
 from forecastle.algorithms.deepar.series import Series
 from forecastle.algorithms.deepar.training.log import Mean
@@ -273,6 +274,26 @@ class Terminal(io.StringIO):
         return True
 
 
+def test_a_model_knows_how_it_was_trained_and_an_example_that_it_answers(tmp_path: Path) -> None:
+    series = waves(14, 60, cat=True, dynamic=True)
+    data = {"train/train.json": json_lines(series), "test/test.json": json_lines(series[:2])}
+    tree = write_job(tmp_path, SMALL, data)
+    log_of(tree)
+    model = DeepARModel.from_artifact(read_artifact(tree.model))
+    shown = model.page_data()
+    assert len(shown["losses"]) == 3
+    assert shown["best_epoch"] in range(3)
+    assert model.facts() == {"training series": 14, "training observations": 14 * 60}
+    example = json.loads(model.page_request().body)["instances"]
+    assert [len(one["target"]) for one in example] == [56, 56]
+    assert [[*one["target"], *actual] for one, actual in zip(example, shown["actual"], strict=True)] == [
+        pytest.approx(one.target.tolist(), rel=1e-3) for one in series[:2]
+    ]
+    request = model.decode(model.page_request())
+    (prediction,) = model.predict([request], threads=1)
+    assert len(prediction.forecasts) == 2
+
+
 def test_a_terminal_has_a_bar_with_epoch_and_loss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "120")
@@ -397,7 +418,7 @@ def test_sigterm_gives_a_model_of_what_was_learned(tmp_path: Path) -> None:
         process.terminate()
         rest = process.stdout.read()
         assert process.wait(30) == 0
-    assert "Stopped by SIGTERM: the model is what was learned so far." in rest
+    assert "Stopped by SIGTERM: the model is the one trained so far." in rest
     assert "Final loss: " in rest
     network = network_of(tree)
     (one,) = forecast(network, waves(1), num_samples=20, quantiles=(0.5,), seed=1)
@@ -415,7 +436,7 @@ def test_sigterm_before_anything_was_learned_leaves_no_model(tmp_path: Path) -> 
     job = Job(
         DeepARHyperparameters.parse(SMALL),
         {"train": Channel("train", tree.data / "train")},
-        StreamLog(io.StringIO(), "algo-1"),
+        StreamLog(io.StringIO(), "algo-1", {}),
         stopping=lambda: True,
         settings=ALGORITHM.settings.from_environ({}),
     )

@@ -199,9 +199,7 @@ def test_a_loss_that_is_never_finite_ends_the_training_with_advice(engine: str) 
 
 
 def test_weights_that_are_not_finite_make_no_model(engine: str) -> None:
-    with pytest.raises(
-        InvalidJob, match=r"^The network that was learned contains numbers that are not finite: lower the h"
-    ):
+    with pytest.raises(InvalidJob, match=r"^The trained network contains numbers that are not finite: lower the h"):
         trained(engine, settings(learning_rate=1e39, likelihood="deterministic-L1", epochs=1))
 
 
@@ -254,7 +252,7 @@ def test_a_checkpoint_that_is_broken_or_another_jobs_is_left_aside(engine: str, 
     watcher = Recorded()
     trained(engine, settings(epochs=1), watcher, checkpoints=tmp_path)
     assert watcher.first_epoch == 0
-    assert watcher.notices[0].startswith(f"{tmp_path / FILE} is no readable checkpoint (")
+    assert watcher.notices[0].startswith(f"{tmp_path / FILE} is not a readable checkpoint (")
     assert seed_in(tmp_path) == 5
     assert seed_in(tmp_path / "none") is None
 

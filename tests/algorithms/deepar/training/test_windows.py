@@ -66,7 +66,7 @@ def test_series_shorter_than_the_horizon_give_none() -> None:
     with pytest.raises(InvalidData) as caught:
         WindowSource([ramp(3), ramp(2)], settings())
     assert caught.value.sentence == (
-        "Channel train: expected a series of at least prediction_length=4 values, and the longest has 3."
+        "Channel train: expected a series of at least prediction_length=4 values, got at most 3."
     )
 
 

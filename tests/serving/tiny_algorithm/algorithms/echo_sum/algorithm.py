@@ -1,4 +1,4 @@
-"""The sum of each row, as slow and as faulty as a request wants it."""
+"""The sum of each row, as slow and as faulty as a request asks for."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ _MEBIBYTE = bytes(2**20)
 
 
 class Request(dict[str, Any]):
-    """Rows; sleep, in seconds; fault, at a step. Large ones take seconds to be shown or compared: nobody may."""
+    """Rows; sleep, in seconds; fault, at a step. Showing or comparing a large one takes seconds, and fails."""
 
     def __repr__(self) -> str:
         raise AssertionError("a request was shown")
@@ -36,7 +36,7 @@ class EchoSumHyperparameters(Hyperparameters):
 
 
 class EchoSumModel(Model[Request, Request]):
-    """A model's parameters say how long it loads, what it costs and what faults it has."""
+    """A model's parameters set how long it loads, its cost and its faults."""
 
     def __init__(self, artifact: Artifact) -> None:
         self._artifact = artifact
@@ -78,6 +78,9 @@ class EchoSumModel(Model[Request, Request]):
     def cost(self, request: Request) -> float:
         return max(self._cost, float(request.get("sleep", 0)), float(request.get("spin", 0)))
 
+    def rows(self, request: Request) -> int:
+        return len(request["rows"])
+
     def predict(self, requests: Sequence[Request], threads: int) -> Sequence[Request]:
         del threads
         for request in requests:
@@ -94,12 +97,12 @@ class EchoSumModel(Model[Request, Request]):
         sums = [sum(row) for row in prediction["rows"]]
         if media_type == CSV:
             return "".join(f"{value}\n" for value in sums).encode()
-        told = {"attributes": prediction["attributes"]} if prediction["attributes"] else {}
-        return json.dumps({"scores": [{"score": value} for value in sums]} | told).encode()
+        extra = {"attributes": prediction["attributes"]} if prediction["attributes"] else {}
+        return json.dumps({"scores": [{"score": value} for value in sums]} | extra).encode()
 
 
 def _hold_up(request: Request) -> None:
-    """Keep the thread that reads the request, which is the event loop's where the request is small."""
+    """Block the thread that decodes the request: the event loop's if the request is small."""
     time.sleep(request.get("doze", 0.0))
     end = time.thread_time() + request.get("dawdle", 0.0)
     while time.thread_time() < end:

@@ -1,1 +1,1 @@
-"""The mean of a column: the smallest algorithm that there can be."""
+"""The mean of a column: a minimal algorithm."""

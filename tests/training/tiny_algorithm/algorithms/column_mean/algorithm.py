@@ -1,4 +1,4 @@
-"""The mean of a column, as training and serving see it, with moods that try their patience."""
+"""The mean of a column, with moods that make it stop, fail or hang."""
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,8 +15,21 @@ from forecastle.contract.channel import Channel
 from forecastle.contract.errors import InvalidData, Stopped
 from forecastle.contract.hyperparameters import Hyperparameters
 from forecastle.contract.media_type import CSV, JSON, MediaType
+from forecastle.contract.whole_file import write_whole
 
-Mood = Literal["well", "stopped", "finishing", "deaf", "faulty", "starving", "evaluation_stopped", "evaluation_refused"]
+Mood = Literal[
+    "well",
+    "stopped",
+    "finishing",
+    "deaf",
+    "faulty",
+    "starving",
+    "evaluation_stopped",
+    "evaluation_refused",
+    "stepping",
+    "stumbling",
+]
+STEPS = 20  # before one that stumbles does
 
 
 class ColumnMeanHyperparameters(Hyperparameters):
@@ -28,7 +41,7 @@ class ColumnMeanHyperparameters(Hyperparameters):
 
 @dataclass(frozen=True)
 class ColumnMean(Model[int, float]):
-    """A mean, which it answers for each line that it is asked."""
+    """A mean, which it answers for each line of a request."""
 
     mean: float
 
@@ -58,7 +71,7 @@ class ColumnMean(Model[int, float]):
 
 
 class ColumnMeanAlgorithm(Algorithm[ColumnMeanHyperparameters]):
-    """Learns the mean of a file with a number on each line."""
+    """Learns the mean of a file with one number per line."""
 
     title = "Column Mean"
     log_name = "ColumnMean"
@@ -74,6 +87,8 @@ class ColumnMeanAlgorithm(Algorithm[ColumnMeanHyperparameters]):
         if mood == "faulty":
             job.log.progress(0.5, "averaging")
             return ColumnMean(1 / 0)
+        if mood in ("stepping", "stumbling"):
+            _step(job, None if mood == "stepping" else STEPS)
         if mood == "starving":
             raise MemoryError("Unable to allocate 80. GiB")
         while mood in ("stopped", "finishing", "deaf") and not (job.stopping() and mood != "deaf"):
@@ -112,6 +127,20 @@ class ColumnMeanAlgorithm(Algorithm[ColumnMeanHyperparameters]):
 
 
 ALGORITHM = ColumnMeanAlgorithm()
+
+
+def _step(job: Job[ColumnMeanHyperparameters], last: int | None) -> None:
+    """Write a checkpoint with the number of each step, up to the last or to a stop, and then another file."""
+    assert job.checkpoints is not None
+    path = job.checkpoints / "deep" / "steps"
+    steps = int(path.read_text()) if path.exists() else 0
+    job.log.line(f"Continuing after step {steps}")
+    while not job.stopping() and (last is None or steps < last):
+        time.sleep(0.02)
+        steps += 1
+        write_whole(path, str(steps).encode())
+    (job.checkpoints / "end").write_text(str(steps))
+    raise Stopped("Stopped by SIGTERM; there is no model.") if job.stopping() else ZeroDivisionError(steps)
 
 
 def _numbers(channel: Channel) -> list[float]:

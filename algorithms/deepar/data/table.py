@@ -1,32 +1,24 @@
-"""Forecasts as tables: pandas' where it is installed, else arrays."""
+"""Forecasts as tables: DataFrames if pandas is installed, else arrays."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from forecastle.algorithms.deepar.collection import Collection, Item
+from forecastle.algorithms.deepar.data.collection import Collection, Item
 from forecastle.algorithms.deepar.frequency import Frequency
-from forecastle.algorithms.deepar.inference.forecast import Forecast
 from forecastle.algorithms.deepar.timeline import shifted
 
 
-def as_table(collection: Collection, forecasts: Sequence[Forecast], names: Sequence[str], frequency: Frequency) -> Any:
-    """Mean and quantiles of each step to come, one column each.
+def as_table(collection: Collection, columns: Mapping[str, NDArray[np.float64]], frequency: Frequency) -> Any:
+    """Forecasts on the times that follow each series, one column each; `columns` are (series, steps).
 
-    One series gives a DataFrame on its future times, several give one on pairs of key and time, a long DataFrame a long
-    one.
-    Without pandas: a dict of arrays, (steps,) for one series and (series, steps) for several, with the times as "ds".
+    One series gives a DataFrame indexed by time, several give one indexed by key and time, a long DataFrame gives a
+    long one. Without pandas: a dict of arrays, (steps,) for one series and (series, steps) for several, with the times
+    as "ds".
     """
-    columns = {
-        "mean": np.stack([one.mean for one in forecasts]).astype(np.float64),
-        **{
-            name: np.stack([one.quantiles[number] for one in forecasts]).astype(np.float64)
-            for number, name in enumerate(names)
-        },
-    }
-    steps = columns["mean"].shape[1]
+    steps = next(iter(columns.values())).shape[1]
     try:
         import pandas
     except ImportError:
@@ -49,10 +41,15 @@ def _future(item: Item, steps: int, frequency: Frequency) -> NDArray[np.datetime
 
 
 def _index(item: Item, times: NDArray[np.datetime64], pandas: Any) -> Any:
-    """The times as an index of the kind that the series has."""
+    """The times as an index of the same kind as the series', with its frequency."""
     if hasattr(item.index, "start_time"):
         return pandas.PeriodIndex(pandas.DatetimeIndex(times).to_period(item.index.freq), name=item.index.name)
     name, dtype = getattr(item.index, "name", None), getattr(item.index, "dtype", times.dtype)
     index = pandas.DatetimeIndex(times.astype(dtype), name=name)
-    # As pandas knows a series' own frequency; it needs three times to see one.
-    return pandas.DatetimeIndex(index, freq="infer", name=name) if len(index) > 2 else index
+    freq = getattr(item.index, "freq", None)
+    if freq is None:  # pandas needs three times to infer one
+        return pandas.DatetimeIndex(index, freq="infer", name=name) if len(index) > 2 else index
+    try:
+        return pandas.DatetimeIndex(index, freq=freq, name=name)
+    except ValueError:  # times of another frequency than the model's
+        return index

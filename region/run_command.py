@@ -1,4 +1,4 @@
-"""A region for as long as a command runs: `forecastle region run -- COMMAND`."""
+"""`forecastle region run -- COMMAND`: a command in a region, which is started for it if none runs."""
 
 import os
 import shutil
@@ -10,9 +10,9 @@ import time
 from collections.abc import Sequence
 
 from forecastle.contract.errors import InvalidJob, NotReady
-from forecastle.region import variables
 from forecastle.region.home import Home
 from forecastle.region.leash import LEASH
+from forecastle.region.variables import Variables
 
 START_SECONDS = 60.0
 STOP_SECONDS = 60.0
@@ -20,11 +20,11 @@ NOT_FOUND = 127
 LOG = "region.log"
 
 
-def run_beside(home: Home, up: Sequence[str], command: Sequence[str]) -> int:
-    """Run a command with the variables of the folder's region, and give its exit code.
+def run_in_region(home: Home, up: Sequence[str], command: Sequence[str], variables: Variables) -> int:
+    """Run a command with the variables of the folder's region, and return its exit code.
 
-    Where none runs, `up` starts one, which is stopped when the command has ended. Raises `InvalidJob` for a command
-    that is not there, and `NotReady` where the region does not start.
+    If none runs, `up` starts one, which is stopped when the command has ended. Raises `InvalidJob` if the command does
+    not exist, and `NotReady` if the region does not start.
     """
     if shutil.which(command[0]) is None:
         raise InvalidJob(f"{command[0]}: no such command.")
@@ -32,7 +32,7 @@ def run_beside(home: Home, up: Sequence[str], command: Sequence[str]) -> int:
     region = None if address is not None else _started(home, up)
     try:
         address = address or _awaited(home, region)
-        environ = os.environ | variables.variables(home, address, os.environ)
+        environ = os.environ | variables(home, address, os.environ)
         return _run(command, environ)
     finally:
         if region is not None:
@@ -41,7 +41,7 @@ def run_beside(home: Home, up: Sequence[str], command: Sequence[str]) -> int:
 
 
 def free_port(port: int) -> int:
-    """The port itself, or 0, which is any, where it is taken."""
+    """The port, or 0 for any free one if it is in use."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -69,13 +69,13 @@ def _awaited(home: Home, region: "subprocess.Popen[bytes] | None") -> str:
     log_lines = (home.folder / LOG).read_text(errors="replace").strip().splitlines()
     region.kill()
     raise NotReady(
-        f"The region did not start: {log_lines[-1].removeprefix('forecastle: ') if log_lines else 'it said nothing'}"
+        f"The region did not start: {log_lines[-1].removeprefix('forecastle: ') if log_lines else 'there is no output'}"
     )
 
 
 def _run(command: Sequence[str], environ: dict[str, str]) -> int:
     process = subprocess.Popen(command, env=environ)
-    # Ctrl-C reaches the command by itself; what is sent to this process alone is passed on.
+    # The terminal sends Ctrl-C to the command, too; signals to this process alone are forwarded.
     before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGQUIT)}
     for number in (signal.SIGTERM, signal.SIGHUP):
         before[number] = signal.signal(number, lambda sent, _: process.send_signal(sent))

@@ -1,0 +1,163 @@
+"""What answers a request: a server, a SageMaker endpoint, or a model that is loaded here."""
+
+import os
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from forecastle.algorithms.interface import Payload
+from forecastle.contract.errors import (
+    ForecastleError,
+    InvalidData,
+    InvalidJob,
+    PlatformError,
+    UnsupportedMediaType,
+    UserError,
+)
+from forecastle.contract.media_type import JSON, MediaType, negotiate
+from forecastle.contract.place import Source
+
+RETRIES = 3  # if the answer says Retry-After
+LONGEST_PAUSE_SECONDS = 10.0
+LOCAL = ("127.0.0.1", "localhost", "::1")
+ACCEPT = f"{JSON}, */*;q=0.5"
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class Answer:
+    """An answer's body, and its media type without parameters."""
+
+    body: bytes
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class Target:
+    """What answers requests: its name in messages, how to ask it, and its model if it is in this process."""
+
+    name: str
+    answer: Callable[[Payload, str], Answer]
+    algorithm: str | None = None
+    hyperparameters: dict[str, Any] | None = None
+
+    def ask(self, body: bytes, content_type: str, accept: str) -> bytes:
+        """`Ask`, for algorithms that draw."""
+        return self.answer(Payload(body, MediaType.parse(content_type)), accept).body
+
+
+def server(url: str, model: str | None, timeout: float) -> Target:
+    """A server at `url`; without a path, its /invocations. On a server of several models, `model` names one."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        expected = "an address such as http://127.0.0.1:8080"
+        raise InvalidJob(place=(Source("--url"),), expected=expected, got=f"{url!r}")
+    address = urlunsplit(parts if parts.path.strip("/") else parts._replace(path="/invocations"))
+    # A proxy does not know the way to this machine.
+    proxies = [urllib.request.ProxyHandler({})] if parts.hostname in LOCAL else []
+    opener = urllib.request.build_opener(*proxies)
+
+    def answer(payload: Payload, accept: str) -> Answer:
+        headers = {"Content-Type": str(payload.content_type), "Accept": accept}
+        if payload.attributes:
+            headers["X-Amzn-SageMaker-Custom-Attributes"] = payload.attributes
+        if model is not None:
+            headers["X-Amzn-SageMaker-Target-Model"] = model
+        request = urllib.request.Request(address, payload.body, headers)
+        for attempt in range(RETRIES + 1):
+            try:
+                with opener.open(request, timeout=timeout) as response:
+                    return Answer(response.read(), response.headers.get_content_type())
+            except urllib.error.HTTPError as error:
+                with error:
+                    sentence = error.read().decode("utf-8", "replace").strip()
+                pause = error.headers.get("Retry-After", "")
+                if attempt == RETRIES or not pause.isdecimal():
+                    raise _refusal(address, error.code, sentence) from None
+                time.sleep(min(float(pause), LONGEST_PAUSE_SECONDS))
+            except (OSError, urllib.error.URLError) as error:
+                reason = getattr(error, "reason", error)
+                raise PlatformError(f"{address}: no answer ({getattr(reason, 'strerror', None) or reason}).") from None
+        raise AssertionError
+
+    return Target(address, answer)
+
+
+def endpoint(name: str, model: str | None) -> Target:
+    """A SageMaker endpoint through boto3, which finds region and credentials; AWS_ENDPOINT_URL names a local region.
+
+    Raises `InvalidJob` if boto3 is not installed.
+    """
+    try:
+        import boto3
+        from botocore.exceptions import BotoCoreError, ClientError
+    except ImportError:
+        raise InvalidJob("Endpoints are reached with boto3, which is not installed: pip install boto3.") from None
+
+    place = f"Endpoint {name}"
+    try:
+        client = boto3.client("sagemaker-runtime")
+    except BotoCoreError as error:
+        raise InvalidJob(f"{place}: {str(error).rstrip('.')}.") from None
+
+    def answer(payload: Payload, accept: str) -> Answer:
+        optional = {"CustomAttributes": payload.attributes, "TargetModel": model}
+        try:
+            response = client.invoke_endpoint(
+                EndpointName=name,
+                Body=payload.body,
+                ContentType=str(payload.content_type),
+                Accept=accept,
+                **{key: value for key, value in optional.items() if value},
+            )
+            return Answer(response["Body"].read(), MediaType.parse(response["ContentType"]).essence)
+        except ClientError as error:
+            told = error.response
+            status = told.get("OriginalStatusCode") or told["ResponseMetadata"]["HTTPStatusCode"]
+            raise _refusal(place, status, told.get("OriginalMessage") or told["Error"]["Message"]) from None
+        except BotoCoreError as error:
+            raise PlatformError(f"{place}: {str(error).rstrip('.')}.") from None
+
+    return Target(place, answer)
+
+
+def model_here(folder: Path) -> Target:
+    """The model in a folder or an archive, loaded in this process. Raises `UserError` if it cannot be loaded."""
+    from forecastle.contract.settings import Settings
+    from forecastle.kernels.threads import available_cores
+    from forecastle.serving.loader import load_model
+    from forecastle.serving.prediction import Call, answer_alone
+
+    settings = Settings.from_environ(os.environ)
+    threads = settings.threads or available_cores()
+    held = load_model(folder, threads, settings)
+
+    def answer(payload: Payload, accept: str) -> Answer:
+        if payload.content_type.essence not in held.request_types:
+            expected = ", ".join(held.request_types)
+            raise UnsupportedMediaType(
+                place=(Source("Content-Type"),), expected=f"one of {expected}", got=payload.content_type.essence
+            )
+        response_type = negotiate(accept, held.response_types)
+        call = Call(held, replace(payload, threads=threads), response_type)
+        return Answer(answer_alone(call, threads), response_type)
+
+    return Target(str(folder), answer, held.algorithm.name, dict(held.hyperparameters))
+
+
+def _refusal(place: str, status: int, sentence: str) -> ForecastleError:
+    """What an answer of this status says, as our own error: the user's, or the platform's."""
+    kind: type[ForecastleError] = InvalidData if 400 <= status < 500 else PlatformError
+    try:
+        phrase = f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        phrase = str(status)
+    return kind(f"{place}: {phrase}: {sentence or 'no message'}")
+
+
+__all__ = ["ACCEPT", "Answer", "Target", "UserError", "endpoint", "model_here", "server"]
