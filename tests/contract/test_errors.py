@@ -1,5 +1,6 @@
 """Errors, by whose they are."""
 
+import pickle
 import re
 from http import HTTPStatus
 
@@ -14,6 +15,7 @@ from forecastle.contract.errors import (
     Stopped,
     UserError,
 )
+from forecastle.contract.place import At, Source
 from tests.pages import REPOSITORY
 
 CLASSES = [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, ForecastleError)]
@@ -56,3 +58,18 @@ def test_an_error_seen_from_further_out_has_the_place_before_its_sentence() -> N
     error = InvalidData("row 3: expected a number.").within("train/part.csv")
     assert isinstance(error, InvalidData)
     assert str(error) == error.sentence == "train/part.csv: row 3: expected a number."
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        InvalidData(place=(Source("a.csv"), At("row", 3)), expected="a number", got="'x'"),
+        InvalidData("cannot be read.", place=(Source("a.csv"),)),
+    ],
+)
+def test_str_repr_and_pickle_have_the_sentence(error: InvalidData) -> None:
+    copy = pickle.loads(pickle.dumps(error))
+
+    assert str(error) == error.sentence
+    assert repr(error) == f"InvalidData({error.sentence!r})"
+    assert (type(copy), vars(copy), str(copy)) == (InvalidData, vars(error), error.sentence)
