@@ -1,5 +1,6 @@
 """Errors, by whose they are."""
 
+import ast
 import pickle
 import re
 from http import HTTPStatus
@@ -52,6 +53,16 @@ def test_a_place_is_given_as_data(folder: str) -> None:
         lines = source.read_text("utf-8").splitlines()
         composed = [line for line in lines if re.search(r"""f?["'][^"']*: expected """, line)]
         assert [line for line in composed if "click." not in line] == []  # click's own errors are text
+
+
+@pytest.mark.parametrize("folder", ["algorithms", "contract", "formats"])
+def test_no_error_is_made_of_a_sentence_with_its_place(folder: str) -> None:
+    names = {kind.__name__ for kind in CLASSES}
+    for source in (REPOSITORY / folder).rglob("*.py"):
+        calls = [each for each in ast.walk(ast.parse(source.read_text("utf-8"))) if isinstance(each, ast.Call)]
+        raised = [each for each in calls if isinstance(each.func, ast.Name) and each.func.id in names]
+        texts = [ast.unparse(argument) for each in raised for argument in each.args]
+        assert [text for text in texts if ": expected " in text] == []
 
 
 def test_an_error_seen_from_further_out_has_the_place_before_its_sentence() -> None:
