@@ -1,5 +1,7 @@
 /** Locates the place of an error, which the server gives as data, in the text of a request. */
 
+import { cellSpans, delimiterOf } from "./csv.js";
+
 /** @typedef {(string | number | Record<string, any>)[]} Place as the server writes it in X-Forecastle-Place */
 /** @typedef {{start: number, end: number, line: number}} Spot characters, and the line counted from 1 */
 
@@ -57,9 +59,8 @@ export function lineBounds(text, line) {
 export function cellSpot(text, line, column) {
   const [start, end] = lineBounds(text, line);
   if (column === null) return spot(text, start, end);
-  const cells = text.slice(start, end).split(",");
-  const before = cells.slice(0, column - 1).join(",").length + (column > 1 ? 1 : 0);
-  return spot(text, start + before, start + before + (cells[column - 1] ?? "").length);
+  const span = cellSpans(text.slice(start, end), delimiterOf(text))[column - 1] ?? [end - start, end - start];
+  return spot(text, start + span[0], start + span[1]);
 }
 
 /**

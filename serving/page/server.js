@@ -42,7 +42,7 @@ const PATIENCE_MS = 120; // an answer that is this late and no longer wanted is 
 
 /**
  * Work of which the newest call counts: while one runs, the newest waits and the others are dropped, so that answers
- * that come in time are shown while a slider still moves; one that is late is aborted.
+ * that come in time are shown while a slider still moves; one that is late is aborted. A call rejects as its own work does.
  * @template {any[]} A
  * @param {(signal: AbortSignal, ...args: A) => Promise<void>} work
  * @returns {(...args: A) => Promise<void>}
@@ -51,15 +51,11 @@ export function newest(work) {
   /** @type {AbortController | null} */
   let running = null;
   let began = 0;
-  /** @type {A | null} */
+  /** @type {{args: A, resolve: (done?: any) => void, reject: (error: any) => void} | null} */
   let waiting = null;
-  return async function call(...args) {
-    if (running) {
-      waiting = args;
-      const late = running;
-      setTimeout(() => waiting === args && late.abort(), Math.max(0, PATIENCE_MS - (performance.now() - began)));
-      return;
-    }
+
+  /** @param {A} args */
+  async function run(args) {
     running = new AbortController();
     began = performance.now();
     const { signal } = running;
@@ -72,8 +68,19 @@ export function newest(work) {
       if (waiting) {
         const next = waiting;
         waiting = null;
-        await call(...next);
+        run(next.args).then(next.resolve, next.reject);
       }
     }
+  }
+
+  return (...args) => {
+    if (!running) return run(args);
+    const late = running;
+    waiting?.resolve();
+    return new Promise((resolve, reject) => {
+      const call = { args, resolve, reject };
+      waiting = call;
+      setTimeout(() => waiting === call && late.abort(), Math.max(0, PATIENCE_MS - (performance.now() - began)));
+    });
   };
 }
