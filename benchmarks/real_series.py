@@ -39,7 +39,7 @@ def monthly_records() -> list[dict[str, Any]]:
 
 
 def m4_hourly() -> tuple[list[Floats], Floats]:
-    """The 414 series that M4 gave, each of its own length, and what came next, (414, 48)."""
+    """The 414 series that M4 gave, of different lengths, and what came next, (414, 48)."""
     given = _rows("m4_hourly_train.csv.gz")
     return given, np.stack(_rows("m4_hourly_test.csv.gz"))
 

@@ -2,7 +2,7 @@
 
     S3_PEERS_PYTHON=…/bin/python python -m benchmarks.region [--json] [--runs 5] [--only small,large]
 
-The peers want an environment of their own, which the variable S3_PEERS_PYTHON names:
+The peers need their own environment, which the variable S3_PEERS_PYTHON names:
 
     uv venv .s3-peers && uv pip install --python .s3-peers/bin/python --require-hashes -r benchmarks/s3_peers.lock
 

@@ -2,7 +2,7 @@
 
     [S3_PEERS_PYTHON=…/bin/python] python -m benchmarks.region_jobs [--json] [--runs 5] [--only invoke,jobs,waits]
 
-`invoke`: a request goes to the region and to the server behind it in turn, each over a kept connection; the row has the
+`invoke`: a request goes to the region and to its server in turn, each over a kept connection; the row has the
 medians. Where S3_PEERS_PYTHON names an interpreter that has moto, the same request goes to moto's InvokeEndpoint, which
 computes nothing: its answer is a constant. ministack has no SageMaker, and no peer runs a job.
 
@@ -97,7 +97,7 @@ class Region:
             time.sleep(0.02)
 
     def serve(self, uri: str, name: str = "forest") -> int:
-        """Deploy a model as an endpoint; the port of the server behind it."""
+        """Deploy a model as an endpoint; the port of its server."""
         sagemaker = self.client("sagemaker")
         configure(sagemaker, uri, name)
         sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)

@@ -1,4 +1,4 @@
-"""S3 servers in processes of their own: ours, moto's and ministack's; and a client that costs little."""
+"""S3 servers in their own processes: ours, moto's and ministack's; and a client that costs little."""
 
 import os
 import socket

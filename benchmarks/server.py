@@ -1,4 +1,4 @@
-"""Servers in processes of their own, and a client that costs little."""
+"""Servers in their own processes, and a client that costs little."""
 
 import os
 import socket

@@ -14,6 +14,7 @@ from typing import Any
 
 from forecastle.algorithms import find
 from forecastle.algorithms.interface import Algorithm
+from forecastle.container.request_file import SUFFIXES
 from forecastle.contract.errors import ForecastleError, InvalidJob, NotReady
 from forecastle.contract.opt_ml import OptMl
 from forecastle.contract.place import Source
@@ -22,12 +23,6 @@ from forecastle.serving.loader import load_model
 
 HOST = "127.0.0.1"
 PATIENCE_SECONDS = 120
-MEDIA_TYPES = {
-    ".csv": "text/csv",
-    ".json": "application/json",
-    ".jsonl": "application/jsonlines",
-    ".txt": "text/plain",
-}
 SHOWN_BYTES = 2_000  # larger requests are sent from a file
 
 
@@ -92,8 +87,8 @@ def _show(algorithm: Algorithm[Any], tree: OptMl, port: int) -> None:
 def _example_request(algorithm: Algorithm[Any], tree: OptMl) -> tuple[str, bytes]:
     """The example's request and its media type; without one in a known format, the model's sample request."""
     for file in sorted(algorithm.example_folder.glob("request.*")):
-        if file.suffix in MEDIA_TYPES:
-            return MEDIA_TYPES[file.suffix], file.read_bytes()
+        if file.suffix in SUFFIXES:
+            return SUFFIXES[file.suffix], file.read_bytes()
     payload = load_model(tree.model, threads=1, settings=Settings.from_environ(os.environ)).model.sample_request()
     return payload.content_type.essence, payload.body
 

@@ -20,7 +20,7 @@ FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
 
 def stage(folder: Path) -> None:
-    """Fill `folder`, which is made anew."""
+    """Fill `folder`, which is emptied first."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(REPOSITORY / "docs", folder, ignore=shutil.ignore_patterns("site.*"))
     for name, copy in ELSEWHERE.items():

@@ -52,9 +52,9 @@ def complaint(image: str | None, code: int, lines: Sequence[str]) -> str | None:
     found = next((number for number, line in enumerate(lines) if line.startswith(CLIENT)), None)
     if image is None or code != NOT_RUN or found is None:
         return None
-    told = (line.strip() for line in [lines[found].removeprefix(CLIENT), *lines[found + 1 :]] if "--help" not in line)
+    words = (line.strip() for line in [lines[found].removeprefix(CLIENT), *lines[found + 1 :]] if "--help" not in line)
     remark = f" {NEEDS_ACCOUNT}" if ECR.search(image) else ""
-    return f"Docker cannot run the image {image}: {' '.join(filter(None, told)).rstrip('.')}.{remark}"
+    return f"Docker cannot run the image {image}: {' '.join(filter(None, words)).rstrip('.')}.{remark}"
 
 
 def published_port(tree: Path) -> int | None:

@@ -10,11 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.floors import REPOSITORY
+from tests.floors import FLOORS, REPOSITORY
 from tests.test_third_algorithm import SOURCE
-from tests.test_wheel import SOURCES, copy_sources, install, make_environment, packages_of, serving
+from tests.test_wheel import copy_sources, install, make_environment, packages_of, serving
 
-FOLDERS = [name for name in SOURCES if name != "forecastle"]
 RCF = REPOSITORY / "algorithms" / "random_cut_forest" / "example"
 
 
@@ -35,7 +34,7 @@ def added(bare: Path, tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     before = {path.name for path in packages.iterdir()}
     install(bare, str(wheel))
     after = {path.name for path in packages.iterdir()}
-    for compiled in (path for name in FOLDERS for path in (REPOSITORY / name).rglob("*.nb[ci]")):  # it takes minutes
+    for compiled in (path for name in FLOORS for path in (REPOSITORY / name).rglob("*.nb[ci]")):  # it takes minutes
         target = packages / "forecastle" / compiled.relative_to(REPOSITORY)
         if target.parents[1].is_dir():
             target.parent.mkdir(exist_ok=True)
@@ -54,7 +53,7 @@ def python(bare: Path, added: set[str]) -> Path:
 def project(tmp_path: Path) -> Path:
     """A user's project with folders named like ours; importing the wrong one raises an error."""
     folder = tmp_path / "project"
-    for name in FOLDERS:
+    for name in FLOORS:
         (folder / name).mkdir(parents=True)
         (folder / name / "__init__.py").write_text(f"OWNER = 'the project: {name}'\n")
     return folder
@@ -87,17 +86,17 @@ def test_a_wheel_adds_one_name(added: set[str]) -> None:
     assert len(added) == 2
 
 
-@pytest.mark.parametrize("order", [["forecastle", *FOLDERS], [*FOLDERS, "forecastle"]], ids=["first", "last"])
+@pytest.mark.parametrize("order", [["forecastle", *FLOORS], [*FLOORS, "forecastle"]], ids=["first", "last"])
 def test_a_project_keeps_its_own_folders(
     order: list[str], python: Path, project: Path, environ: dict[str, str]
 ) -> None:
     code = [f"import {name}" for name in order]
     code += ["import forecastle.container.cli, forecastle.training.job, forecastle.serving.server"]
     code += ["forecastle.DeepAR, forecastle.RandomCutForest", "print(forecastle.__file__)"]
-    code += [f"print({name}.OWNER, forecastle.{name}.__name__)" for name in FOLDERS]
+    code += [f"print({name}.OWNER, forecastle.{name}.__name__)" for name in FLOORS]
     printed = run([str(python), "-c", "\n".join(code)], project, environ).splitlines()
     assert Path(printed[0]).parent == packages_of(python.parents[1]) / "forecastle"
-    assert printed[1:] == [f"the project: {name} forecastle.{name}" for name in FOLDERS]
+    assert printed[1:] == [f"the project: {name} forecastle.{name}" for name in FLOORS]
 
 
 @pytest.mark.parametrize("as_module", [False, True], ids=["forecastle", "python -m forecastle"])

@@ -51,11 +51,11 @@ class DeepAR(BaseEstimator):  # type: ignore[misc]
         The steps that the network sees before it forecasts, besides values of earlier seasons; None is
         `prediction_length`.
     epochs : int, default=100
-        Passes over the training data, at the most. SageMaker has no default.
+        The most passes over the training data. SageMaker has no default.
     cardinality : "auto", "ignore" or list of int, default="auto"
-        The number of categories of each feature in `cat`. "auto" takes it from the data; "ignore" does without.
+        The number of categories of each feature in `cat`. "auto" takes it from the data; "ignore" uses no categories.
     num_dynamic_feat : "auto", "ignore" or int, default="auto"
-        The number of dynamic features. "auto" takes it from the data; "ignore" does without.
+        The number of dynamic features. "auto" takes it from the data; "ignore" uses none.
     embedding_dimension : int, default=10
         The size of each category's embedding vector.
     likelihood : {"student-T", "gaussian", "negative-binomial", "beta", "deterministic-L1"}, default="student-T"

@@ -53,13 +53,13 @@ class RandomCutForest(OutlierMixin, BaseEstimator):  # type: ignore[misc]
     num_trees : int, default=100
         The number of trees.
     num_samples_per_tree : int, default=256
-        The points each tree is given, at the most.
+        The most points that a tree gets.
     sampling : {"independent", "sagemaker"}, default="independent"
-        Which points a tree is given. "independent": min(num_samples_per_tree, n) points, drawn without replacement,
-        for each tree anew. "sagemaker": as SageMaker's jobs draw them: a uniform sample of
-        num_trees × num_samples_per_tree points, or, where there are no more than these, all points in their order;
-        tree t is given the t-th slice of ⌊sample / num_trees⌋ of them, so that on data in the order of time each tree
-        sees one slice of time. With fewer points than trees, every tree is given all.
+        Which points a tree gets. "independent": min(num_samples_per_tree, n) points, drawn for each tree without
+        replacement. "sagemaker": as SageMaker's jobs draw them: a uniform sample of
+        num_trees × num_samples_per_tree points, or all points in their order if there are no more; tree t gets the
+        t-th slice of ⌊sample / num_trees⌋ of them, so that on data in the order of time each tree sees one slice of
+        time. With fewer points than trees, every tree gets all.
     contamination : "auto" or float in (0, 0.5], default="auto"
         The share of outliers in the data: what `offset_` is set by. "auto" takes the rule of SageMaker's notebook:
         outliers score above the mean of the points in the forest plus three standard deviations, of at least 1,000

@@ -17,7 +17,7 @@ class AnomalyChartOptions(ChartOptions):
     """The options of `forecastle plot --set` for Random Cut Forest."""
 
     sigmas: float = Field(
-        3.0, gt=0, description="Anomalies are scores above the mean plus so many standard deviations."
+        3.0, gt=0, description="Anomalies are scores above the mean plus this many standard deviations."
     )
     column: int = Field(0, ge=0, description="The column whose values are drawn, counted from 0.")
 

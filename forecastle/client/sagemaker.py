@@ -30,14 +30,14 @@ class SageMakerEndpoint:
 
     def ask(self, body: bytes, content_type: str, attributes: str = "") -> bytes:
         more = {"CustomAttributes": attributes} if attributes else {}
-        asked = {"EndpointName": self.name, "Body": body, "ContentType": content_type, "Accept": JSON, **more}
-        return patiently(lambda: self._attempt(asked), self._patience)
+        request = {"EndpointName": self.name, "Body": body, "ContentType": content_type, "Accept": JSON, **more}
+        return patiently(lambda: self._attempt(request), self._patience)
 
-    def _attempt(self, asked: dict[str, Any]) -> bytes:
+    def _attempt(self, request: dict[str, Any]) -> bytes:
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
-            answer: bytes = self._client.invoke_endpoint(**asked)["Body"].read()
+            answer: bytes = self._client.invoke_endpoint(**request)["Body"].read()
             return answer
         except ClientError as error:
             raise self._refusal(error) from None
@@ -45,10 +45,10 @@ class SageMakerEndpoint:
             raise PredictorError(f"Endpoint {self.name}: {str(error).rstrip('.')}.") from None
 
     def _refusal(self, error: Any) -> PredictorError | TryAgain:
-        told = error.response
-        code, message = told["Error"].get("Code", ""), told["Error"].get("Message", "")
-        status = told.get("OriginalStatusCode") or told.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0
-        sentence = told.get("OriginalMessage") or f"Endpoint {self.name}: {message or code}"
+        response = error.response
+        code, message = response["Error"].get("Code", ""), response["Error"].get("Message", "")
+        status = response.get("OriginalStatusCode") or response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0
+        sentence = response.get("OriginalMessage") or f"Endpoint {self.name}: {message or code}"
         if code == "ValidationError" and TOO_LARGE in message:
             return RequestTooLarge(sentence, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         refused = refusal(f"Endpoint {self.name}", status, sentence)

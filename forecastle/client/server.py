@@ -98,6 +98,6 @@ def _sentence(answer: bytes) -> str:
     with suppress(ValueError):
         document = json.loads(text)
         if isinstance(document, dict):
-            told = [document[name] for name in ("message", "Message", "error") if isinstance(document.get(name), str)]
-            return told[0] if told else text
+            found = [document[name] for name in ("message", "Message", "error") if isinstance(document.get(name), str)]
+            return found[0] if found else text
     return text

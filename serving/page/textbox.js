@@ -1,4 +1,4 @@
-/** A request as it is, for an algorithm without a page of its own: body, media types, attributes and the answer. */
+/** A request as it is, for an algorithm without its own page: body, media types, attributes and the answer. */
 
 import { make } from "./dom.js";
 import { short, sizeText } from "./numbers.js";

@@ -19,7 +19,7 @@ from grimp import ImportGraph, build_graph
 from forecastle import algorithms
 from forecastle.algorithms import available, find
 from forecastle.algorithms.interface import Algorithm, Model, Payload
-from forecastle.container.demo import MEDIA_TYPES
+from forecastle.container.request_file import SUFFIXES
 from forecastle.contract.artifact import Artifact, read_artifact, write_artifact
 from forecastle.contract.errors import InvalidJob, NotAcceptable, UserError
 from forecastle.contract.media_type import MediaType
@@ -98,7 +98,7 @@ def test_its_example_is_complete(trained: Trained) -> None:
     trained.algorithm.hyperparameters.parse(hyperparameters)
     assert (folder / "input" / "data" / next(iter(trained.algorithm.channels))).is_dir()
     for request in folder.glob("request.*"):
-        media_type = MediaType.parse(MEDIA_TYPES[request.suffix])
+        media_type = MediaType.parse(SUFFIXES[request.suffix])
         assert media_type.essence in trained.algorithm.request_types
         trained.model().decode(Payload(request.read_bytes(), media_type))
 

@@ -1,4 +1,4 @@
-/** Lanes: each column has a part of the height and a scale of its own, above the scores. */
+/** Lanes: each column has its own part of the height and its own scale, above the scores. */
 
 import { axis, colour } from "../../chart.js";
 import { short } from "../../numbers.js";

@@ -54,21 +54,21 @@ def update_weights(region: LocalRegion, request: Record) -> Record:
         record = _changeable(region, name)
         fleet = region.hosting.of(name)
         variants = {each["VariantName"]: each for each in record.get("ProductionVariants", [])}
-        for wish in request["DesiredWeightsAndCapacities"]:
-            if wish["VariantName"] not in variants:
+        for desired in request["DesiredWeightsAndCapacities"]:
+            if desired["VariantName"] not in variants:
                 raise invalid(
-                    f'The variant name(s) "{wish["VariantName"]}" is/are not present within endpoint "{name}".'
+                    f'The variant name(s) "{desired["VariantName"]}" is/are not present within endpoint "{name}".'
                 )
-        for wish in request["DesiredWeightsAndCapacities"]:
+        for desired in request["DesiredWeightsAndCapacities"]:
             variant, weight, count = (
-                variants[wish["VariantName"]],
-                wish.get("DesiredWeight"),
-                wish.get("DesiredInstanceCount"),
+                variants[desired["VariantName"]],
+                desired.get("DesiredWeight"),
+                desired.get("DesiredInstanceCount"),
             )
             if weight is not None:
                 variant |= {"DesiredWeight": weight, "CurrentWeight": weight}
                 if fleet is not None:
-                    fleet.chosen(wish["VariantName"]).weight = weight
+                    fleet.chosen(desired["VariantName"]).weight = weight
             if count is not None:
                 variant |= {"DesiredInstanceCount": count, "CurrentInstanceCount": count}
         now = time.time()
