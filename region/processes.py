@@ -10,6 +10,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -93,6 +94,8 @@ class Processes:
         self._ended: queue.SimpleQueue[int] = (
             queue.SimpleQueue()
         )  # ids of ended processes that the state still contains
+        self._lock = threading.Lock()
+        self._closed = False
         # The kernel kills a process when the thread that started it ends, so one thread starts them all.
         self._starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="starter")
 
@@ -129,8 +132,9 @@ class Processes:
         """After a process has ended, kill the children that it has left running."""
         process.kill()
         self._ended.put(process.pid)
-        with suppress(sqlite3.OperationalError):  # the disk is full; tried again when the next process ends
-            self._delete_ended()
+        with self._lock, suppress(sqlite3.OperationalError):  # the disk is full; tried again when the next process ends
+            if not self._closed:
+                self._delete_ended()
 
     def _delete_ended(self) -> None:
         with suppress(queue.Empty):
@@ -159,7 +163,10 @@ class Processes:
         return reaped
 
     def close(self) -> None:
+        """End the use of the state: what ends later is removed from it by the next region of this folder."""
         self._starter.shutdown()
+        with self._lock:
+            self._closed = True
 
 
 def _start_time(pid: int) -> int | None:
