@@ -16,7 +16,6 @@ from forecastle.region.variables import Variables
 
 START_SECONDS = 60.0
 STOP_SECONDS = 60.0
-NOT_FOUND = 127
 LOG = "region.log"
 
 
