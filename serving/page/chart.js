@@ -53,6 +53,19 @@ export const axis = (more = {}) => ({
   ...more,
 });
 
+/**
+ * The points of a series that no line reaches: those without a neighbour. uPlot draws no others where they are dense.
+ * @param {any} u @param {number} series @param {boolean} all whether all are drawn anyway
+ */
+export function alone(u, series, all) {
+  if (all) return null;
+  const values = u.data[series];
+  const there = (/** @type {number} */ at) => values[at] !== null && values[at] !== undefined;
+  const found = [];
+  for (let at = 0; at < values.length; at++) if (there(at) && !there(at - 1) && !there(at + 1)) found.push(at);
+  return found.length ? found : null;
+}
+
 /** How a line looks in the legend. @param {string} name @param {{colour: string, dash?: string, width?: number, band?: boolean, dot?: boolean}} look */
 export function key(name, look) {
   const stroke = `var(${look.colour})`;

@@ -30,7 +30,12 @@ export const byId = (id) => document.getElementById(id);
 
 /** @param {Iterable<[string, string | number | Node]>} entries @returns {HTMLDListElement} */
 export function list(entries) {
-  return make("dl", {}, ...[...entries].flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
+  const breakable = (/** @type {string} */ text) => text.split(/(?<=_)/).flatMap((part) => [make("wbr"), part]);
+  const row = (/** @type {[string, string]} */ [name, value]) => [
+    make("dt", {}, name),
+    make("dd", {}, ...breakable(value)),
+  ];
+  return make("dl", {}, ...[...entries].flatMap(row));
 }
 
 /**

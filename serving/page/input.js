@@ -120,6 +120,8 @@ export class Input {
       text.length > SHOWN ? `, of which the field shows the first ${sizeText(SHOWN)}: an edit sends those` : "";
     this.source.textContent = `${name}: ${sizeText(bytes.length)} of ${found}${cut}`;
     this.clear();
+    this.say("");
+    this.picks.replaceChildren();
     this.options.opened(this.given);
   }
 

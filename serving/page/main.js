@@ -83,7 +83,7 @@ async function showPage() {
       try {
         await view.open(given);
       } catch (error) {
-        refuse(error);
+        if (input.given === given) refuse(error); // else the user has given other data since
       }
     },
   });

@@ -14,6 +14,9 @@ export function short(value) {
 /** @param {number} value */
 export const whole = (value) => WHOLE.format(value);
 
+/** 1 row, 2,000 rows. @param {number} count @param {string} noun */
+export const counted = (count, noun) => `${whole(count)} ${noun}${count === 1 ? "" : "s"}`;
+
 /** A time as 2014-01-06 14:00, or a date where there is no time of day. @param {number} seconds @param {boolean} [daily] */
 export function timeText(seconds, daily = false) {
   if (!Number.isFinite(seconds)) return "–";
@@ -29,13 +32,15 @@ export function sizeText(bytes) {
 }
 
 const ISO =
-  /^\s*(\d{4})-(\d{1,2})-(\d{1,2})(?:[ T](\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)?)?\s*(?:Z|[+-]00:?00)?\s*$/;
+  /^\s*(\d{4})-(\d{1,2})-(\d{1,2})(?:[ T](\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)?)?\s*(Z|[+-]\d{2}:?\d{2})?\s*$/;
 
-/** Seconds since 1970 of a date or a time, read as UTC; NaN if it is none. @param {string} text */
+/** Seconds since 1970 of a date or a time, in UTC if it has no offset; NaN if it is none. @param {string} text */
 export function secondsOf(text) {
   const match = ISO.exec(text);
   if (!match) return NaN;
-  const [, year, month, day, hour = "0", minute = "0", second = "0"] = match;
+  const [, year, month, day, hour = "0", minute = "0", second = "0", zone = "Z"] = match;
   if (Number(month) > 12 || Number(day) > 31) return NaN;
-  return Date.UTC(Number(year), Number(month) - 1, Number(day), Number(hour), Number(minute), Number(second)) / 1000;
+  const local = Date.UTC(Number(year), Number(month) - 1, Number(day), Number(hour), Number(minute), Number(second));
+  const offset = zone === "Z" ? 0 : Number(`${zone[0]}1`) * (Number(zone.slice(1, 3)) * 60 + Number(zone.slice(-2)));
+  return local / 1000 - offset * 60;
 }

@@ -1,17 +1,9 @@
-/** Where in a text a refusal points: the place that the server gives as data, found again. */
+/** Locates the place of an error, which the server gives as data, in the text of a request. */
+
+import { cellSpans, delimiterOf } from "./csv.js";
 
 /** @typedef {(string | number | Record<string, any>)[]} Place as the server writes it in X-Forecastle-Place */
 /** @typedef {{start: number, end: number, line: number}} Spot characters, and the line counted from 1 */
-
-const PLACE = /^((?:(?:line|row|column|byte) \d+(?:, |: ?))*)(?:([a-z_]\w*(?:\.\w+|\[\d+\])*): )?/;
-
-/** The place that a sentence begins with, `line 2: cat[0]: expected …`. @param {string} sentence @returns {Place} */
-export function placeIn(sentence) {
-  const [, counts, path = ""] = PLACE.exec(sentence) ?? [];
-  const counted = [...(counts ?? "").matchAll(/(\w+) (\d+)/g)].map(([, noun, number]) => ({ [noun]: Number(number) }));
-  const parts = [...path.matchAll(/([a-z_]\w*)|\[(\d+)\]/gi)].map(([, name, index]) => name ?? Number(index));
-  return [...counted, ...parts];
-}
 
 /**
  * The spot of a place such as `[{row: 3}, {column: 2}]`, `[{line: 7}, "target", 0]` or `["instances", 2, "cat"]`;
@@ -67,9 +59,8 @@ export function lineBounds(text, line) {
 export function cellSpot(text, line, column) {
   const [start, end] = lineBounds(text, line);
   if (column === null) return spot(text, start, end);
-  const cells = text.slice(start, end).split(",");
-  const before = cells.slice(0, column - 1).join(",").length + (column > 1 ? 1 : 0);
-  return spot(text, start + before, start + before + (cells[column - 1] ?? "").length);
+  const span = cellSpans(text.slice(start, end), delimiterOf(text))[column - 1] ?? [end - start, end - start];
+  return spot(text, start + span[0], start + span[1]);
 }
 
 /**

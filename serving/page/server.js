@@ -1,7 +1,5 @@
 /** Requests to the model. */
 
-import { placeIn } from "./place.js";
-
 /** A request was refused, in one sentence, with its place in the data. */
 export class Refused extends Error {
   /** @param {string} sentence @param {import("./place.js").Place} [place] @param {number} [status] 0: the page itself */
@@ -34,7 +32,7 @@ export async function send(address, { body, type, accept, attributes }, signal) 
   if (!response.ok) {
     const sentence = new TextDecoder().decode(bytes);
     const place = response.headers.get("X-Forecastle-Place");
-    throw new Refused(sentence, place ? JSON.parse(place) : placeIn(sentence), response.status);
+    throw new Refused(sentence, place ? JSON.parse(place) : [], response.status);
   }
   const media = (response.headers.get("Content-Type") ?? "").split(";")[0].trim();
   return { status: response.status, bytes, type: media, ms, id };
@@ -44,7 +42,7 @@ const PATIENCE_MS = 120; // an answer that is this late and no longer wanted is 
 
 /**
  * Work of which the newest call counts: while one runs, the newest waits and the others are dropped, so that answers
- * that come in time are shown while a slider still moves; one that is late is aborted.
+ * that come in time are shown while a slider still moves; one that is late is aborted. A call rejects as its own work does.
  * @template {any[]} A
  * @param {(signal: AbortSignal, ...args: A) => Promise<void>} work
  * @returns {(...args: A) => Promise<void>}
@@ -53,15 +51,11 @@ export function newest(work) {
   /** @type {AbortController | null} */
   let running = null;
   let began = 0;
-  /** @type {A | null} */
+  /** @type {{args: A, resolve: (done?: any) => void, reject: (error: any) => void} | null} */
   let waiting = null;
-  return async function call(...args) {
-    if (running) {
-      waiting = args;
-      const late = running;
-      setTimeout(() => waiting === args && late.abort(), Math.max(0, PATIENCE_MS - (performance.now() - began)));
-      return;
-    }
+
+  /** @param {A} args */
+  async function run(args) {
     running = new AbortController();
     began = performance.now();
     const { signal } = running;
@@ -74,8 +68,19 @@ export function newest(work) {
       if (waiting) {
         const next = waiting;
         waiting = null;
-        await call(...next);
+        run(next.args).then(next.resolve, next.reject);
       }
     }
+  }
+
+  return (...args) => {
+    if (!running) return run(args);
+    const late = running;
+    waiting?.resolve();
+    return new Promise((resolve, reject) => {
+      const call = { args, resolve, reject };
+      waiting = call;
+      setTimeout(() => waiting === call && late.abort(), Math.max(0, PATIENCE_MS - (performance.now() - began)));
+    });
   };
 }

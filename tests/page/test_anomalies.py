@@ -147,6 +147,17 @@ def test_the_columns_of_a_csv_are_picked_and_changed(open_page: Open, picture: C
     until(page, "document.querySelector('#picked').textContent.includes('temperature, pressure, serial')")
 
 
+@pytest.mark.parametrize(
+    "text", ["1;2;3\n4;5;6\n", "1,0;2,0;3,0\n4,0;5,0;6,0\n", "1\t2\t3\n4\t5\t6\n", "\n1,2,3\n\n4,5,6\n"]
+)
+def test_other_separators_become_commas(open_page: Open, text: str) -> None:
+    page = open_page("sensors")
+    with page.expect_request(lambda request: request.url.endswith("/invoke")) as waiting:
+        paste(page, text)
+    assert waiting.value.post_data == "1,2,3\n4,5,6\n"
+    rows_said(page, "2")
+
+
 def recordio(rows: list[list[float]]) -> bytes:
     """Dense records of float32."""
 
@@ -200,6 +211,9 @@ def read_first(page: Page) -> str:
     [
         ("1,2,3\n4,x,6\n", "row 2, column 2: expected a number", "x", "2"),
         ("time,a,b,c\n2024-01-01,1,2,3\n2024-01-02,4,oops,6\n2024-01-03,1,2,3\n", "Line 3, column b", "oops", "3"),
+        ("a;b;c\n1;2;3\n4;oops;6\n7;8;9\n", "Line 3, column b", "oops", "3"),
+        ("1;2;3\n4;oops;6\n7;8;9\n", "Line 2, column 2: expected a number", "oops", "2"),
+        ('a,b,c\n"1,5",2,3\n4,5,6\n7,8,9\n', "Line 2, column a", '"1,5"', "2"),
         ("1,2,3\n4,5\n", "row 2", "4,5", "2"),
         ('{"features": [1, 2, 3]}\n{"features": [1, "x", 3]}\n', "line 2", '"x"', "2"),
     ],

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page
 
 from tests.page.conftest import Open, until
@@ -120,6 +121,84 @@ def test_a_long_csv_is_a_series_a_name(open_page: Open) -> None:
     assert target[:13] == [0, *[None] * 11, 1]
     again = asked(page, lambda: page.locator("#series-by").select_option("none"))
     assert again["instances"][0]["target"][12] == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("ds,y\n2024-01-01 01:00+01:00,1\n2024-01-01 02:00Z,2\n2024-01-01 04:00:00+0000,3\n", "times from ds"),
+        ("ds;y\n2024-01-01 00:00;1,0\n2024-01-01 02:00;2,0\n2024-01-01 04:00;3,0\n", "values from y"),
+        ("timestamp,y\n1704067200,1\n,9\n1704074400,2\n1704081600,3\n", "1 row without a time left out"),
+        ("time,y\n2024-01-01 00:00,1\n2024-01-01 02:00,2\n,9\n2024-01-01 04:00,3\n", "1 row without a time left out"),
+    ],
+    ids=["offsets", "decimal comma", "a Unix time is missing", "a time is missing"],
+)
+def test_times_and_numbers_as_people_write_them(open_page: Open, text: str, said: str) -> None:
+    page = open_page("demand")
+    [instance] = asked(page, lambda: paste(page, text))["instances"]
+    assert instance["start"] == "2024-01-01 00:00:00"
+    assert instance["target"] == [1, 2, 3]
+    assert said in page.locator("#picked").inner_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence", "marked"),
+    [
+        (
+            "date,y\n31/01/2024 14:00,1\n31/01/2024 16:00,2\n",
+            "Line 2, column date: expected a time",
+            "31/01/2024 14:00",
+        ),
+        ("when,y\n2024-01-01,1\n2024-01-02,2\nlater,3\n", "Line 4, column when: expected a time", "later"),
+        ("time;a;b\n2024-01-01;1;2\n2024-01-02;3;oops\n2024-01-03;4;5\n", "Line 3, column b", "oops"),
+    ],
+)
+def test_a_fault_of_a_csv_is_shown_at_its_cell(open_page: Open, text: str, sentence: str, marked: str) -> None:
+    page = open_page("demand")
+    asked(page, lambda: paste(page, "1\n2\n3\n"))
+    paste(page, text)
+    page.wait_for_selector(".refusal mark")
+    assert sentence in page.locator(".refusal").inner_text()
+    assert page.locator(".refusal mark").inner_text() == marked
+    assert page.locator("#picked").inner_text() == ""  # what was read of the data before
+
+
+def test_the_newest_data_is_what_stays(open_page: Open) -> None:
+    page = open_page("demand")
+    series = {"start": "2024-01-01 00:00:00", "target": [*range(1000)], "cat": [0]}
+    many, one = (json.dumps({"instances": [series] * count}) for count in (200, 1))
+    page.evaluate(
+        """texts => {
+            for (const text of texts) {
+                const data = new DataTransfer();
+                data.setData("text/plain", text.padEnd(6000));
+                const event = new ClipboardEvent("paste", {clipboardData: data, bubbles: true, cancelable: true});
+                document.querySelector("#body").dispatchEvent(event);
+            }
+        }""",
+        [many, one],
+    )
+    until(page, "document.querySelector('#picked').textContent.startsWith('1 series')")
+    page.wait_for_timeout(2000)  # by when the answer to the first has come
+    assert page.locator("#picked").inner_text().startswith("1 series")
+
+
+def test_a_value_without_neighbours_is_drawn(open_page: Open) -> None:
+    page = open_page("demand")
+    page.get_by_label("sample paths").uncheck()
+    target = [5.0 if step % 9 == 0 else None for step in range(1200)]
+    asked(page, lambda: paste(page, json.dumps({"start": "2024-01-01", "target": target, "cat": [0]})))
+    slide(page, "history", 1100)
+    black = """() => {
+        const canvas = document.querySelector("canvas");
+        const {data, width} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+        const columns = new Set();
+        for (let at = 0; at < data.length; at += 4)
+            if (data[at + 3] > 200 && data[at] < 60 && data[at + 1] < 60 && data[at + 2] < 60)
+                columns.add((at / 4) % width);
+        return columns.size;
+    }"""
+    assert page.evaluate(black) > 100
 
 
 def test_features_of_a_csv_reach_into_the_future(open_page: Open) -> None:

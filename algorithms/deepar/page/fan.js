@@ -1,6 +1,6 @@
 /** The fan chart: history, median, a band between two quantiles, sample paths, and what came. */
 
-import { axis, Chart, colour, faint, key, timeAxis } from "../../chart.js";
+import { alone, axis, Chart, colour, faint, key, timeAxis } from "../../chart.js";
 import { make } from "../../dom.js";
 import { short, timeText } from "../../numbers.js";
 import { isDaily, stepTimes } from "./steps.js";
@@ -12,7 +12,7 @@ import { isDaily, stepTimes } from "./steps.js";
 
 const PATHS = 40; // sample paths that are drawn, at most
 const TOGETHER = "forecast";
-const points = { show: false };
+const points = { show: false, size: 4, filter: alone };
 
 /** A range with room above and below. @param {any} _ @param {number} least @param {number} most */
 function withRoom(_, least, most) {
@@ -41,7 +41,7 @@ export class Fan {
       plot: {
         series: [
           {},
-          { stroke: () => colour("--ink"), width: 1.5, points: { size: 4 } },
+          { stroke: () => colour("--ink"), width: 1.5, points: { size: 4, filter: alone } },
           { stroke: () => colour("--ink"), width: 1.5, dash: [2, 3], points },
           { stroke: () => colour("--sea"), width: 2.25, points },
           { stroke: () => faint("--sea", 0.5), width: 1, points },

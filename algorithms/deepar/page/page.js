@@ -92,7 +92,10 @@ class Forecasts {
     if (given !== this.given) this.picked = {};
     this.given = given;
     const open = () => this.open(given).catch(this.kit.refuse);
-    if (given.type !== "text/csv" && !given.example) await this.verify(given);
+    if (given.type !== "text/csv" && !given.example) {
+      await this.verify(given);
+      if (given !== this.given) return; // newer data has come meanwhile
+    }
     this.reading = readSeries(given, this.kit.model, this.picked, open);
     this.kit.input.say(this.reading.how);
     this.kit.input.picks.replaceChildren(

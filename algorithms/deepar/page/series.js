@@ -1,8 +1,8 @@
 /** The user's data as series: a request in JSON or JSON Lines, or the columns of a CSV. */
 
-import { parseCsv } from "../../csv.js";
+import { faultIn, parseCsv } from "../../csv.js";
 import { chooser } from "../../dom.js";
-import { secondsOf, whole } from "../../numbers.js";
+import { counted, secondsOf, whole } from "../../numbers.js";
 import { Refused } from "../../server.js";
 import { spelled, stepAt } from "./steps.js";
 
@@ -93,12 +93,8 @@ function fromCsv(text, data, picked, again) {
   picked.value ??= long ? (numeric.find((index) => VALUE.test(columns[index].name)) ?? numeric[0]) : -1;
   const values = picked.value >= 0 ? [picked.value] : numeric;
   const features = numeric.filter((index) => index !== picked.value).slice(0, data.num_dynamic_feat);
-  const fault = table.faults.find(({ column }) => values.includes(column) || features.includes(column));
-  if (fault) {
-    const place = [{ row: fault.row + 1 + Number(table.header) }, { column: fault.column + 1 }];
-    const where = `Line ${fault.line}, column ${columns[fault.column].name}`;
-    throw new Refused(`${where}: expected a number, got “${fault.text.slice(0, 40)}”.`, place);
-  }
+  const fault = faultIn(table, [picked.time, ...values, ...features]);
+  if (fault) throw new Refused(...fault);
   const groups = groupsOf(columns[picked.by], table.rows);
   const series = [];
   for (const [group, rows] of groups)
@@ -192,9 +188,11 @@ function onGrid(name, rows, time, value, features, data) {
  */
 function howRead(series, { columns, rows }, picked, values, features, data) {
   const names = (/** @type {number[]} */ indices) => indices.map((index) => columns[index].name).join(", ");
-  const time =
-    picked.time >= 0 ? `times from ${columns[picked.time].name}` : "no column of times, so steps from 2024-01-01";
-  const parts = [`${whole(rows)} rows: ${time}`, `values from ${names(values)}`];
+  const times = columns[picked.time];
+  const time = times ? `times from ${times.name}` : "no column of times, so steps from 2024-01-01";
+  const untimed = times ? times.values.filter(Number.isNaN).length : 0;
+  const parts = [`${counted(rows, "row")}: ${time}`, `values from ${names(values)}`];
+  if (untimed) parts.push(`${counted(untimed, "row")} without a time left out`);
   if (picked.by >= 0) parts.push(`a series for each ${columns[picked.by].name}`);
   if (features.length) parts.push(`features from ${names(features)}`);
   parts.push(`${whole(series.length)} series with a value every ${spelled(data.frequency)}`);

@@ -1,8 +1,8 @@
 /** Random Cut Forest's page: values and their scores, anomalies, episodes and attributions. */
 
-import { axis, Chart, colour, key, timeAxis } from "../../chart.js";
+import { alone, axis, Chart, colour, key, timeAxis } from "../../chart.js";
 import { check, make, slider } from "../../dom.js";
-import { short, timeText, whole } from "../../numbers.js";
+import { counted, short, timeText, whole } from "../../numbers.js";
 import { newest, Refused } from "../../server.js";
 import { SortedTable } from "../../table.js";
 import { Attribution } from "./attribution.js";
@@ -14,7 +14,7 @@ const SHOWN = 3; // columns at first
 const LISTED = 24; // columns that can be chosen
 const LINES = ["--sea", "--good", "--soft"];
 const COPIED = 20; // rows in a program
-const points = { show: false };
+const points = { show: false, size: 4, filter: alone };
 const numbers = (/** @type {any} */ _, /** @type {number[]} */ at) =>
   at.map((value) => (value === null ? "" : short(value)));
 
@@ -236,7 +236,7 @@ class Anomalies {
     const above = found.reduce((sum, { rows }) => sum + rows, 0);
     const model = `The model’s own threshold is ${short(this.data.threshold)}.`;
     this.summary.textContent =
-      `${whole(this.rows.count)} rows; ${whole(above)} of them, in ${whole(found.length)} episode${found.length === 1 ? "" : "s"}, ` +
+      `${counted(this.rows.count, "row")}; ${whole(above)} of them, in ${counted(found.length, "episode")}, ` +
       `are above ${short(this.line)} (mean ${short(mean)} + ${this.sigmas.value.toFixed(1)} × σ ${short(deviation)}). ${model}`;
     const x = this.rows.times ?? Float64Array.from(this.scores, (_, row) => row + 1);
     const anomalies = Array.from(this.scores, (score) => (score > this.line ? score : null));

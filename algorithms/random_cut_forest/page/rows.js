@@ -1,8 +1,8 @@
 /** The user's data as rows: columns of numbers for the chart, and the body that the server scores. */
 
-import { parseCsv } from "../../csv.js";
+import { faultIn, parseCsv } from "../../csv.js";
 import { check, chooser, make } from "../../dom.js";
-import { whole } from "../../numbers.js";
+import { counted } from "../../numbers.js";
 import { readRecordIo } from "../../recordio.js";
 import { Refused } from "../../server.js";
 
@@ -32,7 +32,7 @@ export function readRows(given, width, picked, again) {
   if (given.type === "text/csv") return fromCsv(given.text, width, picked, again);
   const rows =
     given.type === "application/x-recordio-protobuf" ? readRecordIo(given.bytes, width) : fromJson(given, width);
-  return asTheyAre(given, turned(rows, width), rows.length, `${whole(rows.length)} rows.`);
+  return asTheyAre(given, turned(rows, width), rows.length, `${counted(rows.length, "row")}.`);
 }
 
 /** @param {import("../../input.js").Given} given @param {Float64Array[]} columns @param {number} count @param {string} how @returns {Rows} */
@@ -73,7 +73,7 @@ function fromCsv(text, width, picked, again) {
   const { columns } = table;
   const bytes = new TextEncoder().encode(text);
   // The server names the place of a cell that is no number.
-  const plain = !table.header && columns.length === width && columns.every(({ kind }) => kind !== "time");
+  const plain = table.bare && columns.length === width && columns.every(({ kind }) => kind !== "time");
   if (plain || !columns.length) {
     const given = { bytes, text, type: "text/csv", name: "", example: false };
     return asTheyAre(
@@ -95,18 +95,14 @@ function fromCsv(text, width, picked, again) {
     }),
     ...(numeric.length > width ? [valuesOf(columns, numeric, picked, width, again)] : []),
   ];
-  const fault = table.faults.find(({ column }) => values.includes(column));
+  const fault = faultIn(table, values);
   if (values.length !== width) {
     const found = numeric.length === 1 ? "1 column of numbers" : `${numeric.length} columns of numbers`;
     throw new Refused(
       `Expected ${width} column${width > 1 ? "s" : ""}, as the model has, got ${numeric.length < width ? found : values.length}.`,
     );
   }
-  if (fault) {
-    const place = [{ row: fault.row + 1 + Number(table.header) }, { column: fault.column + 1 }];
-    const where = `Line ${fault.line}, column ${columns[fault.column].name}`;
-    throw new Refused(`${where}: expected a number, got “${fault.text.slice(0, 40)}”.`, place);
-  }
+  if (fault) throw new Refused(...fault);
   const chosen = values.map((index) => columns[index].values);
   const complete = Array.from({ length: table.rows }, (_, row) => row).filter((row) =>
     chosen.every((column) => !Number.isNaN(column[row])),
@@ -115,14 +111,14 @@ function fromCsv(text, width, picked, again) {
   const times = time >= 0 ? ascending(Float64Array.from(complete, (row) => columns[time].values[row])) : null;
   const left = table.rows - complete.length;
   const how = [
-    `${whole(table.rows)} rows: values from ${names.join(", ")}`,
+    `${counted(table.rows, "row")}: values from ${names.join(", ")}`,
     time < 0
       ? "no column of times"
       : times
         ? `times from ${columns[time].name}`
-        : `the times of ${columns[time].name} do not ascend, so rows are numbered`,
-    ...(left ? [`${whole(left)} row${left === 1 ? "" : "s"} with missing values left out`] : []),
-    "sent without header and times",
+        : `the times of ${columns[time].name} are not all there or do not ascend, so rows are numbered`,
+    ...(left ? [`${counted(left, "row")} with missing values left out`] : []),
+    table.header || time >= 0 ? "sent without header and times" : "sent with commas",
   ];
   const body = complete.map((_, at) => taken.map((column) => column[at]).join(",")).join("\n");
   return {
