@@ -9,7 +9,6 @@ import queue
 import signal
 import sqlite3
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -18,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from forecastle.region.leash import LEASH
+from forecastle.region.leash import leashed
 from forecastle.region.state import State
 
 KIND = "Process"
@@ -108,11 +107,10 @@ class Processes:
         kept: Sequence[int] = (),
     ) -> Process:
         """Start a command in a folder; it inherits the file descriptors `kept`."""
-        leashed = [sys.executable, "-I", "-S", LEASH, str(os.getpid()), *command]
 
         def start() -> subprocess.Popen[bytes]:
             return subprocess.Popen(
-                leashed,
+                leashed(command),
                 cwd=folder,
                 env=dict(environ),
                 stdin=stdin,

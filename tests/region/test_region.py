@@ -48,7 +48,7 @@ def test_a_bucket_whose_name_s3_refuses_is_named(tmp_path: Path) -> None:
     assert done.stderr.startswith("forecastle: --bucket No_Bucket: ")
 
 
-@pytest.mark.parametrize("number", [1, 2, 15])
+@pytest.mark.parametrize("number", [1, 2, 3, 15])
 def test_a_signal_stops_it_cleanly(tmp_path: Path, number: int) -> None:
     with RunningRegion(tmp_path / "home") as region:
         assert region.address
