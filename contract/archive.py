@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from forecastle.contract.artifact import MANIFEST
 from forecastle.contract.errors import InvalidData, InvalidJob, OutOfSpace
 from forecastle.contract.place import Part, Source
 
@@ -29,6 +28,9 @@ def unpacked(model: Path) -> Iterator[Path]:
     The temporary folder is removed at the end; memory-mapped arrays stay readable. Raises `InvalidData` if the archive
     is damaged, contains anything but regular files, or is larger than the limits.
     """
+    # NumPy's 17 MB would be in the memory of a region, which only unpacks models.
+    from forecastle.contract.artifact import MANIFEST
+
     archive = model / ARCHIVE if model.is_dir() and not (model / MANIFEST).exists() else model
     if not archive.is_file():
         yield model

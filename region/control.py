@@ -98,7 +98,10 @@ class Control:
 def _protocol(service: str, request: Request) -> str:
     if "x-amz-target" in request.headers:
         return "json"
-    return "rest" if service in REST else "query" if service in QUERY or service == "cloudwatch" else "rest"
+    if service in REST:
+        return "rest"
+    form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+    return "query" if form or service in (*QUERY, "cloudwatch") else "rest"
 
 
 def _version(request: Request) -> str:

@@ -9,7 +9,7 @@ import queue
 import signal
 import sqlite3
 import subprocess
-import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from forecastle.region.leash import LEASH
+from forecastle.region.leash import leashed
 from forecastle.region.state import State
 
 KIND = "Process"
@@ -93,6 +93,8 @@ class Processes:
         self._ended: queue.SimpleQueue[int] = (
             queue.SimpleQueue()
         )  # ids of ended processes that the state still contains
+        self._lock = threading.Lock()
+        self._closed = False
         # The kernel kills a process when the thread that started it ends, so one thread starts them all.
         self._starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="starter")
 
@@ -105,11 +107,10 @@ class Processes:
         kept: Sequence[int] = (),
     ) -> Process:
         """Start a command in a folder; it inherits the file descriptors `kept`."""
-        leashed = [sys.executable, "-I", "-S", LEASH, str(os.getpid()), *command]
 
         def start() -> subprocess.Popen[bytes]:
             return subprocess.Popen(
-                leashed,
+                leashed(command),
                 cwd=folder,
                 env=dict(environ),
                 stdin=stdin,
@@ -129,8 +130,9 @@ class Processes:
         """After a process has ended, kill the children that it has left running."""
         process.kill()
         self._ended.put(process.pid)
-        with suppress(sqlite3.OperationalError):  # the disk is full; tried again when the next process ends
-            self._delete_ended()
+        with self._lock, suppress(sqlite3.OperationalError):  # the disk is full; tried again when the next process ends
+            if not self._closed:
+                self._delete_ended()
 
     def _delete_ended(self) -> None:
         with suppress(queue.Empty):
@@ -159,7 +161,10 @@ class Processes:
         return reaped
 
     def close(self) -> None:
+        """End the use of the state: what ends later is removed from it by the next region of this folder."""
         self._starter.shutdown()
+        with self._lock:
+            self._closed = True
 
 
 def _start_time(pid: int) -> int | None:

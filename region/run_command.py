@@ -5,18 +5,16 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 
 from forecastle.contract.errors import InvalidJob, NotReady
 from forecastle.region.home import Home
-from forecastle.region.leash import LEASH
+from forecastle.region.leash import leashed
 from forecastle.region.variables import Variables
 
 START_SECONDS = 60.0
 STOP_SECONDS = 60.0
-NOT_FOUND = 127
 LOG = "region.log"
 
 
@@ -53,9 +51,8 @@ def free_port(port: int) -> int:
 
 def _started(home: Home, up: Sequence[str]) -> "subprocess.Popen[bytes]":
     home.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    leashed = [sys.executable, "-I", "-S", LEASH, str(os.getpid()), *up]
     with (home.folder / LOG).open("wb") as log:
-        return subprocess.Popen(leashed, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
+        return subprocess.Popen(leashed(up), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
 
 
 def _awaited(home: Home, region: "subprocess.Popen[bytes] | None") -> str:
@@ -74,7 +71,7 @@ def _awaited(home: Home, region: "subprocess.Popen[bytes] | None") -> str:
 
 
 def _run(command: Sequence[str], environ: dict[str, str]) -> int:
-    process = subprocess.Popen(command, env=environ)
+    process = subprocess.Popen(leashed(command, signal.SIGTERM), env=environ)
     # The terminal sends Ctrl-C to the command, too; signals to this process alone are forwarded.
     before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGQUIT)}
     for number in (signal.SIGTERM, signal.SIGHUP):

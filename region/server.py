@@ -41,7 +41,7 @@ from forecastle.region.wire.models import Models
 
 DRAIN_SECONDS = 2
 KEEP_ALIVE_SECONDS = 75
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 
 
 def up(options: Options, command: Sequence[str]) -> None:

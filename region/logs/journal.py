@@ -49,12 +49,18 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
         self._database = connected(path, SCHEMA, synchronous="NORMAL")
+        self._closed = False
         self._latest: dict[int, int] = {}  # last time by stream: lines keep their order if the clock is set back
 
     def write(self, group: str, stream: str, lines: Sequence[str], at: int | None = None) -> None:
-        """Add lines to a stream, which is created if necessary."""
+        """Add lines to a stream, which is created if necessary; after `close`, nothing is written."""
         moment = now() if at is None else at
-        with self._lock, transaction(self._database):
+        with self._lock:
+            if not self._closed:
+                self._write(group, stream, lines, moment)
+
+    def _write(self, group: str, stream: str, lines: Sequence[str], moment: int) -> None:
+        with transaction(self._database):
             number = self._stream(group, stream, moment)
             moment = self._latest[number] = max(moment, self._latest.get(number, 0))
             rows = [(number, moment, line) for line in lines]
@@ -131,6 +137,7 @@ class Journal:
 
     def close(self) -> None:
         with self._lock:
+            self._closed = True
             self._database.close()
 
     def _stream(self, group: str, name: str, moment: int) -> int:

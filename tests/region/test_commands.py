@@ -47,7 +47,13 @@ def test_no_process_is_left_when_run_ends_early(tmp_path: Path, number: int) -> 
         awaited(lambda: any(each.startswith("sleep") for each in processes_with(str(home))), "the command")
         process.send_signal(number)
         assert process.wait(60) in (-number, 128 + number)
-    awaited(lambda: not any(" up " in each for each in processes_with(str(home))), "the region's end")
+    awaited(lambda: not processes_with(str(home)), "the end of the region and the command")
+
+
+def test_the_command_has_the_signals_of_a_shell(tmp_path: Path) -> None:
+    with start(tmp_path / "home", "sh", "-c", "yes | head -1; kill -PIPE $$") as process:
+        process.communicate(timeout=90)
+    assert process.returncode == 128 + signal.SIGPIPE
 
 
 def test_an_unknown_command_is_named(tmp_path: Path) -> None:

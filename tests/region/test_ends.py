@@ -2,13 +2,18 @@
 
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
 
+from forecastle.region.logs.journal import Journal
+from forecastle.region.processes import Processes
+from forecastle.region.pump import Pump
+from forecastle.region.state import State
 from tests.region.endpoints import answer, config, endpoint, model, settled, trained
 from tests.region.jobs import create, ended, lines, put_numbers
-from tests.region.running_region import ROOT, RunningRegion, awaited, processes_with
+from tests.region.running_region import PATIENCE_SECONDS, ROOT, RunningRegion, awaited, processes_with
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
@@ -34,6 +39,24 @@ def test_a_region_is_restored_after_a_restart_and_leaves_no_process(tmp_path: Pa
         assert region.client("s3").head_object(Bucket="data", Key="numbers/1.csv")["ContentLength"] == 2
         region.client("sagemaker").delete_endpoint(EndpointName=name)
         awaited(lambda: not [each for each in processes_with(str(home)) if " serve" in each], "the server's end")
+
+
+def test_a_process_may_end_after_its_region_has_closed_the_state(tmp_path: Path) -> None:
+    """Its exit code and its last lines are read by other threads, which must not fail then."""
+    state, journal = State(tmp_path / "state.db"), Journal(tmp_path / "logs.db")
+    processes = Processes(state)
+    process = processes.start(
+        [sys.executable, "-c", "import time; print(0, flush=True); time.sleep(600)"], {}, tmp_path
+    )
+    pump = Pump(process, journal, "group", "stream", tmp_path, list)
+    awaited(lambda: journal.streams("group"), "the line")
+    processes.close()
+    state.close()
+    journal.close()
+    process.kill()
+    assert process.wait(PATIENCE_SECONDS) == -signal.SIGKILL
+    pump.join(PATIENCE_SECONDS)
+    journal.write("group", "stream", ["the last line"])
 
 
 def test_children_of_a_killed_regions_jobs_are_killed_at_the_next_start(tmp_path: Path) -> None:

@@ -79,6 +79,8 @@ def test_a_violated_constraint_is_refused_with_awss_message(region: RunningRegio
         ("sagemaker", "list_domains", "This region does not support ListDomains of sagemaker. It supports AddTags,"),
         ("iam", "list_users", "This region does not support ListUsers of iam. It supports AttachRolePolicy,"),
         ("dynamodb", "list_tables", "This region has no service DynamoDB_20120810. It has s3, "),
+        ("sns", "list_topics", "This region has no service sns. It has s3, "),
+        ("ec2", "describe_instances", "This region has no service ec2. It has s3, "),
         ("ecr", "describe_repositories", "This region has no service AmazonEC2ContainerRegistry_V20150921. It has"),
     ],
 )

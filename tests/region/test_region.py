@@ -48,7 +48,7 @@ def test_a_bucket_whose_name_s3_refuses_is_named(tmp_path: Path) -> None:
     assert done.stderr.startswith("forecastle: --bucket No_Bucket: ")
 
 
-@pytest.mark.parametrize("number", [1, 2, 15])
+@pytest.mark.parametrize("number", [1, 2, 3, 15])
 def test_a_signal_stops_it_cleanly(tmp_path: Path, number: int) -> None:
     with RunningRegion(tmp_path / "home") as region:
         assert region.address
@@ -149,6 +149,33 @@ def test_a_server_without_the_extra_imports_none_of_it() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_a_region_imports_none_of_what_its_jobs_need() -> None:
+    script = (
+        "import sys, forecastle.region.server; from forecastle.region.samples.taxi import generated; generated(); "
+        "print(sorted({name.partition('.')[0] for name in sys.modules} & {'numpy', 'numba', 'optuna', 'pandas'}))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_a_large_object_needs_little_memory_of_a_region(tmp_path: Path) -> None:
+    with RunningRegion(tmp_path / "home", "--bucket", "data") as region:
+        s3, sagemaker, size = region.client("s3"), region.client("sagemaker"), 200 << 20
+        sagemaker.list_training_jobs()  # AWS's models are loaded
+        upload = s3.create_multipart_upload(Bucket="data", Key="large")["UploadId"]
+        named = {"Bucket": "data", "Key": "large", "UploadId": upload}
+        parts = [
+            {"PartNumber": n, "ETag": s3.upload_part(**named, PartNumber=n, Body=bytes(size // 4))["ETag"]}
+            for n in range(1, 5)
+        ]
+        s3.complete_multipart_upload(**named, MultipartUpload={"Parts": parts})
+        s3.copy_object(Bucket="data", Key="copy", CopySource="data/large")
+        assert sum(map(len, s3.get_object(Bucket="data", Key="copy")["Body"].iter_chunks(1 << 20))) == size
+        assert (
+            int(re.findall(r"VmHWM:\s*(\d+)", Path(f"/proc/{region.pid}/status").read_text())[0]) * 1024 < 100_000_000
+        )
 
 
 def test_jobs_are_started_with_this_python() -> None:
