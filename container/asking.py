@@ -39,7 +39,7 @@ def _target_options(command: F) -> F:
                 default=TIMEOUT_SECONDS,
                 show_default=True,
                 metavar="SECONDS",
-                help="How long to wait for a server.",
+                help="How long to wait for a server, each time it is asked.",
             ),
         )
     ):
