@@ -1,6 +1,6 @@
-"""A chart as data: what an algorithm draws of a request and its answer, on paper or in a terminal.
+"""A chart as data: a request and its response, to be drawn with matplotlib or in a terminal.
 
-An algorithm's `plot.py` makes panels of plain arrays; `draw` puts one on matplotlib's axes, which is optional.
+An algorithm's `plot.py` makes panels of plain arrays; `draw` draws one with matplotlib, which is optional.
 """
 
 from collections.abc import Sequence
@@ -16,15 +16,15 @@ from forecastle.contract.errors import InvalidJob
 Values = NDArray[np.floating[Any]]
 Places = NDArray[Any]  # on the horizontal axis: numbers, or datetime64
 
-Role = Literal["observed", "predicted", "score", "actual"]  # what a series means, which gives its colour
-Side = Literal["left", "right"]  # the vertical axis that values belong to
+Role = Literal["observed", "predicted", "score", "actual"]  # the meaning of a series, which sets its colour
+Side = Literal["left", "right"]  # the vertical axis of the values
 
 COLOURS = {"observed": "black", "predicted": "C0", "score": "C1", "actual": "C3"}
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Line:
-    """A line through values; NaN interrupts it. One without a label is not in the legend. x and y : (n,)."""
+    """A line through values; NaN interrupts it. A line without a label is not in the legend. x and y : (n,)."""
 
     x: Places
     y: Values
@@ -57,7 +57,7 @@ class Dots:
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Panel:
-    """One pair of axes, and what is on it; `right` names the second vertical axis, if there is one."""
+    """A pair of axes with lines, bands and dots; `right` is the label of a second vertical axis, or empty."""
 
     title: str
     left: str
@@ -74,7 +74,7 @@ class Chart:
 
     panels: Sequence[Panel]
     title: str = ""
-    note: str = ""  # what was left out, for example
+    note: str = ""  # such as the number of series that are not drawn
 
 
 def draw(panel: Panel, axes: Any) -> None:
@@ -82,7 +82,7 @@ def draw(panel: Panel, axes: Any) -> None:
     sides = {"left": axes}
     if panel.right:
         sides["right"] = axes.twinx()
-    for number, band in enumerate(panel.bands):  # the widest first: what is within it is darker
+    for number, band in enumerate(panel.bands):  # the widest first; the narrower ones on it are darker
         colour, alpha = COLOURS[band.role], min(0.2 + 0.15 * number, 0.6)
         axes.fill_between(band.x, band.low, band.high, color=colour, alpha=alpha, linewidth=0, label=band.label or None)
     for line in panel.lines:
@@ -122,7 +122,7 @@ def draw(panel: Panel, axes: Any) -> None:
 
 
 def _marker(line: Line) -> str:
-    """A dot for a value that has no neighbour, and would not be seen."""
+    """A dot for a line of one value, which would otherwise be invisible."""
     return "." if np.isfinite(line.y).sum() <= 1 else ""
 
 

@@ -11,7 +11,7 @@ The mean of each one's own says nothing on `monthly`, where some series sell nex
 
 `deepar_parity.json` in this folder is the output of `--json` for the trainers, on `m4_hourly` and `electricity`: a pair
 for each seed, of 100 epochs on M4 and 50 on the customer. `deepar_networks.json` is that of
-`--trainers native --network gluonts,sagemaker`, SageMaker's network beside GluonTS' on all tasks: five seeds, ten on
+`--trainers native --network gluonts,sagemaker`, SageMaker's network beside GluonTS' on all tasks: five seeds, 15 on
 `electricity` and `taxi`; 100 epochs, 50 on those two, `electricity_missing` and `m4_short`.
 """
 

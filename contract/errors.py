@@ -53,9 +53,9 @@ class ForecastleError(Exception):
 
     def __init__(self, text: str = "", *, place: Place = (), expected: str = "", got: str = "", hint: str = "") -> None:
         assert bool(text) != bool(expected)
-        super().__init__(text)
         self.text, self.place = text, place
         self.expected, self.got, self.hint = expected, got, hint
+        super().__init__(self.sentence)  # so that str, repr and pickle have it
 
     @property
     def sentence(self) -> str:
@@ -66,9 +66,6 @@ class ForecastleError(Exception):
         verb, got = f"{where}: expected" if where else "Expected", f", got {self.got}" if self.got else ""
         hint = f": {self.hint}" if self.hint else ""
         return f"{verb} {self.expected}{got}{hint}{'' if self.hint.endswith('?') else '.'}"
-
-    def __str__(self) -> str:
-        return self.sentence
 
     def within(self, place: str | Place) -> Self:
         """The same error with `place` before its own; a string is the name of a source."""

@@ -1,5 +1,7 @@
 """Where in its input an error is: a path from the outermost part to the innermost, as data; rendered only here."""
 
+import json
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 
@@ -18,13 +20,19 @@ class At:
     number: int
 
 
-Part = str | int | Source | At  # a string is a member of an object, an integer an index into a list
+@dataclass(frozen=True, slots=True)
+class Key:
+    """The key of an entry of a dict, or the name of a column: `Key("MT_001")`, as text `["MT_001"]`."""
+
+    key: Hashable
+
+    @property
+    def text(self) -> str:
+        return json.dumps(self.key, ensure_ascii=False) if isinstance(self.key, str) else repr(self.key)
+
+
+Part = str | int | Source | At | Key  # a string is a member of an object, an integer an index into a list
 Place = tuple[Part, ...]
-
-
-def place_of(place: Place | str) -> Place:
-    """A place that may be given as text."""
-    return (place,) if isinstance(place, str) else place
 
 
 def text_of(place: Place) -> str:
@@ -36,6 +44,8 @@ def text_of(place: Place) -> str:
             text += f"{part.noun} {part.number}"
         elif isinstance(part, Source):
             text += part.name
+        elif isinstance(part, Key):
+            text += f"[{part.text}]"
         else:
             text += f"[{part}]" if isinstance(part, int) else part
         before = part
@@ -48,13 +58,15 @@ def as_json(place: Place) -> list[str | int | dict[str, str | int]]:
     for part in place:
         if isinstance(part, At):
             written.append({part.noun: part.number})
+        elif isinstance(part, Key):
+            written.append(part.key if isinstance(part.key, str | int) else part.text)
         else:
             written.append({"source": part.name} if isinstance(part, Source) else part)
     return written
 
 
 def _separator(before: Part | None, part: Part) -> str:
-    if before is None or isinstance(part, int):
+    if before is None or isinstance(part, int | Key):
         return ""
     if isinstance(before, At):
         return ", " if isinstance(part, At) else ": "

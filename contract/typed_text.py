@@ -109,8 +109,15 @@ def _bounds(metadata: Iterable[object]) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """The end of a sentence about an unknown name: the closest known name, else all of them."""
+    names = list(known)
+    near = closest(name, names)
+    return f": did you mean {near}?" if near else f"; known are {', '.join(names)}."
+
+
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that an unknown one may be a misspelling of; None if there is none."""
     near = get_close_matches(name, list(known), n=1)
-    return f": did you mean {near[0]}?" if near else f"; known are {', '.join(known)}."
+    return near[0] if near else None
 
 
 def _shortened(value: object) -> str:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapp
 from typing import Any, Protocol
 
 from forecastle.region.access import refused
-from forecastle.region.routing import service_of
+from forecastle.region.routing import local_path, service_of
 from forecastle.region.s3.addressing import bucket_and_key
 from forecastle.region.s3.errors import S3Error
 from forecastle.region.wire.exchange import Answer, Request
@@ -44,6 +44,7 @@ class OnePort:
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         raw_path = scope.get("raw_path", scope["path"].encode()).decode("latin-1").partition("?")[0]
+        raw_path = local_path(headers.get("host", ""), raw_path)
         request = Request(scope["method"], raw_path, scope["query_string"].decode("latin-1"), headers)
         service = service_of(request)
         why = refused(

@@ -4,12 +4,16 @@ import hashlib
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 LABEL = "forecastle.region"
 SECONDS = 20
 PORT = 8080
+NOT_RUN = 125  # the exit code of Docker's client when no container has run
+CLIENT = "docker: "  # the beginning of its own error messages
+ECR = re.compile(r"\.dkr\.ecr[.-].*\.amazonaws\.com")
+NEEDS_ACCOUNT = "Images of AWS's own algorithms can be pulled with an AWS account only."
 
 
 def run_command(
@@ -41,6 +45,16 @@ def name_of(tree: Path) -> str:
 def answers() -> bool:
     """Whether a Docker engine is available."""
     return shutil.which("docker") is not None and _output("version", "--format", "{{.Server.Version}}") is not None
+
+
+def complaint(image: str | None, code: int, lines: Sequence[str]) -> str | None:
+    """Why Docker's client could not run an image, from its exit code and last lines; else None."""
+    found = next((number for number, line in enumerate(lines) if line.startswith(CLIENT)), None)
+    if image is None or code != NOT_RUN or found is None:
+        return None
+    told = (line.strip() for line in [lines[found].removeprefix(CLIENT), *lines[found + 1 :]] if "--help" not in line)
+    remark = f" {NEEDS_ACCOUNT}" if ECR.search(image) else ""
+    return f"Docker cannot run the image {image}: {' '.join(filter(None, told)).rstrip('.')}.{remark}"
 
 
 def published_port(tree: Path) -> int | None:

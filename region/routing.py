@@ -27,6 +27,7 @@ HOSTS = {
     "lambda": "lambda",
     "apigateway": "apigateway",
 }
+EXECUTE = re.compile(r"([a-z0-9]+)\.execute-api\.[a-z0-9-]+\.(?:amazonaws\.com(?:\.cn)?|api\.aws)(?::\d+)?")
 RUNTIME = re.compile(r"/endpoints/[^/]+/(?:async-)?invocations(?:-response-stream)?")
 INVOKE = re.compile(r"/restapis/[^/]+/[^/]+/_user_request_(?:/.*)?")
 CREDENTIAL = re.compile(r"Credential=[^/]*/\d*/[^/]*/([^/,]*)/aws4_request")
@@ -61,6 +62,15 @@ def service_of(request: Request) -> str:
     if request.method == "POST" and request.raw_path == "/" and form:
         return "sts"
     return "s3"
+
+
+def local_path(host: str, raw_path: str) -> str:
+    """The path of a request; for an API's own host at AWS, the path of the same invoke URL here."""
+    found = EXECUTE.fullmatch(host.lower())
+    if found is None:
+        return raw_path
+    stage, _, rest = raw_path.lstrip("/").partition("/")
+    return f"/restapis/{found[1]}/{stage or '-'}/_user_request_/{rest}"  # no stage has the name -
 
 
 def _signed(request: Request) -> str | None:

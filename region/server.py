@@ -86,6 +86,8 @@ def address_of(listener: socket.socket) -> str:
 @contextlib.contextmanager
 def running(options: Options, command: Sequence[str], address: str) -> Iterator[tuple[LocalRegion, S3]]:
     """The region of a folder, in its last state; at the end, all its processes are stopped."""
+    if options.docker is not None and not docker.answers():
+        raise InvalidJob(f"--docker {options.docker}: there is no Docker engine to run it.")
     s3 = S3(options.home.objects, strict_origins=True)
     region = _opened(options, command, address, s3)
     _clear(region)

@@ -17,6 +17,7 @@ from forecastle.container.reference import COLUMNS, PART, parts, refreshed
 from forecastle.contract.errors import INTERRUPTED_EXIT_CODE, ForecastleError
 from forecastle.contract.settings import Settings
 from forecastle.serving.metrics import Metrics
+from tests.floors import FLOORS
 from tests.pages import PAGES, README, REPOSITORY
 
 DOCS = REPOSITORY / "docs"
@@ -56,17 +57,7 @@ def test_a_generated_part_is_rewritten_and_the_rest_kept() -> None:
 
 
 ENVIRONMENT = re.compile(r"environ(?:\.get\(|\.pop\(|\.setdefault\(|\[)\s*([^,\])]+)|getenv\(([^,)]+)")
-FLOORS = (
-    "container",
-    "training",
-    "serving",
-    "region",
-    "algorithms",
-    "formats",
-    "contract",
-    "kernels",
-    "forecastle/client",
-)
+SOURCES = (*FLOORS, "forecastle/client")
 
 
 def documented() -> list[str]:
@@ -97,14 +88,16 @@ def sources(*folders: str) -> dict[str, str]:
 def test_every_environment_variable_that_the_sources_read_is_documented() -> None:
     """A variable's name is a literal where it is read, or an alias in a table of settings."""
     read: dict[str, set[str]] = {}
-    for path, text in sources(*FLOORS).items():
+    for path, text in sources(*SOURCES).items():
         for expression in ENVIRONMENT.findall(text):
             (name,) = filter(None, expression)
             read.setdefault(name.strip(), set()).add(path)
     names = {name.strip("\"'"): places for name, places in read.items() if name[0] in "\"'"}
     known = {*documented(), *variables_of_others()}
     assert {name: places for name, places in names.items() if name not in known} == {}
-    assert [name for name in variables_of_others() if not any(name in text for text in sources(*FLOORS).values())] == []
+    assert [
+        name for name in variables_of_others() if not any(name in text for text in sources(*SOURCES).values())
+    ] == []
     assert {name: places for name, places in read.items() if name[0] not in "\"'"} == {
         "name": {
             "algorithms/deepar/training/mxnet.py",  # MXNet's, in the process of its engine
@@ -118,7 +111,7 @@ def test_every_environment_variable_that_the_sources_read_is_documented() -> Non
 
 def test_nothing_below_container_uses_the_process_s_environment() -> None:
     """`container/` passes it down. The region starts processes, and has its own command."""
-    users = [path for path, text in sources(*FLOORS).items() if "os.environ" in text or "getenv" in text]
+    users = [path for path, text in sources(*SOURCES).items() if "os.environ" in text or "getenv" in text]
     others = [path for path in users if not path.startswith(("container/", "region/"))]
     assert others == ["algorithms/deepar/training/mxnet.py"]  # sets what MXNet reads when it is imported
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.floors import REPOSITORY
 from tests.test_third_algorithm import SOURCE
-from tests.test_wheel import REPOSITORY, SOURCES, copy_sources, install, make_environment, packages_of, serving
+from tests.test_wheel import SOURCES, copy_sources, install, make_environment, packages_of, serving
 
 FOLDERS = [name for name in SOURCES if name != "forecastle"]
 RCF = REPOSITORY / "algorithms" / "random_cut_forest" / "example"

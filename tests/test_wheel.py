@@ -16,19 +16,9 @@ from pathlib import Path
 import pytest
 
 from forecastle.kernels.cache import TARGET, Target
+from tests.floors import FLOORS, REPOSITORY
 
-REPOSITORY = Path(__file__).parents[1]
-SOURCES = (
-    "forecastle",
-    "container",
-    "training",
-    "serving",
-    "region",
-    "algorithms",
-    "formats",
-    "contract",
-    "kernels",
-)
+SOURCES = ("forecastle", *FLOORS)
 FILES = ("Makefile", "pyproject.toml", "hatch_build.py", "README.md", "LICENSE")
 ONE_KERNEL = """
 import numpy as np

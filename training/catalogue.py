@@ -8,6 +8,7 @@ from typing import Any
 from forecastle.algorithms import available, find
 from forecastle.algorithms.interface import Algorithm
 from forecastle.contract.errors import InvalidJob
+from forecastle.contract.typed_text import closest
 
 OVERRIDE = "FORECASTLE_ALGORITHM"
 
@@ -50,9 +51,10 @@ def fitting(
 ) -> Algorithm[Any]:
     """The algorithm that knows most of the given hyperparameters, and at least one of them.
 
-    Of several that know as many, it is one whose required hyperparameters are all given, then one that reads all of the
-    job's channels. If no algorithm knows any hyperparameter, one fits only if it alone reads all channels. If none or
-    several fit, the result is the `default`. Raises `InvalidJob` if there is no default.
+    Of several that know as many, it is one whose required hyperparameters are all given, then the one of which most are
+    misspelt, then one that reads all of the job's channels. If no algorithm knows any hyperparameter, one fits only if
+    it alone reads all channels. If none or several fit, the result is the `default`. Raises `InvalidJob` if there is no
+    default.
     """
     best = _best(given, set(channels), among.usable.values())
     if len(best) == 1:
@@ -69,17 +71,19 @@ def fitting(
 
 def _best(given: Collection[str], channels: set[str], algorithms: Iterable[Algorithm[Any]]) -> list[Algorithm[Any]]:
     """The algorithms that fit best by the criteria of `fitting`; empty if none fits."""
-    evidence: dict[tuple[int, bool, bool], list[Algorithm[Any]]] = {}
+    evidence: dict[tuple[int, bool, int, bool], list[Algorithm[Any]]] = {}
     for each in algorithms:
         model = each.hyperparameters
-        known = sum(name in model.known() or model.ignores(name) for name in given if not model.is_platforms(name))
+        names = {name for name in given if not model.is_platforms(name)}
+        known = {name for name in names if name in model.known() or model.ignores(name)}
+        misspelt = sum(closest(name, model.known().keys() - names) is not None for name in names - known)
         reads_all = bool(channels) and channels <= each.channels.keys()
         complete = bool(model.required()) and model.required() <= set(given)
-        evidence.setdefault((known, complete, reads_all), []).append(each)
-    best = max(evidence, default=(0, False, False))
+        evidence.setdefault((len(known), complete, misspelt, reads_all), []).append(each)
+    best = max(evidence, default=(0, False, 0, False))
     if best[0]:
         return evidence[best]
-    readers = [each for (_, _, reads_all), those in evidence.items() if reads_all for each in those]
+    readers = [each for (*_, reads_all), those in evidence.items() if reads_all for each in those]
     return readers if len(readers) == 1 else []
 
 

@@ -248,7 +248,7 @@ class DeepAR(BaseEstimator):  # type: ignore[misc]
             return in_process.score(self.model_, reader.read(data), self._given, self._threads())
 
     def plot(self, data: Any, **options: Any) -> Figure:
-        """The picture of SageMaker's notebook: history, median, the band of `confidence` percent, and what really came.
+        """The picture of SageMaker's notebook: history, median, the band of `confidence` percent, and actual values.
 
         At most 10 series, a panel each. The options are those of `DeepARPredictor.plot`, such as `forecast_date`,
         `plot_history` and `confidence`. Returns matplotlib's figure. Raises `ValueError`, and `ImportError` if

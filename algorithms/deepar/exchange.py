@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from forecastle.algorithms.deepar.data.collection import Item
 from forecastle.client.errors import PredictorError
+from forecastle.contract.place import Place, text_of
 
 
 def configuration_of(quantiles: Sequence[str], num_samples: int, samples: bool, seed: int | None) -> bytes:
@@ -35,7 +36,8 @@ def instance_of(item: Item, ahead: int | None) -> bytes:
     record = item.record(ahead)
     infinite = np.isinf(item.target)
     if infinite.any():
-        raise ValueError(f"{item.place}[{int(infinite.argmax())}]: expected a finite number, or NaN if it is missing.")
+        where = text_of((*item.place, int(infinite.argmax())))
+        raise ValueError(f"{where}: expected a finite number, or NaN if it is missing.")
     instance = {"start": str(item.base).replace("T", " "), "target": _listed(record["target"])}
     if "cat" in record:
         instance["cat"] = record["cat"]
@@ -78,11 +80,11 @@ def columns_of(
 _INSTANCE = re.compile(r"\binstances\[([0-9]+)\]")
 
 
-def with_places(sentence: str, places: Sequence[str]) -> str:
+def with_places(sentence: str, places: Sequence[Place]) -> str:
     """The sentence with the caller's names for the series instead of their numbers in the request."""
 
     def named(match: re.Match[str]) -> str:
         number = int(match[1])
-        return places[number] if number < len(places) else match[0]
+        return text_of(places[number]) if number < len(places) else match[0]
 
     return _INSTANCE.sub(named, sentence)

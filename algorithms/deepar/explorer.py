@@ -1,4 +1,4 @@
-"""The notebook's interactive forecast: sliders, and a picture that follows them. Needs ipywidgets and matplotlib."""
+"""The notebook's interactive forecast: sliders, and a picture that they update. Needs ipywidgets and matplotlib."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from forecastle.algorithms.deepar.predictor import DeepARPredictor
 from forecastle.algorithms.deepar.timeline import shifted
 from forecastle.client.errors import PredictorError
 
-SEED = 42  # the notebook's; the same values are missing, and the same paths drawn, at each move of a slider
+SEED = 42  # the notebook's; each update has the same missing values and sample paths
 DRAWN_DPI = 90
 
 
@@ -32,15 +32,15 @@ def explore(
 ) -> Explorer:
     """An interactive forecast for a notebook, as in SageMaker's electricity notebook.
 
-    predictor : a `DeepARPredictor`, a fitted `DeepAR`, or what `DeepARPredictor` takes, such as a URL.
+    predictor : a `DeepARPredictor`, a fitted `DeepAR`, or another target of `DeepARPredictor`, such as a URL.
     series, cat, dynamic_feat, start : one series or several, in the forms of `DeepARPredictor.predict`. Dynamic
-        features must cover the series, and may reach further.
+        features must cover the series, and may extend beyond them.
     num_samples : the paths that are drawn.
 
-    Sliders choose the series, the number of steps that are known (the rest is drawn as the truth), the confidence of
+    Sliders choose the series, the number of known steps (the others are drawn as actual values), the confidence of
     the band, the steps of history shown, the share of values that are missing, and whether sample paths are drawn.
 
-    Raises `ImportError` if ipywidgets is not installed, and `ValueError` with the place of a fault in the series.
+    Raises `ImportError` if ipywidgets is not installed, and `ValueError` with the place of an error in the series.
     """
     _ipywidgets()
     if not isinstance(predictor, DeepARPredictor):
@@ -51,14 +51,14 @@ def explore(
 
 
 class Explorer:
-    """Sliders and a picture; a notebook shows them where it is the last value of a cell.
+    """Sliders and a picture; a notebook displays them as the last value of a cell.
 
     Attributes
     ----------
     controls : the widgets by their names: series, known, confidence, history, missing, samples.
     image : the picture, as PNG.
-    message : what is wrong, if the forecast failed.
-    box : all of them.
+    message : the error, if the forecast failed.
+    box : the controls, the message and the image.
     """
 
     def __init__(
@@ -83,12 +83,12 @@ class Explorer:
         display(self.box)
 
     def _choose(self, change: Any) -> None:
-        """Another series: the slider of known steps ends where it does."""
+        """Choose another series, whose length ends the slider of known steps."""
         known, length = self.controls["known"], len(self._item.target)
         before = known.value
         known.max = max(length, known.min)
         known.value = min(before, length)
-        if known.value == before:  # the slider has not drawn it
+        if known.value == before:  # then the slider did not draw
             self._draw(change)
 
     @property

@@ -29,7 +29,7 @@ def fan_panel(
     Each pair of quantiles with the same distance from 0.5 is a band, and 0.5, or else the mean, a line.
 
     history : (n,), NaN where a value is missing. quantiles : by level, each (steps,). mean : (steps,).
-    samples : (paths, steps). actual : (m,), what came instead of the forecast's first values.
+    samples : (paths, steps). actual : (m,), the actual values at the forecast's first steps.
     times : (n + steps,); without them the axis counts steps from the forecast's first.
     """
     steps = len(mean if mean is not None else next(iter(quantiles.values())))

@@ -30,6 +30,7 @@ from forecastle.algorithms.interface import Job
 from forecastle.contract.artifact import Artifact
 from forecastle.contract.channel import Channel
 from forecastle.contract.errors import InvalidData
+from forecastle.contract.place import text_of
 from forecastle.kernels.threads import available_cores
 
 LOGGER = logging.getLogger("forecastle.deepar")
@@ -79,7 +80,7 @@ def forecast(
             record.pop("cat", None)
         if _off(given.num_dynamic_feat):
             record.pop("dynamic_feat", None)
-        series.append(read_instance(record, model.network, (item.place,)))
+        series.append(read_instance(record, model.network, item.place))
     request = Request(tuple(series), wanted, secrets.randbelow(SEEDS) if wanted.seed is None else wanted.seed)
     (prediction,) = model.predict([request], threads or available_cores())
     forecasts, names = prediction.forecasts, list(wanted.quantiles) if len(quantiles) else []
@@ -100,13 +101,13 @@ def load(artifact: Artifact) -> DeepARModel:
 def _training_series(collection: Collection, fields: OptionalFields, given: DeepARHyperparameters) -> list[Series]:
     """The series as a training job reads them. Raises `InvalidData` with the place of the error."""
     first = collection.items[0]
-    schema = schema_of(first.place, first.record(0), fields, given.likelihood.support)
+    schema = schema_of(text_of(first.place), first.record(0), fields, given.likelihood.support)
     series = []
     for item in collection.items:
         try:
             series.append(read_record(item.record(0), schema))
         except InvalidData as error:
-            raise error.within(item.place) from None
+            raise error.within(text_of(item.place)) from None
     return series
 
 

@@ -6,13 +6,13 @@ from typing import Any
 from forecastle.algorithms.deepar.data.spelling import spelling_of
 from forecastle.algorithms.deepar.hyperparameters import DeepARHyperparameters
 
-_OURS = ("freq", "threads")  # parameters that are no hyperparameters of that name
+_OURS = ("freq", "threads")  # parameters without a hyperparameter of the same name
 
 
 def hyperparameters_of(parameters: Mapping[str, Any]) -> DeepARHyperparameters:
-    """The hyperparameters of a job that trains what an estimator with these parameters does.
+    """The hyperparameters of a training job that is equivalent to an estimator with these parameters.
 
-    Raises `InvalidJob` with the first fault, and `ValueError` if `freq` has no spelling in SageMaker.
+    Raises `InvalidJob` for the first error, and `ValueError` if SageMaker has no spelling for `freq`.
     """
     values = {name: value for name, value in parameters.items() if name not in _OURS}
     for name in ("cardinality", "test_quantiles"):
@@ -26,7 +26,7 @@ def hyperparameters_of(parameters: Mapping[str, Any]) -> DeepARHyperparameters:
 
 
 def hyperparameters_of_model(recorded: Mapping[str, Any], network: Mapping[str, Any]) -> DeepARHyperparameters:
-    """The hyperparameters that a saved model was trained with, as far as they are known here.
+    """The hyperparameters with which a saved model was trained, without those that this version does not know.
 
     recorded : the artifact's hyperparameters. network : its network's parameters. Raises `InvalidJob`.
     """

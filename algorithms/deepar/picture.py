@@ -15,6 +15,7 @@ from forecastle.algorithms.deepar.frequency import Frequency
 from forecastle.algorithms.deepar.start import read_start
 from forecastle.algorithms.deepar.timeline import positions, shifted
 from forecastle.contract.errors import InvalidData, InvalidJob
+from forecastle.contract.place import text_of
 
 MOST_SERIES = 10
 
@@ -36,7 +37,7 @@ class Forecaster(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What a picture shows; see `DeepARPredictor.plot`."""
+    """The options of a picture; see `DeepARPredictor.plot`."""
 
     forecast_date: Any = None
     show_samples: bool = False
@@ -60,7 +61,7 @@ class Picture:
 def figure_of(
     forecasts: Forecaster, collection: Collection, frequency: Frequency, picture: Picture, ahead: int | None
 ) -> Any:
-    """matplotlib's figure of the forecasts of a collection; `ahead` is how many steps are forecast, if that is known.
+    """matplotlib's figure of the forecasts of a collection; `ahead` is the number of forecast steps, None if unknown.
 
     Raises `ValueError`, `ImportError`, `PredictorError`."""
     if len(collection.items) > MOST_SERIES:
@@ -96,13 +97,13 @@ def _until(item: Item, frequency: Frequency, picture: Picture, ahead: int | None
         return item
     date = picture.forecast_date
     try:
-        time = read_start(date.item() if isinstance(date, np.datetime64) else date, "forecast_date")
-        step = int(positions(np.array([time]), frequency, "forecast_date", item.base)[0])
+        time = read_start(date.item() if isinstance(date, np.datetime64) else date, ("forecast_date",))
+        step = int(positions(np.array([time]), frequency, ("forecast_date",), item.base)[0])
     except InvalidData as error:
         raise ValueError(error.sentence) from None
     if not 0 <= step < len(item.target):
         last = shifted(item.base, len(item.target) - 1, 1, frequency, month_ends=item.month_ends)[0]
-        raise ValueError(f"forecast_date: expected a time of {item.place}, {item.base} to {last}, got {time}.")
+        raise ValueError(f"forecast_date: expected a time of {text_of(item.place)}, {item.base} to {last}, got {time}.")
     known = step + 1
     features = item.dynamic_feat
     if features is not None and ahead is not None:

@@ -1,4 +1,4 @@
-"""The fan charts of a request and its answer, for `forecastle plot`."""
+"""The fan charts of a request and its response, for `forecastle plot`."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -17,12 +17,12 @@ from forecastle.contract.media_type import JSON, JSON_LINES
 
 Values = NDArray[np.float64]
 
-PANELS = 4  # at the most, unless one series is asked for
+PANELS = 4  # at most, unless the options name one series
 CONFIGURATION = {"output_types": ["mean", "quantiles", "samples"], "quantiles": ["0.1", "0.25", "0.5", "0.75", "0.9"]}
 
 
 class FanChartOptions(ChartOptions):
-    """What `forecastle plot --set` takes for DeepAR."""
+    """The options of `forecastle plot --set` for DeepAR."""
 
     time_freq: str | None = Field(
         None, description="The time between values, such as 2H, to show dates; known if a model is given."
@@ -37,9 +37,9 @@ class FanChartOptions(ChartOptions):
 
 
 def plot(ask: Ask, payload: Payload, options: FanChartOptions) -> Chart | None:
-    """Ask a server, and draw the answer: a panel for each series. None if the request is another algorithm's.
+    """Send a request and draw its response: a panel for each series. None if the request is for another algorithm.
 
-    Quantiles and sample paths are asked for, unless the request has a configuration. Raises `InvalidData` and
+    Requests quantiles and sample paths, unless the request has a configuration. Raises `InvalidData` and
     `InvalidJob`.
     """
     document = _document(payload)
@@ -64,7 +64,7 @@ def plot(ask: Ask, payload: Payload, options: FanChartOptions) -> Chart | None:
 
 
 def _document(payload: Payload) -> dict[str, Any] | None:
-    """The request as one JSON document with a configuration; None if it is none of DeepAR's."""
+    """The request as one JSON document with a configuration; None if it is not for DeepAR."""
     if payload.content_type.essence not in (JSON, JSON_LINES):
         return None
     try:
@@ -87,7 +87,7 @@ def _document(payload: Payload) -> dict[str, Any] | None:
 def _without_end(instance: Mapping[str, Any], count: int) -> dict[str, Any]:
     target = instance["target"]
     if not isinstance(target, list):
-        raise InvalidData("target: expected a list.")
+        raise InvalidData(place=("target",), expected="a list")
     return {**instance, "target": target[:-count]} if count else dict(instance)
 
 
@@ -124,5 +124,5 @@ def _panel(
 
 
 def _numbers(values: Sequence[Any]) -> Values:
-    """Values of JSON, in which null and "NaN" are missing ones."""
+    """Values of JSON, in which null and "NaN" are missing values."""
     return np.array([np.nan if value is None else float(value) for value in values])

@@ -27,6 +27,7 @@ from forecastle.client.pieces import in_pieces
 from forecastle.client.sagemaker import SageMakerEndpoint
 from forecastle.client.target import endpoint_of
 from forecastle.contract.errors import InvalidData
+from forecastle.contract.place import Place
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,7 +37,7 @@ MINUTE = 60.0
 
 
 class DeepARPredictor:
-    """Forecasts of a DeepAR model, wherever it is: the class that SageMaker's electricity notebook defines.
+    """Forecasts of a DeepAR model, local or remote: the class that SageMaker's electricity notebook defines.
 
     Needs numpy; pandas is optional, and boto3 only for an endpoint of SageMaker's.
 
@@ -52,8 +53,8 @@ class DeepARPredictor:
         The time between two values, such as "2h". None takes it from a model in this process, or else
         from the series' index.
     prediction_length : int, default=None
-        The steps that the model forecasts. Known of a model in this process; elsewhere it is needed only for dynamic
-        features with times in their index that reach further.
+        The steps that the model forecasts. Known for a model in this process; otherwise needed only for dynamic
+        features with times in their index that extend beyond the forecast.
     timeout : float, default=60
         Seconds to wait for a server's answer.
     patience : float, default=60
@@ -130,7 +131,7 @@ class DeepARPredictor:
         Returns a DataFrame on the times that follow; for several series on pairs of key and time; for a long DataFrame
         a long one. Without pandas it is a dict of arrays, (steps,) or (series, steps), with the times as `ds`.
 
-        Raises `ValueError` with the place of a fault in the arguments, and `PredictorError` if the model refuses the
+        Raises `ValueError` with the place of an error in the arguments, and `PredictorError` if the model refuses the
         request or does not answer.
         """
         frequency = self.frequency_of(ts)
@@ -141,7 +142,7 @@ class DeepARPredictor:
     def read(
         self, ts: Any, frequency: Frequency, cat: Any = None, dynamic_feat: Any = None, start: Any = None
     ) -> Collection:
-        """The series as they are sent. Raises `ValueError` with the place of the fault."""
+        """The series as requests contain them. Raises `ValueError` with the place of the error."""
         reader = Reader(frequency, cat, dynamic_feat, start, self.prediction_length, "ts")
         try:
             return reader.read(ts)
@@ -197,12 +198,12 @@ class DeepARPredictor:
         seed: int | None = None,
         start: Any = None,
     ) -> Figure:
-        """The notebook's picture: history, median, the band of `confidence` percent, and what really came.
+        """The notebook's picture: history, median, the band of `confidence` percent, and actual values.
 
         ts, cat, dynamic_feat, num_samples, seed, start : as in `predict`; at most 10 series, a panel each. Dynamic
             features are drawn below.
-        forecast_date : the last time of the history; values after it are drawn as the truth. None forecasts what
-            follows the series' end.
+        forecast_date : the last time of the history; values after it are drawn as actual values. None
+            forecasts from the series' end.
         show_samples : whether to draw sample paths as well.
         plot_history : the steps of history to draw.
         confidence : in percent, between 0 and 100.
@@ -218,11 +219,11 @@ class DeepARPredictor:
         return figure
 
     def delete_endpoint(self) -> None:
-        """Delete SageMaker's endpoint and its configuration; elsewhere there is nothing to delete."""
+        """Delete SageMaker's endpoint and its configuration; otherwise do nothing."""
         if isinstance(self._endpoint, SageMakerEndpoint):
             self._endpoint.delete()
 
-    def _asked(self, body: bytes, places: Sequence[str]) -> bytes:
+    def _asked(self, body: bytes, places: Sequence[Place]) -> bytes:
         try:
             return self._endpoint.ask(body, JSON)
         except PredictorError as error:

@@ -8,12 +8,12 @@ import numpy as np
 
 from forecastle.contract import quotation
 from forecastle.contract.errors import InvalidData
-from forecastle.contract.place import Place, place_of
+from forecastle.contract.place import Place
 
 EXAMPLE = '"2009-11-01 00:00:00"'
 
 
-def read_start(value: Any, place: Place | str) -> np.datetime64:
+def read_start(value: Any, place: Place) -> np.datetime64:
     """The time of a string in ISO 8601, a date or a datetime, in seconds. Raises `InvalidData`."""
     try:
         time = datetime.fromisoformat(value.strip()) if isinstance(value, str) else value
@@ -22,20 +22,16 @@ def read_start(value: Any, place: Place | str) -> np.datetime64:
     if isinstance(time, date) and not isinstance(time, datetime):
         time = datetime(time.year, time.month, time.day)
     if not isinstance(time, datetime):
-        raise InvalidData(
-            place=place_of(place),
-            expected=f"a timestamp such as {EXAMPLE}",
-            got=quotation.of_json(value),
-            hint=_hint(value),
-        )
+        expected = f"a timestamp such as {EXAMPLE}"
+        raise InvalidData(place=place, expected=expected, got=quotation.of_json(value), hint=_hint(value))
     if time.tzinfo is not None:
         expected = f"a timestamp without a time zone, such as {EXAMPLE}"
-        raise InvalidData(place=place_of(place), expected=expected, got=quotation.of_json(str(value)))
+        raise InvalidData(place=place, expected=expected, got=quotation.of_json(str(value)))
     return np.datetime64(time, "s")
 
 
 def _hint(value: Any) -> str:
-    """A hint at the timestamp that was probably meant; empty if there is none."""
+    """A question with the timestamp that was probably meant; empty if that is unclear."""
     meant = _time_meant(value) if isinstance(value, str) else None
     try:
         datetime.fromisoformat(meant or "")

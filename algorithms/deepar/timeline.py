@@ -1,11 +1,11 @@
-"""The steps of a frequency that times fall into, and the times of the steps to come."""
+"""The steps of a frequency that times fall into, and the times of future steps."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from forecastle.algorithms.deepar.frequency import Frequency
 from forecastle.contract.errors import InvalidData
-from forecastle.contract.place import Place, place_of
+from forecastle.contract.place import Place
 
 Times = NDArray[np.datetime64]
 Counts = NDArray[np.int64]
@@ -15,12 +15,13 @@ _MONDAY = 3  # days from a Monday to 1970-01-01
 SPARSEST = 100  # steps per value: an index with fewer values has another frequency
 
 
-def positions(times: Times, frequency: Frequency, place: Place | str, base: np.datetime64 | None = None) -> Counts:
+def positions(times: Times, frequency: Frequency, place: Place, base: np.datetime64 | None = None) -> Counts:
     """The step of each time, (n,), counted from `base`, by default the earliest; times need not be sorted.
 
-    Raises `InvalidData` if two times are in one step, a time is between two steps, or hardly any step has a value.
+    Raises `InvalidData` if two times are in one step, a time is between two steps, or few of the steps
+    have a value (`SPARSEST`).
     """
-    base, index = times.min() if base is None else base, (*place_of(place), "index")
+    base, index = times.min() if base is None else base, (*place, "index")
     periods = _periods(times, frequency.unit) - _periods(np.array([base]), frequency.unit)
     steps, between = np.divmod(periods, frequency.multiple)
     spelling = f"{frequency.multiple if frequency.multiple > 1 else ''}{frequency.unit}"

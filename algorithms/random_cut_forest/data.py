@@ -1,4 +1,4 @@
-"""Rows as people have them in Python, and results with the rows' index."""
+"""Rows in the forms usual in Python, and results with the rows' index."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 
 def is_pandas(X: Any) -> bool:
-    """Whether `X` is a Series or a DataFrame of pandas, which is never imported here."""
+    """Whether `X` is a Series or a DataFrame of pandas, without importing pandas."""
     return type(X).__module__.partition(".")[0] == "pandas" and hasattr(X, "index") and hasattr(X, "iloc")
 
 
@@ -17,7 +17,7 @@ def table_of(X: Any) -> Any:
 
 
 def indexed(values: NDArray[Any], X: Any) -> Any:
-    """A result for each row, (n,): on the index of `X` if it is pandas'."""
+    """A result for each row, (n,): on the index of `X` if it is a pandas object."""
     if not is_pandas(X):
         return values
     import pandas
@@ -26,7 +26,7 @@ def indexed(values: NDArray[Any], X: Any) -> Any:
 
 
 def labelled(values: NDArray[Any], X: Any) -> Any:
-    """A result for each row and column, (n, d): with index and columns of `X` if it is pandas'."""
+    """A result for each row and column, (n, d): with the index and columns of `X` if it is a pandas object."""
     if not is_pandas(X):
         return values
     import pandas
@@ -36,7 +36,7 @@ def labelled(values: NDArray[Any], X: Any) -> Any:
 
 
 def rows_of(X: Any) -> NDArray[np.float64]:
-    """The numbers of `X`, (n, d). Raises `ValueError` with the place of one that is missing or infinite."""
+    """The numbers of `X`, (n, d). Raises `ValueError` with the place of a number that is missing or infinite."""
     table = table_of(X)
     try:
         rows = np.asarray(table, dtype=np.float64)

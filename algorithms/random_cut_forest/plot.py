@@ -1,4 +1,4 @@
-"""The chart of anomalies of a request and its answer, for `forecastle plot`."""
+"""The chart of anomalies of a request and its response, for `forecastle plot`."""
 
 import json
 
@@ -14,7 +14,7 @@ from forecastle.formats.rows import REQUEST_TYPES, decode_rows
 
 
 class AnomalyChartOptions(ChartOptions):
-    """What `forecastle plot --set` takes for Random Cut Forest."""
+    """The options of `forecastle plot --set` for Random Cut Forest."""
 
     sigmas: float = Field(
         3.0, gt=0, description="Anomalies are scores above the mean plus so many standard deviations."
@@ -23,7 +23,7 @@ class AnomalyChartOptions(ChartOptions):
 
 
 def plot(ask: Ask, payload: Payload, options: AnomalyChartOptions) -> Chart | None:
-    """Have a server score the rows, and draw them. None if the request is another algorithm's.
+    """Send rows to be scored and draw them with their scores. None if the request is for another algorithm.
 
     Raises `InvalidData` where the rows are invalid, and `InvalidJob`.
     """

@@ -25,7 +25,7 @@ ATTRIBUTION = "attribution=true"
 
 
 class RandomCutForestPredictor:
-    """Anomaly scores of a Random Cut Forest, wherever it is.
+    """Anomaly scores of a Random Cut Forest, local or remote.
 
     Needs numpy; pandas is optional, and boto3 only for an endpoint of SageMaker's. Rows are sent as CSV, so that a
     server compares them as SageMaker does (docs/random-cut-forest.md, "Scores").
@@ -66,7 +66,7 @@ class RandomCutForestPredictor:
         """The anomaly score of each row of `X`, (n, d): the higher, the more unusual.
 
         Returns a DataFrame with the column `score` on the index of a DataFrame or a Series, whose values are one
-        column; else an array, (n,). Raises `ValueError` with the place of a fault in `X`, and `PredictorError` if the
+        column; else an array, (n,). Raises `ValueError` with the place of an error in `X`, and `PredictorError` if the
         model refuses the rows or does not answer.
         """
         scores = self._scores(X)
@@ -97,7 +97,7 @@ class RandomCutForestPredictor:
         return figure
 
     def delete_endpoint(self) -> None:
-        """Delete SageMaker's endpoint and its configuration; elsewhere there is nothing to delete."""
+        """Delete SageMaker's endpoint and its configuration; otherwise do nothing."""
         if isinstance(self._endpoint, SageMakerEndpoint):
             self._endpoint.delete()
 

@@ -4,7 +4,9 @@ import asyncio
 import base64
 import json
 import re
+import sys
 import time
+import traceback
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -59,6 +61,8 @@ class Gateway:
             self._region.say(f"API {api['name']}: {request.method} {path}: {error}")
         except Refusal as refusal:
             self._region.say(f"API {api['name']}: {request.method} {path}: {refusal}")
+        except Exception:
+            traceback.print_exc(file=sys.stderr)
         return _refused(500, "Internal server error", "InternalServerErrorException")
 
 
@@ -100,7 +104,11 @@ class _Call:
             responses = integration["integrationResponses"]
             chosen = next((each for each in responses.values() if each.get("selectionPattern") == status), None)
             return self._responded(chosen or _default(responses), "")
-        event = json.loads(sent or "{}")
+        try:
+            event = json.loads(sent or "{}")
+        except ValueError as error:
+            why = f"Could not parse request body into json: {error}"
+            return _refused(400, why, "BadRequestException")
         function = function_of(self._region, {"FunctionName": _function(integration)})
         outcome = self._region.functions.invoke(self._region, function, event)
         reply = outcome.payload.decode()
@@ -148,15 +156,9 @@ class _Call:
                 raise ValueError
             body = reply.get("body") or ""
             content = base64.b64decode(body) if reply.get("isBase64Encoded") else str(body).encode()
+            headers = _headers(reply)
         except ValueError:
             return _refused(502, "Internal server error", "InternalServerErrorException")
-        headers = {"Content-Type": JSON} | {
-            str(name): str(value) for name, value in (reply.get("headers") or {}).items()
-        }
-        if any(name.lower() == "content-type" for name in reply.get("headers") or {}):
-            headers.pop("Content-Type") if "Content-Type" not in reply["headers"] else None
-        for name, values in (reply.get("multiValueHeaders") or {}).items():
-            headers[name] = ", ".join(map(str, values))
         return Answer(reply.get("statusCode", 200), headers, content)
 
     def _event(self) -> dict[str, Any]:
@@ -203,6 +205,19 @@ def _matched(resources: list[dict[str, Any]], path: str) -> tuple[dict[str, Any]
         if found is not None:
             return resource, {name: unquote(value) for name, value in found.groupdict().items()}
     return None, {}
+
+
+def _headers(reply: dict[str, Any]) -> dict[str, str]:
+    """The headers of a proxy integration's reply. Raises `ValueError` if they are not objects."""
+    single, several = reply.get("headers") or {}, reply.get("multiValueHeaders") or {}
+    if not (isinstance(single, dict) and isinstance(several, dict)):
+        raise ValueError
+    if not all(isinstance(values, list) for values in several.values()):
+        raise ValueError
+    given = {name: str(value) for name, value in single.items()}
+    given |= {name: ", ".join(map(str, values)) for name, values in several.items()}
+    typed = any(name.lower() == "content-type" for name in given)
+    return given if typed else {"Content-Type": JSON, **given}
 
 
 def _function(integration: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from forecastle.region.state import connected, transaction
 
 SCHEMA = """
+CREATE TABLE IF NOT EXISTS log_groups (name TEXT PRIMARY KEY, created INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS streams (
     id INTEGER PRIMARY KEY, log_group TEXT NOT NULL, name TEXT NOT NULL, created INTEGER NOT NULL,
     UNIQUE (log_group, name)
@@ -17,6 +18,7 @@ CREATE TABLE IF NOT EXISTS events (
     id INTEGER PRIMARY KEY AUTOINCREMENT, stream INTEGER NOT NULL, at INTEGER NOT NULL, message TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS events_in_order ON events (stream, at, id);
+INSERT OR IGNORE INTO log_groups SELECT log_group, MIN(created) FROM streams GROUP BY log_group;
 """
 
 
@@ -70,9 +72,15 @@ class Journal:
         with self._lock, transaction(self._database):
             self._stream(group, stream, now())
 
-    def groups(self) -> list[str]:
+    def make_group(self, name: str) -> bool:
+        """Create an empty group; false if it exists."""
+        with self._lock, transaction(self._database):
+            return self._make_group(name, now())
+
+    def groups(self) -> dict[str, int]:
+        """The groups by name, with the times of their creation."""
         with self._lock:
-            return [name for (name,) in self._database.execute("SELECT DISTINCT log_group FROM streams ORDER BY 1")]
+            return dict(self._database.execute("SELECT name, created FROM log_groups ORDER BY name"))
 
     def streams(self, group: str, prefix: str = "") -> list[Stream]:
         """The streams of a group whose names begin with `prefix`, by name."""
@@ -116,18 +124,26 @@ class Journal:
             which = "log_group = ?" + (" AND name = ?" if stream is not None else "")
             names = (group,) if stream is None else (group, stream)
             self._database.execute(f"DELETE FROM events WHERE stream IN (SELECT id FROM streams WHERE {which})", names)
-            return self._database.execute(f"DELETE FROM streams WHERE {which}", names).rowcount > 0
+            streams = self._database.execute(f"DELETE FROM streams WHERE {which}", names).rowcount
+            if stream is not None:
+                return streams > 0
+            return self._database.execute("DELETE FROM log_groups WHERE name = ?", (group,)).rowcount > 0
 
     def close(self) -> None:
         with self._lock:
             self._database.close()
 
     def _stream(self, group: str, name: str, moment: int) -> int:
+        self._make_group(group, moment)
         self._database.execute("INSERT OR IGNORE INTO streams VALUES (NULL, ?, ?, ?)", (group, name, moment))
         row = self._database.execute(
             "SELECT id FROM streams WHERE log_group = ? AND name = ?", (group, name)
         ).fetchone()
         return int(row[0])
+
+    def _make_group(self, name: str, moment: int) -> bool:
+        done = self._database.execute("INSERT OR IGNORE INTO log_groups VALUES (?, ?)", (name, moment))
+        return done.rowcount > 0
 
 
 def now() -> int:

@@ -16,23 +16,34 @@ Request = dict[str, Any]
 
 FOREVER = 2**62
 EVENTS = 10_000
+PAGE = 50  # groups or streams
 BYTES = 2**20  # in a response; AWS adds 26 bytes for each line
 START, END = (-1, -1), (FOREVER, FOREVER)
 
 
 def describe_log_groups(region: LocalRegion, request: Request) -> Request:
     prefix, pattern = request.get("logGroupNamePrefix", ""), request.get("logGroupNamePattern", "")
-    names = [name for name in region.journal.groups() if name.startswith(prefix) and pattern in name]
-    return {"logGroups": [{"logGroupName": name, "arn": arn("logs", f"log-group:{name}:*")} for name in names]}
+    found = [
+        {"logGroupName": name, "creationTime": created, "arn": arn("logs", f"log-group:{name}:*"), "storedBytes": 0}
+        for name, created in region.journal.groups().items()
+        if name.startswith(prefix) and pattern in name
+    ]
+    return _page(found, request, "logGroups")
 
 
 def create_log_group(region: LocalRegion, request: Request) -> Request:
-    del region, request  # a group exists with its first stream
+    if not region.journal.make_group(request["logGroupName"]):
+        raise Refusal("ResourceAlreadyExistsException", "The specified log group already exists")
     return {}
 
 
 def create_log_stream(region: LocalRegion, request: Request) -> Request:
-    region.journal.make(request["logGroupName"], request["logStreamName"])
+    group, name = request["logGroupName"], request["logStreamName"]
+    if group not in region.journal.groups():
+        raise _no_group()
+    if any(stream.name == name for stream in region.journal.streams(group, name)):
+        raise Refusal("ResourceAlreadyExistsException", "The specified log stream already exists")
+    region.journal.make(group, name)
     return {}
 
 
@@ -49,6 +60,7 @@ def delete_log_stream(region: LocalRegion, request: Request) -> Request:
 
 
 def put_log_events(region: LocalRegion, request: Request) -> Request:
+    _stream(region, request)
     events = [(event["timestamp"], event["message"]) for event in request["logEvents"]]
     region.journal.write_events(request["logGroupName"], request["logStreamName"], events)
     return {"nextSequenceToken": str(now())}
@@ -63,14 +75,7 @@ def describe_log_streams(region: LocalRegion, request: Request) -> Request:
         streams.sort(key=lambda stream: stream.last or 0)
     if request.get("descending"):
         streams.reverse()
-    start, limit = (
-        first_of(request.get("nextToken"), "InvalidParameterException", "nextToken"),
-        request.get("limit", 50),
-    )
-    answer: Request = {"logStreams": [_described(group, stream) for stream in streams[start : start + limit]]}
-    if start + limit < len(streams):
-        answer["nextToken"] = str(start + limit)
-    return answer
+    return _page([_described(group, stream) for stream in streams], request, "logStreams")
 
 
 def get_log_events(region: LocalRegion, request: Request) -> Request:
@@ -134,6 +139,16 @@ def filter_log_events(region: LocalRegion, request: Request) -> Request:
     }
     if more:
         answer["nextToken"] = _token("f", place)
+    return answer
+
+
+def _page(found: list[Request], request: Request, member: str) -> Request:
+    """The page of groups or streams that the request asks for."""
+    start = first_of(request.get("nextToken"), "InvalidParameterException", "nextToken")
+    limit = request.get("limit", PAGE)
+    answer: Request = {member: found[start : start + limit]}
+    if start + limit < len(found):
+        answer["nextToken"] = str(start + limit)
     return answer
 
 

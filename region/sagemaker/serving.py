@@ -14,7 +14,7 @@ import httpx
 
 from forecastle.contract.errors import InvalidData, OutOfSpace
 from forecastle.region.account import REGION
-from forecastle.region.docker import PORT, published_port
+from forecastle.region.docker import PORT, complaint, published_port
 from forecastle.region.images import launcher
 from forecastle.region.local_region import LocalRegion
 from forecastle.region.objects import Missing, place_below, split
@@ -162,6 +162,9 @@ class ModelServer:
         self._launcher.clean(self._place.tree)
         self._port = None
         self._pump.join(5)
+        why = complaint(self._launcher.container, code, self._pump.last)
+        if why is not None:
+            raise Broken(why)
         last = [line for line in self._pump.last if not line.startswith("{")] or self._pump.last
         raise Broken(f"it ended with exit code {code}{f': {last[-1]}' if last else ''}")
 

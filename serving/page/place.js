@@ -1,19 +1,9 @@
-/** Where in a text a refusal points: the place that the server gives as data, found again. */
+/** Locates the place of an error, which the server gives as data, in the text of a request. */
 
 import { cellSpans, delimiterOf } from "./csv.js";
 
 /** @typedef {(string | number | Record<string, any>)[]} Place as the server writes it in X-Forecastle-Place */
 /** @typedef {{start: number, end: number, line: number}} Spot characters, and the line counted from 1 */
-
-const PLACE = /^((?:(?:line|row|column|byte) \d+(?:, |: ?))*)(?:([a-z_]\w*(?:\.\w+|\[\d+\])*): )?/;
-
-/** The place that a sentence begins with, `line 2: cat[0]: expected …`. @param {string} sentence @returns {Place} */
-export function placeIn(sentence) {
-  const [, counts, path = ""] = PLACE.exec(sentence) ?? [];
-  const counted = [...(counts ?? "").matchAll(/(\w+) (\d+)/g)].map(([, noun, number]) => ({ [noun]: Number(number) }));
-  const parts = [...path.matchAll(/([a-z_]\w*)|\[(\d+)\]/gi)].map(([, name, index]) => name ?? Number(index));
-  return [...counted, ...parts];
-}
 
 /**
  * The spot of a place such as `[{row: 3}, {column: 2}]`, `[{line: 7}, "target", 0]` or `["instances", 2, "cat"]`;

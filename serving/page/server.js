@@ -1,7 +1,5 @@
 /** Requests to the model. */
 
-import { placeIn } from "./place.js";
-
 /** A request was refused, in one sentence, with its place in the data. */
 export class Refused extends Error {
   /** @param {string} sentence @param {import("./place.js").Place} [place] @param {number} [status] 0: the page itself */
@@ -34,7 +32,7 @@ export async function send(address, { body, type, accept, attributes }, signal) 
   if (!response.ok) {
     const sentence = new TextDecoder().decode(bytes);
     const place = response.headers.get("X-Forecastle-Place");
-    throw new Refused(sentence, place ? JSON.parse(place) : placeIn(sentence), response.status);
+    throw new Refused(sentence, place ? JSON.parse(place) : [], response.status);
   }
   const media = (response.headers.get("Content-Type") ?? "").split(";")[0].trim();
   return { status: response.status, bytes, type: media, ms, id };

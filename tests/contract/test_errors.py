@@ -1,5 +1,7 @@
 """Errors, by whose they are."""
 
+import ast
+import pickle
 import re
 from http import HTTPStatus
 
@@ -14,6 +16,7 @@ from forecastle.contract.errors import (
     Stopped,
     UserError,
 )
+from forecastle.contract.place import At, Source
 from tests.pages import REPOSITORY
 
 CLASSES = [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, ForecastleError)]
@@ -52,7 +55,32 @@ def test_a_place_is_given_as_data(folder: str) -> None:
         assert [line for line in composed if "click." not in line] == []  # click's own errors are text
 
 
+@pytest.mark.parametrize("folder", ["algorithms", "contract", "formats"])
+def test_no_error_is_made_of_a_sentence_with_its_place(folder: str) -> None:
+    names = {kind.__name__ for kind in CLASSES}
+    for source in (REPOSITORY / folder).rglob("*.py"):
+        calls = [each for each in ast.walk(ast.parse(source.read_text("utf-8"))) if isinstance(each, ast.Call)]
+        raised = [each for each in calls if isinstance(each.func, ast.Name) and each.func.id in names]
+        texts = [ast.unparse(argument) for each in raised for argument in each.args]
+        assert [text for text in texts if ": expected " in text] == []
+
+
 def test_an_error_seen_from_further_out_has_the_place_before_its_sentence() -> None:
     error = InvalidData("row 3: expected a number.").within("train/part.csv")
     assert isinstance(error, InvalidData)
     assert str(error) == error.sentence == "train/part.csv: row 3: expected a number."
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        InvalidData(place=(Source("a.csv"), At("row", 3)), expected="a number", got="'x'"),
+        InvalidData("cannot be read.", place=(Source("a.csv"),)),
+    ],
+)
+def test_str_repr_and_pickle_have_the_sentence(error: InvalidData) -> None:
+    copy = pickle.loads(pickle.dumps(error))
+
+    assert str(error) == error.sentence
+    assert repr(error) == f"InvalidData({error.sentence!r})"
+    assert (type(copy), vars(copy), str(copy)) == (InvalidData, vars(error), error.sentence)

@@ -1,7 +1,7 @@
 import pytest
 
 from forecastle.contract.errors import InvalidData
-from forecastle.contract.place import At, Place, Source, text_of
+from forecastle.contract.place import At, Key, Place, Source, as_json, text_of
 
 
 @pytest.mark.parametrize(
@@ -14,10 +14,17 @@ from forecastle.contract.place import At, Place, Source, text_of
         ((Source("train/a.json"), At("line", 7), "target", 0), "train/a.json, line 7: target[0]"),
         ((Source("inputdataconfig.json"), "train", "ContentType"), "inputdataconfig.json: train.ContentType"),
         (("children", 5, At("tree", 1)), "children[5], tree 1"),
+        (("data", Key("MT_001"), "index", 1), 'data["MT_001"].index[1]'),
+        (("data", Key((7, "é")), Key("ds")), "data[(7, 'é')][\"ds\"]"),
     ],
 )
 def test_a_place_is_written_from_the_outside_inwards(place: Place, text: str) -> None:
     assert text_of(place) == text
+
+
+def test_a_place_as_json_has_keys_as_members_and_indexes() -> None:
+    place = ("data", Key("é"), Key(3), Key((7, "x")), "index", 1)
+    assert as_json(place) == ["data", "é", 3, "(7, 'x')", "index", 1]
 
 
 def test_an_error_keeps_its_place_as_data() -> None:

@@ -1,18 +1,12 @@
-import sys
 from typing import Any
 
 import pytest
 
 from forecastle.contract.errors import InvalidData
 from forecastle.formats import json, json_lines
+from tests.formats.json_messages import TRAILING_COMMA
 
 MEGABYTE = 1 << 20
-
-TRAILING_COMMA = (
-    "line 2, column 16: expected valid JSON, got ',' (illegal trailing comma before end of array)."
-    if sys.version_info >= (3, 13)
-    else "line 2, column 17: expected valid JSON, got ']' (expecting value)."
-)
 
 
 def _decode(body: bytes, width: int | None = None) -> Any:

@@ -133,6 +133,25 @@ def test_an_invalid_proxy_result_is_a_bad_gateway(region: RunningRegion) -> None
     assert (answer.status_code, answer.json()) == (502, {"message": "Internal server error"})
 
 
+def test_a_body_that_is_no_json_is_a_bad_request(lab: str) -> None:
+    answer = ask(f"{lab}/sum", content=b"{numbers", headers={"Content-Type": "application/json"})
+    assert answer.status_code == 400
+    assert answer.json()["message"].startswith("Could not parse request body into json: ")
+
+
+@pytest.mark.parametrize("headers", ["text", {"multi": 1}])
+def test_a_proxy_result_with_invalid_headers_is_a_bad_gateway(region: RunningRegion, headers: Any) -> None:
+    api = Api(region)
+    name = function(
+        region,
+        "def lambda_handler(e, c):\n"
+        f"    return {{'statusCode': 200, 'headers': {headers!r}, 'multiValueHeaders': {headers!r}}}\n",
+    )
+    api.method(api.root, "GET", type="AWS_PROXY", integrationHttpMethod="POST", uri=uri(name))
+    answer = ask(api.deployed(), "GET")
+    assert (answer.status_code, answer.json()) == (502, {"message": "Internal server error"})
+
+
 def test_a_template_maps_the_event(region: RunningRegion) -> None:
     api = Api(region)
     name = function(region, "def lambda_handler(e, c):\n    return e\n")

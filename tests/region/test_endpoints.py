@@ -146,6 +146,7 @@ def test_an_endpoint_of_a_broken_model_fails_with_the_reason(region: RunningRegi
         "logs for this endpoint. (it ended with exit code 1: forecastle: "
     )
     sagemaker.delete_endpoint(EndpointName="broken")
+    assert not [folder for folder in (region.home / "endpoints").iterdir() if folder.name.startswith("broken.")]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """CloudWatch Logs as SDKs read a job's log, through boto3."""
 
 import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -11,7 +12,12 @@ from tests.region.running_region import RunningRegion, awaited
 
 
 def put(region: RunningRegion, stream: str, *events: tuple[int, str]) -> None:
-    region.client("logs").put_log_events(
+    logs = region.client("logs")
+    with suppress(logs.exceptions.ResourceAlreadyExistsException):
+        logs.create_log_group(logGroupName="group")
+    with suppress(logs.exceptions.ResourceAlreadyExistsException):
+        logs.create_log_stream(logGroupName="group", logStreamName=stream)
+    logs.put_log_events(
         logGroupName="group",
         logStreamName=stream,
         logEvents=[{"timestamp": at, "message": message} for at, message in events],
@@ -95,6 +101,31 @@ def test_missing_resources_are_refused(region: RunningRegion) -> None:
     put(region, "token", (1, "x"))
     with pytest.raises(ClientError, match="The specified nextToken is invalid"):
         get(region, "token", nextToken="x")
+
+
+def test_a_group_exists_before_its_first_stream_and_after_its_last(region: RunningRegion) -> None:
+    logs = region.client("logs")
+    stream = {"logGroupName": "mine/1", "logStreamName": "one"}
+    with pytest.raises(logs.exceptions.ResourceNotFoundException, match="The specified log group does not exist"):
+        logs.create_log_stream(**stream)
+    for number in (2, 1):
+        logs.create_log_group(logGroupName=f"mine/{number}")
+    with pytest.raises(logs.exceptions.ResourceAlreadyExistsException, match="The specified log group already exists"):
+        logs.create_log_group(logGroupName="mine/1")
+    with pytest.raises(logs.exceptions.ResourceNotFoundException, match="The specified log stream does not exist"):
+        logs.put_log_events(**stream, logEvents=[{"timestamp": 1, "message": "x"}])
+    logs.create_log_stream(**stream)
+    with pytest.raises(logs.exceptions.ResourceAlreadyExistsException, match="The specified log stream already exists"):
+        logs.create_log_stream(**stream)
+    logs.delete_log_stream(**stream)
+    pages = logs.get_paginator("describe_log_groups").paginate(
+        logGroupNamePrefix="mine/", PaginationConfig={"PageSize": 1}
+    )
+    assert [[each["logGroupName"] for each in page["logGroups"]] for page in pages] == [["mine/1"], ["mine/2"]]
+    logs.delete_log_group(logGroupName="mine/1")
+    assert [each["logGroupName"] for each in logs.describe_log_groups(logGroupNamePrefix="mine/")["logGroups"]] == [
+        "mine/2"
+    ]
 
 
 def test_log_lines_appear_while_the_job_runs(region: RunningRegion) -> None:

@@ -3,12 +3,15 @@
 import io
 import json
 import os
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.region.endpoints import config, model
 from tests.region.jobs import channel, create, ended, lines, put_numbers
 from tests.region.running_region import ROOT, RunningRegion, awaited
 
@@ -229,6 +232,48 @@ def test_an_image_that_cannot_be_run_is_refused(tmp_path: Path) -> None:
             "The image example.com/some/xgboost:1 is not one of this region's own (randomcutforest, "
             "forecasting-deepar, forecastle), and there is no Docker engine to run it."
         )
+
+
+def test_an_image_that_docker_cannot_run_fails_with_dockers_reason(tmp_path: Path) -> None:
+    client = tmp_path / "bin" / "docker"  # a client whose engine cannot pull images
+    client.parent.mkdir()
+    client.write_text(
+        "#!/bin/sh\n"
+        "[ $1 = version ] && echo 27.0 && exit 0\n"
+        "[ $1 = run ] && printf 'Unable to find image\\ndocker: Error response from daemon: pull access denied.\\n\\n"
+        "Run \\047docker run --help\\047 for more information\\n' >&2 && exit 125\n"
+        "exit 1\n"
+    )
+    client.chmod(0o755)
+    image = "811284229777.dkr.ecr.us-east-1.amazonaws.com/xgboost:1"
+    reason = (
+        f"Docker cannot run the image {image}: Error response from daemon: pull access denied. "
+        "Images of AWS's own algorithms can be pulled with an AWS account only."
+    )
+    with RunningRegion(tmp_path / "home", "--bucket", "data", path=f"{client.parent}:{os.environ['PATH']}") as region:
+        put_numbers(region)
+        job = ended(region, create(region, image=image))
+        assert job["FailureReason"] == f"ClientError: {reason}"
+        uri = ended(region, create(region))["ModelArtifacts"]["S3ModelArtifacts"]
+        sagemaker = region.client("sagemaker")
+        served = config(region, {"one": (model(region, uri, Image=image), 1.0)})
+        sagemaker.create_endpoint(EndpointName="foreign", EndpointConfigName=served)
+        endpoint = awaited(
+            lambda: (
+                (found := sagemaker.describe_endpoint(EndpointName="foreign"))["EndpointStatus"] != "Creating" and found
+            ),
+            "the end of the deployment",
+        )
+        assert f"({reason})" in endpoint["FailureReason"]
+    code = subprocess.run(
+        [sys.executable, "-m", "forecastle", "region", "up", "--home", str(tmp_path / "other"), "--docker", "mine:1"],
+        env={"PATH": "/nonexistent", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (code.returncode, code.stderr) == (1, "forecastle: --docker mine:1: there is no Docker engine to run it.\n")
 
 
 def test_a_name_is_unique(region: RunningRegion) -> None:

@@ -84,6 +84,14 @@ def test_the_best_of_the_training_jobs_is_found(region: RunningRegion, strategy:
     assert described["HyperParameters"] == best["TunedHyperParameters"]
 
 
+def test_a_job_that_has_no_value_yet_continues(region: RunningRegion) -> None:
+    """With early stopping, another job begins after one with values has completed."""
+    given = {"ContinuousParameterRanges": [SHRINKAGE]}
+    job = ended(region, create(region, given, "Bayesian", TrainingJobEarlyStoppingType="Auto"))
+    assert job["HyperParameterTuningJobStatus"] == "Completed", job
+    assert job["TrainingJobStatusCounters"]["Completed"] == 3
+
+
 def test_hyperband_runs_and_is_described(region: RunningRegion) -> None:
     strategy = {"HyperbandStrategyConfig": {"MinResource": 1, "MaxResource": 9}}
     job = ended(
@@ -224,4 +232,5 @@ def test_a_job_worse_than_the_median_stops_early() -> None:
     assert not falls_behind([5.0, 3.0], completed, maximize=False)
     assert not falls_behind([5.0, 4.5], completed[:2], maximize=False)
     assert not falls_behind([9.0, 9.0, 9.0], completed, maximize=False)
+    assert not falls_behind([], completed, maximize=False)
     assert falls_behind([1.0, 2.0], completed, maximize=True)

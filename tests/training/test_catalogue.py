@@ -56,6 +56,7 @@ def known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Catalogue:
         ({"bins"}, {"train"}, "mode"),
         ({"bins", "step", "_kvstore", "sagemaker_program", "mini_batch_size"}, {"train"}, "mode"),
         ({"window", "bin"}, {"train"}, "median"),  # it knows one of them, and refuses the other
+        ({"step", "windw"}, {"train"}, "median"),  # as do all, but one name is nearly median's
         ({"step", "tempo"}, {"train", "vocab"}, "wordlist"),  # it alone reads the channel vocab
         ({"language"}, {"train"}, "wordlist"),
         (set(), {"train", "vocab"}, "wordlist"),
@@ -67,7 +68,7 @@ def test_the_algorithm_is_the_one_with_the_most_evidence(
     assert fitting(given, channels, known).name == meant
 
 
-@pytest.mark.parametrize("given", [{"window", "stepp"}, {"window"}, {"bins", "step", "other"}])
+@pytest.mark.parametrize("given", [{"window", "stepp"}, {"window"}, {"bins", "step", "other"}, {"windw", "step"}])
 def test_an_algorithm_that_requires_nothing_changes_nothing_for_the_others(known: Catalogue, given: set[str]) -> None:
     without = Catalogue({name: each for name, each in known.usable.items() if name != "wordlist"}, known.broken)
     assert fitting(given, {"train"}, known) is fitting(given, {"train"}, without)

@@ -1,1 +1,1 @@
-"""Time series and forecasts as people have them in Python, for the estimator and the client. Imports numpy alone."""
+"""Time series and forecasts in the forms usual in Python, for the estimator and the client. Imports only numpy."""

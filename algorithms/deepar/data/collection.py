@@ -1,4 +1,4 @@
-"""Series in the form of SageMaker's records, with what the caller calls them and where their times lie."""
+"""Series in the form of SageMaker's records, with the caller's names for them and their times."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -7,6 +7,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from forecastle.contract.place import Place
+
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Item:
@@ -14,7 +16,8 @@ class Item:
 
     Attributes
     ----------
-    key, place : what the caller calls it, and how an error does: `data["MT_001"]`.
+    key : the caller's name for it.
+    place : where it is in the caller's data, for errors: `data["MT_001"]`.
     base : the time of the first value.
     target : (length,), NaN where a value is missing.
     cat : its categories; None where none were given.
@@ -25,7 +28,7 @@ class Item:
     """
 
     key: Hashable
-    place: str
+    place: Place
     base: np.datetime64
     target: NDArray[np.float64]
     cat: list[Any] | None = None
@@ -50,7 +53,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Collection:
-    """Series, and the form that they came in: one alone, several, or a long DataFrame."""
+    """Series, and the form in which they were given: one series, several, or a long DataFrame."""
 
     items: tuple[Item, ...]
     form: Literal["one", "several", "long"]

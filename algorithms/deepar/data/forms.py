@@ -1,4 +1,4 @@
-"""The forms of data, told apart: pandas' objects, pairs of a start and values, records.
+"""Predicates for the forms of data: pandas' objects, pairs of a start and values, records.
 
 pandas is never imported here: a caller who passes one of its objects has imported it.
 """
@@ -35,5 +35,5 @@ def is_one(data: Any, start: Any) -> bool:
 
 
 def kind_of(value: Any) -> str:
-    """What a value is, for the end of an error's sentence."""
+    """The type of a value, as an error reports it."""
     return f"an object of type {type(value).__name__}"

@@ -1,4 +1,4 @@
-"""A frequency as pandas spells it, or as its indexes show it, in SageMaker's spelling."""
+"""SageMaker's spelling of a frequency, from pandas' spelling or from an index."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -10,7 +10,7 @@ from forecastle.contract.errors import InvalidData
 
 
 def spelling_of(freq: Any) -> str | None:
-    """`time_freq` for a text or an offset of pandas, such as `h`, `2h`, `ME` or `W-SUN`; None if it has none."""
+    """SageMaker's `time_freq` for a string or an offset of pandas, such as `2h`, `ME` or `W-SUN`; None without one."""
     text = getattr(freq, "freqstr", freq)  # pandas' offsets have their spelling as an attribute
     if not isinstance(text, str):
         return None
@@ -21,9 +21,9 @@ def spelling_of(freq: Any) -> str | None:
 
 
 def frequency_of(data: Any) -> Frequency | None:
-    """The frequency of the first series in `data` that has a pandas index; None if none has, or it shows none.
+    """The frequency of the first series in `data` with a pandas index; None without one, or if pandas infers none.
 
-    The day on which a week, quarter or year ends is left out: it is in the times themselves.
+    The day on which a week, quarter or year ends is omitted: the times show it.
     """
     index = _first_index(data)
     if index is None:

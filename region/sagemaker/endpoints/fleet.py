@@ -1,10 +1,12 @@
 """An endpoint's variants and their servers."""
 
 import random
+import shutil
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from forecastle.region.local_region import LocalRegion
@@ -23,6 +25,7 @@ class Variant:
     weight: float
     servers: list[ModelServer]
     image: str
+    folder: Path  # the servers' own are below it
 
 
 @dataclass(slots=True)
@@ -53,6 +56,8 @@ class Fleet:
         """Stop every server and wait for their end."""
         with ThreadPoolExecutor(thread_name_prefix="retire") as pool:
             list(pool.map(ModelServer.stop, self.servers))
+        for variant in self.variants:
+            shutil.rmtree(variant.folder, ignore_errors=True)
 
     @property
     def servers(self) -> list[ModelServer]:
@@ -78,12 +83,13 @@ def _variant(region: LocalRegion, endpoint: str, described: dict[str, Any]) -> V
     name, instance = described["VariantName"], uuid.uuid4().hex[:17]
     containers = containers_of(MODEL.get(region, described["ModelName"]))
     servers = []
+    folder = region.home.endpoints / f"{endpoint}.{name}-{instance}"  # no folder is left of an endpoint that is deleted
     for number, container in enumerate(containers):
-        tree = region.home.endpoints / endpoint / f"{name}-{instance}" / str(number)
+        tree = folder / str(number)
         suffix = f"/{container.get('ContainerHostname', f'container-{number + 1}')}" if len(containers) > 1 else ""
         place = Place(tree, GROUP + endpoint, f"{name}/i-{instance}{suffix}")
         servers.append(ModelServer(region, container, place, {}))
-    return Variant(name, described.get("InitialVariantWeight", 1.0), servers, _image(containers))
+    return Variant(name, described.get("InitialVariantWeight", 1.0), servers, _image(containers), folder)
 
 
 def _image(containers: Sequence[dict[str, Any]]) -> str:

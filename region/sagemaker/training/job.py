@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from forecastle.region.account import REGION
+from forecastle.region.docker import complaint
 from forecastle.region.images import launcher
 from forecastle.region.local_region import LocalRegion
 from forecastle.region.objects import joined, split
@@ -122,6 +123,9 @@ class TrainingJob(Job):
         for pump, code in zip(pumps, codes):
             pump.join(5)
             last = pump.last if code and not last else last
+        why = complaint(start.container, next(filter(None, codes), 0), last)
+        if why is not None:
+            raise ClientFailure(why)
         return codes, late, last
 
     def _awaited(self, deadline: float) -> bool:

@@ -13,8 +13,10 @@ FEWEST = 3  # completed jobs to compare with
 def falls_behind(values: Sequence[float], completed: Sequence[Sequence[float]], maximize: bool) -> bool:
     """Whether a job with these values of the objective, one per epoch, should stop."""
     epoch = len(values)
+    if epoch == 0:
+        return False
     comparable = [fmean(each[:epoch]) for each in completed if len(each) >= epoch]
-    if epoch == 0 or len(comparable) < FEWEST:
+    if len(comparable) < FEWEST:
         return False
     middle = median(comparable)
     return max(values) < middle if maximize else min(values) > middle

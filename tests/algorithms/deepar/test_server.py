@@ -173,3 +173,32 @@ def test_numbers_are_plain_and_have_ten_decimals_at_the_most(server: RunningServ
     assert len(numbers) == 800
     assert max(len(number.partition(".")[2]) for number in numbers) <= 10
     assert np.isfinite(np.array(numbers, np.float64)).all()
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "place"),
+    [
+        (b'{"instances": [\n{"start": "2024-01-01", "target": [1, "x"]}]}', JSON, ["instances", 0, "target", 1]),
+        (b'{"instances": [{"start": "2024-13-01", "target": [1]}]}', JSON, ["instances", 0, "start"]),
+        (b'{"instances": [{"start": "2024-01-01"}]}', JSON, ["instances", 0]),
+        (b'{"instances": [],\n "x": 1}', JSON, ["x"]),
+        (b'{"instances": [\n}', JSON, [{"line": 2}, {"column": 1}]),
+        (
+            b'{"instances": [{"start": "2024-01-01", "target": [1]}], "configuration": {"quantiles": ["2"]}}',
+            JSON,
+            ["configuration", "quantiles", 0],
+        ),
+        (b'{"start": "2024-01-01", "target": {}}', JSON, ["instance", "target"]),
+        (
+            b'{"start": "2024-01-01", "target": [1]}\n\n{"start": "2024-01-01", "target": [1], "cat": [1]}',
+            LINES,
+            [{"line": 3}, "cat"],
+        ),
+    ],
+)
+def test_a_refusals_place_is_data(
+    server: RunningServer, body: bytes, content_type: str, place: list[str | int | dict[str, int]]
+) -> None:
+    response = server.post("/invocations", body, content_type)
+    assert response.status_code == 400
+    assert json.loads(response.headers["x-forecastle-place"]) == place, response.text

@@ -14,9 +14,10 @@ from forecastle.kernels.pointer import memory
 
 @part
 def run_head(plan: Plan, packed: PackedWeights, first: int, stop: int, work: Workspace) -> None:
-    """Add the losses of the steps from `first` to `stop`, to `work.losses`, and the gradients of the projection.
+    """Add the losses of the steps from `first` to `stop`, and the gradients of the projection.
 
-    Those of the last layer's outputs replace the outputs.
+    Reads `work.outputs` (T, H⁺), the last layer's, and replaces them with their gradients. Adds to `work.losses` (1)
+    and `work.projection_gradient` (4·(H + 1)). All are rows of lanes, as in `Workspace`.
     """
     for step in range(first, stop):
         project(plan, step, packed, work)
@@ -31,7 +32,10 @@ def run_head(plan: Plan, packed: PackedWeights, first: int, stop: int, work: Wor
 
 @inlined
 def project(plan: Plan, step: int, packed: PackedWeights, work: Workspace) -> None:
-    """The likelihood's parameters of a step, before their links: `work.head`, rows 0 to 2."""
+    """The likelihood's parameters of a step, before their links.
+
+    From row `step` of `work.outputs` (T, H⁺) and `packed.projection` (H + 1, 4), to rows 0 to 2 of `work.head`.
+    """
     head, weights, bias = memory(work.head), memory(packed.projection), 4 * plan.cells
     sums = (
         spread(weights[bias], SIZE),
@@ -48,7 +52,10 @@ def project(plan: Plan, step: int, packed: PackedWeights, work: Workspace) -> No
 
 @inlined
 def _losses_in_lanes(plan: Plan, step: int, work: Workspace) -> None:
-    """The losses of a step and their gradients: `work.head`, rows 4 to 7."""
+    """The losses of a step, a vector of WIDTH windows, and their gradients with respect to up to three parameters.
+
+    From rows 0 to 2 of `work.head`, to its row 4 and its rows 5 to 7.
+    """
     head, scales = memory(work.head), memory(work.scales)
     loss, first, second, third = loss_in_lanes(
         plan.likelihood,
@@ -67,7 +74,7 @@ def _losses_in_lanes(plan: Plan, step: int, work: Workspace) -> None:
 
 @part
 def _losses_one_by_one(plan: Plan, step: int, work: Workspace) -> None:
-    """The same, of likelihoods that are not vectorised."""
+    """The same, window by window, for likelihoods of two parameters that are not vectorised: rows 4 to 6."""
     head = work.head
     for lane in range(WIDTH):
         if work.loss_weights[step * WIDTH + lane] > 0:
@@ -79,7 +86,11 @@ def _losses_one_by_one(plan: Plan, step: int, work: Workspace) -> None:
 
 @inlined
 def _backpropagate(plan: Plan, step: int, packed: PackedWeights, work: Workspace) -> None:
-    """Add the weighted losses; from the parameters' gradients to those of the projection and of the outputs."""
+    """Add the weighted losses; from the parameters' gradients to those of the projection and of the outputs.
+
+    Row 4 of `work.head` is added to `work.losses` (1); rows 5 to 9 give `work.projection_gradient` (4·(H + 1)), which
+    is added to, and row `step` of `work.outputs` (T, H⁺), which is replaced.
+    """
     head, outputs, losses = memory(work.head), memory(work.outputs), memory(work.losses)
     gradient, weights = memory(work.projection_gradient), memory(packed.projection)
     weight = load(memory(work.loss_weights), step * WIDTH, SIZE)

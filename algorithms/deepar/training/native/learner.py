@@ -36,14 +36,14 @@ class NativeLearner:
         self._means, self._variances = np.zeros_like(self._weights), np.zeros_like(self._weights)
         self._steps = 0
         self._plan = plan_of(settings)
-        self._packed = packed_weights_of(self._plan)
+        self._packed = packed_weights_of(self._plan, self._weights)
         # One for each thread that has run at the same time as others.
         self._workspaces: SimpleQueue[Workspace] = SimpleQueue()
         self._gradients = np.empty((0, self._vector.size), np.float32)
 
     def step(self, windows: Windows, learning_rate: float, seed: int) -> Floats:
-        batch, micro_batches = self._batch(windows), -(-len(windows) // WIDTH)
-        pack(self._plan, self._weights, self._packed)
+        batch, micro_batches = self._batch(windows, seed), -(-len(windows) // WIDTH)
+        pack(self._plan, self._packed)
         shares = min(micro_batches, _SHARES)
         losses = np.empty(len(windows), np.float32)
         if len(self._gradients) < shares:
@@ -61,10 +61,8 @@ class NativeLearner:
                     losses_and_gradients(
                         self._plan,
                         self._packed,
-                        self._weights,
                         batch,
                         micro_batch * WIDTH,
-                        np.uint64(seed),
                         workspace,
                         losses,
                         gradients[share],
@@ -102,13 +100,14 @@ class NativeLearner:
                 if given.shape != array.shape:
                     raise ValueError(f"{kind} {name}: expected the shape {array.shape}, got {given.shape}.")
                 array[:] = given
-        self._weights, self._means, self._variances = restored["weight"], restored["mean"], restored["variance"]
+        for kind, vector in vectors.items():
+            vector[:] = restored[kind]
         self._steps = int(state["steps"])
 
     def network(self) -> Network:
         return self._settings.network(self._vector.split(self._weights))
 
-    def _batch(self, windows: Windows) -> Batch:
+    def _batch(self, windows: Windows, seed: int) -> Batch:
         if self._plan.scaled:
             default = self._settings.data.mean_magnitude if self._settings.kind.default_scale_of_all else 0.0
             scales = scales_of(windows.past, windows.past_observed, self._plan.context, default)
@@ -124,6 +123,7 @@ class NativeLearner:
             windows.cat,
             windows.padded,
             scales,
+            np.uint64(seed),
         )
 
 

@@ -26,7 +26,17 @@ def loss_in_lanes(
     second: Floats,
     third: Floats,
 ) -> LossInLanes:
-    """The losses of values, and their gradients with respect to the parameters before their links."""
+    """The losses of values, and their gradients with respect to the parameters before their links.
+
+    All arguments but `likelihood`, its number, are vectors of WIDTH windows at one step, and so are the results.
+
+    Parameters
+    ----------
+    value : the values, unscaled.
+    scale, log_scale : the windows' scales and their logarithms.
+    first, second, third : the parameters before their links; those that the likelihood lacks are ignored, and their
+        gradients are 0.
+    """
     if likelihood == STUDENT_T:
         return _student_t(value / scale, log_scale, first, second, third)
     if likelihood == GAUSSIAN:
@@ -39,6 +49,7 @@ def loss_in_lanes(
 
 @inlined
 def _student_t(value: Floats, log_scale: Floats, mu: Floats, sigma_before: Floats, nu_before: Floats) -> LossInLanes:
+    """Student's t of scaled values: vectors of WIDTH windows, and the gradients for μ, σ and ν."""
     sigma, sigma_slope = _positive_in_lanes(sigma_before)
     nu, nu_slope = _positive_in_lanes(nu_before)
     nu = nu + 2.0
@@ -57,7 +68,7 @@ def _student_t(value: Floats, log_scale: Floats, mu: Floats, sigma_before: Float
 def _gamma_ratio(x: Floats) -> tuple[Floats, Floats]:
     """log Γ(x + ½) − log Γ(x) − ½·log 2πx for x ≥ 1, and the derivative of the first two; error 2e-7.
 
-    By the asymptotic series of x + 4 and the recurrence.
+    By the asymptotic series of x + 4 and the recurrence. Vectors, element by element.
     """
     high = x + 4.0
     inverse = 1.0 / high
@@ -77,13 +88,14 @@ def _gamma_ratio(x: Floats) -> tuple[Floats, Floats]:
 
 @inlined
 def _log_1_and(x: Floats) -> Floats:
-    """log(1 + x) for x ≥ 0, as exact for a small x as for a large one."""
+    """log(1 + x) for a vector x ≥ 0, as exact for a small x as for a large one."""
     whole = x + 1.0
     return fma(log2(whole), LN_2, (x - (whole - 1.0)) / whole)
 
 
 @inlined
 def _gaussian(value: Floats, log_scale: Floats, mu: Floats, sigma_before: Floats) -> LossInLanes:
+    """The normal distribution of scaled values: vectors of WIDTH windows, and the gradients for μ, σ and none."""
     sigma, slope = _positive_in_lanes(sigma_before)
     z = (value - mu) / sigma
     square = z * z
@@ -93,7 +105,7 @@ def _gaussian(value: Floats, log_scale: Floats, mu: Floats, sigma_before: Floats
 
 @inlined
 def _positive_in_lanes(x: Floats) -> tuple[Floats, Floats]:
-    """log(1 + e^x), at least the least positive parameter, and its derivative, 0 where the least applies."""
+    """`_positive` of a vector, element by element."""
     value = softplus(x)
     slope = 1.0 / (exp2(maximum(minimum(x * -LOG2_E, 100.0), -100.0)) + 1.0)
     return value, choose(exceeds(value, LEAST), slope, 0.0)
@@ -101,7 +113,10 @@ def _positive_in_lanes(x: Floats) -> tuple[Floats, Floats]:
 
 @kernel
 def loss_of_one(likelihood: int, value: float, scale: float, first: float, second: float) -> Loss:
-    """The loss of a value, and its gradients with respect to the two parameters, which are before their links."""
+    """The loss of one value, and its gradients with respect to the two parameters, which are before their links.
+
+    Scalars; `likelihood` is the number of one that is not vectorised, and `value` is unscaled.
+    """
     if likelihood == BETA:
         return _beta(value, first, second)
     return _negative_binomial(value, scale, first, second)
@@ -109,6 +124,7 @@ def loss_of_one(likelihood: int, value: float, scale: float, first: float, secon
 
 @part
 def _negative_binomial(value: float, scale: float, mu_before: float, alpha_before: float) -> Loss:
+    """The negative binomial distribution of mean μ·scale and dispersion α, and the gradients for both; scalars."""
     mu, mu_slope = _positive(mu_before)
     alpha, alpha_slope = _positive(alpha_before)
     mu *= scale
@@ -124,6 +140,7 @@ def _negative_binomial(value: float, scale: float, mu_before: float, alpha_befor
 
 @part
 def _beta(value: float, alpha_before: float, beta_before: float) -> Loss:
+    """The beta distribution of α and β, and the gradients for both; scalars, 0 < value < 1."""
     alpha, alpha_slope = _positive(alpha_before)
     beta, beta_slope = _positive(beta_before)
     log_value, log_rest = math.log(value), math.log1p(-value)
@@ -139,7 +156,7 @@ def _beta(value: float, alpha_before: float, beta_before: float) -> Loss:
 def gradients_of_mean(likelihood: int, gradient: float, first: float, second: float) -> tuple[float, float]:
     """From the gradient of a distribution's mean over the scale to those of its two parameters before their links.
 
-    `draw.mean_of` is the mean.
+    Scalars; `draw.mean_of` is the mean.
     """
     if likelihood == NEGATIVE_BINOMIAL:
         return gradient * _positive(first)[1], 0.0
@@ -153,7 +170,7 @@ def gradients_of_mean(likelihood: int, gradient: float, first: float, second: fl
 
 @part
 def _positive(x: float) -> tuple[float, float]:
-    """log(1 + e^x), at least the least positive parameter, and its derivative, 0 where the least applies."""
+    """log(1 + e^x), at least the least positive parameter, and its derivative, 0 where the least applies; scalars."""
     small = math.exp(-abs(x))
     value = max(x, 0.0) + math.log1p(small)
     if value < LEAST:

@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from forecastle.algorithms.deepar.arrays import Floats, Indices
-from forecastle.kernels.compiled import kernel, part
-from forecastle.kernels.lanes import LANES, SIZES, aligned
+from forecastle.algorithms.deepar.lstm import Sums
+from forecastle.kernels.compiled import inlined, kernel, part
+from forecastle.kernels.lanes import LANES, SIZES, aligned, load
 
 SIZE = SIZES[2]
 WIDTH = len(SIZE) * LANES
@@ -38,11 +39,12 @@ class Plan(NamedTuple):
 
 
 class PackedWeights(NamedTuple):
-    """The weights in the order in which kernels read them, packed for each batch.
+    """The weights, and the same in the order in which kernels read them, packed for each batch.
 
     A layer begins at `forward_at` and `backward_at`.
     """
 
+    vector: Floats  # (size,): all weights in the network's order, see `layer_at`
     forward: Floats  # flat: each layer's (H, inputs + H, 4), folded (see `lstm`); of layer 0 the inputs that vary
     backward: Floats  # flat: each layer's (rows / 4, 4·H, 4), its rows being its states, then, but for layer 0, inputs
     projection: Floats  # (H + 1, 4): a column for each parameter; the last row is the bias
@@ -112,8 +114,10 @@ def workspace_of(plan: Plan) -> Workspace:
     return Workspace(**dict(zip(rows, np.split(everything, np.cumsum(sizes)[:-1]))))
 
 
-def packed_weights_of(plan: Plan) -> PackedWeights:
+def packed_weights_of(plan: Plan, vector: Floats) -> PackedWeights:
+    """Memory for the packed weights of a vector, (size,), which is not copied; `pack` fills it."""
     return PackedWeights(
+        vector=vector,
         forward=aligned(forward_at(plan, plan.layers)),
         backward=aligned(backward_at(plan, plan.layers)),
         projection=np.zeros((plan.cells + 1) * 4, np.float32),
@@ -123,6 +127,7 @@ def packed_weights_of(plan: Plan) -> PackedWeights:
 
 @kernel
 def padded_cells(plan: Plan) -> int:
+    """H⁺: the cells, padded to a multiple of four."""
     return (plan.cells + 3) // 4 * 4
 
 
@@ -183,3 +188,14 @@ def layer_at(plan: Plan, layer: int) -> int:
     """
     before = 0 if layer == 0 else plan.inputs + 2 + plan.cells + (layer - 1) * (2 * plan.cells + 2)
     return 4 * plan.cells * before
+
+
+@inlined
+def four_rows(rows: Floats, at: int) -> Sums:
+    """Load four rows of lanes of `rows`, a pointer to flat memory, from element `at` on: a vector of WIDTH for each."""
+    return (
+        load(rows, at, SIZE),
+        load(rows, at + WIDTH, SIZE),
+        load(rows, at + 2 * WIDTH, SIZE),
+        load(rows, at + 3 * WIDTH, SIZE),
+    )

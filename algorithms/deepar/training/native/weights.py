@@ -22,9 +22,9 @@ from forecastle.kernels.compiled import kernel, part
 
 
 @kernel
-def pack(plan: Plan, weights: Floats, packed: PackedWeights) -> None:
-    """Pack the weight vector, (size,), to `packed`."""
-    cells = plan.cells
+def pack(plan: Plan, packed: PackedWeights) -> None:
+    """Pack the vector of all weights, `packed.vector` (size,), to the other arrays of `packed`."""
+    cells, weights = plan.cells, packed.vector
     for layer in range(plan.layers):
         first, width = layer_at(plan, layer), plan.inputs if layer == 0 else cells
         inputs = weights[first : first + 4 * cells * width].reshape(4 * cells, width)
@@ -53,7 +53,10 @@ def pack(plan: Plan, weights: Floats, packed: PackedWeights) -> None:
 
 @part
 def _pack_backward(weights: Floats, out: Floats) -> None:
-    """(4·H, H) to tiles of four columns, the last one padded with zeros."""
+    """Pack (4·H, H), row g·H + u for gate g of unit u, to tiles of four columns: (⌈H / 4⌉, 4·H, 4), row 4·u + g.
+
+    `out` is flat and may be longer; the last tile is padded with zeros.
+    """
     rows, cells = weights.shape
     for tile in range((cells + 3) // 4):
         for unit in range(cells):
@@ -66,6 +69,7 @@ def _pack_backward(weights: Floats, out: Floats) -> None:
 
 @part
 def _pack_projection(plan: Plan, weights: Floats, out: Floats) -> None:
+    """Pack the projection, (P, H) and then its bias (P,) in the weight vector (size,), to `out`, (H + 1, 4)."""
     first = layer_at(plan, plan.layers) + embedding_size(plan)
     bias = first + plan.parameters * plan.cells
     for row in range(plan.parameters):
@@ -76,7 +80,7 @@ def _pack_projection(plan: Plan, weights: Floats, out: Floats) -> None:
 
 @kernel
 def embedding_size(plan: Plan) -> int:
-    """The numbers in all embeddings."""
+    """The numbers in all embeddings: the sum of categories × dimension over `plan.embeddings`."""
     count = 0
     for categories, dimension in plan.embeddings:
         count += categories * dimension
@@ -85,7 +89,11 @@ def embedding_size(plan: Plan) -> int:
 
 @part
 def unpack(plan: Plan, work: Workspace, gradient: Floats) -> None:
-    """Add the gradients of a micro-batch: of the weights of inputs that vary, of states and of the projection."""
+    """Add a micro-batch's gradients for the weights of inputs that vary, of states and of the projection.
+
+    From `work.weight_gradient`, each layer's (4·H + TILE_ROWS, columns) with row 4·u + g for gate g of unit u, and
+    `work.projection_gradient`, to `gradient`, (size,) in the order of the weight vector.
+    """
     cells = plan.cells
     for layer in range(plan.layers):
         first, width = layer_at(plan, layer), plan.inputs if layer == 0 else cells
@@ -105,6 +113,7 @@ def unpack(plan: Plan, work: Workspace, gradient: Floats) -> None:
 
 @part
 def _unpack_projection(plan: Plan, summed: Floats, gradient: Floats) -> None:
+    """Add `summed`, (4·(H + 1), WIDTH), summed over the lanes, to the projection in `gradient`, (size,)."""
     first = layer_at(plan, plan.layers) + embedding_size(plan)
     for row in range(plan.parameters):
         for unit in range(plan.cells + 1):
