@@ -39,7 +39,7 @@ def _target_options(command: F) -> F:
                 default=TIMEOUT_SECONDS,
                 show_default=True,
                 metavar="SECONDS",
-                help="How long to wait for a server.",
+                help="How long to wait for a server, each time it is asked.",
             ),
         )
     ):
@@ -177,6 +177,7 @@ def _target(
 def _chart(target: "Target", payload: "Payload", given: dict[str, str]) -> "Chart":
     """The chart of the first algorithm that knows the request, or of the model's own. Raises `InvalidJob`."""
     from forecastle.algorithms import find
+    from forecastle.contract.media_type import JSON
     from forecastle.training.catalogue import catalogue
 
     own = [find(target.algorithm)] if target.algorithm else list(catalogue().usable.values())
@@ -199,6 +200,7 @@ def _chart(target: "Target", payload: "Payload", given: dict[str, str]) -> "Char
         for algorithm in charting:
             algorithm.chart_options().parse(given)  # names the option that is wrong, if it is no algorithm's
     titles = " or ".join(each.title for each in charting)
+    target.ask(payload.body, str(payload.content_type), JSON)  # a refusal has the place in the request
     raise InvalidJob(f"The request is none of {titles}, whose answers have a chart.")
 
 

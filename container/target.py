@@ -1,15 +1,17 @@
 """What answers a request: a server, a SageMaker endpoint, or a model that is loaded here."""
 
+import http.client
 import os
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from forecastle.algorithms.interface import Payload
 from forecastle.contract.errors import (
@@ -53,10 +55,7 @@ class Target:
 
 def server(url: str, model: str | None, timeout: float) -> Target:
     """A server at `url`; without a path, its /invocations. On a server of several models, `model` names one."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        expected = "an address such as http://127.0.0.1:8080"
-        raise InvalidJob(place=(Source("--url"),), expected=expected, got=f"{url!r}")
+    parts = _parts(url)
     address = urlunsplit(parts if parts.path.strip("/") else parts._replace(path="/invocations"))
     # A proxy cannot reach this machine's own addresses.
     proxies = [urllib.request.ProxyHandler({})] if parts.hostname in LOCAL else []
@@ -74,18 +73,38 @@ def server(url: str, model: str | None, timeout: float) -> Target:
                 with opener.open(request, timeout=timeout) as response:
                     return Answer(response.read(), response.headers.get_content_type())
             except urllib.error.HTTPError as error:
-                with error:
+                sentence = ""  # if the answer breaks off
+                with error, suppress(OSError, http.client.HTTPException):
                     sentence = error.read().decode("utf-8", "replace").strip()
                 pause = error.headers.get("Retry-After", "")
                 if attempt == RETRIES or not pause.isdecimal():
                     raise _refusal(address, error.code, sentence) from None
                 time.sleep(min(float(pause), LONGEST_PAUSE_SECONDS))
-            except (OSError, urllib.error.URLError) as error:
-                reason = getattr(error, "reason", error)
-                raise PlatformError(f"{address}: no answer ({getattr(reason, 'strerror', None) or reason}).") from None
+            except (OSError, http.client.HTTPException) as error:
+                raise _unanswered(address, getattr(error, "reason", error)) from None
+            except UnicodeError as error:  # the name of a host that cannot exist
+                raise _unanswered(address, error) from None
         raise AssertionError
 
     return Target(address, answer)
+
+
+def _parts(url: str) -> SplitResult:
+    """The parts of an address of HTTP; raises `InvalidJob`."""
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid or not url.isprintable() or " " in url:
+        expected = "an address such as http://127.0.0.1:8080"
+        raise InvalidJob(place=(Source("--url"),), expected=expected, got=f"{url!r}")
+    return parts
+
+
+def _unanswered(address: str, reason: object) -> PlatformError:
+    text = getattr(reason, "strerror", None) or str(reason).strip() or type(reason).__name__
+    return PlatformError(f"{address}: no answer ({text}).")
 
 
 def endpoint(name: str, model: str | None) -> Target:

@@ -57,12 +57,13 @@ def check_tree(folder: Path, environ: Mapping[str, str], found: Findings) -> Non
     """Check a job's hosts, hyperparameters, channels, permissions and data, each even if another one is wrong."""
     tree, settings = OptMl(folder), Settings.from_environ(environ)
     _hosts(tree, found)
-    given = _attempted(found, lambda: read_hyperparameters(tree)) or {}
-    channels = _attempted(found, lambda: read_channels(tree)) or {}
+    files = _attempted(found, lambda: read_hyperparameters(tree)), _attempted(found, lambda: read_channels(tree))
+    given, channels = files[0] or {}, files[1] or {}
     _strings(tree, given, found)
     _names(channels, found)
-    algorithm = _attempted(found, lambda: _algorithm(tree, settings, given, channels))
-    parsed = None
+    algorithm = parsed = None
+    if None not in files:  # else nothing says which algorithm it is
+        algorithm = _attempted(found, lambda: _algorithm(tree, settings, given, channels))
     if algorithm is not None:
         parsed = _attempted(found, lambda: _parsed(tree, algorithm, given))
         if parsed is not None:

@@ -138,6 +138,6 @@ def test_every_block_and_every_mark_of_a_page_is_found(page: Path) -> None:
 def test_every_block_has_a_language_that_is_run_or_shows_no_command(page: Path) -> None:
     for block in blocks(page):
         assert "<!--" not in block.text, f"{block.place}: a mark is directly above its block"
-        assert block.language in (*RUNNABLE, "", "json", "mermaid", "toml", "tsv"), block.place
+        assert block.language in (*RUNNABLE, "", "json", "toml", "tsv"), block.place
         if block.language == "" and block.text not in parts()["commands"]:  # whose output test_docs.py compares
             assert not re.search(r"^(\$|curl|docker|forecastle) ", block.text, re.MULTILINE), block.place

@@ -24,13 +24,14 @@ class Server:
     most_bytes = MOST_BYTES
 
     def __init__(self, url: str, timeout: float, patience: float) -> None:
-        parts = urlsplit(url)
+        fault = ValueError(f"Expected a URL such as http://127.0.0.1:8080, got {url!r:.80}.")
         try:
+            parts = urlsplit(url)
             port = parts.port
         except ValueError:
-            port = 0
-        if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-            raise ValueError(f"Expected a URL such as http://127.0.0.1:8080, got {url!r:.80}.")
+            raise fault from None
+        if parts.scheme not in ("http", "https") or not parts.hostname or port == 0 or " " in url:
+            raise fault
         self.url = url
         self._path = (parts.path if parts.path.strip("/") else "/invocations") + (parts.query and f"?{parts.query}")
         self._host, self._port, self._secure = parts.hostname, port, parts.scheme == "https"
@@ -64,6 +65,8 @@ class Server:
                 connection.request("POST", self._path, body, headers)
                 response = connection.getresponse()
                 answer = response.read()
+            except UnicodeError as error:  # the name of a host that cannot exist
+                raise self._unreached(error) from None
             except (OSError, http.client.HTTPException) as error:
                 connection.close()
                 # The server may have closed a connection while it was idle; a timeout is no sign of that.

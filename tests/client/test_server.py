@@ -81,7 +81,7 @@ def test_an_answer_of_something_else_is_refused(body: bytes, sentence: str) -> N
         RandomCutForestPredictor(server.url).predict([[1.0]])
 
 
-@pytest.mark.parametrize("url", ["ftp://host", "http://", "http://host:port"])
+@pytest.mark.parametrize("url", ["ftp://host", "http://", "http://host:port", "http://[host", "http://a host"])
 def test_what_is_no_url_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match=r"^Expected a URL such as http://127\.0\.0\.1:8080, got "):
         RandomCutForestPredictor(url)

@@ -12,6 +12,7 @@ import pytest
 from forecastle.container.answer_table import table_of
 from forecastle.container.request_file import media_type_of
 from forecastle.contract.errors import InvalidData, NotReady
+from tests.client.scripted_server import ScriptedServer
 from tests.region.endpoints import config, endpoint, model, trained
 from tests.region.running_region import RunningRegion
 from tests.serving.running_server import TINY_ALGORITHM, RunningServer, write_model
@@ -103,6 +104,23 @@ def test_a_server_that_is_not_there_is_the_machine_s_fault(unused_port: int) -> 
     )
 
 
+@pytest.mark.parametrize(
+    ("sent", "sentence"),
+    [
+        (b"hello\r\n\r\n", "no answer (hello)."),
+        (b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"a"', "no answer (IncompleteRead"),
+        (b"HTTP/1.1 400 Bad Request\r\nContent-Length: 100\r\n\r\nab", "400 Bad Request"),
+    ],
+    ids=["not HTTP", "breaks off", "a refusal breaks off"],
+)
+def test_an_answer_that_is_no_answer_gets_one_sentence(sent: bytes, sentence: str) -> None:
+    with ScriptedServer([sent], closes=True) as server:
+        done = invoke("--url", server.url, given=b"1\n")
+    assert done.returncode in (1, NotReady.exit_code)
+    assert sentence in done.stderr.decode()
+    assert done.stderr.count(b"\n") == 1
+
+
 @pytest.fixture
 def unused_port() -> int:
     import socket
@@ -116,6 +134,9 @@ def unused_port() -> int:
     ("arguments", "sentence"),
     [
         (["--url", "ftp://x", "-"], "--url: expected an address such as http://127.0.0.1:8080, got 'ftp://x'."),
+        (["--url", "http://x:y", "-"], "--url: expected an address such as http://127.0.0.1:8080, got 'http://x:y'."),
+        (["--url", "http://[x", "-"], "--url: expected an address such as http://127.0.0.1:8080, got 'http://[x'."),
+        (["--url", "http://x y", "-"], "--url: expected an address such as http://127.0.0.1:8080, got 'http://x y'."),
         (["--url", "http://x", "--model", "y"], "--url and --model exclude each other."),
         (["nowhere.csv"], "nowhere.csv: cannot be read (No such file or directory)."),
         (["--model", "nowhere"], "nowhere"),

@@ -89,6 +89,12 @@ def test_a_server_is_asked_and_its_algorithm_is_seen_by_the_request(forest: Path
             assert done.stdout.startswith("Values and their anomaly scores\n")
 
 
+def test_a_request_that_the_model_refuses_gets_the_model_s_sentence(network: Path) -> None:
+    done = plot("--model", str(network), given=b'{"instances": [{"start": "2014-01-06", "target": [1,')
+    assert done.returncode == 1
+    assert done.stderr.startswith("forecastle: line 1, column 53: expected valid JSON")
+
+
 def test_a_chart_is_written_as_a_png(forest: Path, network: Path, tmp_path: Path) -> None:
     for number, (model, body) in enumerate(((forest, b"1\n2\n3\n"), (network, json.dumps(INSTANCE).encode()))):
         picture = tmp_path / f"{number}.png"

@@ -78,6 +78,14 @@ def test_all_errors_are_reported_at_once(tmp_path: Path) -> None:
     assert done.stderr == f"forecastle: {tree.base}: the job would fail: 3 errors.\n"
 
 
+def test_a_file_that_cannot_be_read_is_reported_once(tmp_path: Path) -> None:
+    tree = write_job(tmp_path, FOREST, {"train/a.csv": ROWS})
+    (tree.base / "input" / "config" / "hyperparameters.json").write_text("{bad")
+    errors = [line for line in check(tree).stdout.splitlines() if line.startswith("error")]
+    assert len(errors) == 1
+    assert "hyperparameters.json, line 1, column 2" in errors[0]
+
+
 def test_what_only_sagemaker_would_refuse_is_a_warning(tmp_path: Path) -> None:
     tree = write_job(
         tmp_path,

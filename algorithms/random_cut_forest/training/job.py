@@ -88,7 +88,7 @@ def examine(job: Job[RandomCutForestHyperparameters]) -> Iterator[str]:
         len(block.features)
         for _, block in read_blocks(job.channels["train"], given.feature_dim, job.stopping, labels=False)
     )
-    yield f"Channel train: {train:,} rows of {given.feature_dim} columns."
+    yield f"Channel train: {train:,} rows of {given.feature_dim} column{'s' * (given.feature_dim > 1)}."
     if "test" in job.channels:
         labels = [block.labels for block in labelled_blocks(job.channels["test"], given.feature_dim, job.stopping)]
         marks = np.concatenate([each for each in labels if each is not None])
