@@ -46,7 +46,7 @@ export class Input {
     this.types = make(
       "select",
       { "aria-label": "Format", onchange: () => this.given && this.reopen() },
-      make("option", { value: "" }, "found out by itself"),
+      make("option", { value: "" }, "automatic"),
       ...options.types.map((type) => make("option", { value: type }, type)),
     );
     this.source = make("span", { class: "note" });

@@ -243,7 +243,7 @@ function showLosses(root, { losses, best_epoch: best }) {
     title: "Training loss by epoch",
     keys: [],
     height: 130,
-    read: (index) => `epoch ${index}: ${short(losses[index])}${index === best ? ", which the model is from" : ""}`,
+    read: (index) => `epoch ${index}: ${short(losses[index])}${index === best ? ", the model's epoch" : ""}`,
     start: () => best ?? losses.length - 1,
     describe: () => `Training loss of ${losses.length} epochs, from ${short(losses[0])} to ${short(losses.at(-1))}.`,
     columns: ["epoch", "loss"],
