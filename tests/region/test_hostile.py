@@ -121,11 +121,11 @@ def test_an_offer_of_another_protocol_is_ignored(region: RunningRegion) -> None:
     ],
 )
 def test_a_body_whose_chunks_are_broken_is_refused(region: RunningRegion, body: bytes) -> None:
-    head = b"PUT /data/broken HTTP/1.1\r\nx-amz-content-sha256: STREAMING-UNSIGNED-PAYLOAD-TRAILER\r\n"
+    head = b"PUT /data/hostile/broken HTTP/1.1\r\nx-amz-content-sha256: STREAMING-UNSIGNED-PAYLOAD-TRAILER\r\n"
     head += b"Content-Encoding: aws-chunked\r\nx-amz-decoded-content-length: 3\r\n" + OWN + CLOSE + signed("s3")
     status, answer = sent(region, head + b"Content-Length: %d\r\n\r\n" % len(body), body)
     assert (status, b"<Code>IncompleteBody</Code>" in answer) == (400, True)
-    assert "Contents" not in region.client("s3").list_objects_v2(Bucket="data", Prefix="broken")
+    assert "Contents" not in region.client("s3").list_objects_v2(Bucket="data", Prefix="hostile/")
 
 
 def test_an_object_that_is_too_large_is_refused_before_it_comes(region: RunningRegion) -> None:

@@ -101,5 +101,5 @@ def test_a_job_may_be_stopped_as_it_begins_and_more_than_once(region: RunningReg
 
 
 def _servers(region: RunningRegion, endpoint: str) -> list[str]:
-    found = processes_with(f"{region.home}/endpoints/{endpoint}/")
+    found = processes_with(f"{region.home}/endpoints/{endpoint}.")
     return [each for each in found if each.split()[-1] == "serve"]
