@@ -97,21 +97,22 @@ def score_space(points: Floats, exact: Marks, levels: int, trees: Trees, scores:
     pending = np.empty(4 * (levels + 1), np.int64)
     inner, outer = np.empty(4 * most_leaves, np.int64), np.empty(4 * most_leaves, np.int64)
     scores[:] = 0.0
-    block = Block(
-        count,
-        dimensions,
-        memory(points),
-        memory(exact),
-        memory(scores),
-        memory(order),
-        memory(tiles),
-        memory(rem),
-        memory(sums),
-        memory(pending),
-        memory(inner),
-        memory(outer),
-    )
-    for number in range(len(norms)):  # the arrays outlive it, as `memory` requires
+    # numba frees an array after its last use. Used in each round, these outlive the loop, as `memory` requires.
+    for number in range(len(norms)):
+        block = Block(
+            count,
+            dimensions,
+            memory(points),
+            memory(exact),
+            memory(scores),
+            memory(order),
+            memory(tiles),
+            memory(rem),
+            memory(sums),
+            memory(pending),
+            memory(inner),
+            memory(outer),
+        )
         cut, leaf = offsets[number] - number, offsets[number]
         tree_ = Tree(
             offsets[number + 1] - leaf,
