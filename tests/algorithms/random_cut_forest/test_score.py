@@ -1,5 +1,7 @@
 """Scores and attributions of the kernels against a plain reading, and what must hold of both."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -128,3 +130,18 @@ def test_no_points_have_no_scores(dimensions: int) -> None:
     forest = forest_of(points("gaussian", 50, dimensions, 0))
     assert score(forest, np.empty((0, dimensions), np.float32)).shape == (0,)
     assert attribute(forest, np.empty((0, dimensions), np.float32))[0].shape == (0, dimensions)
+
+
+def test_scores_are_the_same_while_other_threads_allocate_memory() -> None:
+    """A kernel that uses an array after it was freed reads what another thread writes there, or crashes."""
+    sizes = (3, 40, 300, 2_000)
+    forests = [forest_of(points("gaussian", 200, dimensions, 1), 20, 128, 1) for dimensions in (2, 5, 17)]
+    queries = [[points("gaussian", size, forest.dimensions, size) for size in sizes] for forest in forests]
+    expected = [[score(forest, each, threads=1) for each in all_] for forest, all_ in zip(forests, queries)]
+
+    def equal(number: int) -> bool:
+        one, size = number % len(forests), number // len(forests) % len(sizes)
+        return np.array_equal(score(forests[one], queries[one][size], threads=1), expected[one][size])
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(equal, range(600)))
