@@ -2,9 +2,9 @@
 
     python -m benchmarks.random_cut_forest [--json] [--runs 5] [--only score,fit,threads,http,server]
 
-Medians of several runs, theirs and ours in turn, one thread; 100 trees of 256 points, 100,000 points of 1, 10 and 100
-columns; the HTTP figures with a forest of 50 × 206 on generated taxi rides. Ratios above 1 say how many times faster
-ours is, except those called `…_over_…`, which are quotients of our own times.
+Medians of several runs, alternating between peer and forecastle, one thread; 100 trees of 256 points, 100,000 points of
+1, 10 and 100 columns; the HTTP figures with a forest of 50 × 206 on generated taxi rides. Ratios above 1 say how many
+times faster forecastle is; those named `…_over_…` compare two of its own times.
 """
 
 import statistics

@@ -6,9 +6,10 @@ The peers need their own environment, which the variable S3_PEERS_PYTHON names:
 
     uv venv .s3-peers && uv pip install --python .s3-peers/bin/python --require-hashes -r benchmarks/s3_peers.lock
 
-Medians of several runs, theirs and ours in turn, over one kept connection. Ours has what it answers on the disk; theirs
-have it in memory and lose it when they end. Ratios above 1 say how many times faster ours is, except those called
-`…_over_…`, which are quotients of what the two columns say. Folders are made where it is started, and removed.
+Medians of several runs, alternating between the servers, over one persistent connection. forecastle stores objects on
+disk; the others keep them in memory and lose them when they end. Ratios above 1 say how many times faster forecastle
+is; those named `…_over_…` are the quotient of the two columns. Folders are created in the working directory, and
+removed.
 """
 
 import itertools

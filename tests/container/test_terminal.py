@@ -16,7 +16,7 @@ SHELLS = ("bash", "zsh", "fish")
 
 
 def completed(words: str) -> list[str]:
-    """What bash is told to complete the last word of a line with."""
+    """The completions that bash gets for the last word of a line."""
     environ = {
         "COMP_WORDS": words,
         "COMP_CWORD": str(len(words.split(" ")) - 1),

@@ -214,27 +214,23 @@ def test_scipys_blas_is_loaded_by_the_first_kernel_that_wants_it() -> None:
     assert done.stdout.split() == ["6.0", "False", "14.0", "True", "11.0"]
 
 
-def test_without_the_private_names_of_numba_kernels_run_and_a_warning_says_what_is_missing() -> None:
+@pytest.mark.parametrize(
+    ("module", "name", "warning"),
+    [
+        ("numba.core.caching", "UserWideCacheLocator", "kernels are compiled again in every process"),
+        ("numba.np.arraymath", "_HAVE_BLAS", "each process uses 16 MiB more memory"),
+    ],
+)
+def test_without_a_private_name_of_numba_kernels_run_and_a_warning_names_the_cost(
+    module: str, name: str, warning: str
+) -> None:
     program = f"""
-from numba.core import caching
-del caching.UserWideCacheLocator
+import {module}
+del {module}.{name}
 {MODULE}
 """
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=True, timeout=120
     )
     assert done.stdout == "6.0\n"
-    assert "has no attribute 'UserWideCacheLocator'): kernels are compiled again in every process" in done.stderr
-
-
-def test_without_the_private_names_of_numbas_linear_algebra_a_warning_names_the_cost() -> None:
-    program = f"""
-from numba.np import arraymath
-del arraymath._HAVE_BLAS
-{MODULE}
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=True, timeout=120
-    )
-    assert done.stdout == "6.0\n"
-    assert "has no attribute '_HAVE_BLAS'): each process uses 16 MiB more memory" in done.stderr
+    assert f"has no attribute '{name}'): {warning}" in done.stderr

@@ -65,7 +65,7 @@ def test_not_even_its_key_speaks_for_another_name(
 
 
 def _signed_by(authority: bytes, name: str) -> bytes:
-    """The key and the certificate of a server, as whoever has the authority's key could make them."""
+    """A server's key and certificate, signed with the authority's key: what a thief of that key could create."""
     issuer, issuing = x509.load_pem_x509_certificate(authority), serialization.load_pem_private_key(authority, None)
     assert isinstance(issuing, ec.EllipticCurvePrivateKey)
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.datetime.now(datetime.UTC)

@@ -1,4 +1,4 @@
-"""What a request wants to be told."""
+"""The configuration of a request."""
 
 import json
 from typing import Any

@@ -42,7 +42,7 @@ class Interpreter:
                 results.append([paths[drawn][:, None]])
                 drawn += 1
             elif name == "_sample_gamma":
-                results.append([taken[1]])  # only its scale, 2/(nu·sigma²), is told: it is what the draw depends on
+                results.append([taken[1]])  # only its scale, 2/(nu·sigma²), on which the draw depends
             elif name == "Reshape":
                 results.append([taken[0].reshape(-1) if attributes["shape"] == "(-1,)" else taken[0]])
             else:
