@@ -1,10 +1,12 @@
 """The verbs that send a request: `forecastle invoke` and `forecastle plot`."""
 
+import functools
 import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,11 +22,44 @@ if TYPE_CHECKING:
 DEFAULT_URL = "http://127.0.0.1:8080"
 TIMEOUT_SECONDS = 60.0
 
-F = TypeVar("F", bound=Callable[..., Any])
+
+@dataclass(frozen=True, slots=True)
+class _Selection:
+    """The request and the target that a command line selects; see `_target_options`."""
+
+    request: str
+    url: str | None
+    endpoint: str | None
+    model: Path | None
+    target_model: str | None
+    content_type: str | None
+    timeout: float
+
+    def target(self) -> "Target":
+        from forecastle.container import target
+
+        named = (("--url", self.url), ("--endpoint", self.endpoint), ("--model", self.model))
+        given = [name for name, value in named if value is not None]
+        if len(given) > 1:
+            raise click.UsageError(f"{' and '.join(given)} exclude each other.")
+        if self.model is not None:
+            if self.target_model is not None:
+                raise click.UsageError("--target-model is of use with --url and --endpoint only.")
+            return target.model_here(self.model)
+        if self.endpoint is not None:
+            return target.endpoint(self.endpoint, self.target_model)
+        return target.server(self.url or DEFAULT_URL, self.target_model, self.timeout)
 
 
-def _target_options(command: F) -> F:
-    """The options of both verbs that select the target and the request."""
+def _target_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that select the request and the target, as its argument `selection`."""
+    names = _Selection.__dataclass_fields__.keys()
+
+    @functools.wraps(command)
+    def with_selection(**given: Any) -> None:
+        command(_Selection(**{name: given.pop(name) for name in names}), **given)
+
+    selected: Callable[..., None] = with_selection
     for option in reversed(
         (
             click.argument("request", metavar="[REQUEST]", default="-", type=click.Path(allow_dash=True)),
@@ -43,8 +78,8 @@ def _target_options(command: F) -> F:
             ),
         )
     ):
-        command = option(command)
-    return command
+        selected = option(selected)
+    return selected
 
 
 @click.command()
@@ -55,17 +90,7 @@ def _target_options(command: F) -> F:
     type=click.Choice(["table", "json", "csv"]),
     help="The form of the answer.  [default: table on a terminal, json otherwise]",
 )
-def invoke(
-    request: str,
-    url: str | None,
-    endpoint: str | None,
-    model: Path | None,
-    target_model: str | None,
-    content_type: str | None,
-    timeout: float,
-    attributes: str,
-    output: str | None,
-) -> None:
+def invoke(selection: _Selection, attributes: str, output: str | None) -> None:
     """Send a request to a server, an endpoint or a model.
 
     The answer is printed as a table, as JSON or as CSV. REQUEST is a file, or standard input if it is omitted.
@@ -83,8 +108,8 @@ def invoke(
     from forecastle.container.target import ACCEPT
     from forecastle.contract.media_type import JSON
 
-    body, media_type = read_request(request, content_type)
-    target = _target(url, endpoint, model, target_model, timeout)
+    body, media_type = read_request(selection.request, selection.content_type)
+    target = selection.target()
     answer = target.answer(Payload(body, media_type, attributes), ACCEPT)
     wanted = output or ("table" if sys.stdout.isatty() else "json")
     if answer.media_type != JSON:
@@ -109,17 +134,7 @@ def invoke(
     shell_complete=complete_chart_options,
     help="An option of the chart; may be repeated.",
 )
-def plot(
-    request: str,
-    url: str | None,
-    endpoint: str | None,
-    model: Path | None,
-    target_model: str | None,
-    content_type: str | None,
-    timeout: float,
-    out: Path | None,
-    given: tuple[str, ...],
-) -> None:
+def plot(selection: _Selection, out: Path | None, given: tuple[str, ...]) -> None:
     """Draw the answer to a request, in the terminal or as a PNG.
 
     Forecasts are a fan chart: the series, the median and the bands between quantiles. Anomalies are the values and
@@ -142,36 +157,17 @@ def plot(
     from forecastle.container.request_file import read_request
     from forecastle.container.terminal_chart import lines_of
 
-    body, media_type = read_request(request, content_type)
+    body, media_type = read_request(selection.request, selection.content_type)
     options = dict(map(pair, given))
     if out is not None:
         _require_matplotlib()
-    chart = _chart(_target(url, endpoint, model, target_model, timeout), Payload(body, media_type), options)
+    chart = _chart(selection.target(), Payload(body, media_type), options)
     if out is not None:
         save(chart, out)
         click.echo(f"The chart is in {out}." + (f" {chart.note}" if chart.note else ""))
         return
     for line in lines_of(chart, shutil.get_terminal_size().columns, encoding=sys.stdout.encoding or "ascii"):
         click.echo(line)
-
-
-def _target(
-    url: str | None, endpoint: str | None, model: Path | None, target_model: str | None, timeout: float
-) -> "Target":
-    from forecastle.container import target
-
-    given = [
-        name for name, value in (("--url", url), ("--endpoint", endpoint), ("--model", model)) if value is not None
-    ]
-    if len(given) > 1:
-        raise click.UsageError(f"{' and '.join(given)} exclude each other.")
-    if model is not None:
-        if target_model is not None:
-            raise click.UsageError("--target-model is of use with --url and --endpoint only.")
-        return target.model_here(model)
-    if endpoint is not None:
-        return target.endpoint(endpoint, target_model)
-    return target.server(url or DEFAULT_URL, target_model, timeout)
 
 
 def _chart(target: "Target", payload: "Payload", given: dict[str, str]) -> "Chart":
