@@ -52,7 +52,7 @@ class Initialization:
     xavier_factor_type: str = "in"  # out, avg
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False, repr=False)
 class Network:
     """A network: its architecture, and its arrays by name, float32; `shapes` lists them."""
 
