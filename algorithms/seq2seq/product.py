@@ -17,7 +17,7 @@ COLUMNS = 16  # of a panel: two vectors, which six rows fill 12 registers with
 _ROWS = 6
 _BLOCK_ROWS = 192  # of the left factor at once, and
 _DEPTH = 256  # so many of its columns: 192 KiB of it, and 16 KiB of a panel
-_SIZE = SIZES[2]
+_ONE, _SIZE = SIZES[1], SIZES[2]
 
 Packed = NDArray[np.float32]  # (⌈N / 16⌉, K, 16): the columns of a (K, N) matrix in panels
 
@@ -78,9 +78,9 @@ def pack(matrix: Floats, column: int, out: Packed) -> None:
             for k in range(depth):
                 to = (panel * depth + k) * COLUMNS + 8 * half
                 if first + 8 <= columns:
-                    store(target, to, load(source, k * columns + first, SIZES[1]))
+                    store(target, to, load(source, k * columns + first, _ONE))
                 else:
-                    store(target, to, spread(np.float32(0), SIZES[1]))
+                    store(target, to, spread(np.float32(0), _ONE))
 
 
 @kernel

@@ -27,6 +27,10 @@ class Batch(NamedTuple):
     target: Words  # (B, T), without <s>, with </s> at the end, padded with 0
     target_lengths: NDArray[np.int64]  # (B,), at least 1
 
+    def some(self, pairs: slice) -> "Batch":
+        """Some of the pairs."""
+        return Batch(self.source[pairs], self.source_lengths[pairs], self.target[pairs], self.target_lengths[pairs])
+
 
 class Outcome(NamedTuple):
     """How well a batch was predicted, each word from those before it: sums over its target words."""
