@@ -143,10 +143,12 @@ class Seq2SeqHyperparameters(Hyperparameters):
     vocabulary_size: int = Field(
         4000, ge=32, le=50_000, description="Subwords of each language, at most; only for text."
     )
-    without_final_stop: bool = Field(
-        False,
-        description="Whether pairs are also learned without the full stop at their ends, so that requests may omit it; "
-        "only for text.",
+    without_final_stop: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of the pairs that are also learned without the full stop at their ends, so that requests may "
+        "omit it; only for text.",
     )
     weight_tying: Literal["none", "trg_softmax", "src_trg_softmax"] = Field(
         "none",

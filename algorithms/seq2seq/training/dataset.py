@@ -26,7 +26,7 @@ from forecastle.formats.sequences import Sequences
 
 STOPS = (".", "。", "।")
 HELD_OUT_FROM = 1000  # pairs of text without a validation channel; fewer are validated on themselves
-HELD_OUT = 50  # one in so many sources
+HELD_OUT = 0.02  # of the sources
 MOST_VALIDATED = 500  # of them
 EXAMPLES, EXAMPLE_CHARACTERS = 5, 60  # sentences for the model's page, and the length of one
 
@@ -104,7 +104,7 @@ def held_out(texts: Texts) -> tuple[Texts, Texts, str]:
     if len(texts) < HELD_OUT_FROM:
         note = f"Channel validation is missing: the model is validated on the {len(texts)} pairs that it learns from."
         return texts, Texts(texts.pairs[:MOST_VALIDATED]), note
-    chosen = [zlib.crc32(source.encode()) % HELD_OUT == 0 for source, _ in texts.pairs]
+    chosen = [_hash(source) >= 1 - HELD_OUT for source, _ in texts.pairs]
     validation = [pair for pair, out in zip(texts.pairs, chosen, strict=True) if out][:MOST_VALIDATED]
     if not validation:  # all sources are the same few
         return texts, Texts(texts.pairs[:MOST_VALIDATED]), "Channel validation is missing: no pairs can be held out."
@@ -120,8 +120,8 @@ def _of_texts(
     train: Texts, validation: Texts, vocabulary: Vocabulary | None, given: Seq2SeqHyperparameters, note: str
 ) -> Dataset:
     pairs = train.pairs
-    if given.without_final_stop:
-        pairs = pairs + [bare for pair in pairs if (bare := without_stop(pair)) is not None]
+    chosen = [pair for pair in pairs if _hash(pair[0]) < given.without_final_stop]
+    pairs = pairs + [bare for pair in chosen if (bare := without_stop(pair)) is not None]
     source, target = _learned(pairs, given) if vocabulary is None else vocabulary
     encoded = _encoded(source, target, validation.pairs)
     return Dataset(
@@ -155,6 +155,11 @@ def without_stop(pair: tuple[str, str]) -> tuple[str, str] | None:
         return None
     bare = source[:-1].rstrip(), target[:-1].rstrip()
     return bare if all(bare) else None
+
+
+def _hash(text: str) -> float:
+    """A number in [0, 1) that depends on the text alone."""
+    return zlib.crc32(text.encode()) / 2**32
 
 
 def _learned(pairs: Sequence[tuple[str, str]], given: Seq2SeqHyperparameters) -> Vocabulary:

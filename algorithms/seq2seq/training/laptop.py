@@ -11,6 +11,7 @@ from forecastle.algorithms.seq2seq.training.corpus import read_corpus
 from forecastle.contract.channel import Channel
 
 CELLS = 256
+BARE = 0.2  # of the pairs, also without their full stop
 SECONDS = 1200
 TOKENS_PER_SECOND = 5000  # of the target, on two cores of a laptop
 TOKENS_PER_WORD = 1.4
@@ -27,7 +28,7 @@ def hyperparameters(given: Mapping[str, str], train: Channel) -> dict[str, str]:
         "num_embed_target": cells,
         "rnn_cell_type": "gru",
         "weight_tying": "src_trg_softmax" if {"num_embed_source", "num_embed_target"}.isdisjoint(given) else "none",
-        "without_final_stop": "true",
+        "without_final_stop": str(BARE),
         "embed_dropout_source": "0.2",
         "embed_dropout_target": "0.2",
         "rnn_decoder_hidden_dropout": "0.2",
@@ -35,7 +36,8 @@ def hyperparameters(given: Mapping[str, str], train: Channel) -> dict[str, str]:
         "batch_size": "64",
         "bucket_width": "2",
         "learning_rate": "0.002",
-        "lr_scheduler_type": "fixed_rate_inv_sqrt_t",
+        "plateau_reduce_lr_threshold": "1",
+        "plateau_reduce_lr_factor": "0.7",
         "seed": "1",
     }
     wanted = {**fixed, **given}
@@ -54,6 +56,6 @@ def _size(train: Channel, wanted: Mapping[str, str]) -> tuple[int, float]:
     given = Seq2SeqHyperparameters.parse(wanted)
     texts = read_corpus(train, None, lambda: False)
     pairs = getattr(texts, "pairs", [])
-    copies = 2 if given.without_final_stop else 1
+    copies = 1 + given.without_final_stop
     words = sum(len(target.split()) + 2 for _, target in pairs)
-    return copies * len(pairs) // given.batch_size + 1, copies * TOKENS_PER_WORD * max(words, 1)
+    return round(copies * len(pairs)) // given.batch_size + 1, copies * TOKENS_PER_WORD * max(words, 1)

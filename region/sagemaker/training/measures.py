@@ -18,11 +18,15 @@ DEEPAR = {
     "test:RMSE": rf"{QUALITY}test RMSE <loss>=(\S+)",
     "test:mean_wQuantileLoss": rf"{QUALITY}test mean_wQuantileLoss <loss>=(\S+)",
 }
+SEQ2SEQ = {
+    f"validation:{name}": rf"{QUALITY}(?:epoch=\S+, )?validation {name} <score>=(\S+)"
+    for name in ("accuracy", "bleu", "perplexity")
+}
 SHARED = {
     "train:progress": r"#progress_metric: host=\S+, completed (\S+) %",
     "train:throughput": r"#throughput_metric: host=\S+, train throughput=(\S+) records/second",
 }
-BUILT_IN = {"random_cut_forest": SHARED | FOREST, "deepar": SHARED | DEEPAR}
+BUILT_IN = {"random_cut_forest": SHARED | FOREST, "deepar": SHARED | DEEPAR, "seq2seq": SHARED | SEQ2SEQ}
 
 
 def definitions(given: Sequence[dict[str, str]], algorithm: str | None) -> list[dict[str, str]]:
