@@ -110,6 +110,10 @@ class Seq2SeqModel(Model[Request, Prediction]):
             "examples": self.examples,
         }
 
+    def page_request(self) -> Payload:
+        instances = [{"data": text} for text in self.examples or [self._example()]]
+        return Payload(orjson.dumps({"instances": instances}), MediaType.parse(JSON))
+
     def sample_request(self) -> Payload:
         return Payload(orjson.dumps({"instances": [{"data": self._example()}]}), MediaType.parse(JSON))
 
