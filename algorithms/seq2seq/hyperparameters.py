@@ -147,8 +147,8 @@ class Seq2SeqHyperparameters(Hyperparameters):
         0.0,
         ge=0,
         le=1,
-        description="Share of the pairs that are also learned without the full stop at their ends, so that requests may "
-        "omit it; only for text.",
+        description="Share of the pairs that are also learned without the full stop at their ends, so that requests "
+        "may omit it; only for text.",
     )
     weight_tying: Literal["none", "trg_softmax", "src_trg_softmax"] = Field(
         "none",
