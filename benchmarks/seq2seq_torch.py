@@ -185,37 +185,36 @@ def translate(
     totals[:, 0] = 0.0
     so_far: list[list[list[int]]] = [[[] for _ in range(beam)] for _ in range(count)]
     finished: list[list[tuple[list[int], float]]] = [[] for _ in range(count)]
+    alive = list(range(count))
     for step in range(1, longest + 1):
         fed, states, _ = network.step(words, fed, states, encoded, keys, lengths)
         logs = torch.log_softmax(network.scores(fed), 1)
         logs[:, [0, START]] = -torch.inf
-        found, places = (totals[:, :, None] + logs.view(count, beam, -1)).view(count, -1).topk(beam, 1)
+        found, places = (totals[:, :, None] + logs.view(len(alive), beam, -1)).view(len(alive), -1).topk(beam, 1)
         size = logs.shape[1]
-        parents, next_words = (places // size).tolist(), (places % size).tolist()
-        values = found.tolist()
-        rows, new_words = [], []
-        new_totals = torch.full((count, beam), -torch.inf)
-        for sentence in range(count):
-            free = beam - len(finished[sentence])
-            kept = []
-            for total, parent, word in zip(values[sentence][:free], parents[sentence], next_words[sentence]):
-                if total == -np.inf:
-                    continue
+        parents, next_words, values = (places // size).tolist(), (places % size).tolist(), found.tolist()
+        rows, new_words, new_totals, still = [], [], [], []
+        for place, sentence in enumerate(alive):
+            free, kept = beam - len(finished[sentence]), []
+            for total, parent, word in list(zip(values[place], parents[place], next_words[place]))[:free]:
                 line = so_far[sentence][parent]
                 if word == END or step == longest:
                     line = line if word == END else [*line, word]
                     finished[sentence].append((line, total / ((5 + step) / 6) ** alpha))
-                else:
+                elif total > -np.inf:
                     kept.append((total, parent, word))
+            if not kept:
+                continue
+            still.append(sentence)
             so_far[sentence] = [[*so_far[sentence][parent], word] for _, parent, word in kept]
-            for place in range(beam):
-                total, parent, word = kept[place] if place < len(kept) else (-np.inf, 0, END)
-                new_totals[sentence, place] = total
-                rows.append(sentence * beam + parent)
-                new_words.append(word)
-        totals, words, chosen = new_totals, torch.tensor(new_words), torch.tensor(rows)
-        if not torch.isfinite(totals).any():
+            kept += [(-np.inf, 0, END)] * (beam - len(kept))  # rows that are no hypotheses any more
+            new_totals.append([total for total, _, _ in kept])
+            rows += [place * beam + parent for _, parent, _ in kept]
+            new_words += [word for _, _, word in kept]
+        alive = still
+        if not alive:
             break
-        fed = fed[chosen]
+        totals, words, chosen = torch.tensor(new_totals), torch.tensor(new_words), torch.tensor(rows)
+        fed, encoded, keys, lengths = fed[chosen], encoded[chosen], keys[chosen], lengths[chosen]
         states = [(state[0][chosen], state[1][chosen]) if network.lstm else state[chosen] for state in states]
     return [sorted(each, key=lambda pair: -pair[1]) for each in finished]
