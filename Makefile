@@ -121,6 +121,7 @@ bench: env
 	$(BIN)/python -m benchmarks.deepar
 	$(BIN)/python -m benchmarks.deepar_training
 	$(BIN)/python -m benchmarks.monte_carlo
+	[ -z "$(TORCH_PYTHON)" ] || $(BIN)/python -m benchmarks.seq2seq
 	$(BIN)/python -m benchmarks.region
 	$(BIN)/python -m benchmarks.region_jobs
 
