@@ -244,8 +244,9 @@ class DeepAR(BaseEstimator):  # type: ignore[misc]
     def evaluate(self, data: Any, *, cat: Any = None, dynamic_feat: Any = None, start: Any = None) -> dict[str, float]:
         """Forecast the last `prediction_length` values of each series from those before, and compare.
 
-        Returns a training job's metrics of the test channel by their names, such as `RMSE`, `mean_wQuantileLoss` and
-        `wQuantileLoss[0.5]`. Raises `ValueError` with the place of the fault.
+        Returns a training job's metrics of the test channel by their names, such as `RMSE`, `mean_wQuantileLoss`,
+        `wQuantileLoss[0.5]` and `coverage[0.8]`, the share of values between the 0.1 and the 0.9 quantile. Raises
+        `ValueError` with the place of the fault.
         """
         check_is_fitted(self, "model_")
         with _as_value_errors():
