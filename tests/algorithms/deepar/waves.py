@@ -32,6 +32,7 @@ SETTINGS: dict[str, Any] = {
     "mini_batch_size": 16,
     "epochs": 3,
     "early_stopping_patience": None,
+    "average_weights": 0.0,
     "network": "gluonts",
     "seed": 5,
     "default_scale": 10.0,
