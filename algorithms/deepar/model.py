@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -11,10 +10,11 @@ from forecastle.algorithms.deepar.history import History
 from forecastle.algorithms.deepar.inference import footprint
 from forecastle.algorithms.deepar.inference.answer import write_answer
 from forecastle.algorithms.deepar.inference.configuration import BATCH, OUTPUT_TYPES, Configuration
-from forecastle.algorithms.deepar.inference.forecast import Forecast, forecast
+from forecastle.algorithms.deepar.inference.forecast import forecast
+from forecastle.algorithms.deepar.inference.prediction import Prediction
 from forecastle.algorithms.deepar.inference.request import Request, decode
 from forecastle.algorithms.deepar.network import Network
-from forecastle.algorithms.interface import Model, Payload
+from forecastle.algorithms.interface import Model, Payload, TensorForm
 from forecastle.contract.artifact import Artifact
 from forecastle.contract.errors import OutOfSpace
 from forecastle.contract.media_type import JSON, JSON_LINES, MediaType
@@ -32,14 +32,6 @@ EXAMPLE_STEPS = 24
 
 # What an artifact's parameters say about the training, by the model's attributes.
 _TRAINING = {"seed": "seed", "averaged": "averaged_epochs"}
-
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Prediction:
-    """The forecasts of a request's series, in their order, and the configuration of the response."""
-
-    forecasts: tuple[Forecast, ...]
-    configuration: Configuration
 
 
 class DeepARModel(Model[Request, Prediction]):
@@ -121,6 +113,11 @@ class DeepARModel(Model[Request, Prediction]):
 
     def decode(self, payload: Payload) -> Request:
         return decode(payload, self.network, self.batch)
+
+    def tensors(self) -> TensorForm[Request, Prediction]:
+        from forecastle.algorithms.deepar.inference.tensors import SeriesAsTensors
+
+        return SeriesAsTensors(self.network)
 
     def cost(self, request: Request) -> float:
         fixed, each_path = self._costs(request.configuration)
