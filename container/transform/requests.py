@@ -15,7 +15,6 @@ from forecastle.contract.transform.processing import Processing
 REFUSALS = (InvalidData, PayloadTooLarge)  # of a record; other errors concern every request
 PAUSES = (1.0, 4.0, 15.0)  # seconds before a request is repeated that was not answered
 NAMED = re.compile(r"\b(?:row|line|record) (\d+)\b")
-OWN_PLACE = re.compile(r"\b(?:row|line|record) 1(?:: |, )")  # of a request of one record
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +73,7 @@ class Requests:
         answers: list[bytes] = []
         refused: list[Refused] = []
         kept: list[int] = []
+        sentences = _named(error, 0)  # by the record's place in the pack: hints may depend on the place
         place, sizes, usual = 0, _parts(len(records), error), max(1, len(records) // 2)
         while place < len(records):
             size = sizes.pop() if sizes else min(usual, len(records) - place)
@@ -83,12 +83,13 @@ class Requests:
                 kept.extend(range(place, place + size))
                 usual = min(2 * usual, len(records))
             except REFUSALS as error:
+                sentences = _named(error, place) | sentences
                 if size > 1:
                     sizes += _parts(size, error)
                     usual = max(1, usual // 2)
                     continue
                 ((number, record),) = part
-                sentence = OWN_PLACE.sub("", error.sentence, count=1)
+                sentence = sentences.get(place, error.sentence)
                 if not self.tolerant:
                     raise InvalidData(f"{self.source}: {pack.split.noun} {number}: {sentence}") from None
                 refused.append(Refused(number, record, sentence))
@@ -109,6 +110,15 @@ class Requests:
             except PlatformError:
                 time.sleep(pause)
         return self.ask(payload, self.accept)
+
+
+def _named(error: UserError, before: int) -> dict[int, str]:
+    """The sentence without the record's place in the request, by its place in the pack."""
+    named = NAMED.search(error.sentence)
+    if named is None:
+        return {}
+    text = error.sentence[: named.start()] + error.sentence[named.end() :].removeprefix(": ").removeprefix(", ")
+    return {before + int(named[1]) - 1: text}
 
 
 def _parts(size: int, error: UserError) -> list[int]:
