@@ -1,5 +1,6 @@
 """The verb `forecastle transform`."""
 
+import functools
 import hashlib
 import os
 import sys
@@ -17,8 +18,10 @@ from forecastle.contract.errors import INTERRUPTED_EXIT_CODE, InvalidData, Inval
 
 if TYPE_CHECKING:
     from forecastle.container.target import Target
-    from forecastle.container.transform.plan import Source
+    from forecastle.container.transform.plan import Output, Source
+    from forecastle.container.transform.requests import Outcome, Records, Requests
     from forecastle.container.transform.run import Reading
+    from forecastle.container.transform.tables import Rows
     from forecastle.contract.media_type import MediaType
     from forecastle.contract.transform.packs import Limit, Pack, Position
     from forecastle.contract.transform.split import Split
@@ -96,8 +99,8 @@ def transform(
 
     The records of --data, by default standard input, are sent in requests of several records, and the answers are
     written in the same order: to NAME.out beside each file, or in the folder --out, or all to the file --out. CSV, JSON
-    Lines, RecordIO and JSON are read, also compressed with gzip. Outputs get their names when they are complete. A run
-    that was interrupted in any way goes on if it is started again.
+    Lines, RecordIO and JSON are read, also compressed with gzip; Parquet is answered with Parquet. Outputs get their
+    names when they are complete. A run that was interrupted in any way goes on if it is started again.
 
     \b
     Examples:
@@ -121,12 +124,13 @@ def transform(
         way = _way(chosen, options, timeout)
     work = Work(
         outputs=plan,
-        read=lambda source, begin, stack: _reading(source, begin, stack, way, options, errors is not None),
+        read=functools.partial(_reading, way, options, errors is not None),
         asked=way.asked | {ERRORS: None if errors is None else str(errors.absolute())},
         threads=way.threads,
         waiting=2 * way.threads + 1,
         errors=errors,
         restart=restart,
+        finish=_finished,
     )
     total = sum(source.size() for output in plan for source in output.sources)
     tally = Tally(Bar(sys.stderr, os.environ), total)
@@ -142,6 +146,16 @@ def transform(
     refused = f", {tally.refused:,} refused: {errors}" if errors is not None else ""
     click.echo(f"{tally.records:,} records, {tally.rate:,.0f} a second{refused}", err=True)
     return None
+
+
+def _finished(output: "Output", part: Path) -> bool:
+    """Write a table; other outputs are their parts."""
+    if output.is_parquet:
+        from forecastle.container.transform.tables import assemble
+
+        assert output.path is not None
+        assemble(part, output.path)
+    return output.is_parquet
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,35 +217,76 @@ def _digest(model: Path) -> str:
 
 
 def _reading(
-    source: "Source", begin: "Position", stack: ExitStack, way: Way, options: Options, tolerant: bool
+    way: Way, options: Options, tolerant: bool, output: "Output", source: "Source", begin: "Position", stack: ExitStack
 ) -> "Reading":
-    from forecastle.container.transform.requests import Requests, accept_of
     from forecastle.container.transform.run import Reading
     from forecastle.contract.media_type import MediaType
     from forecastle.contract.transform.packs import packs
-    from forecastle.contract.transform.processing import Processing
 
+    if source.is_parquet:
+        return _rows(output, source, begin, way, options, tolerant)
+    if output.is_parquet:
+        raise InvalidJob(f"{source.name}: a Parquet file of answers needs one as input, whose columns it keeps.")
     file, raw = stack.enter_context(source.opened())
     try:
         media_type = source.media_type(file) if options.content_type is None else MediaType.parse(options.content_type)
     except InvalidData as error:
         raise error.within(source.name) from None
+    requests = _requests(source, media_type, way, options, tolerant)
+    _skip(file, raw, begin.offset)
+    found = _placed(packs(file, _split(media_type), way.limit, begin), source.name)
+    return Reading(found, requests.answered, raw.tell if raw.seekable() else lambda: 0)
+
+
+def _rows(
+    output: "Output", source: "Source", begin: "Position", way: Way, options: Options, tolerant: bool
+) -> "Reading":
+    """Of a Parquet file."""
+    from forecastle.container.transform.run import Reading
+    from forecastle.container.transform.tables import Table, in_columns, media_type_of
+    from forecastle.contract.media_type import MediaType
+
+    assert source.path is not None
+    if output.is_parquet and (options.join or options.output_filter != "$"):
+        raise InvalidJob("A Parquet file of answers keeps all columns: leave --join and --output-filter out.")
+    table = Table.opened(source.path)
+    types = way.target.batch_types
+    named = options.content_type or media_type_of(table.file.schema_arrow, lambda name: types is None or name in types)
+    media_type = MediaType.parse(named)
+    requests = _requests(source, media_type, way, options, tolerant)
+    size, rows, read = source.size(), max(1, table.file.metadata.num_rows), 0
+
+    def packs() -> "Iterator[Records]":
+        nonlocal read
+        for found in table.packs(begin, media_type.essence, way.limit.size or MEBIBYTE):
+            read = found.end.offset
+            yield found
+
+    def answered(found: "Rows") -> "Outcome":
+        outcome = requests.answered(found)
+        return in_columns(found, outcome, outcome.media_type) if output.is_parquet else outcome
+
+    return Reading(packs(), answered, lambda: size * read // rows)
+
+
+def _requests(source: "Source", media_type: "MediaType", way: Way, options: Options, tolerant: bool) -> "Requests":
+    from forecastle.container.transform.requests import Requests, accept_of
+    from forecastle.contract.transform.processing import Processing
+
     processing = Processing.of(media_type.essence, options.input_filter, options.output_filter, options.join)
     accept = options.accept
     if accept is None and not processing.by_record and way.target.batch_types is not None:
         accept = way.target.batch_types.get(media_type.essence)
-    requests = Requests(
+    return Requests(
         ask=way.target.answer,
         source=source.name,
         media_type=media_type,
         accept=accept or accept_of(media_type.essence, processing),
         attributes=options.attributes,
         processing=processing,
+        most=way.limit.most or sys.maxsize,
         tolerant=tolerant,
     )
-    _skip(file, raw, begin.offset)
-    found = _placed(packs(file, _split(media_type), way.limit, begin), source.name)
-    return Reading(found, requests.answered, raw.tell if raw.seekable() else lambda: 0)
 
 
 def _split(media_type: "MediaType") -> "Split":

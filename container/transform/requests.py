@@ -4,17 +4,32 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from forecastle.algorithms.interface import Payload
 from forecastle.container.target import Answer
 from forecastle.contract.errors import InvalidData, PayloadTooLarge, PlatformError, UserError
 from forecastle.contract.media_type import CSV, JSON, JSON_LINES, RECORDIO, MediaType
-from forecastle.contract.transform.packs import Pack, Position
+from forecastle.contract.transform.packs import Position
 from forecastle.contract.transform.processing import Processing
 
 REFUSALS = (InvalidData, PayloadTooLarge)  # of a record; other errors concern every request
 PAUSES = (1.0, 4.0, 15.0)  # seconds before a request is repeated that was not answered
 NAMED = re.compile(r"\b(?:row|line|record) (\d+)\b")
+
+
+class Records(Protocol):
+    """Consecutive records of a file: a `Pack`, or rows of a table; `noun` is what their numbers count."""
+
+    @property
+    def body(self) -> bytes: ...
+    @property
+    def count(self) -> int: ...
+    @property
+    def end(self) -> Position: ...
+    @property
+    def noun(self) -> str: ...
+    def records(self) -> list[tuple[int, bytes]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +47,14 @@ class Outcome:
 
     Attributes
     ----------
+    media_type : the answer's; empty if there is none.
     kept : the places of the answered records in the pack; None if all are.
     """
 
     answer: bytes
     count: int
     end: Position
+    media_type: str = ""
     refused: tuple[Refused, ...] = ()
     kept: tuple[int, ...] | None = None
 
@@ -49,6 +66,7 @@ class Requests:
     Attributes
     ----------
     source : the name of the file, for messages.
+    most : bytes that a request has at most.
     tolerant : whether refused records are left out; otherwise the first one is an error.
     """
 
@@ -58,19 +76,22 @@ class Requests:
     accept: str
     attributes: str
     processing: Processing
+    most: int
     tolerant: bool
 
-    def answered(self, pack: Pack) -> Outcome:
+    def answered(self, pack: Records) -> Outcome:
         """Raises `InvalidData` with the file and the number of the first refused record, unless `tolerant`."""
         try:
-            return Outcome(self._output(pack.body, pack.count), pack.count, pack.end)
+            output, media_type = self._output(pack.body, pack.count)
+            return Outcome(output, pack.count, pack.end, media_type)
         except REFUSALS as error:
             return self._in_parts(pack, error)
 
-    def _in_parts(self, pack: Pack, error: UserError) -> Outcome:
+    def _in_parts(self, pack: Records, error: UserError) -> Outcome:
         """The answers to the records that are not refused, in smaller requests."""
         records = pack.records()
         answers: list[bytes] = []
+        media_type = ""
         refused: list[Refused] = []
         kept: list[int] = []
         sentences = _named(error, 0)  # by the record's place in the pack: hints may depend on the place
@@ -79,7 +100,8 @@ class Requests:
             size = sizes.pop() if sizes else min(usual, len(records) - place)
             part = records[place : place + size]
             try:
-                answers.append(self._output(b"".join(record for _, record in part), size))
+                answer, media_type = self._output(b"".join(record for _, record in part), size)
+                answers.append(answer)
                 kept.extend(range(place, place + size))
                 usual = min(2 * usual, len(records))
             except REFUSALS as error:
@@ -91,17 +113,20 @@ class Requests:
                 ((number, record),) = part
                 sentence = sentences.get(place, error.sentence)
                 if not self.tolerant:
-                    raise InvalidData(f"{self.source}: {pack.split.noun} {number}: {sentence}") from None
+                    raise InvalidData(f"{self.source}: {pack.noun} {number}: {sentence}") from None
                 refused.append(Refused(number, record, sentence))
             place += size
-        return Outcome(b"".join(answers), len(records), pack.end, tuple(refused), tuple(kept))
+        return Outcome(b"".join(answers), len(records), pack.end, media_type, tuple(refused), tuple(kept))
 
-    def _output(self, body: bytes, count: int) -> bytes:
+    def _output(self, body: bytes, count: int) -> tuple[bytes, str]:
+        """What is written for some records, and its media type."""
         payload = Payload(self.processing.sent(body, count), self.media_type, self.attributes)
+        if len(payload.body) > self.most:
+            raise PayloadTooLarge(f"has {len(payload.body)} bytes, and --max-payload allows {self.most}.")
         answer = self._asked(payload)
         output = self.processing.written(body, count, answer.body)
         ended = not output or output.endswith(b"\n") or answer.media_type == RECORDIO
-        return output if ended else output + b"\n"
+        return output if ended else output + b"\n", answer.media_type
 
     def _asked(self, payload: Payload) -> Answer:
         for pause in PAUSES:

@@ -17,11 +17,11 @@ from typing import Any, BinaryIO
 
 from forecastle.container.transform.journal import Journal, Mark
 from forecastle.container.transform.plan import Output, Source
-from forecastle.container.transform.requests import Outcome, Refused
+from forecastle.container.transform.requests import Outcome, Records, Refused
 from forecastle.contract.bar import Bar
 from forecastle.contract.errors import InvalidData, InvalidJob, OutOfSpace
 from forecastle.contract.place import Source as At
-from forecastle.contract.transform.packs import Pack, Position
+from forecastle.contract.transform.packs import Position
 from forecastle.contract.transform.window import in_order
 
 MARK_SECONDS = 1.0  # between two marks in the journal
@@ -37,8 +37,8 @@ class Reading:
     done : how many of the source's bytes were read.
     """
 
-    packs: Iterator[Pack]
-    answer: Callable[[Pack], Outcome]
+    packs: Iterator[Records]
+    answer: Callable[[Any], Outcome]
     done: Callable[[], int]
 
 
@@ -55,7 +55,7 @@ class Work:
     """
 
     outputs: Sequence[Output]
-    read: Callable[[Source, Position, ExitStack], Reading]
+    read: Callable[[Output, Source, Position, ExitStack], Reading]
     asked: Mapping[str, Any]
     threads: int
     waiting: int
@@ -162,7 +162,7 @@ def _answers(
             continue
         identity = source.identity()
         with ExitStack() as stack:
-            reading = work.read(source, mark.position, stack)
+            reading = work.read(output, source, mark.position, stack)
             answers = stack.enter_context(closing(in_order(reading.answer, reading.packs, work.threads, work.waiting)))
             for outcome in answers:
                 file.write(outcome.answer)

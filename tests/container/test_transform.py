@@ -14,7 +14,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 from forecastle.container.cli import main
 from forecastle.contract.errors import INTERRUPTED_EXIT_CODE
@@ -132,6 +134,26 @@ def test_refused_records_go_to_a_file_and_the_rest_goes_on(model: str, capfd: py
     assert capfd.readouterr().err.endswith(", 142 refused: bad.jsonl\n")
 
 
+def test_parquet_keeps_its_columns_and_gets_the_answers(model: str) -> None:
+    ids = [f"row {row}" for row in range(1000)]
+    table = pyarrow.table({"id": ids, "x": [*range(1000)], "y": [row / 4 for row in range(1000)]})
+    parquet.write_table(table, "rows.parquet", row_group_size=300)
+    arguments = ["--data", "rows.parquet", "--input-filter", "$[1:]"]
+    assert main(["transform", "--model", model, *arguments, "--max-payload", "0.001"]) == 0
+    expected = [row * 1.25 for row in range(1000)]
+    assert parquet.read_table("rows.out.parquet").to_pydict() == table.to_pydict() | {"answer": expected}
+    assert main(["transform", "--model", model, *arguments, "--out", "lines.csv"]) == 0
+    assert [float(line) for line in Path("lines.csv").read_text().splitlines()] == expected
+
+
+def test_refused_rows_of_parquet_are_left_out(model: str) -> None:
+    parquet.write_table(pyarrow.table({"answer": [1.0, 2.0, None, 4.0]}), "rows.parquet")
+    assert main(["transform", "--model", model, "--data", "rows.parquet", "--errors", "bad.jsonl"]) == 0
+    answered = {"answer": [1.0, 2.0, 4.0], "answer_answer": [1.0, 2.0, 4.0]}
+    assert parquet.read_table("rows.out.parquet").to_pydict() == answered
+    assert json.loads(Path("bad.jsonl").read_text())["number"] == 3
+
+
 class _Slow(BaseHTTPRequestHandler):
     """Answers the lines of a body in upper case, after a while."""
 
@@ -215,6 +237,8 @@ def test_an_interrupted_run_goes_on(number: signal.Signals, capfd: pytest.Captur
         (["--data", "a.pbr", "--join"], "Filters and joins need text/csv"),
         (["--data", "a.csv", "--data", "in/a.csv", "--out", "out"], "would both be answered in out/a.csv.out"),
         (["--data", "a.csv", "--out", "e", "--errors", "e"], "--errors and --out name the same file."),
+        (["--data", "a.csv", "--out", "b.parquet"], "a.csv: a Parquet file of answers needs one as input"),
+        (["--data", "a.parquet"], "a.parquet: is no Parquet file that can be read"),
         (["--data", "a.gz"], "a.gz: the gzip stream is damaged"),
         (["--data", "a.csv", "--out", "a.csv/b"], "a.csv/b: cannot be written"),
         (
@@ -230,6 +254,7 @@ def test_wrong_usage_is_a_sentence(
     Path("in").mkdir()
     for name in ("a.csv", "in/a.csv"):
         Path(name).write_text("1\n")
+    Path("a.parquet").write_bytes(b"PAR1")
     Path("a.pbr").write_bytes(b"\x0a\x23\xd7\xce\0\0\0\0")
     Path("a.gz").write_bytes(gzip.compress(b"1\n" * 9999)[:-9])
     assert main(["transform", "--model", model, *arguments]) == 1
