@@ -44,6 +44,11 @@ class Pack:
     split: Split
     raw: bytes
 
+    @property
+    def noun(self) -> str:
+        """What numbers count."""
+        return self.split.noun
+
     def records(self) -> list[tuple[int, bytes]]:
         """Each record and its number."""
         return [*self.split.records(self.raw, self.begin.number)]

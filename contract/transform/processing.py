@@ -6,6 +6,7 @@ Source: "Associate Prediction Results with Input Records", AWS's developer guide
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,8 @@ from typing import Any
 from forecastle.contract.errors import InvalidData, InvalidJob
 from forecastle.contract.media_type import CSV, JSON, JSON_LINES
 from forecastle.contract.transform.selection import selection
+
+QUOTED = re.compile(rb'["\r\x0b\x0c\x1c-\x1e\x85]')  # what makes a line of CSV more than fields between commas
 
 
 class Unfit(InvalidData):
@@ -62,6 +65,8 @@ class Processing:
         """The output for a body of so many records and the model's answer."""
         if not self.by_record:
             return answer
+        if self.media_type == CSV and self.select_output is None and not QUOTED.search(body + answer):
+            return self._lines_joined(body, answer, count)
         results = self._answers(answer, count)
         if self.join:
             results = [self._joined(record, output) for record, output in zip(self._parsed(body, count), results)]
@@ -70,13 +75,20 @@ class Processing:
             results = [self._select(select, result) for result in results]
         return self._dumped(results)
 
+    def _lines_joined(self, body: bytes, answer: bytes, count: int) -> bytes:
+        """The lines of a body and of its answer, side by side."""
+        lines, answers = body.splitlines(), [line for line in answer.splitlines() if line]
+        self._require(count, len(answers))
+        return b"\n".join(map(b",".join, zip(lines, answers))) + b"\n"
+
     def _answers(self, answer: bytes, count: int) -> Sequence[Any]:
         found = self._parsed(answer, count)
-        if len(found) != count:
-            raise Unfit(
-                f"the model answered {count} records with {len(found)} lines, which cannot be joined or filtered."
-            )
+        self._require(count, len(found))
         return found
+
+    def _require(self, count: int, answers: int) -> None:
+        if answers != count:
+            raise Unfit(f"the model answered {count} records with {answers} lines, which cannot be joined or filtered.")
 
     def _parsed(self, body: bytes, count: int) -> list[Any]:
         """The records of a body: rows of fields, or values of JSON, one a line if there are several."""

@@ -1,7 +1,7 @@
 """Work on many items in threads, with the results in the items' order."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
 from itertools import chain
@@ -13,7 +13,9 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def in_order(work: Callable[[T], R], items: Iterable[T], threads: int, waiting: int | None = None) -> Iterator[R]:
+def in_order(
+    work: Callable[[T], R], items: Iterable[T], threads: int, waiting: int | None = None
+) -> Generator[R, None, None]:
     """`work` of each item, in the order of the items, on so many threads.
 
     At most `waiting` items, by default `threads`, are under way or done and not yet taken. An exception is raised in
