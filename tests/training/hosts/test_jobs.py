@@ -1,5 +1,7 @@
 """Jobs on several hosts, each a process with its own tree, as SageMaker starts them."""
 
+import json
+import shutil
 import signal
 import subprocess
 import time
@@ -8,8 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
+from forecastle.algorithms import find
+from forecastle.contract.artifact import read_artifact
 from forecastle.contract.opt_ml import OptMl
+from tests.algorithms.deepar.waves import json_lines, waves
 from tests.training.hosts.addresses import some_hosts
 from tests.training.tree import run_train, start_train, write_job
 
@@ -116,6 +122,56 @@ def test_an_error_in_one_shard_is_the_reason_on_all_hosts(tmp_path: Path) -> Non
     assert (code, code_of_second) == (1, 1)
     assert failure_of_second == "train/b.csv: row 2, column 2: expected a number, got 'x'.\n"
     assert failure == f"Host {hosts.names[1]} failed: {failure_of_second}"
+
+
+def test_deepar_on_shards_learns_what_one_host_learns(tmp_path: Path) -> None:
+    given = json.loads((find("deepar").example_folder / "input" / "config" / "hyperparameters.json").read_text())
+    given |= {
+        "time_freq": "D",
+        "context_length": "8",
+        "prediction_length": "4",
+        "num_cells": "6",
+        "mini_batch_size": "40",
+        "epochs": "3",
+        "seed": "5",
+        "num_eval_samples": "10",
+    }
+    series = waves()
+    shards = [
+        {"train/a.json": json_lines(series[:8]), "test/a.json": json_lines(series)},
+        {"train/b.json": json_lines(series[8:]), "test/a.json": json_lines(series)},
+    ]
+    hosts = Hosts(tmp_path, given, shards, {"train": SHARDED, "test": {}})
+    for tree in hosts.trees:
+        tree.checkpoints.mkdir()
+    hosts.start(FORECASTLE_THREADS="1")
+    ends = hosts.ends()
+    assert [(code, failure) for code, _, failure in ends] == [(0, "")] * 2
+    for name, (_, log, _) in zip(hosts.names, ends):
+        assert f"#quality_metric: host={name}, epoch=2, train loss <loss>=" in log
+        assert "Exchanging gradients with the other hosts took " in log
+    assert "test RMSE <loss>=" in ends[0][1]
+    assert not any(hosts.trees[1].checkpoints.iterdir())
+
+    alone = write_job(tmp_path / "alone", given, {**shards[0], **shards[1]})
+    assert run_train(alone).returncode == 0
+    expected, found = read_artifact(alone.model), read_artifact(hosts.trees[0].model)
+    assert found.metrics == pytest.approx(expected.metrics, rel=1e-2)
+    for name, array in expected.arrays.items():
+        np.testing.assert_allclose(found.arrays[name], array, atol=1e-3)
+
+    # Continued for an epoch from the checkpoint, which the second host does not have.
+    shutil.rmtree(hosts.trees[0].model)
+    for tree in [*hosts.trees, alone]:
+        (tree.config / "hyperparameters.json").write_text(json.dumps(given | {"epochs": "4"}))
+    hosts.start(FORECASTLE_THREADS="1")
+    ends = hosts.ends()
+    assert [(code, failure) for code, _, failure in ends] == [(0, "")] * 2
+    assert all("3 epochs are done." in log for _, log, _ in ends)
+    assert run_train(alone).returncode == 0
+    expected, found = read_artifact(alone.model), read_artifact(hosts.trees[0].model)
+    for name, array in expected.arrays.items():
+        np.testing.assert_allclose(found.arrays[name], array, atol=1e-3)
 
 
 def await_line(process: "subprocess.Popen[str]", text: str) -> None:
