@@ -3,15 +3,18 @@
 import io
 import json
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from forecastle.algorithms.deepar.training.settings import Settings
+from forecastle.algorithms.group import Group
 from forecastle.contract.whole_file import remove_abandoned, write_whole
 
 FILE = "deepar.npz"
@@ -89,6 +92,25 @@ def seed_in(folder: Path) -> int | None:
     except _UNREADABLE:
         return None
     return seed if type(seed) is int and seed >= 0 else None
+
+
+@contextmanager
+def shared(folder: Path | None, group: Group) -> Iterator[Path | None]:
+    """The folder of checkpoints; on a host that does not lead a temporary one, with a copy of the leading host's."""
+    if group.size == 1:
+        yield folder
+        return
+    content = b""
+    if folder is not None:
+        with suppress(OSError):
+            content = (folder / FILE).read_bytes()
+    content = group.broadcast(content)
+    if group.leads or not content:
+        yield folder
+        return
+    with TemporaryDirectory() as temporary:
+        write_whole(Path(temporary) / FILE, content)
+        yield Path(temporary)
 
 
 _UNREADABLE = (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile)
