@@ -75,7 +75,7 @@ class DeepAR(BaseEstimator):  # type: ignore[misc]
         Paths drawn for each series in `evaluate`.
     test_quantiles : sequence of float, default=(0.1, 0.2, …, 0.9)
         The quantiles that `evaluate` measures.
-    average_weights : float, default=0.0
+    average_weights : float, default=0.25
         The share of the epochs whose weights are averaged: the last ones, or with `early_stopping_patience` those
         around the best one. 0 keeps the weights of the last or the best epoch, as SageMaker does.
     calibrate : bool, default=False
@@ -161,7 +161,7 @@ class DeepAR(BaseEstimator):  # type: ignore[misc]
         early_stopping_patience: int | None = None,
         num_eval_samples: int = 100,
         test_quantiles: Sequence[float] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
-        average_weights: float = 0.0,
+        average_weights: float = 0.25,
         calibrate: bool = False,
         network: Literal["auto", "sagemaker", "gluonts"] = "auto",
         seed: int | None = None,

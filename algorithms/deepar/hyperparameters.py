@@ -87,7 +87,7 @@ class DeepARHyperparameters(Hyperparameters):
         json_schema_extra={"must_be": "a list of numbers in (0, 1)"},
     )
     average_weights: float = Field(
-        0.0,
+        0.25,
         ge=0,
         le=1,
         description="Share of the epochs whose weights are averaged: the last ones, or with early_stopping_patience "
