@@ -184,7 +184,9 @@ def check(context: click.Context, path: Path) -> None:
     from forecastle.serving.loader import load_model
 
     held = load_model(path, threads=1, settings=Settings.from_environ(os.environ))
-    click.echo(f"{path}: a {held.name} model{_found(held.origin, held.hyperparameters)}, complete; it answers.")
+    click.echo(
+        f"{path}: a {held.algorithm.name} model{_found(held.origin, held.hyperparameters)}, complete; it answers."
+    )
 
 
 def _check_tree(folder: Path) -> None:

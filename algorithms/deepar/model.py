@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -12,10 +11,11 @@ from forecastle.algorithms.deepar.inference import footprint
 from forecastle.algorithms.deepar.inference.answer import write_answer
 from forecastle.algorithms.deepar.inference.calibration import Calibration
 from forecastle.algorithms.deepar.inference.configuration import BATCH, LIVE, OUTPUT_TYPES, Configuration
-from forecastle.algorithms.deepar.inference.forecast import Forecast, forecast
+from forecastle.algorithms.deepar.inference.forecast import forecast
+from forecastle.algorithms.deepar.inference.prediction import Prediction
 from forecastle.algorithms.deepar.inference.request import Request, decode
 from forecastle.algorithms.deepar.network import Network
-from forecastle.algorithms.interface import Model, Payload
+from forecastle.algorithms.interface import Model, Payload, TensorForm
 from forecastle.contract.artifact import Artifact
 from forecastle.contract.errors import InvalidData, InvalidJob, OutOfSpace
 from forecastle.contract.media_type import JSON, JSON_LINES, MediaType
@@ -34,14 +34,6 @@ EXAMPLE_STEPS = 24
 
 # What an artifact's parameters say about the training, by the model's attributes.
 _TRAINING = {"seed": "seed", "averaged": "averaged_epochs"}
-
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Prediction:
-    """The forecasts of a request's series, in their order, and the configuration of the response."""
-
-    forecasts: tuple[Forecast, ...]
-    configuration: Configuration
 
 
 class DeepARModel(Model[Request, Prediction]):
@@ -152,6 +144,11 @@ class DeepARModel(Model[Request, Prediction]):
         if configuration.calibrated and self.calibration is None:
             expected = "false, as this model was trained without the hyperparameter calibrate"
             raise InvalidData(place=(*place, "calibrated"), expected=expected, got="true")
+
+    def tensors(self) -> TensorForm[Request, Prediction]:
+        from forecastle.algorithms.deepar.inference.tensors import SeriesAsTensors
+
+        return SeriesAsTensors(self.network, self.live, self.require_calibration)
 
     def cost(self, request: Request) -> float:
         fixed, each_path = self._costs(request.configuration)

@@ -1,6 +1,7 @@
 """Calibrated quantiles: what is held out, what is counted, and what a model answers with it."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from forecastle.algorithms.deepar.model import DeepARModel
 from forecastle.algorithms.deepar.series import Series
 from forecastle.algorithms.deepar.training.calibration import calibrate, hold_out
 from forecastle.algorithms.interface import Payload
+from forecastle.algorithms.tensors import Given
 from forecastle.contract.artifact import read_artifact
 from forecastle.contract.errors import InvalidData, InvalidJob
 from forecastle.contract.media_type import JSON, JSON_LINES, MediaType
@@ -85,10 +87,16 @@ def test_a_setting_makes_it_the_default(jobs: tuple[OptMl, OptMl, str]) -> None:
 def test_a_model_without_calibration_refuses(jobs: tuple[OptMl, OptMl, str]) -> None:
     with pytest.raises(InvalidData) as refused:
         answer(loaded(jobs[0]), calibrated=True)
-    assert refused.value.sentence == (
+    sentence = (
         "configuration.calibrated: expected false, as this model was trained without the hyperparameter calibrate, "
         "got true."
     )
+    assert refused.value.sentence == sentence
+    given = {"instances": json.dumps(INSTANCE).encode(), "configuration": b'{"calibrated": true}'}
+    tensors = {name: np.array([text], object) for name, text in given.items()}
+    with pytest.raises(InvalidData, match=re.escape(sentence)):
+        loaded(jobs[0]).tensors().decode(Given(tensors, (), {}))
+    assert loaded(jobs[1]).tensors().decode(Given(tensors, (), {})).configuration.calibrated
     for setting in ({"DEEPAR_CALIBRATED": "true"}, {"DEEPAR_INFERENCE_CONFIG": '{"calibrated": true}'}):
         with pytest.raises(InvalidJob, match=r"^This model has no calibration, which DEEPAR_CALIBRATED or DEEPAR_INF"):
             loaded(jobs[0], **setting)
