@@ -126,6 +126,7 @@ bench: env
 	$(BIN)/python -m benchmarks.monte_carlo
 	$(BIN)/python -m benchmarks.region
 	$(BIN)/python -m benchmarks.region_jobs
+	$(BIN)/python -m benchmarks.transform
 
 docs: env
 	$(BIN)/python -m forecastle.container.reference README.md docs/*.md docs/*/*.md
