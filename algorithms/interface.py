@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 from forecastle.algorithms.group import Group
 from forecastle.algorithms.job import H, Job, JobLog
 from forecastle.algorithms.request import Ask, Payload
+from forecastle.algorithms.tensors import TensorForm
 from forecastle.contract.artifact import Artifact
 from forecastle.contract.channel import Channel
 from forecastle.contract.hyperparameters import Hyperparameters
@@ -22,7 +23,7 @@ from forecastle.contract.typed_text import TypedText
 if TYPE_CHECKING:
     from forecastle.algorithms.chart import Chart
 
-__all__ = ["Algorithm", "Ask", "ChartOptions", "Group", "Job", "JobLog", "Model", "Payload"]
+__all__ = ["Algorithm", "Ask", "ChartOptions", "Group", "Job", "JobLog", "Model", "Payload", "TensorForm"]
 
 Request = TypeVar("Request")
 Prediction = TypeVar("Prediction")
@@ -158,6 +159,13 @@ class Model(ABC, Generic[Request, Prediction]):
     def page_data(self) -> Mapping[str, Any]:
         """What the algorithm's `page.js` is given of the model, as JSON."""
         return {}
+
+    def tensors(self) -> TensorForm[Request, Prediction] | None:
+        """How requests and predictions are named tensors, for the Open Inference Protocol.
+
+        Without a form of its own a model takes and returns one tensor, the body of a request and of its answer.
+        """
+        return None
 
     @abstractmethod
     def decode(self, payload: Payload) -> Request:

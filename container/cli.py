@@ -14,6 +14,7 @@ from forecastle.container.asking import invoke, plot
 from forecastle.container.colour import colour_wanted, failure_line
 from forecastle.container.completion import complete_algorithms, complete_hyperparameters
 from forecastle.container.pairs import pair
+from forecastle.container.transform.command import transform
 from forecastle.contract.errors import (
     INTERNAL_EXIT_CODE,
     INTERRUPTED_EXIT_CODE,
@@ -184,7 +185,9 @@ def check(context: click.Context, path: Path) -> None:
     from forecastle.serving.loader import load_model
 
     held = load_model(path, threads=1, settings=Settings.from_environ(os.environ))
-    click.echo(f"{path}: a {held.name} model{_found(held.origin, held.hyperparameters)}, complete; it answers.")
+    click.echo(
+        f"{path}: a {held.algorithm.name} model{_found(held.origin, held.hyperparameters)}, complete; it answers."
+    )
 
 
 def _check_tree(folder: Path) -> None:
@@ -241,6 +244,7 @@ def compile_(context: click.Context) -> None:
 
 cli.add_command(invoke)
 cli.add_command(plot)
+cli.add_command(transform)
 cli.add_command(region)
 
 _BY_DEFAULT = click.core.ParameterSource.DEFAULT

@@ -47,7 +47,7 @@ class Channel:
             name = self._name(path)
             with closing(self._opened(path, name, before, total)) as raw:
                 zipped = raw.peek(2)[:2] == GZIP_MAGIC
-                yield name, cast(BinaryIO, io.BufferedReader(_Unzipped(raw), 1 << 20)) if zipped else raw
+                yield name, cast(BinaryIO, io.BufferedReader(Unzipped(raw), 1 << 20)) if zipped else raw
             before += _size(path)
 
     def require(self) -> None:
@@ -217,7 +217,7 @@ class _Progress(io.RawIOBase):
         super().close()
 
 
-class _Unzipped(io.RawIOBase):
+class Unzipped(io.RawIOBase):
     """The content of a gzip stream. Raises `InvalidData` if it is damaged."""
 
     def __init__(self, raw: BinaryIO) -> None:

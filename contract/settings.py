@@ -49,6 +49,11 @@ class Settings(EnvironmentSettings):
         alias="FORECASTLE_DEFAULT_ALGORITHM",
         description="The algorithm of training jobs whose hyperparameters and channels fit none, or several.",
     )
+    model_name: str | None = Field(
+        None,
+        alias="FORECASTLE_MODEL_NAME",
+        description="The name of a server's only model, in paths under /v2 and in logs; by default its algorithm's.",
+    )
     algorithm_folders: str | None = Field(
         None, alias="FORECASTLE_ALGORITHMS", description="Folders with additional algorithms, separated by colons."
     )

@@ -19,7 +19,7 @@ from forecastle.serving.models import Models
 from forecastle.serving.queue import Queue
 from forecastle.serving.readiness import Readiness
 from forecastle.serving.refusals import Refusals, raise_as_ours
-from forecastle.serving.routes import document, endpoints, execution_parameters, invocations, page, ping
+from forecastle.serving.routes import document, endpoints, execution_parameters, invocations, open_inference, page, ping
 from forecastle.serving.routes import metrics as metrics_text
 from forecastle.serving.routes import models as model_calls
 from forecastle.serving.routes.bodies import Bodies
@@ -38,6 +38,7 @@ class Application(FastAPI):
             *invocations.routes(predict, models.several),
             *ping.routes(readiness),
             *endpoints.routes(predict, models.several),
+            *open_inference.routes(models, readiness, queue, settings, release),
             *execution_parameters.routes(settings),
             *metrics_text.routes(metrics),
             *page.routes(models, settings, release),

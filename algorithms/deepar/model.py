@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -11,10 +10,11 @@ from forecastle.algorithms.deepar.history import History
 from forecastle.algorithms.deepar.inference import footprint
 from forecastle.algorithms.deepar.inference.answer import write_answer
 from forecastle.algorithms.deepar.inference.configuration import BATCH, OUTPUT_TYPES, Configuration
-from forecastle.algorithms.deepar.inference.forecast import Forecast, forecast
+from forecastle.algorithms.deepar.inference.forecast import forecast
+from forecastle.algorithms.deepar.inference.prediction import Prediction
 from forecastle.algorithms.deepar.inference.request import Request, decode
 from forecastle.algorithms.deepar.network import Network
-from forecastle.algorithms.interface import Model, Payload
+from forecastle.algorithms.interface import Model, Payload, TensorForm
 from forecastle.contract.artifact import Artifact
 from forecastle.contract.errors import OutOfSpace
 from forecastle.contract.media_type import JSON, JSON_LINES, MediaType
@@ -30,13 +30,8 @@ FEW_PATHS = 50  # with fewer paths, quantiles are too coarse: advise fewer serie
 
 EXAMPLE_STEPS = 24
 
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Prediction:
-    """The forecasts of a request's series, in their order, and the configuration of the response."""
-
-    forecasts: tuple[Forecast, ...]
-    configuration: Configuration
+# What an artifact's parameters say about the training, by the model's attributes.
+_TRAINING = {"seed": "seed", "averaged": "averaged_epochs"}
 
 
 class DeepARModel(Model[Request, Prediction]):
@@ -48,12 +43,14 @@ class DeepARModel(Model[Request, Prediction]):
         *,
         metrics: Mapping[str, float] | None = None,
         seed: int | None = None,
+        averaged: Sequence[int] | None = None,
         batch: Configuration = BATCH,
         history: History | None = None,
     ) -> None:
         self.network = network
         self.metrics = dict(metrics or {})  # of its training
         self.seed = seed  # of its training; None if it is unknown
+        self.averaged = averaged  # the first and the last epoch whose weights are averaged; None if there is no average
         self.batch = batch  # the configuration of JSON Lines
         self.history = history  # of its training, for its page; None if it is unknown
 
@@ -61,11 +58,12 @@ class DeepARModel(Model[Request, Prediction]):
     def from_artifact(cls, artifact: Artifact, batch: Configuration = BATCH) -> "DeepARModel":
         """The model of an artifact. Raises `InvalidData` if its arrays are not a network."""
         network = Network.from_artifact(artifact.parameters, artifact.arrays)
-        seed, history = artifact.parameters.get("seed"), History.from_files(artifact.files)
-        return cls(network, metrics=artifact.metrics, seed=seed, batch=batch, history=history)
+        known = {name: artifact.parameters.get(parameter) for name, parameter in _TRAINING.items()}
+        return cls(network, metrics=artifact.metrics, batch=batch, history=History.from_files(artifact.files), **known)
 
     def artifact(self) -> Artifact:
-        parameters = self.network.parameters() | ({} if self.seed is None else {"seed": self.seed})
+        training = {parameter: getattr(self, name) for name, parameter in _TRAINING.items()}
+        parameters = self.network.parameters() | {name: given for name, given in training.items() if given is not None}
         files = {} if self.history is None else self.history.files()
         return Artifact(self.network.arrays(), parameters, metrics=self.metrics, files=files)
 
@@ -115,6 +113,11 @@ class DeepARModel(Model[Request, Prediction]):
 
     def decode(self, payload: Payload) -> Request:
         return decode(payload, self.network, self.batch)
+
+    def tensors(self) -> TensorForm[Request, Prediction]:
+        from forecastle.algorithms.deepar.inference.tensors import SeriesAsTensors
+
+        return SeriesAsTensors(self.network)
 
     def cost(self, request: Request) -> float:
         fixed, each_path = self._costs(request.configuration)

@@ -68,10 +68,7 @@ class Invocations:
         if (inference_id := given.get(b"x-amzn-sagemaker-inference-id")) is not None:
             exchange.inference_id = inference_id[:64].decode("latin-1")
         call = Call(held, payload, response_type, exchange.times)
-        content = _answer_at_once(call)
-        if content is None:
-            content = await self._queue.answer(call, receive, exchange.started)
-        return content, response_type
+        return await answer_call(call, self._queue, receive, exchange), response_type
 
     def _named(self, model: str | None, headers: dict[bytes, bytes]) -> HeldModel:
         if model is None and (target := headers.get(TARGET_MODEL)) is not None:
@@ -84,6 +81,12 @@ class Invocations:
                 "name one in that header",
             )
         return self._models.named(model)
+
+
+async def answer_call(call: Call, queue: Queue, receive: Receive, exchange: Exchange) -> bytes:
+    """The answer to a call, computed at once or by the queue. Raises what decoding, predicting and encoding raise."""
+    content = _answer_at_once(call)
+    return await queue.answer(call, receive, exchange.started) if content is None else content
 
 
 def _answer_at_once(call: Call) -> bytes | None:
@@ -106,10 +109,7 @@ def _content_type(held: HeldModel, headers: dict[bytes, bytes], batch_types: Map
     A batch transform without a configured content type sends none or a meaningless one, so there the header counts only
     if it names a known media type.
     """
-    encoding = headers.get(b"content-encoding", b"").strip().decode("latin-1")
-    if encoding.lower() not in ("", "identity"):
-        place = (Source("Content-Encoding"),)
-        raise UnsupportedMediaType(place=place, expected="none", got=f"{encoding[:40]!r}")
+    require_uncoded(headers)
     header = headers.get(b"content-type", b"").decode("latin-1")
     default = next(iter(batch_types), held.request_types[0])
     if batch_types and not _is_known(header):
@@ -122,6 +122,14 @@ def _content_type(held: HeldModel, headers: dict[bytes, bytes], batch_types: Map
             got=f"{media_type.essence[:40]!r}",
         )
     return media_type
+
+
+def require_uncoded(headers: Mapping[bytes, bytes]) -> None:
+    """Raise `UnsupportedMediaType` if the body is compressed."""
+    encoding = headers.get(b"content-encoding", b"").strip().decode("latin-1")
+    if encoding.lower() not in ("", "identity"):
+        place = (Source("Content-Encoding"),)
+        raise UnsupportedMediaType(place=place, expected="none", got=f"{encoding[:40]!r}")
 
 
 def _offered(held: HeldModel, preferred: str | None) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ from forecastle.contract.errors import (
     TrailersTooLarge,
 )
 from forecastle.serving.exchange import exchange_of
-from forecastle.serving.routes.bodies import Bodies
+from forecastle.serving.routes.bodies import BINARY, Bodies
 
 Description = dict[str, Any]
 
@@ -47,6 +47,7 @@ CONNECTION: tuple[type[ForecastleError], ...] = (
 # Those that may be raised while a route's application runs, and are then formatted as its errors.
 WHILE_READING = (InvalidData, BodyTooLate, TrailersTooLarge, Stopping)
 FAILURE = "The server failed; see its log."
+OCTETS = "application/octet-stream"
 TEXT: Description = {"text/plain": {"schema": {"type": "string"}}}
 
 
@@ -76,6 +77,7 @@ class Operation:
     parameters : functions whose signatures declare parameters or the body in FastAPI's notation; they are not called.
     answer : the model of a JSON answer.
     media_type : of an answer that is not JSON.
+    octets : whether body and answer may also be JSON with bytes after it.
     predicts : whether the body is a request to a model, and the answer a prediction, unless it has a media type.
     errors : refusals in a sentence of plain text, in addition to the connection's.
     objects : refusals in a JSON object of `object_model`.
@@ -88,6 +90,7 @@ class Operation:
     parameters: Sequence[Callable[..., None]] = ()
     answer: type[BaseModel] | None = None
     media_type: str | None = None
+    octets: bool = False
     status: int = HTTPStatus.OK
     description: str = "The answer."
     predicts: bool = False
@@ -99,7 +102,10 @@ class Operation:
     def declared(self, path: str, bodies: Bodies) -> APIRoute:
         """The route that FastAPI describes."""
         responses = self._responses()
-        extra = {}
+        extra: Description = {}
+        if self.octets:
+            extra = {"requestBody": {"content": {OCTETS: {"schema": BINARY}}}}
+            responses[self.status]["content"] = {OCTETS: {"schema": BINARY}}
         if self.predicts:
             extra = {"requestBody": {"required": True, "content": bodies.requests}}
         if self.media_type is not None:

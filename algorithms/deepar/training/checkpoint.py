@@ -18,7 +18,7 @@ from forecastle.algorithms.group import Group
 from forecastle.contract.whole_file import remove_abandoned, write_whole
 
 FILE = "deepar.npz"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 _FREE = "epochs"  # the setting that may differ when a training continues
 
@@ -33,6 +33,7 @@ class Checkpoint:
     settings : of the training.
     data : the fingerprint of the training data: count, total length and sum of the series.
     state, best : a learner's, after the last epoch and after the best one (empty without early stopping).
+    average : the state of the weights' average.
     """
 
     losses: tuple[float, ...]
@@ -40,6 +41,7 @@ class Checkpoint:
     data: tuple[float, ...]
     state: Mapping[str, NDArray[Any]]
     best: Mapping[str, NDArray[Any]]
+    average: Mapping[str, NDArray[Any]]
 
 
 def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
@@ -52,6 +54,7 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     }
     arrays: Any = {f"state {name}": array for name, array in checkpoint.state.items()}
     arrays |= {f"best {name}": array for name, array in checkpoint.best.items()}
+    arrays |= {f"average {name}": array for name, array in checkpoint.average.items()}
     packed = io.BytesIO()
     np.savez(packed, about=np.frombuffer(json.dumps(about).encode(), np.uint8), **arrays)
     write_whole(folder / FILE, packed.getvalue())
@@ -75,11 +78,11 @@ def read_checkpoint(
     if version != FORMAT_VERSION or fingerprint != data or not _same(trained, settings):
         notice(f"{path} is a checkpoint of other hyperparameters or data: training starts over.")
         return None
-    parts: dict[str, dict[str, NDArray[Any]]] = {"state": {}, "best": {}}
+    parts: dict[str, dict[str, NDArray[Any]]] = {"state": {}, "best": {}, "average": {}}
     for name, array in arrays.items():
         part, _, rest = name.partition(" ")
         parts[part][rest] = array
-    return Checkpoint(losses, settings, data, parts["state"], parts["best"])
+    return Checkpoint(losses, settings, data, parts["state"], parts["best"], parts["average"])
 
 
 def seed_in(folder: Path) -> int | None:

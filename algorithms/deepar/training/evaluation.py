@@ -96,3 +96,6 @@ def _log_metrics(metrics: dict[str, float], log: JobLog) -> None:
         log.line(f"#test_score ({log.host}, {name}): {value}")
     for name in ("RMSE", "mean_wQuantileLoss"):  # the objectives of a tuning job
         log.line(f"#quality_metric: host={log.host}, test {name} <loss>={metrics[name]}")
+    for name in metrics:
+        if name.startswith("coverage"):
+            log.line(f"#quality_metric: host={log.host}, test {name} <score>={metrics[name]}")

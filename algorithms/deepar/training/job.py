@@ -74,6 +74,9 @@ def fit(job: Job[DeepARHyperparameters]) -> TrainedModel:
         line(f"#progress_metric: host={job.log.host}, completed 100 % of epochs")
     line(f"Final loss: {trained.loss} (occurred at epoch {trained.epoch})")
     line(f"#quality_metric: host={job.log.host}, train final_loss <loss>={trained.loss}")
+    if trained.averaged is not None:
+        first, last = trained.averaged
+        line(f"The model has the average weights of epochs {first} to {last}.")
     history = History(
         losses=trained.losses,
         epoch=trained.epoch,
@@ -82,7 +85,9 @@ def fit(job: Job[DeepARHyperparameters]) -> TrainedModel:
         **example_of((train if test is None else test).series, trained.network),
     )
     metrics = {"train:final_loss": trained.loss}
-    model = TrainedModel(trained.network, metrics=metrics, seed=settings.seed, history=history)
+    model = TrainedModel(
+        trained.network, metrics=metrics, seed=settings.seed, averaged=trained.averaged, history=history
+    )
     model.test = test
     return model
 
