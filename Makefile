@@ -123,6 +123,7 @@ bench: env
 	$(BIN)/python -m benchmarks.random_cut_forest
 	$(BIN)/python -m benchmarks.deepar
 	$(BIN)/python -m benchmarks.deepar_training
+	$(BIN)/python -m benchmarks.hosts
 	$(BIN)/python -m benchmarks.monte_carlo
 	$(BIN)/python -m benchmarks.region
 	$(BIN)/python -m benchmarks.region_jobs
