@@ -67,11 +67,14 @@ format: env
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# Two processes: many tests use all cores themselves. A file's tests share fixtures and run in one process.
+PARALLEL := --numprocesses 2 --dist loadfile
+
 test: env
-	$(BIN)/pytest -m 'not image' $(ARGS)
+	$(BIN)/pytest -m 'not image' $(PARALLEL) $(ARGS)
 
 test-mxnet: $(MXNET)/.complete
-	$(MXNET)/bin/pytest tests/algorithms/deepar $(ARGS)
+	$(MXNET)/bin/pytest -m mxnet $(PARALLEL) tests/algorithms/deepar $(ARGS)
 
 # On the installed Pythons, except the one that `make test` uses.
 test-pythons: $(patsubst %,test-python-%,$(filter-out $(PYTHON:python%=%),$(INSTALLED)))

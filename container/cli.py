@@ -14,6 +14,7 @@ from forecastle.container.asking import invoke, plot
 from forecastle.container.colour import colour_wanted, failure_line
 from forecastle.container.completion import complete_algorithms, complete_hyperparameters
 from forecastle.container.pairs import pair
+from forecastle.container.transform.command import transform
 from forecastle.contract.errors import (
     INTERNAL_EXIT_CODE,
     INTERRUPTED_EXIT_CODE,
@@ -243,6 +244,7 @@ def compile_(context: click.Context) -> None:
 
 cli.add_command(invoke)
 cli.add_command(plot)
+cli.add_command(transform)
 cli.add_command(region)
 
 _BY_DEFAULT = click.core.ParameterSource.DEFAULT

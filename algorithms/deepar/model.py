@@ -30,6 +30,9 @@ FEW_PATHS = 50  # with fewer paths, quantiles are too coarse: advise fewer serie
 
 EXAMPLE_STEPS = 24
 
+# What an artifact's parameters say about the training, by the model's attributes.
+_TRAINING = {"seed": "seed", "averaged": "averaged_epochs"}
+
 
 class DeepARModel(Model[Request, Prediction]):
     """A network that answers requests."""
@@ -40,12 +43,14 @@ class DeepARModel(Model[Request, Prediction]):
         *,
         metrics: Mapping[str, float] | None = None,
         seed: int | None = None,
+        averaged: Sequence[int] | None = None,
         batch: Configuration = BATCH,
         history: History | None = None,
     ) -> None:
         self.network = network
         self.metrics = dict(metrics or {})  # of its training
         self.seed = seed  # of its training; None if it is unknown
+        self.averaged = averaged  # the first and the last epoch whose weights are averaged; None if there is no average
         self.batch = batch  # the configuration of JSON Lines
         self.history = history  # of its training, for its page; None if it is unknown
 
@@ -53,11 +58,12 @@ class DeepARModel(Model[Request, Prediction]):
     def from_artifact(cls, artifact: Artifact, batch: Configuration = BATCH) -> "DeepARModel":
         """The model of an artifact. Raises `InvalidData` if its arrays are not a network."""
         network = Network.from_artifact(artifact.parameters, artifact.arrays)
-        seed, history = artifact.parameters.get("seed"), History.from_files(artifact.files)
-        return cls(network, metrics=artifact.metrics, seed=seed, batch=batch, history=history)
+        known = {name: artifact.parameters.get(parameter) for name, parameter in _TRAINING.items()}
+        return cls(network, metrics=artifact.metrics, batch=batch, history=History.from_files(artifact.files), **known)
 
     def artifact(self) -> Artifact:
-        parameters = self.network.parameters() | ({} if self.seed is None else {"seed": self.seed})
+        training = {parameter: getattr(self, name) for name, parameter in _TRAINING.items()}
+        parameters = self.network.parameters() | {name: given for name, given in training.items() if given is not None}
         files = {} if self.history is None else self.history.files()
         return Artifact(self.network.arrays(), parameters, metrics=self.metrics, files=files)
 

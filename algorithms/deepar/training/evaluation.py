@@ -10,9 +10,10 @@ from forecastle.algorithms.deepar.inference.forecast import forecast
 from forecastle.algorithms.deepar.model import DeepARModel
 from forecastle.algorithms.deepar.network import Network
 from forecastle.algorithms.deepar.series import Series
-from forecastle.algorithms.deepar.training.dataset import Dataset, read_dataset
+from forecastle.algorithms.deepar.training.dataset import Dataset
 from forecastle.algorithms.deepar.training.fields import fields_of_test
 from forecastle.algorithms.deepar.training.metrics import Losses, losses_of, metrics_of
+from forecastle.algorithms.deepar.training.shards import read_everywhere
 from forecastle.algorithms.interface import Job, JobLog, Model
 from forecastle.contract.errors import InvalidData, Stopped
 from forecastle.contract.place import Source
@@ -30,17 +31,20 @@ class TrainedModel(DeepARModel):
 def read_test(job: Job[DeepARHyperparameters], cardinality: tuple[int, ...], dynamic: int, place: str) -> Dataset:
     """Read the job's test channel, whose records must have the fields of the train channel; `place` names that."""
     fields = fields_of_test(job.hyperparameters, cardinality, dynamic, place)
-    return read_dataset(job.channels["test"], fields, job.hyperparameters.likelihood, job.stopping)
+    return read_everywhere(job.channels["test"], fields, job.hyperparameters.likelihood, job.stopping, job.group)
 
 
 def evaluate(model: Model[Any, Any], job: Job[DeepARHyperparameters]) -> dict[str, float]:
     """Forecast the last prediction_length values of each series of the test channel, and compare.
 
-    Source: "How DeepAR Works" and "Tune a DeepAR Model", AWS's developer guide. Shorter series are left out.
+    Source: "How DeepAR Works" and "Tune a DeepAR Model", AWS's developer guide. Shorter series are left out. Of several
+    hosts the leading one does it, for the series of all.
     Raises `InvalidData` if none is left.
     """
     assert isinstance(model, DeepARModel)
     log, given, network = job.log, job.hyperparameters, model.network
+    if not job.group.leads:
+        return {}
     if "test" not in job.channels:
         log.line("Test data is not provided.")
         return {}
@@ -92,3 +96,6 @@ def _log_metrics(metrics: dict[str, float], log: JobLog) -> None:
         log.line(f"#test_score ({log.host}, {name}): {value}")
     for name in ("RMSE", "mean_wQuantileLoss"):  # the objectives of a tuning job
         log.line(f"#quality_metric: host={log.host}, test {name} <loss>={metrics[name]}")
+    for name in metrics:
+        if name.startswith("coverage"):
+            log.line(f"#quality_metric: host={log.host}, test {name} <score>={metrics[name]}")
