@@ -18,6 +18,7 @@ from forecastle.algorithms.interface import Model, Payload, TensorForm
 from forecastle.contract.artifact import Artifact
 from forecastle.contract.errors import OutOfSpace
 from forecastle.contract.media_type import JSON, JSON_LINES, MediaType
+from forecastle.formats.json_size import fits
 from forecastle.kernels.threads import in_parallel
 
 # Costs measured by benchmarks/deepar.py: of a series, a multiplication in the network, and a draw.
@@ -191,7 +192,7 @@ class DeepARModel(Model[Request, Prediction]):
             footprint.footprint(len(request.series), self.network, request.configuration, threads)
             for request in requests
         )
-        if not footprint.fits(size):
+        if not fits(size):
             raise OutOfSpace(
                 f"There is too little free memory now for the {size / 1e9:.2g} GB that it takes: retry later."
             )
