@@ -67,11 +67,14 @@ format: env
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# Two processes: many tests use all cores themselves. A file's tests share fixtures and run in one process.
+PARALLEL := --numprocesses 2 --dist loadfile
+
 test: env
-	$(BIN)/pytest -m 'not image' $(ARGS)
+	$(BIN)/pytest -m 'not image' $(PARALLEL) $(ARGS)
 
 test-mxnet: $(MXNET)/.complete
-	$(MXNET)/bin/pytest tests/algorithms/deepar $(ARGS)
+	$(MXNET)/bin/pytest -m mxnet $(PARALLEL) tests/algorithms/deepar $(ARGS)
 
 # On the installed Pythons, except the one that `make test` uses.
 test-pythons: $(patsubst %,test-python-%,$(filter-out $(PYTHON:python%=%),$(INSTALLED)))
@@ -120,9 +123,11 @@ bench: env
 	$(BIN)/python -m benchmarks.random_cut_forest
 	$(BIN)/python -m benchmarks.deepar
 	$(BIN)/python -m benchmarks.deepar_training
+	$(BIN)/python -m benchmarks.hosts
 	$(BIN)/python -m benchmarks.monte_carlo
 	$(BIN)/python -m benchmarks.region
 	$(BIN)/python -m benchmarks.region_jobs
+	$(BIN)/python -m benchmarks.transform
 
 docs: env
 	$(BIN)/python -m forecastle.container.reference README.md docs/*.md docs/*/*.md
@@ -155,6 +160,7 @@ lock:
 	$(LOCK) --upgrade tests/attack/schemathesis.in -o tests/attack/schemathesis.lock
 	$(LOCK) --upgrade tests/page/page.in -o tests/page/page.lock
 	$(LOCK) --upgrade -c requirements-dev.lock tests/serving/opentelemetry.in -o tests/serving/opentelemetry.lock
+	$(LOCK) --upgrade tests/deploy/kubernetes.in -o tests/deploy/kubernetes.lock
 	$(LOCK) --upgrade docs/site.in -o docs/site.lock
 	$(LOCK) --upgrade tests/sagemaker/sdk2.in -o tests/sagemaker/sdk2.lock
 	$(LOCK) --upgrade benchmarks/s3_peers.in -o benchmarks/s3_peers.lock

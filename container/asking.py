@@ -12,6 +12,7 @@ import click
 
 from forecastle.container.completion import complete_chart_options
 from forecastle.container.pairs import pair
+from forecastle.container.target_options import TARGET_OPTIONS, Chosen, timeout_option
 from forecastle.contract.errors import InvalidJob
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from forecastle.algorithms.interface import Algorithm, Payload
     from forecastle.container.target import Answer, Target
 
-DEFAULT_URL = "http://127.0.0.1:8080"
 TIMEOUT_SECONDS = 60.0
 
 
@@ -38,17 +38,8 @@ class _Selection:
     def target(self) -> "Target":
         from forecastle.container import target
 
-        named = (("--url", self.url), ("--endpoint", self.endpoint), ("--model", self.model))
-        given = [name for name, value in named if value is not None]
-        if len(given) > 1:
-            raise click.UsageError(f"{' and '.join(given)} exclude each other.")
-        if self.model is not None:
-            if self.target_model is not None:
-                raise click.UsageError("--target-model is of use with --url and --endpoint only.")
-            return target.model_here(self.model)
-        if self.endpoint is not None:
-            return target.endpoint(self.endpoint, self.target_model)
-        return target.server(self.url or DEFAULT_URL, self.target_model, self.timeout)
+        chosen = Chosen(self.url, self.endpoint, self.model, self.target_model)
+        return target.model_here(chosen.model) if chosen.model else chosen.remote(self.timeout)
 
 
 def _target_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -63,19 +54,9 @@ def _target_options(command: Callable[..., None]) -> Callable[..., None]:
     for option in reversed(
         (
             click.argument("request", metavar="[REQUEST]", default="-", type=click.Path(allow_dash=True)),
-            click.option("--url", metavar="URL", help=f"A server's address.  [default: {DEFAULT_URL}]"),
-            click.option("--endpoint", metavar="NAME", help="A SageMaker endpoint, through boto3."),
-            click.option("--model", type=click.Path(path_type=Path), help="A model's folder or model.tar.gz."),
-            click.option("--target-model", metavar="NAME", help="The model, on a server of several models."),
+            *TARGET_OPTIONS,
             click.option("--content-type", metavar="TYPE", help="The request's media type; detected if omitted."),
-            click.option(
-                "--timeout",
-                type=click.FloatRange(min=0, min_open=True),
-                default=TIMEOUT_SECONDS,
-                show_default=True,
-                metavar="SECONDS",
-                help="How long to wait for a server, each time it is asked.",
-            ),
+            timeout_option(TIMEOUT_SECONDS),
         )
     ):
         selected = option(selected)

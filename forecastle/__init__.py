@@ -7,6 +7,7 @@ The public names for use from Python, imported on first use so that `import fore
 - `DeepARPredictor`, `RandomCutForestPredictor`: clients of a model on a server, on a SageMaker endpoint or in a folder.
   They need numpy alone; pandas is optional.
 - `PredictorError`: what a client raises if the model refuses a request or does not answer.
+- `StreamWatcher`: anomaly scores and alerts for rows as they come.
 - `explore`: a forecast with sliders, in a notebook.
 - `__version__`: the installed version.
 """
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from forecastle.algorithms.deepar.predictor import DeepARPredictor
     from forecastle.algorithms.random_cut_forest.estimator import RandomCutForest
     from forecastle.algorithms.random_cut_forest.predictor import RandomCutForestPredictor
+    from forecastle.algorithms.random_cut_forest.watcher import StreamWatcher
     from forecastle.client.errors import PredictorError
 
     __version__: str
@@ -30,6 +32,7 @@ __all__ = [
     "PredictorError",
     "RandomCutForest",
     "RandomCutForestPredictor",
+    "StreamWatcher",
     "__version__",
     "explore",
 ]
@@ -40,6 +43,7 @@ _MODULES = {
     "PredictorError": "forecastle.client.errors",
     "RandomCutForest": "forecastle.algorithms.random_cut_forest.estimator",
     "RandomCutForestPredictor": "forecastle.algorithms.random_cut_forest.predictor",
+    "StreamWatcher": "forecastle.algorithms.random_cut_forest.watcher",
     "explore": "forecastle.algorithms.deepar.explorer",
 }
 

@@ -17,6 +17,7 @@ DEEPAR = {
     "train:final_loss": rf"{QUALITY}train final_loss <loss>=(\S+)",
     "test:RMSE": rf"{QUALITY}test RMSE <loss>=(\S+)",
     "test:mean_wQuantileLoss": rf"{QUALITY}test mean_wQuantileLoss <loss>=(\S+)",
+    **{f"test:coverage[{band}]": rf"{QUALITY}test coverage\[{band}\] <score>=(\S+)" for band in (0.8, 0.6, 0.4, 0.2)},
 }
 SHARED = {
     "train:progress": r"#progress_metric: host=\S+, completed (\S+) %",

@@ -34,6 +34,8 @@ def test_what_is_not_given_is_as_in_sagemaker() -> None:
         "early_stopping_patience": None,
         "num_eval_samples": 100,
         "test_quantiles": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9],
+        "average_weights": 0.25,
+        "calibrate": False,
         "network": "auto",
         "seed": None,
         "context_length": 84,
