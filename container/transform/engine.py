@@ -5,7 +5,7 @@ import os
 import tarfile
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +17,11 @@ from forecastle.container.target import model_here
 from forecastle.container.target_options import Chosen
 from forecastle.container.transform.plan import PARQUET_SUFFIXES
 from forecastle.container.transform.requests import Requests
-from forecastle.container.transform.tables import Rows, media_type_of, with_answers
+from forecastle.container.transform.tables import Rows, columns_of, media_type_of, with_answers
 from forecastle.container.transform.way import LONGEST_RECORD_MIB, MEBIBYTE, PAYLOAD_MIB, Options, requests_of
 from forecastle.contract.archive import unpacked
 from forecastle.contract.errors import InvalidData, InvalidJob
-from forecastle.contract.media_type import MediaType
+from forecastle.contract.media_type import CSV, MediaType
 from forecastle.contract.place import Source
 from forecastle.contract.transform.packs import START
 
@@ -64,7 +64,7 @@ def run(job: Job) -> int:
     if sample.num_rows == 0:
         raise InvalidData("has no rows.", place=(Source(", ".join(job.data)),))
     ask = _ask(job, sample.schema)
-    answered = _answers(ask.opened(), sample.to_batches()[0])
+    answered = _answers(ask.opened(), sample.to_batches()[0], ask.columns)
     model = _function(ask, answered.type, _rows_at_a_time(sample.schema), workers)
     columns = [daft.col(name) for name in frame.column_names]
     batches = frame.into_batches(_rows_at_a_time(sample.schema))  # readers may hand on a row at a time
@@ -88,6 +88,7 @@ class Ask:
     chosen: Chosen
     options: Options
     timeout: float
+    columns: tuple[str, ...] | None
 
     def opened(self) -> Requests:
         """How rows are sent, with the model loaded."""
@@ -111,8 +112,11 @@ def _ask(job: Job, schema: pyarrow.Schema) -> Ask:
         environ = {name: value for name, value in environ.items() if name.startswith(("DEEPAR_", "FORECASTLE_"))}
         environ["SAGEMAKER_BATCH"] = "true"
         content = model.read_bytes() if model.is_file() else _archive(model)
-    named = job.options.content_type or media_type_of(schema, _reads(model))
-    return Ask(MediaType.parse(named), content, environ, job.chosen, job.options, job.timeout)
+    media_type = MediaType.parse(job.options.content_type or media_type_of(schema, _reads(model)))
+    options, columns = job.options, None
+    if media_type.essence == CSV:
+        options, columns = replace(options, input_filter="$"), columns_of(schema, options.input_filter)
+    return Ask(media_type, content, environ, job.chosen, options, job.timeout, columns)
 
 
 def _reads(model: Path | None) -> Callable[[str], bool]:
@@ -140,6 +144,7 @@ def _function(ask: Ask, kind: pyarrow.DataType, rows: int, workers: int) -> Any:
     class Answers:
         def __init__(self, ask: Ask) -> None:
             self._requests = ask.opened()
+            self._columns = ask.columns
 
         @daft.method.batch(  # type: ignore[untyped-decorator]
             return_dtype=returned, unnest=True, batch_size=rows, max_retries=0
@@ -147,7 +152,7 @@ def _function(ask: Ask, kind: pyarrow.DataType, rows: int, workers: int) -> Any:
         def answers(self, *columns: "daft.Series") -> pyarrow.Array:
             arrays = [column.to_arrow() for column in columns]
             batch = pyarrow.RecordBatch.from_arrays(arrays, names=[column.name() for column in columns])
-            return _answers(self._requests, batch).cast(kind)
+            return _answers(self._requests, batch, self._columns).cast(kind)
 
     return daft.cls(max_concurrency=workers, use_process=True)(Answers)(ask)
 
@@ -156,9 +161,9 @@ def _rows_at_a_time(schema: pyarrow.Schema) -> int:
     return NESTED_ROWS if any(pyarrow.types.is_nested(column.type) for column in schema) else FLAT_ROWS
 
 
-def _answers(requests: Requests, batch: pyarrow.RecordBatch) -> pyarrow.StructArray:
-    """The answers to a batch, as a column of structs."""
-    outcome = requests.answered(Rows(batch, requests.media_type.essence, START))
+def _answers(requests: Requests, batch: pyarrow.RecordBatch, columns: tuple[str, ...] | None) -> pyarrow.StructArray:
+    """The answers to a batch, of which these columns are sent, as a column of structs."""
+    outcome = requests.answered(Rows(batch, requests.media_type.essence, START, columns))
     table = with_answers(batch, outcome.answer, outcome.media_type)
     added = table.select(range(batch.num_columns, table.num_columns))
     return added.to_struct_array().combine_chunks()

@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -128,8 +128,8 @@ def _rows(
 ) -> "Reading":
     """Of a Parquet file."""
     from forecastle.container.transform.run import Reading
-    from forecastle.container.transform.tables import Table, in_columns, media_type_of
-    from forecastle.contract.media_type import MediaType
+    from forecastle.container.transform.tables import Table, columns_of, in_columns, media_type_of
+    from forecastle.contract.media_type import CSV, MediaType
 
     assert source.path is not None
     if output.is_parquet and (options.join or options.output_filter != "$"):
@@ -137,13 +137,16 @@ def _rows(
     table = Table.opened(source.path)
     types = way.target.batch_types
     named = options.content_type or media_type_of(table.file.schema_arrow, lambda name: types is None or name in types)
-    media_type = MediaType.parse(named)
+    media_type, columns = MediaType.parse(named), None
+    if media_type.essence == CSV and not options.join and options.output_filter == "$":
+        columns = columns_of(table.file.schema_arrow, options.input_filter)  # much faster than a filter of text
+        options = replace(options, input_filter="$")
     requests = _requests(source, media_type, way, options, tolerant)
     size, rows, read = source.size(), max(1, table.file.metadata.num_rows), 0
 
     def packs() -> "Iterator[Records]":
         nonlocal read
-        for found in table.packs(begin, media_type.essence, way.limit.size or MEBIBYTE):
+        for found in table.packs(begin, media_type.essence, way.limit.size or MEBIBYTE, columns):
             read = found.end.offset
             yield found
 
