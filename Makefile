@@ -127,6 +127,7 @@ bench: env
 	$(BIN)/python -m benchmarks.monte_carlo
 	$(BIN)/python -m benchmarks.region
 	$(BIN)/python -m benchmarks.region_jobs
+	$(BIN)/python -m benchmarks.transform
 
 docs: env
 	$(BIN)/python -m forecastle.container.reference README.md docs/*.md docs/*/*.md
@@ -159,6 +160,7 @@ lock:
 	$(LOCK) --upgrade tests/attack/schemathesis.in -o tests/attack/schemathesis.lock
 	$(LOCK) --upgrade tests/page/page.in -o tests/page/page.lock
 	$(LOCK) --upgrade -c requirements-dev.lock tests/serving/opentelemetry.in -o tests/serving/opentelemetry.lock
+	$(LOCK) --upgrade tests/deploy/kubernetes.in -o tests/deploy/kubernetes.lock
 	$(LOCK) --upgrade docs/site.in -o docs/site.lock
 	$(LOCK) --upgrade tests/sagemaker/sdk2.in -o tests/sagemaker/sdk2.lock
 	$(LOCK) --upgrade benchmarks/s3_peers.in -o benchmarks/s3_peers.lock

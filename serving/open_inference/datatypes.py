@@ -1,12 +1,14 @@
 """The protocol's datatypes: tensors from JSON and from bytes, and back."""
 
+import functools
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator
 from itertools import chain
 from math import prod
 from typing import Any
 
 import numpy as np
+import orjson
 
 from forecastle.algorithms.tensors import Tensor
 from forecastle.contract import quotation
@@ -22,6 +24,7 @@ DTYPES = {
     BYTES: np.dtype(object),
 }
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
+BLOCK = 2**16  # elements
 _LENGTH = struct.Struct("<I")  # of an element of BYTES, before it
 
 Shape = tuple[int, ...]
@@ -57,9 +60,11 @@ def from_bytes(data: memoryview, datatype: str, shape: Shape, place: Place) -> T
 
 
 def as_json(tensor: Tensor, place: Place) -> Any:
-    """The elements of a tensor, flat, as orjson writes them. Raises `NotAcceptable` if they are not text."""
+    """The elements of a tensor, flat, for orjson to write. Raises `NotAcceptable` if they are not text."""
     if tensor.dtype != object:
-        return np.ascontiguousarray(tensor.ravel())
+        flat = np.ascontiguousarray(tensor.ravel())
+        parts = [orjson.dumps(flat[each], option=orjson.OPT_SERIALIZE_NUMPY)[1:-1] for each in _blocks(len(flat))]
+        return orjson.Fragment(b"[" + b",".join(parts) + b"]")
     try:
         return [element.decode() for element in tensor.ravel().tolist()]
     except UnicodeDecodeError:
@@ -102,36 +107,60 @@ def _flat(data: list[Any], shape: Shape, place: Place) -> list[Any]:
 
 def _typed(values: list[Any], datatype: str, places: _Places) -> Tensor:
     """The elements, (n,), of a datatype. Raises `InvalidData` for one that is not."""
+    tensor = np.empty(len(values), DTYPES[datatype])
+    read = _reader(datatype)
+    for each in _blocks(len(values)):
+        part = values[each]
+        found = read(part)
+        if found is None:
+            index = next(at for at, value in enumerate(part) if read([value]) is None)
+            raise InvalidData(
+                place=places(each.start + index), expected=_expected(datatype), got=quotation.of_json(part[index])
+            )
+        tensor[each] = found
+    return tensor
+
+
+def _blocks(count: int) -> Iterator[slice]:
+    """Parts of a list: other threads run between them, but not while a list is converted."""
+    return (slice(start, min(start + BLOCK, count)) for start in range(0, count, BLOCK))
+
+
+def _reader(datatype: str) -> Callable[[list[Any]], Any]:
+    """A function that converts some elements, or returns None if one is not of the datatype."""
     if datatype == BYTES:
-        _require(values, (str,), "a string", places)
-        return _objects([value.encode() for value in values])
+        return lambda values: _objects([value.encode() for value in values]) if _are(values, {str}) else None
     if datatype == BOOL:
-        _require(values, (bool,), "true or false", places)
-        return np.array(values, np.bool_)
+        return lambda values: values if _are(values, {bool}) else None
     dtype = DTYPES[datatype]
-    if dtype.kind == "f":
-        _require(values, (int, float), "a number", places)
-        with np.errstate(over="ignore"):
-            numbers = np.array(values, np.float64).astype(dtype)
-        if not np.isfinite(numbers).all():
-            index = int(np.argmin(np.isfinite(numbers)))
-            expected, got = f"a number in the range of {datatype}", quotation.of_json(values[index])
-            raise InvalidData(place=places(index), expected=expected, got=got)
-        return numbers
-    _require(values, (int,), "a whole number", places)
+    return functools.partial(_reals if dtype.kind == "f" else _integers, dtype=dtype)
+
+
+def _reals(values: list[Any], dtype: "np.dtype[Any]") -> Tensor | None:
+    if not _are(values, {int, float}):
+        return None
+    with np.errstate(over="ignore"):
+        numbers: Tensor = np.array(values, np.float64).astype(dtype)
+    return numbers if np.isfinite(numbers).all() else None
+
+
+def _integers(values: list[Any], dtype: "np.dtype[Any]") -> Tensor | None:
     limits = np.iinfo(dtype)
-    if values and not (limits.min <= min(values) and max(values) <= limits.max):
-        index = next(at for at, value in enumerate(values) if not limits.min <= value <= limits.max)
-        expected = f"a whole number from {limits.min} to {limits.max}"
-        raise InvalidData(place=places(index), expected=expected, got=quotation.of_json(values[index]))
+    if not (_are(values, {int}) and limits.min <= min(values) and max(values) <= limits.max):
+        return None
     return np.array(values, dtype)
 
 
-def _require(values: Sequence[Any], kinds: tuple[type, ...], expected: str, places: _Places) -> None:
-    if set(map(type, values)) <= set(kinds):
-        return
-    index = next(at for at, value in enumerate(values) if type(value) not in kinds)
-    raise InvalidData(place=places(index), expected=expected, got=quotation.of_json(values[index]))
+def _are(values: list[Any], kinds: set[type]) -> bool:
+    return set(map(type, values)) <= kinds
+
+
+def _expected(datatype: str) -> str:
+    kind = DTYPES[datatype].kind
+    if kind in "iu":
+        limits = np.iinfo(DTYPES[datatype])
+        return f"a whole number from {limits.min} to {limits.max}"
+    return {"f": f"a number in the range of {datatype}", "b": "true or false", "O": "a string"}[kind]
 
 
 def _elements(data: memoryview, wanted: int, place: Place) -> Tensor:

@@ -8,18 +8,16 @@ import orjson
 
 from forecastle.algorithms.tensors import Tensor, TensorForm, TensorType
 from forecastle.contract import quotation
-from forecastle.contract.errors import InvalidData, PayloadTooLarge
-from forecastle.contract.free_memory import available_memory
+from forecastle.contract.errors import InvalidData
 from forecastle.contract.place import Place, Source
 from forecastle.formats import json_document
+from forecastle.formats.json_size import require_readable
 from forecastle.formats.members import require_known
 from forecastle.serving.open_inference import datatypes
 
 VERSION = "1"  # of every model
 HEADER_LENGTH = (Source("Inference-Header-Content-Length"),)
 BODY = (Source("Body"),)
-UNCHECKED_BYTES = 64 * 2**20  # allowed whatever the free memory
-BYTES_READ = 56  # of a number in JSON: as an object in a list, and in two arrays
 _MEMBERS = ("id", "model_name", "model_version", "parameters", "inputs", "outputs")
 _OF_INPUT = ("name", "shape", "datatype", "parameters", "data")
 _OF_OUTPUT = ("name", "parameters")
@@ -89,14 +87,7 @@ def write_answer(
 
 
 def _parsed(text: bytes) -> Any:
-    size = text.count(b",") * BYTES_READ
-    if size > UNCHECKED_BYTES and size > (free := available_memory()) / 2:
-        raise PayloadTooLarge(
-            place=BODY,
-            expected=f"numbers that fit into {free / 2e9:.2g} GB of memory",
-            got=f"{size / 1e9:.2g} GB",
-            hint="send them as binary data, which takes less, or fewer at a time",
-        )
+    require_readable(text, "send tensors as binary data, which takes less, or fewer at a time")
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:

@@ -31,6 +31,7 @@ from forecastle.contract.errors import InvalidData
 from forecastle.contract.media_type import JSON_LINES
 from forecastle.contract.place import At
 from forecastle.formats import json_document
+from forecastle.formats.json_size import require_readable
 from forecastle.formats.members import require_known
 
 
@@ -123,7 +124,7 @@ def parse(body: bytes, first_line: int = 1) -> Any:
 
     Raises `InvalidData` with the place of the error, `PayloadTooLarge` if its objects would not fit into memory.
     """
-    footprint.require_readable(body)
+    require_readable(body, "ask for fewer series at a time")
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:

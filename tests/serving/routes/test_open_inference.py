@@ -146,10 +146,22 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a shape beyond integers": ({"inputs": [tensor([1.0], shape=[10**40, 2])]}, "inputs[0].shape[0]: expected a whole"),
     "ragged rows": ({"inputs": [tensor([[1, 2], [3], [4, 5]])]}, "inputs[0].data[1]: expected a list of 2, as the sh"),
-    "deep rows": ({"inputs": [tensor([[[1], 2]] * 3)]}, "inputs[0].data[0][0]: expected a number, got a list."),
-    "a string": ({"inputs": [tensor([1, 2, 3, "x", 5, 6])]}, 'inputs[0].data[3]: expected a number, got "x".'),
-    "null": ({"inputs": [tensor([[1, 2], [3, None], [5, 6]])]}, "inputs[0].data[1][1]: expected a number, got null."),
-    "true": ({"inputs": [tensor([1, 2, 3, True, 5, 6])]}, "inputs[0].data[3]: expected a number, got true."),
+    "deep rows": (
+        {"inputs": [tensor([[[1], 2]] * 3)]},
+        "inputs[0].data[0][0]: expected a number in the range of FP32, got a list.",
+    ),
+    "a string": (
+        {"inputs": [tensor([1, 2, 3, "x", 5, 6])]},
+        'inputs[0].data[3]: expected a number in the range of FP32, got "x".',
+    ),
+    "null": (
+        {"inputs": [tensor([[1, 2], [3, None], [5, 6]])]},
+        "inputs[0].data[1][1]: expected a number in the range of FP32, got null.",
+    ),
+    "true": (
+        {"inputs": [tensor([1, 2, 3, True, 5, 6])]},
+        "inputs[0].data[3]: expected a number in the range of FP32, got true.",
+    ),
     "NaN in JSON": ({"inputs": [tensor([1, 2, 3, float("nan"), 5, 6])]}, "inputs[0].data[3]: expected a number in the"),
     "a number beyond its type": ({"inputs": [tensor([1e39] * 6)]}, "inputs[0].data[0]: expected a number in the range"),
     "a number beyond float32": (
@@ -160,11 +172,15 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"inputs": [tensor([1, 2, 128, 4, 5, 6], datatype="INT8")]},
         "inputs[0].data[2]: expected a whole number from -128 to 127, got 128.",
     ),
-    "a fraction": ({"inputs": [tensor([1.5] * 6, datatype="INT8")]}, "inputs[0].data[0]: expected a whole number, got"),
+    "a fraction": ({"inputs": [tensor([1.5] * 6, datatype="INT8")]}, "inputs[0].data[0]: expected a whole number from"),
     "another datatype": ({"inputs": [tensor([], datatype="BYTES")]}, "inputs[0].datatype: expected one of FP32, FP64,"),
     "an unknown tensor": ({"inputs": [tensor([]) | {"name": "x"}]}, 'inputs[0].name: expected instances, got "x".'),
     "a tensor twice": ({"inputs": [tensor(ROWS)] * 2}, 'inputs[1].name: expected each once, got "instances" again.'),
     "no tensor": ({"inputs": []}, 'inputs: expected the tensor "instances", which is missing.'),
+    "a string far on": (
+        {"inputs": [tensor([1.0] * 99_999 + ["x"], shape=[50_000, 2])]},
+        "inputs[0].data[99999]: expected",
+    ),
     "no rows": ({"inputs": [tensor([], shape=[0, 2])]}, "instances: expected at least one row, got none."),
     "no data": ({"inputs": [tensor()]}, 'inputs[0]: expected "data", which is missing.'),
     "a misspelt member": ({"inputs": [tensor(ROWS)], "output": []}, "output: unknown member: did you mean outputs?"),
