@@ -123,9 +123,11 @@ bench: env
 	$(BIN)/python -m benchmarks.random_cut_forest
 	$(BIN)/python -m benchmarks.deepar
 	$(BIN)/python -m benchmarks.deepar_training
+	$(BIN)/python -m benchmarks.hosts
 	$(BIN)/python -m benchmarks.monte_carlo
 	$(BIN)/python -m benchmarks.region
 	$(BIN)/python -m benchmarks.region_jobs
+	$(BIN)/python -m benchmarks.transform
 
 docs: env
 	$(BIN)/python -m forecastle.container.reference README.md docs/*.md docs/*/*.md

@@ -14,10 +14,11 @@ of a share of the epochs, the last ones or those around the best. `--variants` a
 `deepar_variants`. `--calibrate` trains another network without the ends of the series, and adds the calibrated
 quantiles.
 
-`deepar_parity.json` and `deepar_networks.json` in this folder are older: a pair of losses of the best epoch's network
-for each seed. The first is of the trainers, on `m4_hourly` and `electricity` (100 and 50 epochs); the second of
-`--trainers native --network gluonts,sagemaker` on all tasks: five seeds, 15 on `electricity` and `taxi`; 100 epochs, 50
-on those two, `electricity_missing` and `m4_short`.
+In this folder, `deepar_averaging.json` has the loss of all, the mean of each one's own and the share in the band, of
+each of our trainings, with ten or five seeds. `deepar_parity.json` and `deepar_networks.json` are older: a pair of
+losses of the best epoch's network for each seed. The first is of the trainers, on `m4_hourly` and `electricity` (100
+and 50 epochs); the second of `--trainers native --network gluonts,sagemaker` on all tasks: five seeds, 15 on
+`electricity` and `taxi`; 100 epochs, 50 on those two, `electricity_missing` and `m4_short`.
 """
 
 import argparse

@@ -13,7 +13,7 @@ import click
 from forecastle.container.completion import complete_chart_options
 from forecastle.container.pairs import pair
 from forecastle.container.target_options import TARGET_OPTIONS, Chosen, timeout_option
-from forecastle.contract.errors import InvalidJob
+from forecastle.contract.errors import InvalidData, InvalidJob
 
 if TYPE_CHECKING:
     from forecastle.algorithms.chart import Chart
@@ -119,13 +119,14 @@ def plot(selection: _Selection, out: Path | None, given: tuple[str, ...]) -> Non
     """Draw the answer to a request, in the terminal or as a PNG.
 
     Forecasts are a fan chart: the series, the median and the bands between quantiles. Anomalies are the values and
-    their scores, with a dot where a score is above the mean plus three standard deviations. REQUEST is a file, or
-    standard input if it is omitted.
+    their scores, with a dot where a score is above the mean plus three standard deviations. Translations are heat maps
+    of the attention. REQUEST is a file, or standard input if it is omitted.
 
     \b
     Options of the chart, by --set:
-      DeepAR             time_freq, history, hold_out, series
-      Random Cut Forest  sigmas, column
+      DeepAR                time_freq, history, hold_out, series
+      Random Cut Forest     sigmas, column
+      Sequence to Sequence  sentence
 
     \b
     Examples:
@@ -158,7 +159,7 @@ def _chart(target: "Target", payload: "Payload", given: dict[str, str]) -> "Char
     from forecastle.training.catalogue import catalogue
 
     own = [find(target.algorithm)] if target.algorithm else list(catalogue().usable.values())
-    charting = [each for each in own if _has_chart(each)]
+    charting, refused = [each for each in own if _has_chart(each)], None
     for algorithm in charting:
         options = algorithm.chart_options()
         known = {
@@ -168,9 +169,17 @@ def _chart(target: "Target", payload: "Payload", given: dict[str, str]) -> "Char
         }
         if not target.algorithm and not options.known().keys() >= given.keys():
             continue
-        chart = algorithm.plot(target.ask, payload, options.parse(known | given))
+        try:
+            chart = algorithm.plot(target.ask, payload, options.parse(known | given))
+        except InvalidData as error:  # it may be for another algorithm
+            if target.algorithm:
+                raise
+            refused = refused or error
+            continue
         if chart is not None:
             return chart
+    if refused is not None:
+        raise refused
     if not charting:
         raise InvalidJob(f"{own[0].title} has no chart: `forecastle invoke` prints the answer.")
     if not target.algorithm and given:

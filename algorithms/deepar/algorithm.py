@@ -1,6 +1,7 @@
 """DeepAR for training and serving."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -58,10 +59,11 @@ class DeepARAlgorithm(Algorithm[DeepARHyperparameters]):
         return None
 
     def load(self, artifact: Artifact, settings: DeepARSettings) -> "DeepARModel":
-        from forecastle.algorithms.deepar.inference.configuration import from_setting
+        from forecastle.algorithms.deepar.inference.configuration import BATCH, LIVE, from_setting
         from forecastle.algorithms.deepar.model import DeepARModel
 
-        return DeepARModel.from_artifact(artifact, from_setting(settings.inference_config))
+        live, batch = (replace(each, calibrated=settings.calibrated) for each in (LIVE, BATCH))
+        return DeepARModel.from_artifact(artifact, from_setting(settings.inference_config, batch), live)
 
     def adopt(self, folder: Path) -> Artifact | None:
         from forecastle.algorithms.deepar.sagemaker.artifact import adopt

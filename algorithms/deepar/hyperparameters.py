@@ -1,9 +1,10 @@
 """The hyperparameters of DeepAR.
 
-Source: "DeepAR Hyperparameters", AWS's developer guide; `average_weights`, `network` and `seed` are ours.
+Source: "DeepAR Hyperparameters", AWS's developer guide; `average_weights`, `calibrate`, `network` and
+`seed` are ours.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, PlainSerializer, PlainValidator, model_validator
 
@@ -35,7 +36,7 @@ def _frequency(value: object) -> Frequency:
         raise ValueError from None
 
 
-_OURS = ("average_weights", "network", "seed")  # and not SageMaker's
+_OURS = ("average_weights", "calibrate", "network", "seed")  # and not SageMaker's
 
 PositiveInteger = Annotated[int, Field(ge=1)]
 Off = Literal["ignore", ""]
@@ -86,11 +87,16 @@ class DeepARHyperparameters(Hyperparameters):
         json_schema_extra={"must_be": "a list of numbers in (0, 1)"},
     )
     average_weights: float = Field(
-        0.0,
+        0.25,
         ge=0,
         le=1,
         description="Share of the epochs whose weights are averaged: the last ones, or with early_stopping_patience "
         "those around the best one; 0 keeps the weights of the last or the best epoch, as SageMaker does.",
+    )
+    calibrate: bool = Field(
+        False,
+        description="Whether to train a second network, without the ends of the series, and store how its quantiles "
+        "must be corrected there: for requests with `calibrated`.",
     )
     network: Literal["auto", "sagemaker", "gluonts"] = Field(
         "auto",
@@ -110,6 +116,15 @@ class DeepARHyperparameters(Hyperparameters):
         if meant is not None:
             raise ValueError(f"{cls.noun} time_freq must be {EXPECTED}. Got {text!r:.42}: did you mean {meant}?")
         return given
+
+    @model_validator(mode="after")
+    def _a_point_has_no_quantiles(self) -> Self:
+        if self.calibrate and self.likelihood.point:
+            raise ValueError(
+                f"{self.noun} calibrate must be false with likelihood {self.likelihood.name}, "
+                "all of whose quantiles are the same. Got 'true'."
+            )
+        return self
 
     @classmethod
     def defaults(cls) -> dict[str, object]:

@@ -2,9 +2,7 @@
 
 import functools
 from collections.abc import Mapping
-from typing import Annotated
 
-from fastapi import Header
 from starlette.types import Receive, Scope, Send
 
 from forecastle.algorithms.interface import Payload
@@ -27,12 +25,12 @@ from forecastle.serving.exchange import Exchange, RawHeaders, exchange_of, respo
 from forecastle.serving.models import HeldModel, Models
 from forecastle.serving.prediction import Call, answer_alone
 from forecastle.serving.queue import Queue
+from forecastle.serving.routes.parameter import Parameter
 from forecastle.serving.routes.route import Operation, Route
 
 SMALL_BYTES = 4096  # a body up to this size may be decoded in the event loop
 CHEAP_SECONDS = 0.001  # a prediction up to this cost runs in the event loop: passing it to a thread may take longer
 MAX_ATTRIBUTES = 1024  # AWS's limit
-TARGET_MODEL = b"x-amzn-sagemaker-target-model"
 
 
 class Invocations:
@@ -71,7 +69,7 @@ class Invocations:
         return await answer_call(call, self._queue, receive, exchange), response_type
 
     def _named(self, model: str | None, headers: dict[bytes, bytes]) -> HeldModel:
-        if model is None and (target := headers.get(TARGET_MODEL)) is not None:
+        if model is None and (target := headers.get(b"x-amzn-sagemaker-target-model")) is not None:
             model = target.decode("utf-8", "replace")
         if model is None:
             raise InvalidData(
@@ -168,17 +166,13 @@ def _negotiated(accept: str | None, offered: tuple[str, ...]) -> str:
     return negotiate(accept, offered)
 
 
-def custom_attributes(
-    value: Annotated[
-        str, Header(alias="X-Amzn-SageMaker-Custom-Attributes", max_length=MAX_ATTRIBUTES, pattern="^[ -~]*$")
-    ] = "",
-) -> None:
-    """Declares the parameter."""
-
-
-def target_model(value: Annotated[str, Header(alias="X-Amzn-SageMaker-Target-Model")]) -> None:
-    """Declares the parameter of a server of several models."""
-
+CUSTOM_ATTRIBUTES = Parameter(
+    "header",
+    "X-Amzn-SageMaker-Custom-Attributes",
+    default="",
+    limits={"max_length": MAX_ATTRIBUTES, "pattern": "^[ -~]*$"},
+)
+TARGET_MODEL = Parameter("header", "X-Amzn-SageMaker-Target-Model")  # of a server of several models
 
 PREDICTION_ERRORS = (
     InvalidData,
@@ -198,7 +192,7 @@ def routes(invocations: Invocations, several: bool) -> list[Route]:
         "POST",
         "predict",
         "Predict",
-        (custom_attributes, *((target_model,) if several else ())),
+        (CUSTOM_ATTRIBUTES, *((TARGET_MODEL,) if several else ())),
         predicts=True,
         errors=(*PREDICTION_ERRORS, *((NotFound,) if several else ())),
     )

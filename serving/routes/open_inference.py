@@ -2,10 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Annotated
 
-from fastapi import Header
-from fastapi import Path as PathParameter
 from pydantic import BaseModel
 from starlette.middleware import Middleware
 from starlette.types import Receive, Scope, Send
@@ -35,6 +32,7 @@ from forecastle.serving.queue import Queue
 from forecastle.serving.readiness import Readiness
 from forecastle.serving.refusals import ErrorAnswer, Refusals
 from forecastle.serving.routes.invocations import PREDICTION_ERRORS, answer_call, require_uncoded
+from forecastle.serving.routes.parameter import Parameter
 from forecastle.serving.routes.route import OCTETS, WHILE_READING, Operation, Route
 
 LENGTH = b"inference-header-content-length"
@@ -152,27 +150,16 @@ def inference_error(scope: Scope, status: int, sentence: str) -> ErrorAnswer:  #
     return status, [(b"content-type", JSON.encode("ascii"))], body
 
 
-def inference(request: Inference) -> None:
-    """Declares the body."""
-
-
-def model_name(name: Annotated[str, PathParameter()]) -> None:
-    """Declares the parameter."""
-
-
-def model_version(version: Annotated[str, PathParameter()]) -> None:
-    """Declares the parameter."""
-
-
-def header_length(
-    value: Annotated[
-        int | None,
-        Header(
-            alias="Inference-Header-Content-Length", ge=0, description="The bytes of the JSON, if tensors follow it."
-        ),
-    ] = None,
-) -> None:
-    """Declares the parameter."""
+TENSORS = Parameter("body", "request", Inference)
+MODEL_NAME = Parameter("path", "name")
+MODEL_VERSION = Parameter("path", "version")
+JSON_LENGTH = Parameter(
+    "header",
+    "Inference-Header-Content-Length",
+    int | None,
+    default=None,
+    limits={"ge": 0, "description": "The bytes of the JSON, if tensors follow it."},
+)
 
 
 def routes(models: Models, readiness: Readiness, queue: Queue, settings: Settings, release: str) -> list[Route]:
@@ -180,19 +167,17 @@ def routes(models: Models, readiness: Readiness, queue: Queue, settings: Setting
     server, served = Server(readiness, release), ServedModels(models)
     errors = [Middleware(Refusals, form=inference_error)]
 
-    def get(
-        name: str, summary: str, answer: type[BaseModel], parameters: Sequence[Callable[..., None]] = ()
-    ) -> Operation:
+    def get(name: str, summary: str, answer: type[BaseModel], parameters: Sequence[Parameter] = ()) -> Operation:
         kinds = (NotFound, NotReady) if parameters else (NotReady,)
         objects = (*kinds, *WHILE_READING)
         return Operation("GET", name, summary, parameters, answer, objects=objects, object_model=InferenceError)
 
-    def of_model(prefix: str, suffix: str, parameters: tuple[Callable[..., None], ...]) -> list[Route]:
+    def of_model(prefix: str, suffix: str, parameters: tuple[Parameter, ...]) -> list[Route]:
         infer = Operation(
             "POST",
             f"infer{suffix}",
             "Predict, with tensors",
-            (*parameters, header_length, inference),
+            (*parameters, JSON_LENGTH, TENSORS),
             InferenceAnswer,
             octets=True,
             objects=(*PREDICTION_ERRORS, NotFound, *WHILE_READING),
@@ -206,8 +191,8 @@ def routes(models: Models, readiness: Readiness, queue: Queue, settings: Setting
             Route(prefix, ModelDescription(served, _metadata_of), [metadata], errors),
         ]
 
-    versioned = of_model("/v2/models/{name:path}/versions/{version}", "_version", (model_name, model_version))
-    plain = of_model("/v2/models/{name:path}", "", (model_name,))
+    versioned = of_model("/v2/models/{name:path}/versions/{version}", "_version", (MODEL_NAME, MODEL_VERSION))
+    plain = of_model("/v2/models/{name:path}", "", (MODEL_NAME,))
     return [
         *versioned[:2],
         *plain[:2],

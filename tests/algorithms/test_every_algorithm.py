@@ -74,6 +74,7 @@ class Trained:
 def trained(request: pytest.FixtureRequest, others: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     algorithm, tree = find(request.param), tmp_path_factory.mktemp(request.param)
     shutil.copytree(algorithm.example_folder / "input", tree / "input")
+    hasten(algorithm, tree)
     given = {name: value for name, value in os.environ.items() if not name.startswith(("FORECASTLE_", "SAGEMAKER_"))}
     folders = os.pathsep.join(filter(None, [str(others), os.environ.get("FORECASTLE_ALGORITHMS")]))
     environ = given | {"SAGEMAKER_BASE_DIR": str(tree), "FORECASTLE_ALGORITHMS": folders}
@@ -81,6 +82,13 @@ def trained(request: pytest.FixtureRequest, others: Path, tmp_path_factory: pyte
     done = subprocess.run([COMMAND, "train"], env=environ, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     return Trained(algorithm, tree, environ)
+
+
+def hasten(algorithm: Algorithm[Any], tree: Path) -> None:
+    """Shorten a job on the example with the hyperparameters in example/quick.json, if there is such a file."""
+    quick, file = algorithm.example_folder / "quick.json", tree / "input" / "config" / "hyperparameters.json"
+    if quick.is_file():
+        file.write_text(json.dumps(json.loads(file.read_text()) | json.loads(quick.read_text())))
 
 
 @pytest.fixture(scope="module")

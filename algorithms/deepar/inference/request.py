@@ -47,18 +47,18 @@ class Request:
     seed: int
 
 
-def decode(payload: Payload, network: Network, batch: Configuration) -> Request:
-    """Parse a body; `batch` is the configuration of JSON Lines.
+def decode(payload: Payload, network: Network, batch: Configuration, live: Configuration = LIVE) -> Request:
+    """Parse a body; `batch` is the configuration of JSON Lines, `live` that of a JSON request without one.
 
     Raises `InvalidData` with the place of the error, `PayloadTooLarge` if the response would not fit into memory.
     """
     payload.content_type.require_utf8()
     if payload.content_type.essence == JSON_LINES:
         return _of_lines(payload.body, network, batch, payload.threads)
-    return _of_document(payload.body, network, batch, payload.threads)
+    return _of_document(payload.body, network, batch, live, payload.threads)
 
 
-def _of_document(body: bytes, network: Network, batch: Configuration, threads: int) -> Request:
+def _of_document(body: bytes, network: Network, batch: Configuration, live: Configuration, threads: int) -> Request:
     try:
         document = parse(body)
     except InvalidData:
@@ -79,7 +79,7 @@ def _of_document(body: bytes, network: Network, batch: Configuration, threads: i
     if not instances:
         raise InvalidData(place=("instances",), expected="at least one series", got="none")
     given = document.get("configuration")
-    wanted = LIVE if given is None else configuration(given, LIVE)
+    wanted = live if given is None else configuration(given, live)
     footprint.require(len(instances), network, wanted, threads)
     series = (read_instance(instance, network, ("instances", index)) for index, instance in enumerate(instances))
     return request_of(tuple(series), wanted)

@@ -9,13 +9,13 @@
 The outputs that a request asks for are its output types.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from forecastle.algorithms.deepar.inference import footprint
-from forecastle.algorithms.deepar.inference.configuration import LIVE, Configuration, configuration
+from forecastle.algorithms.deepar.inference.configuration import Configuration, configuration
 from forecastle.algorithms.deepar.inference.instance import read_instance
 from forecastle.algorithms.deepar.inference.prediction import Prediction
 from forecastle.algorithms.deepar.inference.request import Request, parse, request_of
@@ -28,10 +28,10 @@ MEAN, QUANTILES, SAMPLES = "mean", "quantiles", "samples"
 
 
 class SeriesAsTensors(TensorForm[Request, Prediction]):
-    """The form of a network's requests."""
+    """The form of a network's requests; `live` is the configuration of those without one, `require` checks each."""
 
-    def __init__(self, network: Network) -> None:
-        self._network = network
+    def __init__(self, network: Network, live: Configuration, require: Callable[[Configuration], None]) -> None:
+        self._network, self._live, self._require = network, live, require
 
     @property
     def inputs(self) -> Sequence[TensorType]:
@@ -50,7 +50,8 @@ class SeriesAsTensors(TensorForm[Request, Prediction]):
         instances = given.tensors[INSTANCES]
         if not len(instances):
             raise InvalidData(place=(INSTANCES,), expected="at least one series", got="none")
-        wanted = _configuration(given)
+        wanted = _configuration(given, self._live)
+        self._require(wanted)
         footprint.require(len(instances), self._network, wanted, given.threads)
         series = []
         for index, instance in enumerate(instances.tolist()):
@@ -73,7 +74,7 @@ class SeriesAsTensors(TensorForm[Request, Prediction]):
         return {name: np.asarray(tensor, np.float32) for name, tensor in tensors.items()}
 
 
-def _configuration(given: Given) -> Configuration:
+def _configuration(given: Given, live: Configuration) -> Configuration:
     document: Any = {}
     if CONFIGURATION in given.tensors:
         try:
@@ -82,4 +83,4 @@ def _configuration(given: Given) -> Configuration:
             raise error.within((CONFIGURATION,)) from None
     if given.outputs and isinstance(document, dict):
         document = {**document, "output_types": list(given.outputs)}
-    return configuration(document, LIVE)
+    return configuration(document, live)

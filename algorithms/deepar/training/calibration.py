@@ -15,6 +15,11 @@ from forecastle.algorithms.deepar.inference.calibration import LEVELS, Calibrati
 from forecastle.algorithms.deepar.inference.forecast import forecast
 from forecastle.algorithms.deepar.network import Network
 from forecastle.algorithms.deepar.series import Series
+from forecastle.algorithms.deepar.training.settings import Settings
+from forecastle.algorithms.deepar.training.train import train
+from forecastle.algorithms.interface import JobLog
+from forecastle.contract.errors import InvalidData
+from forecastle.contract.place import Source
 
 FEWEST_WINDOWS = 100  # in all, where series are long enough
 MOST_SERIES = 1_000  # to forecast; they are evenly spread over the set
@@ -35,12 +40,16 @@ class HeldOut:
 def hold_out(series: Sequence[Series], steps: int) -> HeldOut:
     """Hold out the last `steps` values of each series; more windows of each if there are few series.
 
-    A series that would keep fewer than `steps` values for the training loses none.
+    A series that would keep fewer than `steps` values for the training loses none. Raises `InvalidData` if that is all.
     """
     each = ceil(FEWEST_WINDOWS / len(series))
     counts = [_windows(len(one.target), steps, each) for one in series]
     train = [_until(one, len(one.target) - count * steps) for one, count in zip(series, counts)]
     some = [(one, count) for one, count in zip(series, counts) if count]
+    if not some:
+        expected = f"a series of at least {2 * steps} values, as calibrate holds out the last {steps}"
+        got = f"at most {max(len(one.target) for one in series)}"
+        raise InvalidData(place=(Source("Channel train"),), expected=expected, got=got)
     chosen = np.unique(np.linspace(0, len(some) - 1, min(MOST_SERIES, len(some))).astype(np.int64)).tolist()
     cuts = [
         (one, len(one.target) - left * steps)
@@ -49,6 +58,15 @@ def hold_out(series: Sequence[Series], steps: int) -> HeldOut:
     ]
     observed = [one.target[cut : cut + steps] for one, cut in cuts]
     return HeldOut(train, [_until(one, cut) for one, cut in cuts], np.array(observed, np.float32).reshape(-1, steps))
+
+
+def calibrate_by_training(
+    held_out: HeldOut, settings: Settings, log: JobLog, stopping: Callable[[], bool], engine: str, threads: int
+) -> Calibration | None:
+    """Train the second network and count; None on SIGTERM, or if no value that was held out is observed."""
+    watcher = _Quiet(log, settings.given.epochs)
+    second = train(held_out.train, settings, watcher, stopping, engine=engine, threads=threads)
+    return None if second.stopped else calibrate(second.network, held_out, threads, stopping)
 
 
 def calibrate(network: Network, held_out: HeldOut, threads: int, stopping: Callable[[], bool]) -> Calibration | None:
@@ -71,6 +89,24 @@ def calibrate(network: Network, held_out: HeldOut, threads: int, stopping: Calla
             below += (observed[known] <= one.quantiles[:, known]).sum(axis=1)
             values += int(known.sum())
     return Calibration.of(below / values) if values else None
+
+
+class _Quiet:
+    """A `Watcher` that shows progress, and logs nothing."""
+
+    def __init__(self, log: JobLog, epochs: int) -> None:
+        self._log, self._epochs = log, epochs
+
+    def ready(self, epoch: int) -> None: ...
+
+    def notice(self, sentence: str) -> None: ...
+
+    def batch(self, epoch: int, batch: int, losses: Floats) -> None: ...
+
+    def epoch(self, epoch: int, loss: float, windows: int, improved: bool) -> None:
+        del loss, windows, improved
+        note = f"calibration: epoch {epoch + 1} of {self._epochs}"
+        self._log.progress(min((epoch + 1) / self._epochs, 0.999), note)
 
 
 _BATCH = 256  # series in a call, between looks at `stopping`

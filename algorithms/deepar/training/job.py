@@ -8,6 +8,7 @@ from pathlib import Path
 
 from forecastle.algorithms.deepar.history import History, example_of
 from forecastle.algorithms.deepar.hyperparameters import DeepARHyperparameters
+from forecastle.algorithms.deepar.training.calibration import calibrate_by_training, hold_out
 from forecastle.algorithms.deepar.training.checkpoint import seed_in, shared
 from forecastle.algorithms.deepar.training.dataset import Dataset, Statistics, read_dataset, statistics
 from forecastle.algorithms.deepar.training.evaluation import TrainedModel, read_test
@@ -50,6 +51,7 @@ def fit(job: Job[DeepARHyperparameters]) -> TrainedModel:
     if "test" in job.channels:
         test = read_test(job, train.cardinality, train.num_dynamic_feat, f"the train channel ({train.first})")
         log_statistics(test, "Test", job.log)
+    held_out = hold_out(train.series, given.prediction_length) if given.calibrate else None
     line("Number of GPUs being used: 0")
     settings = _settings(given, name, train, numbers, job.checkpoints)
     settings = replace(settings, seed=int(job.group.broadcast(str(settings.seed).encode())))
@@ -77,6 +79,12 @@ def fit(job: Job[DeepARHyperparameters]) -> TrainedModel:
     if trained.averaged is not None:
         first, last = trained.averaged
         line(f"The model has the average weights of epochs {first} to {last}.")
+    calibration = None
+    if held_out is not None and job.group.leads and not trained.stopped:
+        line(f"Calibrating quantiles: another network is trained without {len(held_out.known)} windows to forecast.")
+        calibration = calibrate_by_training(held_out, settings, job.log, job.stopping, name, job.threads)
+        if calibration is None:
+            line("No calibration: stopped by SIGTERM, or no value that was held out is observed.")
     history = History(
         losses=trained.losses,
         epoch=trained.epoch,
@@ -86,7 +94,12 @@ def fit(job: Job[DeepARHyperparameters]) -> TrainedModel:
     )
     metrics = {"train:final_loss": trained.loss}
     model = TrainedModel(
-        trained.network, metrics=metrics, seed=settings.seed, averaged=trained.averaged, history=history
+        trained.network,
+        metrics=metrics,
+        seed=settings.seed,
+        averaged=trained.averaged,
+        calibration=calibration,
+        history=history,
     )
     model.test = test
     return model
@@ -112,6 +125,8 @@ def examine(job: Job[DeepARHyperparameters]) -> Iterator[str]:
     numbers = statistics(train.series)
     _require_enough(numbers)
     _warn(job.hyperparameters, train, numbers, job.log)
+    if job.hyperparameters.calibrate:
+        hold_out(train.series, job.hyperparameters.prediction_length)
     yield _described("train", numbers)
     if "test" in job.channels:
         test = read_test(job, train.cardinality, train.num_dynamic_feat, f"the train channel ({train.first})")
