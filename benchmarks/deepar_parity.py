@@ -181,7 +181,8 @@ def _calibrated(training: Training, task: Task, grids: Mapping[str, Floats]) -> 
 
 def trained(training: Training, task: Task, series: Sequence[Series]) -> dict[str, Network]:
     """The networks of one training; it never ends early."""
-    settings = settings_of(task.asked, series, training.seed, network=training.network)
+    augmentation = 1.0 if training.variant == "scaled" else 0.0
+    settings = settings_of(task.asked, series, training.seed, network=training.network, scale_augmentation=augmentation)
     learner = VARIANTS[training.variant](new_learner(training.trainer, settings, 1), settings)
     kept = Kept(learner, settings)
     run(learner, WindowSource(series, settings), settings, kept, lambda: False, None)
