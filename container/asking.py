@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from forecastle.container.completion import complete_chart_options
+from forecastle.container.garbage import never_collect
 from forecastle.container.pairs import pair
 from forecastle.container.target_options import TARGET_OPTIONS, Chosen, timeout_option
 from forecastle.contract.errors import InvalidData, InvalidJob
@@ -83,6 +84,7 @@ def invoke(selection: _Selection, attributes: str, output: str | None) -> None:
       forecastle invoke --url http://10.0.0.7:8080 request.json --output csv
       forecastle invoke --endpoint taxi rows.csv --attributes attribution=true
     """
+    never_collect()
     from forecastle.algorithms.interface import Payload
     from forecastle.container.answer_table import table_of
     from forecastle.container.request_file import read_request
@@ -134,6 +136,7 @@ def plot(selection: _Selection, out: Path | None, given: tuple[str, ...]) -> Non
       forecastle plot request.json --set history=168
       forecastle plot --model ./demand test.json --set hold_out=12 --set series=3
     """
+    never_collect()
     from forecastle.algorithms.chart import save
     from forecastle.algorithms.interface import Payload
     from forecastle.container.request_file import read_request
