@@ -59,6 +59,7 @@ class Way:
 
 
 def way_of(chosen: Chosen, options: Options, timeout: float) -> Way:
+    from forecastle.algorithms import find
     from forecastle.container import target
     from forecastle.contract.transform.packs import Limit
     from forecastle.kernels.threads import available_cores
@@ -86,6 +87,8 @@ def way_of(chosen: Chosen, options: Options, timeout: float) -> Way:
         "--join": options.join,
         "size of a request": size,
     }
+    if found.algorithm is not None:
+        asked |= {name: os.environ.get(name) for name in find(found.algorithm).settings.known()}
     limit = Limit(int(size * MEBIBYTE), int(most * MEBIBYTE), "--max-payload")
     return Way(found, limit, options.concurrency or threads, asked)
 

@@ -19,7 +19,9 @@ from grimp import ImportGraph, build_graph
 from forecastle import algorithms
 from forecastle.algorithms import available, find
 from forecastle.algorithms.interface import Algorithm, Model, Payload
+from forecastle.container.cli import main
 from forecastle.container.request_file import SUFFIXES
+from forecastle.container.target import model_here
 from forecastle.contract.artifact import Artifact, read_artifact, write_artifact
 from forecastle.contract.errors import InvalidJob, NotAcceptable, UserError
 from forecastle.contract.media_type import MediaType
@@ -142,6 +144,24 @@ def test_it_answers_every_request_type_in_every_response_type(trained: Trained) 
             with suppress(NotAcceptable):
                 assert all(model.encode(prediction, media_type) for prediction in predictions)
     assert read == set(trained.algorithm.request_types)
+
+
+def test_a_transform_answers_every_request_type_as_the_model_does(trained: Trained, tmp_path: Path) -> None:
+    target = model_here(trained.tree / "model", {"SAGEMAKER_BATCH": "true"}, threads=1)
+    assert target.batch_types is not None
+    for number, payload in enumerate(trained.model().sample_requests()):
+        if payload.attributes:
+            continue
+        media_type = payload.content_type.essence
+        answer, again = (target.answer(payload, target.batch_types[media_type]).body for _ in range(2))
+        (tmp_path / f"{number}").write_bytes(payload.body)
+        arguments = ["--data", str(tmp_path / f"{number}"), "--content-type", str(payload.content_type)]
+        assert main(["transform", "--model", str(trained.tree / "model"), *arguments]) == 0
+        written = (tmp_path / f"{number}.out").read_bytes()
+        if again == answer:
+            assert written.rstrip(b"\n") == answer.rstrip(b"\n")
+        else:  # sampled
+            assert written.count(b"\n") == max(1, answer.count(b"\n"))
 
 
 def test_a_seedless_answer_does_not_depend_on_threads(trained: Trained) -> None:
