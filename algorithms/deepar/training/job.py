@@ -80,9 +80,9 @@ def fit(job: Job[DeepARHyperparameters]) -> TrainedModel:
         first, last = trained.averaged
         line(f"The model has the average weights of epochs {first} to {last}.")
     calibration = None
-    if held_out is not None and job.group.leads and not trained.stopped:
+    if held_out is not None and not trained.stopped:
         line(f"Calibrating quantiles: another network is trained without {len(held_out.known)} windows to forecast.")
-        calibration = calibrate_by_training(held_out, settings, job.log, job.stopping, name, job.threads)
+        calibration = calibrate_by_training(held_out, settings, job.log, job.stopping, name, job.threads, team)
         if calibration is None:
             line("No calibration: stopped by SIGTERM, or no value that was held out is observed.")
     history = History(
