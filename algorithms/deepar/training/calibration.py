@@ -16,6 +16,7 @@ from forecastle.algorithms.deepar.inference.forecast import forecast
 from forecastle.algorithms.deepar.network import Network
 from forecastle.algorithms.deepar.series import Series
 from forecastle.algorithms.deepar.training.settings import Settings
+from forecastle.algorithms.deepar.training.team import Team
 from forecastle.algorithms.deepar.training.train import train
 from forecastle.algorithms.interface import JobLog
 from forecastle.contract.errors import InvalidData
@@ -63,11 +64,20 @@ def hold_out(series: Sequence[Series], steps: int) -> HeldOut:
 
 
 def calibrate_by_training(
-    held_out: HeldOut, settings: Settings, log: JobLog, stopping: Callable[[], bool], engine: str, threads: int
+    held_out: HeldOut,
+    settings: Settings,
+    log: JobLog,
+    stopping: Callable[[], bool],
+    engine: str,
+    threads: int,
+    team: Team | None = None,
 ) -> Calibration | None:
-    """Train the second network and count; None on SIGTERM, or if no value that was held out is observed."""
+    """Train the second network and count; None on SIGTERM, or if no value that was held out is observed.
+
+    The hosts of a `team` train it together.
+    """
     watcher = _Quiet(log, settings.given.epochs)
-    second = train(held_out.train, settings, watcher, stopping, engine=engine, threads=threads)
+    second = train(held_out.train, settings, watcher, stopping, engine=engine, threads=threads, team=team)
     return None if second.stopped else calibrate(second.network, held_out, threads, stopping)
 
 

@@ -137,6 +137,7 @@ def test_deepar_on_shards_learns_what_one_host_learns(tmp_path: Path) -> None:
         "epochs": "3",
         "seed": "5",
         "num_eval_samples": "10",
+        "calibrate": "true",
     }
     series = waves()
     shards = [
