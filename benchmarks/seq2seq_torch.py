@@ -1,10 +1,15 @@
 """The network of `algorithms/seq2seq` in eager PyTorch, as a peer and as the source of golden gradients.
 
 It is written from the equations in `algorithms/seq2seq/network.py`, with PyTorch's own layers and cells where it has
-them, and shares no code with ours.
+them, and shares no code with ours. `benchmarks.seq2seq` runs it.
 """
 
+import json
+import statistics
+import sys
+import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -165,9 +170,12 @@ class Translator(nn.Module):  # type: ignore[misc]  # torch is not installed her
 
 @torch.no_grad()  # type: ignore[untyped-decorator]
 def translate(
-    network: Translator, sources: Sequence[NDArray[Any]], beam: int, alpha: float, longest: int
+    network: Translator, sources: Sequence[NDArray[Any]], beam: int, alpha: float, longest: int, *, drop: bool = True
 ) -> list[list[tuple[list[int], float]]]:
-    """Beam search, batched over sentences: all finished hypotheses of each, the best first, as (words, score)."""
+    """Beam search, batched over sentences: all finished hypotheses of each, the best first, as (words, score).
+
+    drop : whether sentences that are done are dropped from the batch.
+    """
     lengths = torch.tensor([len(source) for source in sources])
     padded = nn.utils.rnn.pad_sequence([torch.tensor(np.asarray(source)).long() for source in sources], True)
     count = len(sources)
@@ -185,37 +193,81 @@ def translate(
     totals[:, 0] = 0.0
     so_far: list[list[list[int]]] = [[[] for _ in range(beam)] for _ in range(count)]
     finished: list[list[tuple[list[int], float]]] = [[] for _ in range(count)]
+    alive = list(range(count))
     for step in range(1, longest + 1):
         fed, states, _ = network.step(words, fed, states, encoded, keys, lengths)
         logs = torch.log_softmax(network.scores(fed), 1)
         logs[:, [0, START]] = -torch.inf
-        found, places = (totals[:, :, None] + logs.view(count, beam, -1)).view(count, -1).topk(beam, 1)
+        found, places = (totals[:, :, None] + logs.view(len(alive), beam, -1)).view(len(alive), -1).topk(beam, 1)
         size = logs.shape[1]
-        parents, next_words = (places // size).tolist(), (places % size).tolist()
-        values = found.tolist()
-        rows, new_words = [], []
-        new_totals = torch.full((count, beam), -torch.inf)
-        for sentence in range(count):
-            free = beam - len(finished[sentence])
-            kept = []
-            for total, parent, word in zip(values[sentence][:free], parents[sentence], next_words[sentence]):
-                if total == -np.inf:
-                    continue
+        parents, next_words, values = (places // size).tolist(), (places % size).tolist(), found.tolist()
+        rows, new_words, new_totals, still = [], [], [], []
+        for place, sentence in enumerate(alive):
+            free, kept = beam - len(finished[sentence]), []
+            for total, parent, word in list(zip(values[place], parents[place], next_words[place]))[:free]:
                 line = so_far[sentence][parent]
                 if word == END or step == longest:
                     line = line if word == END else [*line, word]
                     finished[sentence].append((line, total / ((5 + step) / 6) ** alpha))
-                else:
+                elif total > -np.inf:
                     kept.append((total, parent, word))
+            if not kept and drop:
+                continue
+            still.append(sentence)
             so_far[sentence] = [[*so_far[sentence][parent], word] for _, parent, word in kept]
-            for place in range(beam):
-                total, parent, word = kept[place] if place < len(kept) else (-np.inf, 0, END)
-                new_totals[sentence, place] = total
-                rows.append(sentence * beam + parent)
-                new_words.append(word)
-        totals, words, chosen = new_totals, torch.tensor(new_words), torch.tensor(rows)
-        if not torch.isfinite(totals).any():
+            kept += [(-np.inf, 0, END)] * (beam - len(kept))  # rows that are no hypotheses any more
+            new_totals.append([total for total, _, _ in kept])
+            rows += [place * beam + parent for _, parent, _ in kept]
+            new_words += [word for _, _, word in kept]
+        alive = still
+        if not any(total > -np.inf for row in new_totals for total in row):
             break
-        fed = fed[chosen]
+        totals, words, chosen = torch.tensor(new_totals), torch.tensor(new_words), torch.tensor(rows)
+        fed, encoded, keys, lengths = fed[chosen], encoded[chosen], keys[chosen], lengths[chosen]
         states = [(state[0][chosen], state[1][chosen]) if network.lstm else state[chosen] for state in states]
     return [sorted(each, key=lambda pair: -pair[1]) for each in finished]
+
+
+def main() -> None:
+    """Train or translate, as each line of the standard input says; answer with seconds of the processor's time."""
+    torch.set_num_threads(1)
+    folder = Path(sys.argv[1])
+    problem = json.loads(Path(folder, "problem.json").read_text())
+    network = Translator(problem["parameters"], dict(np.load(folder / "network.npz")))
+    sources = [np.array(source, np.int32) for source in problem["sources"]]
+    some = [dict(np.load(folder / f"batch{number}.npz")) for number in range(problem["batches"])]
+    optimizer = torch.optim.Adam(network.parameters(), lr=problem["rate"])
+
+    def train() -> None:
+        for batch in some:
+            source, target = torch.tensor(batch["source"]).long(), torch.tensor(batch["target"]).long()
+            scores = network(source, (source > 0).sum(1), target)
+            loss = functional.cross_entropy(
+                scores.flatten(0, 1), target.flatten(), ignore_index=0, label_smoothing=problem["smoothing"]
+            )
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(network.parameters(), problem["clip"])
+            optimizer.step()
+
+    def found(some_sources: list[Any], drop: bool = True) -> list[list[int]]:
+        hypotheses = translate(network, some_sources, problem["beam"], problem["alpha"], problem["longest"], drop=drop)
+        return [each[0][0] for each in hypotheses]
+
+    for line in sys.stdin:
+        begin, words, times = time.process_time(), [], []
+        if line.strip() == "train":
+            train()
+        elif line.strip() in ("translate", "keep"):
+            words = found(sources, line.strip() == "translate")
+        else:
+            for source in sources:
+                start = time.process_time()
+                found([source])
+                times.append(time.process_time() - start)
+        busy = statistics.median(times) if times else time.process_time() - begin
+        print(json.dumps({"busy": busy, "words": words}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -30,6 +30,7 @@ class Seq2SeqAlgorithm(Algorithm[Seq2SeqHyperparameters]):
         "validation": "the same, to measure progress; required with RecordIO, otherwise some pairs are held out",
         "vocab": "vocab.src.json and vocab.trg.json, the words of ids; required with RecordIO, text has subwords",
     }
+    test_channel = "validation"
     request_types = (JSON, JSON_LINES, RECORDIO)
     response_types = (JSON, JSON_LINES, RECORDIO)
     request_schemas: ClassVar[Mapping[str, Any]] = schemas.REQUESTS

@@ -28,7 +28,7 @@ EXAMPLES = "examples.json"  # the artifact's file with sentences for the model's
 
 # Costs measured by benchmarks/seq2seq.py: of a sentence, and of a multiplication in the network.
 SECONDS_PER_SENTENCE = 300e-6
-SECONDS_PER_PRODUCT = 100e-12
+SECONDS_PER_PRODUCT = 70e-12
 
 Prediction = tuple[Translation, ...]
 

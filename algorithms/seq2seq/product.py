@@ -17,7 +17,7 @@ COLUMNS = 16  # of a panel: two vectors, which six rows fill 12 registers with
 _ROWS = 6
 _BLOCK_ROWS = 192  # of the left factor at once, and
 _DEPTH = 256  # so many of its columns: 192 KiB of it, and 16 KiB of a panel
-_ONE, _SIZE = SIZES[1], SIZES[2]
+_SIZE = SIZES[2]
 
 Packed = NDArray[np.float32]  # (⌈N / 16⌉, K, 16): the columns of a (K, N) matrix in panels
 
@@ -33,7 +33,7 @@ def packed(matrix: Floats, column: int = 0, depth: int = 0, out: Packed | None =
 
 
 def packed_backward(matrix: Floats, column: int = 0, columns: int = 0, out: Packed | None = None) -> Packed:
-    """The panels of a weight of shape (K, N), by which `multiply` computes gradients · weight; N is a multiple of 8.
+    """The panels of a weight of shape (K, N), by which `multiply` computes gradients · weight; N is a multiple of 16.
 
     columns : how many from `column` on are the weight; by default all.
     """
@@ -69,18 +69,13 @@ def pack_transposed(matrix: Floats, column: int, out: Packed) -> None:
 
 @kernel
 def pack(matrix: Floats, column: int, out: Packed) -> None:
-    """Pack the columns of a (K, ·) matrix from `column` on to `out`, in groups of 8; missing ones become 0."""
-    depth, columns = matrix.shape
+    """Pack the columns of a (K, ·) matrix from `column` on to `out`; there are 16 for each panel."""
+    depth, stride = matrix.shape
     source, target = memory(matrix), memory(out)
-    for panel in range(out.shape[0]):
-        for half in range(2):
-            first = column + panel * COLUMNS + 8 * half
-            for k in range(depth):
-                to = (panel * depth + k) * COLUMNS + 8 * half
-                if first + 8 <= columns:
-                    store(target, to, load(source, k * columns + first, _ONE))
-                else:
-                    store(target, to, spread(np.float32(0), _ONE))
+    for k in range(depth):
+        for panel in range(out.shape[0]):
+            at = k * stride + column + panel * COLUMNS
+            store(target, (panel * depth + k) * COLUMNS, load(source, at, _SIZE))
 
 
 @kernel

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from forecastle.algorithms.seq2seq.inference.configuration import LARGEST_PENALTY, WIDEST
+from forecastle.algorithms.seq2seq.inference.configuration import LARGEST_PENALTY, WIDEST, WORDS
 from forecastle.contract.media_type import JSON
 
-_FLAG = {"anyOf": [{"type": ["boolean", "null"]}, {"enum": ["true", "false"]}]}
+_FLAG = {"anyOf": [{"type": ["boolean", "null"]}, {"enum": [*WORDS]}]}
 _WIDTH = {"type": ["integer", "null"], "minimum": 1, "maximum": WIDEST}
 
 _CONFIGURATION = {

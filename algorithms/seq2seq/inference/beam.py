@@ -80,7 +80,7 @@ class _Finished:
     word: int  # its last word; END is not part of it
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class _Search:
     """The search for the translations of some sentences, and its history: for each step the row that each hypothesis
     continues, its word, and the attention's weights for it."""
@@ -95,10 +95,11 @@ class _Search:
     words: list[Indices] = field(default_factory=list)
     attention: list[Floats] = field(default_factory=list)
     finished: list[list[_Finished]] = field(init=False)
+    worst: Doubles = field(init=False)  # score of the best ones of each sentence; −∞ until there are as many
 
     def run(self, weights: Weights, sources: list[Words]) -> list[list[Hypothesis]]:
         """The best hypotheses of each sentence."""
-        self.finished = [[] for _ in sources]
+        self.finished, self.worst = [[] for _ in sources], np.full(len(sources), -np.inf)
         memory, state = read(weights, sources)
         live = np.arange(len(sources))  # the sentence of each hypothesis
         words, totals = np.full(len(sources), START), np.zeros(len(sources))
@@ -127,7 +128,8 @@ class _Search:
         self, weights: Weights, scores: Floats, totals: Doubles, live: Indices, free: Indices
     ) -> tuple[Doubles, Indices, Indices, Indices]:
         """The best extensions of each sentence: log-probabilities, rows, words and sentences."""
-        sentences, starts = np.unique(live, return_index=True)
+        starts = np.flatnonzero(np.concatenate([[True], live[1:] != live[:-1]]))  # they are sorted
+        sentences = live[starts]
         shape = len(sentences), self.beam_size
         best, rows, words = np.empty(shape), np.zeros(shape, np.int64), np.zeros(shape, np.int64)
         best_candidates(
@@ -135,7 +137,7 @@ class _Search:
             weights.padded["output_bias"],
             weights.layout.architecture.target_words,
             totals,
-            np.append(starts, len(live)),
+            np.concatenate([starts, [len(live)]]),
             free[sentences],
             best,
             rows,
@@ -148,18 +150,17 @@ class _Search:
         penalty = self._penalty(step)
         for place in np.flatnonzero(ended):
             finished = _Finished(float(totals[place]) / penalty, step, int(rows[place]), int(words[place]))
-            self.finished[live[place]].append(finished)
+            its = self.finished[live[place]]
+            its.append(finished)
+            if len(its) >= self.best:
+                self.worst[live[place]] = sorted((each.score for each in its), reverse=True)[self.best - 1]
 
     def _hopeless(self, totals: Doubles, live: Indices) -> Flags:
         """For each sentence, whether none of its hypotheses can still come among the best."""
         most = np.full(self.sentences, -np.inf)
         np.maximum.at(most, live, totals)
-        most /= self._penalty(self.longest)
-        worst = [
-            sorted(each.score for each in finished)[-self.best] if len(finished) >= self.best else -np.inf
-            for finished in self.finished
-        ]
-        return np.array(worst) >= most
+        most /= self._penalty(self.longest)  # no hypothesis gets more probable as it grows
+        return self.worst >= most
 
     def _penalty(self, length: int) -> float:
         return float(((5 + length) / 6) ** self.length_penalty)

@@ -7,12 +7,14 @@ from numpy.typing import NDArray
 
 from forecastle.algorithms.seq2seq.architecture import START
 from forecastle.algorithms.seq2seq.arrays import Floats, Indices
-from forecastle.algorithms.seq2seq.functions import LANES, ONE, exp, total
+from forecastle.algorithms.seq2seq.functions import LANES, exp
 from forecastle.kernels.compiled import inlined, kernel
-from forecastle.kernels.lanes import load, maximum, spread, store
+from forecastle.kernels.lanes import SIZES, load, maximum, spread, store
 from forecastle.kernels.pointer import memory
 
 Doubles = NDArray[np.float64]
+_TWO = SIZES[2]
+_BLOCK = 128  # words: blocks without a candidate are passed over
 
 
 @kernel
@@ -41,20 +43,23 @@ def best_candidates(
     best, rows, next_words : (sentences, ·): receive the extensions' log-probabilities, hypotheses and words.
         Where there are fewer, `best` is −∞.
     """
-    scratch = np.empty(LANES, np.float32)
+    scratch = np.empty(2 * LANES, np.float32)
+    most = np.empty(-(-scores.shape[1] // _BLOCK), np.float32)
     for sentence in range(len(widths)):
         width = widths[sentence]
         for place in range(best.shape[1]):
             best[sentence, place] = -np.inf
         for row in range(starts[sentence], starts[sentence + 1]):
-            base = totals[row] - _log_total(scores, bias, row, scratch)
+            base = totals[row] - _log_total(scores, bias, row, most, scratch)
             limit = np.float32(best[sentence, width - 1] - base)
-            for word in range(1, words):
-                score = scores[row, word]
-                if score >= limit and word != START:
+            for block in range(len(most)):
+                if most[block] < limit:
+                    continue
+                for word in range(max(1, block * _BLOCK), min(words, (block + 1) * _BLOCK)):
+                    score = scores[row, word]
                     extended = base + score
-                    place = width - 1
-                    if extended > best[sentence, place]:
+                    if score >= limit and word != START and extended > best[sentence, width - 1]:
+                        place = width - 1
                         while place > 0 and extended > best[sentence, place - 1]:
                             best[sentence, place] = best[sentence, place - 1]
                             rows[sentence, place] = rows[sentence, place - 1]
@@ -65,20 +70,27 @@ def best_candidates(
 
 
 @inlined
-def _log_total(scores: Floats, bias: Floats, row: int, scratch: Floats) -> float:
-    """The logarithm of the sum of a row's exponentials, after its bias is added."""
+def _log_total(scores: Floats, bias: Floats, row: int, most: Floats, scratch: Floats) -> float:
+    """The logarithm of the sum of a row's exponentials, with its bias; `most` receives the largest of each block."""
     first, columns = row * scores.shape[1], scores.shape[1]
     values, biases = memory(scores), memory(bias)
-    most_lanes = spread(-np.float32(np.inf), ONE)
-    for word in range(0, columns, LANES):
-        lanes = load(values, first + word, ONE) + load(biases, word, ONE)
-        store(values, first + word, lanes)
-        most_lanes = maximum(most_lanes, lanes)
-    store(memory(scratch), 0, most_lanes)
-    most = scratch[0]
-    for lane in range(1, LANES):
-        most = max(most, scratch[lane])
-    sums = spread(np.float32(0), ONE)
-    for word in range(0, columns, LANES):
-        sums = sums + exp(load(values, first + word, ONE) - most)
-    return float(most) + math.log(total(sums, scratch))
+    largest = -math.inf
+    for block in range(len(most)):
+        lanes = spread(-np.float32(np.inf), _TWO)
+        for word in range(block * _BLOCK, min(columns, (block + 1) * _BLOCK), 2 * LANES):
+            scored = load(values, first + word, _TWO) + load(biases, word, _TWO)
+            store(values, first + word, scored)
+            lanes = maximum(lanes, scored)
+        store(memory(scratch), 0, lanes)
+        most[block] = scratch[0]
+        for lane in range(1, 2 * LANES):
+            most[block] = max(most[block], scratch[lane])
+        largest = max(largest, float(most[block]))
+    sums = spread(np.float32(0), _TWO)
+    for word in range(0, columns, 2 * LANES):
+        sums = sums + exp(load(values, first + word, _TWO) - largest)
+    store(memory(scratch), 0, sums)
+    whole = 0.0
+    for lane in range(2 * LANES):
+        whole += scratch[lane]
+    return largest + math.log(whole)

@@ -10,7 +10,7 @@ from forecastle.contract.place import Place
 from forecastle.formats.members import require_known
 
 WIDEST, LARGEST_PENALTY = 100, 10.0  # beam, exponent
-_WORDS = {"true": True, "false": False}
+WORDS = {"true": True, "True": True, "false": False, "False": False}  # of flags; Python's str() has capitals
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def configuration(given: Any, place: Place, default: Configuration) -> Configura
 
 def _flag(value: Any, place: Place) -> bool:
     """A boolean, or its name as SageMaker's notebook sends it."""
-    found = value if isinstance(value, bool) else _WORDS.get(value.lower()) if isinstance(value, str) else None
+    found = value if isinstance(value, bool) else WORDS.get(value) if isinstance(value, str) else None
     if found is None:
         raise InvalidData(place=place, expected="true or false", got=quotation.of_json(value))
     return found

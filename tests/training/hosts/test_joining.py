@@ -201,7 +201,8 @@ def test_sigterm_ends_the_waiting() -> None:
 
 
 def test_an_address_where_the_first_host_cannot_listen_is_refused() -> None:
-    (first,) = Crew(2, FORECASTLE_LEADER="no.such.host.invalid:80").start(lambda group: group.broadcast(b""), 0)
+    settings = {"FORECASTLE_LEADER": "no.such.host.invalid:80", "FORECASTLE_HOSTS_TIMEOUT": "0.1"}
+    (first,) = Crew(2, **settings).start(lambda group: group.broadcast(b""), 0)
     with pytest.raises(InvalidJob, match=r"^no.such.host.invalid:80: the leading host cannot listen there \(its name"):
         first.result(30)
 

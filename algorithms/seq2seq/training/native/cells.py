@@ -1,7 +1,9 @@
 """The gradients of a step of LSTM and GRU cells; `algorithms/seq2seq/cells.py` has what they undo."""
 
+import numpy as np
+
 from forecastle.algorithms.seq2seq.arrays import Floats, Indices
-from forecastle.algorithms.seq2seq.functions import LANES, ONE, tanh
+from forecastle.algorithms.seq2seq.functions import LANES, ONE, tanh, total
 from forecastle.kernels.compiled import inlined, kernel
 from forecastle.kernels.lanes import Floats as Lanes
 from forecastle.kernels.lanes import load, spread, store
@@ -121,15 +123,19 @@ def squash_backward(gradients: Floats, reached: Floats, out: Floats) -> None:
 
 
 @kernel
-def add_rows(matrix: Floats, out: Floats) -> None:
-    """Add the sum of a matrix's rows, (n, columns), to `out`, (columns,)."""
-    rows, columns = matrix.shape
-    values, sums = memory(matrix), memory(out)
-    for column in range(0, columns, LANES):
-        lanes = load(sums, column, ONE)
-        for row in range(rows):
-            lanes = lanes + load(values, row * columns + column, ONE)
-        store(sums, column, lanes)
+def add_sums(turned: Floats, out: Floats) -> None:
+    """Add the sum of each row of a matrix, (columns, n), to `out`, (columns,)."""
+    columns, rows = turned.shape
+    values, scratch = memory(turned), np.empty(LANES, np.float32)
+    whole = rows // LANES * LANES
+    for column in range(columns):
+        lanes = spread(0.0, ONE)
+        for row in range(0, whole, LANES):
+            lanes = lanes + load(values, column * rows + row, ONE)
+        sum_of_rest = np.float32(0)
+        for row in range(whole, rows):
+            sum_of_rest += turned[column, row]
+        out[column] += total(lanes, scratch) + sum_of_rest
 
 
 @kernel

@@ -15,7 +15,7 @@ from forecastle.algorithms.seq2seq.layout import Layout
 from forecastle.algorithms.seq2seq.packing import Rows, Steps
 from forecastle.algorithms.seq2seq.product import Packed, multiply
 from forecastle.algorithms.seq2seq.training.native.attention import attend_backward
-from forecastle.algorithms.seq2seq.training.native.cells import BACKWARD, add_rows, squash_backward
+from forecastle.algorithms.seq2seq.training.native.cells import BACKWARD, add_sums, squash_backward
 from forecastle.algorithms.seq2seq.training.native.dropout import HIDDEN, Dropout
 from forecastle.algorithms.seq2seq.training.native.encoder import add_cell_gradients
 from forecastle.algorithms.seq2seq.training.native.gradient import add_gradient, transposed
@@ -24,7 +24,7 @@ from forecastle.kernels.lanes import aligned
 _NOTHING = np.zeros(0, np.float32)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Source:
     """What the decoder reads: a row for each word of all sentences."""
 
@@ -34,7 +34,7 @@ class Source:
     longest: int
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Decoder:
     """The decoder of a batch with N target words, and what its backward pass needs.
 
@@ -246,8 +246,9 @@ class Decoder:
         of_queries: Floats,
         gradients: Mapping[str, Floats],
     ) -> None:
-        add_gradient(transposed(of_hidden), self.read, gradients["hidden_weight"])
-        add_rows(of_hidden, gradients["hidden_bias"])
+        turned = transposed(of_hidden)
+        add_gradient(turned, self.read, gradients["hidden_weight"])
+        add_sums(turned, gradients["hidden_bias"])
         if "attention_query" in gradients:
             add_gradient(transposed(of_queries), self.query_states, gradients["attention_query"])
         for layer in self.layers:

@@ -9,7 +9,7 @@ from forecastle.algorithms.seq2seq.encoder import Pass, order_of
 from forecastle.algorithms.seq2seq.layout import Layout
 from forecastle.algorithms.seq2seq.packing import Rows
 from forecastle.algorithms.seq2seq.product import Packed, multiply
-from forecastle.algorithms.seq2seq.training.native.cells import BACKWARD, add_rows
+from forecastle.algorithms.seq2seq.training.native.cells import BACKWARD, add_sums
 from forecastle.algorithms.seq2seq.training.native.gradient import add_gradient, transposed
 from forecastle.kernels.lanes import aligned
 
@@ -96,8 +96,8 @@ def add_cell_gradients(
     turned = transposed(of_sums)
     for matrix, column in inputs:
         add_gradient(turned, matrix, gradients[f"{name}_input_weight"], column)
-    add_rows(of_sums, gradients[f"{name}_input_bias"])
+    add_sums(turned, gradients[f"{name}_input_bias"])
     if of_products is not of_sums:
         turned = transposed(of_products)
     add_gradient(turned, before, gradients[f"{name}_hidden_weight"])
-    add_rows(of_products, gradients[f"{name}_hidden_bias"])
+    add_sums(turned, gradients[f"{name}_hidden_bias"])

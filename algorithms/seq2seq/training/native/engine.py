@@ -12,7 +12,7 @@ from forecastle.algorithms.seq2seq.layout import Layout
 from forecastle.algorithms.seq2seq.packing import Steps, steps_of
 from forecastle.algorithms.seq2seq.product import multiply
 from forecastle.algorithms.seq2seq.training.learner import Batch, Outcome
-from forecastle.algorithms.seq2seq.training.native.cells import add_at, add_rows, squash_backward
+from forecastle.algorithms.seq2seq.training.native.cells import add_at, add_sums, squash_backward
 from forecastle.algorithms.seq2seq.training.native.decoder import Decoder, Source
 from forecastle.algorithms.seq2seq.training.native.dropout import EMBED_SOURCE, EMBED_TARGET, Dropout
 from forecastle.algorithms.seq2seq.training.native.encoder import encode_backward
@@ -145,8 +145,9 @@ def _first_backward(
     for name, state in states.items():
         of_sums = aligned(*state.shape)
         squash_backward(of_states[name], state, of_sums)
-        add_gradient(transposed(of_sums), summary, gradients[f"{name}_weight"])
-        add_rows(of_sums, gradients[f"{name}_bias"])
+        turned = transposed(of_sums)
+        add_gradient(turned, summary, gradients[f"{name}_weight"])
+        add_sums(turned, gradients[f"{name}_bias"])
         multiply(of_sums, 0, panels.backward[f"{name}_weight"], of_summary, 0, True)
     if layout.architecture.rnn_decoder_state_init == "last":
         of_outputs[source.starts[1:] - 1] += of_summary
@@ -185,6 +186,7 @@ def _score(
         )
         if gradients is not None:
             multiply(scores, 0, panels.backward["output_weight"], of_attentional[some], 0, False)
-            add_gradient(transposed(scores), attentional[some], gradients["output_weight"])
-            add_rows(scores, gradients["output_bias"])
+            turned = transposed(scores)
+            add_gradient(turned, attentional[some], gradients["output_weight"])
+            add_sums(turned, gradients["output_bias"])
     return Outcome(float(losses.sum(dtype=np.float64)), rows, int(correct.sum()))

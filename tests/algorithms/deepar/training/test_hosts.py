@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from forecastle.algorithms import find
 from forecastle.algorithms.deepar.likelihood import DEFAULT
 from forecastle.algorithms.deepar.series import Series
+from forecastle.algorithms.deepar.settings import DeepARSettings
 from forecastle.algorithms.deepar.training.fields import OptionalFields
 from forecastle.algorithms.deepar.training.learner import Trained
 from forecastle.algorithms.deepar.training.shards import read_everywhere
@@ -121,3 +123,21 @@ def test_shards_that_are_all_empty_are_refused(tmp_path: Path) -> None:
             2,
             lambda group: read_everywhere(channels[group.number], OptionalFields(), DEFAULT, never, group),
         )
+
+
+@pytest.mark.parametrize(
+    ("batch", "engine", "sharded", "reason"),
+    [
+        (16, "native", False, "mini_batch_size 16 is too small to divide: it must be above 16"),
+        (17, "native", False, None),
+        (16, "native", True, None),
+        (128, "mxnet", True, "the engine mxnet trains on one host"),
+    ],
+)
+def test_hosts_train_together_if_each_has_something_to_do(
+    batch: int, engine: str, sharded: bool, reason: str | None
+) -> None:
+    given = settings(mini_batch_size=batch).given
+    channels = {"train": Channel("train", Path(), sharded=sharded)}
+    own = DeepARSettings.from_environ({"DEEPAR_ENGINE": engine})
+    assert find("deepar").trains_alone(given, channels, own) == reason

@@ -4,8 +4,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from forecastle.algorithms.seq2seq.architecture import END, Architecture
 from forecastle.algorithms.seq2seq.inference.beam import translate
 from forecastle.algorithms.seq2seq.inference.hypothesis import Hypothesis
+from forecastle.algorithms.seq2seq.network import Initialization, Network
+from forecastle.algorithms.seq2seq.training.learner import Batch
+from forecastle.algorithms.seq2seq.training.native.learner import NativeLearner
 from tests.algorithms.seq2seq.golden_networks import NAMES, Golden, golden
 
 BEAM, ALPHA, LONGEST = 4, 0.7, 12  # as in golden/make.py
@@ -74,3 +78,20 @@ def test_a_translation_ends_at_the_longest_length() -> None:
     case = golden("gru_bilinear")
     for hypotheses in translate(case.network, case.sources, beam_size=2, best=2, longest=3, threads=1):
         assert all(len(each.words) <= 3 and each.attention is None for each in hypotheses)
+
+
+@pytest.mark.parametrize("words", [20, 50_000], ids=["table of words", "too many words for a table"])
+def test_a_score_is_the_log_probability_that_training_computes(words: int) -> None:
+    architecture = Architecture(9, words, rnn_num_hidden=90, num_embed_source=8, num_embed_target=8)
+    network = Network.initial(architecture, 1, Initialization("uniform", 0.3))
+    source = np.array([4, 8, 5], np.int32)
+    (found,) = translate(network, [source], length_penalty=0.0, longest=4, threads=1, best=5)
+    learner = NativeLearner(network, threads=1)
+    for each in found:
+        target = np.append(each.words, [] if len(each.words) == 4 else [END]).astype(np.int32)
+        batch = Batch(source[None], np.array([3]), target[None], np.array([len(target)]))
+        assert learner.evaluate(batch).negative_log_likelihood == pytest.approx(-each.score, rel=1e-5)
+
+
+def test_no_sentences_have_no_translations() -> None:
+    assert translate(golden("gru_mlp").network, []) == []

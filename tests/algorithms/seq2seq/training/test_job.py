@@ -92,7 +92,9 @@ def test_a_command_needs_no_hyperparameters(tmp_path: Path) -> None:
     """What the command takes by default; one batch of it."""
     file, log = tmp_path / "pairs.jsonl", io.StringIO()
     file.write_text(jobs.json_lines(jobs.pairs()), "utf-8")
-    train_files("seq2seq", file, tmp_path / "model", {"max_num_batches": "1", "rnn_num_hidden": "16"}, log, {})
+    given = {"max_num_batches": "1", "rnn_num_hidden": "16"}
+    train_files("seq2seq", file, tmp_path / "model", given, log, {}, test=file)
+    assert "Channel validation: 60 pairs" in log.getvalue()
     used = read_artifact(tmp_path / "model").hyperparameters
     assert (used["rnn_cell_type"], used["num_embed_target"], used["without_final_stop"]) == ("gru", 16, 0.2)
     assert find("seq2seq").infer({}, {"train": Channel("train", file)})["max_num_epochs"] == "60"
