@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from forecastle.algorithms.interface import Model, Payload
+from forecastle.algorithms.interface import Model, Payload, TensorForm
 from forecastle.algorithms.seq2seq.architecture import END
 from forecastle.algorithms.seq2seq.inference.answer import Translation, write_answer
 from forecastle.algorithms.seq2seq.inference.beam import translate
@@ -135,6 +135,11 @@ class Seq2SeqModel(Model[Request, Prediction]):
 
     def decode(self, payload: Payload) -> Request:
         return self._reader.decode(payload)
+
+    def tensors(self) -> TensorForm[Request, Prediction]:
+        from forecastle.algorithms.seq2seq.inference.tensors import SentencesAsTensors
+
+        return SentencesAsTensors(self._reader, self.target)
 
     def cost(self, request: Request) -> float:
         return sum(map(self._seconds, request))

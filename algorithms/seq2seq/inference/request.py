@@ -108,13 +108,18 @@ class RequestReader:
         text, place_of_text = instance[member], (*place, member)
         if not isinstance(text, str):
             raise InvalidData(place=place_of_text, expected="a string", got=quotation.of_json(text))
-        require_unicode(text, place_of_text)
+        words = self.words(text, place_of_text)
+        return Sentence(words, configuration(instance.get("configuration"), (*place, "configuration"), default))
+
+    def words(self, text: str, place: Place) -> Words:
+        """The ids of a sentence. Raises `InvalidData` if it is empty or too long."""
+        require_unicode(text, place)
         if len(text) > _BYTES_OF_A_TOKEN * self.max_tokens:
             expected = f"at most {_BYTES_OF_A_TOKEN * self.max_tokens} characters"
-            raise self._too_long(place_of_text, expected, len(text))
+            raise self._too_long(place, expected, len(text))
         words = self.tokens.encode(text)
-        self._require_length(len(words), place_of_text)
-        return Sentence(words, configuration(instance.get("configuration"), (*place, "configuration"), default))
+        self._require_length(len(words), place)
+        return words
 
     def _require_length(self, length: int, place: Place) -> None:
         if not length:

@@ -5,11 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from forecastle.algorithms.interface import Payload
 from forecastle.algorithms.seq2seq.model import Seq2SeqModel
 from forecastle.algorithms.seq2seq.settings import Seq2SeqSettings
+from forecastle.algorithms.tensors import Given, Tensor
 from forecastle.contract.artifact import read_artifact
 from forecastle.contract.errors import InvalidData, NotAcceptable, UserError
 from forecastle.contract.media_type import JSON, JSON_LINES, RECORDIO, MediaType
@@ -201,3 +203,45 @@ def test_a_model_whose_vocabulary_does_not_fit_is_refused(record_model: Path) ->
     files = {**artifact.files, "source.json": json.dumps(fewer).encode()}
     with pytest.raises(InvalidData, match=r"^files\.source\.json: expected 11 tokens, as the network has, got 10\.$"):
         Seq2SeqModel.from_artifact(replace(artifact, files=files))
+
+
+def elements(*texts: str | bytes) -> Tensor:
+    tensor = np.empty(len(texts), object)
+    tensor[:] = [text if isinstance(text, bytes) else text.encode() for text in texts]
+    return tensor
+
+
+def in_tensors(model: Seq2SeqModel, *outputs: str, **tensors: Tensor) -> dict[str, Tensor]:
+    form = model.tensors()
+    (prediction,) = model.predict([form.decode(Given(tensors, outputs, {}))], threads=2)
+    return dict(form.encode(prediction))
+
+
+def test_sentences_in_tensors_are_translated_as_in_json(words: Seq2SeqModel) -> None:
+    wanted = {"beam_size": 2, "scores": True}
+    expected = predictions(words, {"data": "one two ."}, {"data": "three ."}, configuration=wanted)
+    sentences, configuration = elements("one two .", "three ."), elements(json.dumps(wanted))
+    found = in_tensors(words, instances=sentences, configuration=configuration)
+    assert found["translations"].tolist() == [each["target"].encode() for each in expected]
+    assert found["scores"] == pytest.approx([each["score"] for each in expected])
+    assert set(in_tensors(words, instances=sentences)) == {"translations"}
+    assert "scores" in in_tensors(words, "scores", instances=sentences)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "configuration", "refusal"),
+    [
+        (b"\xff", "{}", "instances[1], byte 0: expected text in UTF-8"),
+        ("", "{}", "instances[1]: expected a sentence, got an empty one."),
+        ("one " * 21, "{}", "instances[1]: expected at most 20 tokens, got 21"),
+        ("one", "{", "configuration, line 1, column 2: expected valid JSON"),
+        ("one", '{"beam_size": 0}', "configuration.beam_size: expected an integer from 1 to 100, got 0."),
+        ("one", '{"n_best": 2}', "configuration.n_best: tensors have no place for it: POST to /invocations."),
+    ],
+)
+def test_a_tensor_amiss_is_refused_with_its_place(
+    words: Seq2SeqModel, sentence: str | bytes, configuration: str, refusal: str
+) -> None:
+    with pytest.raises(InvalidData) as refused:
+        in_tensors(words, instances=elements("one", sentence), configuration=elements(configuration))
+    assert refused.value.sentence.startswith(refusal)
