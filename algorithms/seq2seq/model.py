@@ -10,6 +10,7 @@ import orjson
 
 from forecastle.algorithms.interface import Model, Payload, TensorForm
 from forecastle.algorithms.seq2seq.architecture import END
+from forecastle.algorithms.seq2seq.inference import footprint
 from forecastle.algorithms.seq2seq.inference.answer import Translation, write_answer
 from forecastle.algorithms.seq2seq.inference.beam import translate
 from forecastle.algorithms.seq2seq.inference.configuration import Configuration
@@ -18,10 +19,11 @@ from forecastle.algorithms.seq2seq.network import Network
 from forecastle.algorithms.seq2seq.settings import Seq2SeqSettings
 from forecastle.algorithms.seq2seq.tokens import Subwords, Tokens, from_files, to_files
 from forecastle.contract.artifact import Artifact
-from forecastle.contract.errors import InvalidData
+from forecastle.contract.errors import InvalidData, OutOfSpace
 from forecastle.contract.media_type import JSON, JSON_LINES, RECORDIO, MediaType
 from forecastle.contract.quotation import as_json
 from forecastle.formats import sequences
+from forecastle.formats.json_size import fits
 from forecastle.formats.sequences import Sequences
 
 EXAMPLES = "examples.json"  # the artifact's file with sentences for the model's page
@@ -134,7 +136,9 @@ class Seq2SeqModel(Model[Request, Prediction]):
         return self.examples[0] if self.examples else self.source.decode(np.array([END + 1], np.int32))
 
     def decode(self, payload: Payload) -> Request:
-        return self._reader.decode(payload)
+        request = self._reader.decode(payload)
+        footprint.require(request, self.network.architecture, payload.threads)
+        return request
 
     def tensors(self) -> TensorForm[Request, Prediction]:
         from forecastle.algorithms.seq2seq.inference.tensors import SentencesAsTensors
@@ -163,7 +167,13 @@ class Seq2SeqModel(Model[Request, Prediction]):
         return "ask for shorter sentences, or for a smaller beam_size"
 
     def predict(self, requests: Sequence[Request], threads: int) -> Sequence[Prediction]:
+        """Translate. Raises `OutOfSpace` if there is too little free memory now for the requests together."""
         together = [sentence for request in requests for sentence in request]
+        size = footprint.footprint(together, self.network.architecture, threads)
+        if not fits(size):
+            raise OutOfSpace(
+                f"There is too little free memory now for the {size / 1e9:.2g} GB that it takes: retry later."
+            )
         found: list[Translation | None] = [None] * len(together)
         alike: dict[Configuration, list[int]] = {}
         for index, sentence in enumerate(together):

@@ -26,6 +26,7 @@ from forecastle.contract.errors import InvalidData
 from forecastle.contract.media_type import JSON_LINES, RECORDIO
 from forecastle.contract.place import At, Place
 from forecastle.formats import json_document, sequences
+from forecastle.formats.json_size import require_readable
 from forecastle.formats.members import require_known
 
 SETTING = "SEQ2SEQ_MAX_TOKENS"
@@ -133,6 +134,7 @@ class RequestReader:
 
 
 def _parse(body: bytes, first_line: int) -> Any:
+    require_readable(body, "send fewer sentences at a time")
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:

@@ -1,6 +1,7 @@
 """Requests and answers of a model, bytes in and bytes out."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from forecastle.algorithms.seq2seq.model import Seq2SeqModel
 from forecastle.algorithms.seq2seq.settings import Seq2SeqSettings
 from forecastle.algorithms.tensors import Given, Tensor
 from forecastle.contract.artifact import read_artifact
-from forecastle.contract.errors import InvalidData, NotAcceptable, UserError
+from forecastle.contract.errors import InvalidData, NotAcceptable, PayloadTooLarge, UserError
 from forecastle.contract.media_type import JSON, JSON_LINES, RECORDIO, MediaType
 from forecastle.formats import sequences
 from forecastle.formats.sequences import Sequences
@@ -194,6 +195,18 @@ def test_a_wrong_request_gets_one_sentence_with_its_place(
     with pytest.raises(UserError) as raised:
         words.decode(Payload(body, MediaType.parse(media_type)))
     assert raised.value.sentence == expected
+
+
+def test_a_request_that_takes_more_memory_than_there_is_is_refused_before_it_is_translated(words: Seq2SeqModel) -> None:
+    wanted = {"attention_matrix": True, "beam_size": 100, "n_best": 100}
+    document = {"instances": [{"data": "one " * 20}] * 30_000, "configuration": wanted}
+    with pytest.raises(PayloadTooLarge) as raised:
+        words.decode(Payload(json.dumps(document).encode(), MediaType.parse(JSON)))
+    assert re.fullmatch(
+        r"Body: expected sentences whose translation fits the free memory, got 30000 that take \S+ GB: send fewer at a "
+        r"time, or ask for a smaller beam_size or no attention_matrix\.",
+        raised.value.sentence,
+    )
 
 
 def test_a_model_whose_vocabulary_does_not_fit_is_refused(record_model: Path) -> None:
