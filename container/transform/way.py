@@ -88,7 +88,7 @@ def way_of(chosen: Chosen, options: Options, timeout: float) -> Way:
         "size of a request": size,
     }
     if found.algorithm is not None:
-        asked |= {name: os.environ.get(name) for name in find(found.algorithm).settings.known()}
+        asked |= find(found.algorithm).settings.from_environ(os.environ).model_dump(mode="json")
     limit = Limit(int(size * MEBIBYTE), int(most * MEBIBYTE), "--max-payload")
     return Way(found, limit, options.concurrency or threads, asked)
 
