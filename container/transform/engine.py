@@ -20,7 +20,7 @@ from forecastle.container.transform.requests import Requests
 from forecastle.container.transform.tables import Rows, columns_of, media_type_of, with_answers
 from forecastle.container.transform.way import LONGEST_RECORD_MIB, MEBIBYTE, PAYLOAD_MIB, Options, requests_of
 from forecastle.contract.archive import unpacked
-from forecastle.contract.errors import InvalidData, InvalidJob
+from forecastle.contract.errors import ForecastleError, InvalidData, InvalidJob, PlatformError
 from forecastle.contract.media_type import CSV, MediaType
 from forecastle.contract.place import Source
 from forecastle.contract.transform.packs import START
@@ -67,9 +67,17 @@ def run(job: Job) -> int:
     answered = _answers(ask.opened(), sample.to_batches()[0], ask.columns)
     model = _function(ask, answered.type, _rows_at_a_time(sample.schema), workers)
     columns = [daft.col(name) for name in frame.column_names]
-    batches = frame.into_batches(_rows_at_a_time(sample.schema))  # readers may hand on a row at a time
-    written = batches.select(*columns, model.answers(*columns))
-    written.write_parquet(out, write_mode="overwrite", write_success_file=True, io_config=storage)
+    if job.engine == DAFT:
+        # Readers may hand on a row at a time. On a cluster, this would keep rows in the memory of a machine that may
+        # be lost, after which Ray cannot repeat the work.
+        frame = frame.into_batches(_rows_at_a_time(sample.schema))
+    written = frame.select(*columns, model.answers(*columns))
+    try:
+        written.write_parquet(out, write_mode="overwrite", write_success_file=True, io_config=storage)
+    except ForecastleError:
+        raise
+    except Exception as error:  # of Daft, Ray and what they call, by many types
+        raise _failure(error) from error
     return int(daft.read_parquet(f"{out}/*.parquet", io_config=storage).count_rows())
 
 
@@ -102,7 +110,7 @@ class Ask:
                 with tarfile.open(fileobj=io.BytesIO(self.archive)) as archive:
                     archive.extractall(folder, filter="data")
                 target = model_here(Path(folder), self.environ, threads=1)
-        return requests_of(target, self.media_type, source="the data", options=self.options, most=most, tolerant=False)
+        return requests_of(target, self.media_type, source="the data", options=self.options, most=most, tolerant=True)
 
 
 def _ask(job: Job, schema: pyarrow.Schema) -> Ask:
@@ -164,6 +172,9 @@ def _rows_at_a_time(schema: pyarrow.Schema) -> int:
 def _answers(requests: Requests, batch: pyarrow.RecordBatch, columns: tuple[str, ...] | None) -> pyarrow.StructArray:
     """The answers to a batch, of which these columns are sent, as a column of structs."""
     outcome = requests.answered(Rows(batch, requests.media_type.essence, START, columns))
+    if outcome.refused:
+        first = outcome.refused[0]
+        raise InvalidData(f"{first.sentence} The row is {first.record.decode(errors='replace').strip()!r:.80}.")
     table = with_answers(batch, outcome.answer, outcome.media_type)
     added = table.select(range(batch.num_columns, table.num_columns))
     return added.to_struct_array().combine_chunks()
@@ -248,8 +259,8 @@ def _suffix(path: str, storage: Any) -> str:
 def _listed(path: str, storage: Any) -> list[str]:
     import daft
 
-    if "://" not in path and not Path(path.partition("*")[0]).exists():
-        return []
+    if "://" not in path:
+        return [str(each) for each in Path(path.partition("*")[0]).rglob("*") if each.is_file()]
     try:
         return [str(each) for each in daft.from_glob_path(path, io_config=storage).to_pydict()["path"]]
     except (daft.exceptions.DaftCoreException, FileNotFoundError):
@@ -262,6 +273,20 @@ def _require_ours(out: str, storage: Any) -> None:
         name = PurePosixPath(path).name
         if name != "_SUCCESS" and not name.endswith(".parquet"):
             raise InvalidJob(f"has files other than Parquet, such as {name}.", place=(Source(out),))
+
+
+def _failure(error: BaseException) -> ForecastleError:
+    """What stopped the engine: an error of ours among the causes, or else the engine's own last words."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ForecastleError):
+            return cause
+        cause = cause.__cause__ or cause.__context__
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    ours = [line for line in lines if line.startswith("forecastle.contract.errors.")]
+    if ours:
+        return InvalidData(ours[-1].partition(": ")[2])
+    return PlatformError(f"The engine failed ({(lines or [type(error).__name__])[-1].rstrip('.')}).")
 
 
 def _reason(error: Exception) -> str:
