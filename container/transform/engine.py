@@ -81,7 +81,7 @@ def run(job: Job) -> int:
     return int(daft.read_parquet(f"{out}/*.parquet", io_config=storage).count_rows())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Ask:
     """What a worker needs to answer rows.
 

@@ -32,7 +32,7 @@ class Records(Protocol):
     def records(self) -> list[tuple[int, bytes]]: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Refused:
     """A record that the target, or a filter, refused."""
 
@@ -41,7 +41,7 @@ class Refused:
     sentence: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Outcome:
     """The answer to a pack.
 
@@ -59,7 +59,7 @@ class Outcome:
     kept: tuple[int, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Requests:
     """How packs are sent.
 

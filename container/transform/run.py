@@ -28,7 +28,7 @@ MARK_SECONDS = 1.0  # between two marks in the journal
 SHORTER = "is shorter than an interrupted run left it: discard that run with --restart."
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Reading:
     """A source's packs from a position on, and how they are answered.
 
@@ -42,7 +42,7 @@ class Reading:
     done: Callable[[], int]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Work:
     """What a run does.
 
