@@ -1,6 +1,6 @@
 """seq2seq's training and translations beside the same network in eager PyTorch.
 
-    python -m benchmarks.seq2seq [--json] [--runs 5] [--only training,translation,memory]
+    python -m benchmarks.seq2seq [--json] [--runs 5] [--only training,losses,translation,memory]
 
 The network has 256 LSTM cells, MLP attention, embeddings of 256 and 4,000 words of English and of German, which are
 those of Tatoeba's sentences (../shared/data). It is trained on batches of 64, which have sentences of similar lengths;
@@ -44,11 +44,14 @@ DATA = FOLDER / "tatoeba_eng_deu.tsv.gz"
 WORDS, CELLS, BATCH, BEAM, ALPHA, LONGEST = 4000, 256, 64, 5, 1.0, 30
 LENGTH, SENTENCES, MOST = 10, 64, 14
 EPOCHS, COUNTED = 3, 20  # of the network that translates; batches of each run of the training's
+COMPARED = 30  # batches whose losses are compared
 RATE, SMOOTHING, CLIP = 1e-3, 0.1, 1.0
+EPSILON = 1e-12  # of Adam: so small that it does not matter that MXNet, as ours, adds it elsewhere than PyTorch
 ARCHITECTURE = Architecture(WORDS, WORDS, rnn_num_hidden=CELLS, num_embed_source=CELLS, num_embed_target=CELLS)
 
 TARGETS = {
     "training_vs_torch": 1.5,
+    "losses_over_1e-3": 1.0,
     "translation_of_64_vs_torch": 5.0,
     "translation_of_one_vs_torch": 5.0,
     "one_p50_over_10_ms": 1.0,
@@ -73,6 +76,19 @@ def training_rows(runs: int) -> Iterator[Row]:
 
         rates = [(tokens / ours(), tokens / ask("train")["busy"]) for _ in range(runs + 1)][1:]
     yield _row("training_vs_torch", "target words a second", rates, lambda pair: pair[0] / pair[1])
+
+
+def loss_rows(runs: int) -> Iterator[Row]:
+    """The largest difference of a batch's mean loss, from the same weights on, without dropout."""
+    del runs
+    network, some = Network.initial(ARCHITECTURE, 0), list(batches(corpus().train, 0))[:COMPARED]
+    learner = _learner(network)
+    with peer(network, some) as ask:
+        theirs = ask("train")["losses"]
+    outcomes = [learner.step(batch, RATE, 0) for batch in some]
+    own = [outcome.negative_log_likelihood / outcome.tokens for outcome in outcomes]
+    most = max(abs(one - other) for one, other in zip(own, theirs, strict=True))
+    yield "losses_over_1e-3", f"the most that a loss differs in {COMPARED} batches", most, 1e-3, most / 1e-3
 
 
 def translation_rows(runs: int) -> Iterator[Row]:
@@ -179,7 +195,7 @@ def trained() -> Network:
 
 def _learner(network: Network) -> NativeLearner:
     """What PyTorch computes, too: without dropout, as its random numbers are others."""
-    how = Optimization(clip_gradient=-1.0, clip_norm=CLIP, per_token=True)
+    how = Optimization(clip_gradient=-1.0, clip_norm=CLIP, per_token=True, epsilon=EPSILON)
     return NativeLearner(network, Regularization(label_smoothing=SMOOTHING), how, threads=1)
 
 
@@ -201,6 +217,7 @@ def peer(network: Network, some: list[Batch]) -> Iterator[Callable[[str], dict[s
             "rate": RATE,
             "smoothing": SMOOTHING,
             "clip": CLIP,
+            "epsilon": EPSILON,
             "beam": BEAM,
             "alpha": ALPHA,
             "longest": LONGEST,
@@ -243,6 +260,7 @@ def _row(key: str, what: str, pairs: list[tuple[float, float]], ratio: Callable[
 
 PARTS: dict[str, Callable[[int], Iterator[Row]]] = {
     "training": training_rows,
+    "losses": loss_rows,
     "translation": translation_rows,
     "memory": memory_rows,
 }

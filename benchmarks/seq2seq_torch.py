@@ -236,28 +236,33 @@ def main() -> None:
     network = Translator(problem["parameters"], dict(np.load(folder / "network.npz")))
     sources = [np.array(source, np.int32) for source in problem["sources"]]
     some = [dict(np.load(folder / f"batch{number}.npz")) for number in range(problem["batches"])]
-    optimizer = torch.optim.Adam(network.parameters(), lr=problem["rate"])
+    optimizer = torch.optim.Adam(network.parameters(), lr=problem["rate"], eps=problem["epsilon"])
 
-    def train() -> None:
+    def train() -> list[float]:
+        """The mean loss of a word in each batch, without label smoothing."""
+        losses = []
         for batch in some:
             source, target = torch.tensor(batch["source"]).long(), torch.tensor(batch["target"]).long()
             scores = network(source, (source > 0).sum(1), target)
             loss = functional.cross_entropy(
                 scores.flatten(0, 1), target.flatten(), ignore_index=0, label_smoothing=problem["smoothing"]
             )
+            with torch.no_grad():
+                losses.append(functional.cross_entropy(scores.flatten(0, 1), target.flatten(), ignore_index=0).item())
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(network.parameters(), problem["clip"])
             optimizer.step()
+        return losses
 
     def found(some_sources: list[Any], drop: bool = True) -> list[list[int]]:
         hypotheses = translate(network, some_sources, problem["beam"], problem["alpha"], problem["longest"], drop=drop)
         return [each[0][0] for each in hypotheses]
 
     for line in sys.stdin:
-        begin, words, times = time.process_time(), [], []
+        begin, words, times, losses = time.process_time(), [], [], []
         if line.strip() == "train":
-            train()
+            losses = train()
         elif line.strip() in ("translate", "keep"):
             words = found(sources, line.strip() == "translate")
         else:
@@ -266,7 +271,7 @@ def main() -> None:
                 found([source])
                 times.append(time.process_time() - start)
         busy = statistics.median(times) if times else time.process_time() - begin
-        print(json.dumps({"busy": busy, "words": words}), flush=True)
+        print(json.dumps({"busy": busy, "words": words, "losses": losses}), flush=True)
 
 
 if __name__ == "__main__":

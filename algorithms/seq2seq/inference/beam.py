@@ -21,7 +21,10 @@ from forecastle.algorithms.seq2seq.network import Network
 from forecastle.kernels.arrays import Flags
 from forecastle.kernels.threads import available_cores, in_parallel
 
-_MOST_AT_ONCE = 64  # sentences: more make no product faster, but take more memory
+# Sentences at once: more make no product faster, but take more memory. The encoder takes 12 numbers for each state of
+# each source word, so that is at most 48 MiB, or a sentence.
+_MOST_SENTENCES = 64
+_MOST_STATES = 1 << 20
 _WEIGHTS: WeakKeyDictionary[Network, Weights] = WeakKeyDictionary()
 
 
@@ -58,18 +61,32 @@ def translate(
     """
     weights = prepare(network)
     threads = available_cores() if threads is None else threads
-    order = sorted(range(len(sources)), key=lambda number: len(sources[number]))
+    most = max(1, min(_MOST_SENTENCES, -(-len(sources) // threads)))
+    groups = _groups([len(source) for source in sources], most, _MOST_STATES // weights.layout.hidden)
     found: list[list[Hypothesis]] = [[] for _ in sources]
 
     def work(start: int, stop: int) -> None:
-        numbers = order[start:stop]
-        search = _Search(len(numbers), beam_size, length_penalty, best, longest, want_attention)
-        for number, hypotheses in zip(numbers, search.run(weights, [sources[number] for number in numbers])):
-            found[number] = hypotheses
+        for numbers in groups[start:stop]:
+            search = _Search(len(numbers), beam_size, length_penalty, best, longest, want_attention)
+            for number, hypotheses in zip(numbers, search.run(weights, [sources[number] for number in numbers])):
+                found[number] = hypotheses
 
-    block = max(1, min(_MOST_AT_ONCE, -(-len(sources) // threads)))
-    in_parallel(work, len(sources), block=block, threads=threads)
+    in_parallel(work, len(groups), block=1, threads=threads)
     return found
+
+
+def _groups(lengths: list[int], sentences: int, words: int) -> list[list[int]]:
+    """The numbers of sentences that are translated together, of similar lengths; at most so many sentences and words,
+    but at least one sentence."""
+    groups: list[list[int]] = []
+    room = 0
+    for number in sorted(range(len(lengths)), key=lambda number: lengths[number]):
+        if not groups or len(groups[-1]) == sentences or lengths[number] > room:
+            groups.append([])
+            room = words
+        groups[-1].append(number)
+        room -= lengths[number]
+    return groups
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """Beam search finds what PyTorch's finds, whatever the batch and the threads."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -95,3 +97,15 @@ def test_a_score_is_the_log_probability_that_training_computes(words: int) -> No
 
 def test_no_sentences_have_no_translations() -> None:
     assert translate(golden("gru_mlp").network, []) == []
+
+
+def test_more_long_sentences_take_no_more_memory() -> None:
+    case = golden("lstm_mlp")
+    long = np.full(3_000, 5, np.int32)
+    peaks = []
+    for count in (10, 30):
+        tracemalloc.start()
+        translate(case.network, [long] * count, longest=1, threads=1)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.2 * peaks[0]
