@@ -110,7 +110,8 @@ class Operation:
         if self.predicts:
             extra = {"requestBody": {"required": True, "content": bodies.requests}}
         if self.media_type is not None:
-            responses[self.status]["content"] = {self.media_type: {"schema": {"type": "string"}}}
+            schema = {} if self.media_type == "*/*" else {"type": "string"}  # any may be JSON
+            responses[self.status]["content"] = {self.media_type: {"schema": schema}}
         elif self.predicts:
             responses[self.status]["content"] = bodies.answers
         return APIRoute(

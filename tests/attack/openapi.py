@@ -1,6 +1,6 @@
 """Thousands of requests that schemathesis generates from /openapi.json: `python -m tests.attack.openapi`.
 
-Each algorithm is served alone, and both by name in one server; every answer must be one that the document describes.
+Each algorithm is served alone, and all by name in one server; every answer must be one that the document describes.
 `--schemathesis` names the command, as installed from `schemathesis.lock` into its own environment.
 """
 
@@ -18,6 +18,10 @@ import numpy as np
 
 from forecastle.algorithms.deepar.model import DeepARModel
 from forecastle.algorithms.random_cut_forest import RandomCutForest
+from forecastle.algorithms.seq2seq.architecture import Architecture
+from forecastle.algorithms.seq2seq.model import Seq2SeqModel
+from forecastle.algorithms.seq2seq.network import Network
+from forecastle.algorithms.seq2seq.tokens import SPECIAL, Words
 from forecastle.contract.artifact import write_artifact
 from tests.algorithms.deepar.networks import random_network
 from tests.serving.running_server import RunningServer
@@ -50,17 +54,28 @@ def write_network(folder: Path) -> Path:
     return folder
 
 
+def write_translator(folder: Path) -> Path:
+    words = Words([*SPECIAL, "a", "b", "c"])
+    architecture = Architecture(words.size, words.size, rnn_num_hidden=8, num_embed_source=8, num_embed_target=8)
+    network = Network.initial(architecture, 1)
+    model = Seq2SeqModel(network, words, words, beam_size=2, length_penalty=1.0)
+    write_artifact(folder, replace(model.artifact(), algorithm="seq2seq"))
+    return folder
+
+
+MODELS = {"random_cut_forest": write_forest, "deepar": write_network, "seq2seq": write_translator}
+
+
 @contextmanager
 def served(name: str, base: Path) -> Iterator[RunningServer]:
     """A server of the algorithm, or of several models, both loaded."""
-    models = {"random_cut_forest": write_forest, "deepar": write_network}
-    if name in models:
-        models[name](base / "model")
-    environ = {"SAGEMAKER_MULTI_MODEL": "true"} if name not in models else {}
+    if name in MODELS:
+        MODELS[name](base / "model")
+    environ = {"SAGEMAKER_MULTI_MODEL": "true"} if name not in MODELS else {}
     with RunningServer(base, KERNELS | environ) as server:
         server.await_ready()
-        if name not in models:
-            for model, write in models.items():
+        if name not in MODELS:
+            for model, write in MODELS.items():
                 assert server.load(model, write(base / model)).status_code == 200
         yield server
 
@@ -69,10 +84,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--schemathesis", default="schemathesis", help="the command")
     parser.add_argument("--examples", type=int, default=300, help="made up for each operation")
-    parser.add_argument("--only", choices=("random_cut_forest", "deepar", "several"))
+    parser.add_argument("--only", choices=(*MODELS, "several"))
     arguments = parser.parse_args()
     failed = False
-    for name in (arguments.only,) if arguments.only else ("random_cut_forest", "deepar", "several"):
+    for name in (arguments.only,) if arguments.only else (*MODELS, "several"):
         with tempfile.TemporaryDirectory() as base, served(name, Path(base)) as server:
             print(f"== {name}", flush=True)
             command = [

@@ -8,16 +8,18 @@ from forecastle.contract.errors import PayloadTooLarge
 from forecastle.contract.place import Source
 from forecastle.formats.json_size import fits
 
-AT_ONCE = 64  # sentences of a thread, see `beam`
+AT_ONCE, STATES_AT_ONCE = 64, 1 << 20  # sentences of a thread, and the encoder's states, see `beam`
+BYTES_OF_STATE = 48  # of a source word
 BYTES_WRITTEN = 60  # of a number of a matrix in an answer: itself, its objects and its text
 SENTENCE_BYTES = 2_000  # of a sentence and its translation: their objects
 
 
 def footprint(sentences: Sequence[Sentence], network: Architecture, threads: int) -> int:
     """The bytes that these sentences take at most."""
-    largest = max(_searched(each, network) for each in sentences)
-    together = min(len(sentences), AT_ONCE * threads) * largest
-    return together + sum(_answered(each, network) for each in sentences)
+    beams = min(len(sentences), AT_ONCE * threads) * max(_searched(each, network) for each in sentences)
+    states = [len(each.words) * network.rnn_num_hidden for each in sentences]
+    read = BYTES_OF_STATE * min(sum(states), threads * max(STATES_AT_ONCE, *states))
+    return beams + read + sum(_answered(each, network) for each in sentences)
 
 
 def require(sentences: Sequence[Sentence], network: Architecture, threads: int) -> None:
@@ -33,12 +35,12 @@ def require(sentences: Sequence[Sentence], network: Architecture, threads: int) 
 
 
 def _searched(sentence: Sentence, network: Architecture) -> int:
-    """The bytes of a sentence's beam: its words' scores and states, what was read of the source, and the attention."""
-    beam, length = sentence.configuration.beam_size, len(sentence.words)
+    """The bytes of a sentence's beam: its words' scores, its states, and the attention."""
+    beam = sentence.configuration.beam_size
     states = 4 * network.num_layers_decoder * network.rnn_num_hidden
-    numbers = beam * (2 * network.target_words + states) + 3 * length * network.rnn_num_hidden
+    numbers = beam * (2 * network.target_words + states)
     if sentence.configuration.attention_matrix:
-        numbers += beam * length * network.max_seq_len_target
+        numbers += beam * len(sentence.words) * network.max_seq_len_target
     return 4 * numbers
 
 

@@ -11,12 +11,7 @@ const SPACE = /▁/g; // how sentencepiece marks the beginning of a word
  */
 export function heatMap(source, target, matrix) {
   const text = (/** @type {string} */ token) => token.replace(SPACE, "") || "␣";
-  const head = make(
-    "tr",
-    {},
-    make("td", {}),
-    ...source.map((token) => make("th", { scope: "col" }, text(token))),
-  );
+  const head = make("tr", {}, make("td", {}), ...source.map((token) => make("th", { scope: "col" }, text(token))));
   const rows = target.map((token, row) =>
     make("tr", {}, make("th", { scope: "row" }, text(token)), ...matrix[row].map((weight) => cell(weight))),
   );

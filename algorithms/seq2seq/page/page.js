@@ -165,8 +165,14 @@ class Translations {
   client(sentences) {
     const lines = sentences.slice(0, COPIED).map((sentence) => `    ${JSON.stringify(sentence)},`);
     const predictor = `predictor = forecastle.Seq2SeqPredictor("${this.kit.url}")`;
-    return ["import forecastle", "", "sentences = [", ...lines, "]", predictor, "print(predictor.predict(sentences))"].join(
-      "\n",
-    );
+    return [
+      "import forecastle",
+      "",
+      "sentences = [",
+      ...lines,
+      "]",
+      predictor,
+      "print(predictor.predict(sentences))",
+    ].join("\n");
   }
 }
