@@ -10,8 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
+from forecastle.algorithms.group import Group
 from forecastle.algorithms.job import H, Job, JobLog
 from forecastle.algorithms.request import Ask, Payload
+from forecastle.algorithms.tensors import TensorForm
 from forecastle.contract.artifact import Artifact
 from forecastle.contract.channel import Channel
 from forecastle.contract.hyperparameters import Hyperparameters
@@ -21,7 +23,7 @@ from forecastle.contract.typed_text import TypedText
 if TYPE_CHECKING:
     from forecastle.algorithms.chart import Chart
 
-__all__ = ["Algorithm", "Ask", "ChartOptions", "Job", "JobLog", "Model", "Payload"]
+__all__ = ["Algorithm", "Ask", "ChartOptions", "Group", "Job", "JobLog", "Model", "Payload", "TensorForm"]
 
 Request = TypeVar("Request")
 Prediction = TypeVar("Prediction")
@@ -43,6 +45,7 @@ class Algorithm(ABC, Generic[H]):
     hyperparameters: ClassVar[type[Hyperparameters]]
     settings: ClassVar[type[EnvironmentSettings]] = EnvironmentSettings  # its own environment variables
     channels: ClassVar[Mapping[str, str]]  # name → what it is for; the first is required
+    test_channel: ClassVar[str] = "test"  # the one that `forecastle train NAME --test` gives
     request_types: ClassVar[Sequence[str]]  # media types that it reads; the first is the default
     response_types: ClassVar[Sequence[str]]  # media types that it writes; the first is the default
     # In batch transform, request type → response type if Accept is missing; the first is assumed for an untyped body.
@@ -59,6 +62,15 @@ class Algorithm(ABC, Generic[H]):
     @abstractmethod
     def load(self, artifact: Artifact, settings: Any) -> "Model[Any, Any]":
         """Load a model; `settings` has the type declared above. Raises `InvalidData` if the artifact is invalid."""
+
+    def trains_alone(self, hyperparameters: H, channels: Mapping[str, Channel], settings: Any) -> str | None:
+        """Of a job on several hosts: why only the first one trains, as a clause; None if all train together.
+
+        If they do, `fit` and `evaluate` run on every host, with the hosts as `job.group`, and what the first one
+        returns is written. A sharded channel may be empty on some hosts.
+        """
+        del hyperparameters, channels, settings
+        return f"{self.title} is trained on one host"
 
     def adopt(self, folder: Path) -> Artifact | None:
         """The artifact of another trainer's model in `folder`; None if it is not a model that this algorithm knows.
@@ -148,6 +160,13 @@ class Model(ABC, Generic[Request, Prediction]):
     def page_data(self) -> Mapping[str, Any]:
         """What the algorithm's `page.js` is given of the model, as JSON."""
         return {}
+
+    def tensors(self) -> TensorForm[Request, Prediction] | None:
+        """How requests and predictions are named tensors, for the Open Inference Protocol.
+
+        Without a form of its own a model takes and returns one tensor, the body of a request and of its answer.
+        """
+        return None
 
     @abstractmethod
     def decode(self, payload: Payload) -> Request:

@@ -1,10 +1,11 @@
 """What `Algorithm.fit` and `Algorithm.evaluate` receive: the job, and the log that it writes to."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
+from forecastle.algorithms.group import Group
 from forecastle.contract.channel import Channel
 from forecastle.contract.hyperparameters import Hyperparameters
 
@@ -38,7 +39,9 @@ class Job(Generic[H]):
     hyperparameters: H
     channels: Mapping[str, Channel]
     log: JobLog
-    stopping: Callable[[], bool]  # whether SIGTERM was received: then finish soon, or raise `Stopped`
+    # Whether SIGTERM was received: then finish soon, or raise `Stopped`. Raises what another host has failed with.
+    stopping: Callable[[], bool]
     settings: Any = None  # of the type `Algorithm.settings`
     threads: int = 1
     checkpoints: Path | None = None  # a folder that outlives the job; None: keep no checkpoints
+    group: Group = field(default_factory=Group)  # the hosts that train together; see `Algorithm.trains_alone`

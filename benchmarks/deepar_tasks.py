@@ -135,3 +135,14 @@ TASKS: dict[str, Callable[[], Task]] = {
     "m4_missing": m4_missing_task,
     "electricity_missing": electricity_missing_task,
 }
+
+EPOCHS = {
+    "m4_hourly": 100,
+    "electricity": 50,
+    "taxi": 50,
+    "monthly": 100,
+    "m4_short": 50,
+    "monthly_short": 100,
+    "m4_missing": 100,
+    "electricity_missing": 50,
+}

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from benchmarks.gluonts_mxnet import Asked
 from forecastle.algorithms.deepar.hyperparameters import DeepARHyperparameters
 from forecastle.algorithms.deepar.series import Series
-from forecastle.algorithms.deepar.training.learner import Trained
 from forecastle.algorithms.deepar.training.settings import Facts, Settings
 from forecastle.algorithms.deepar.training.train import train
 
@@ -42,14 +41,6 @@ def seconds_of_epochs(engine: str, series: Sequence[Series], asked: Asked) -> tu
     clock = Clock()
     train(series, settings_of(asked, series), clock, lambda: False, engine=engine)
     return np.diff(clock.ends).tolist(), clock.windows
-
-
-def trained_quietly(
-    engine: str, series: Sequence[Series], asked: Asked, seed: int, network: str = "gluonts"
-) -> Trained:
-    """The best epoch's network, as GluonTS keeps it; training never ends early."""
-    settings = settings_of(asked, series, seed, early_stopping_patience=asked.epochs, network=network)
-    return train(series, settings, Clock(), lambda: False, engine=engine)
 
 
 def load(engine: str) -> None:

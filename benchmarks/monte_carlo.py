@@ -1,21 +1,26 @@
-"""The Monte Carlo error of our quantiles beside plain sampling's, on trained networks, and what the draws cost.
+"""The Monte Carlo error of quantiles beside plain sampling's, on trained networks, and what it costs.
 
-    python -m benchmarks.monte_carlo [--json] [--runs 5] [--only customer,m4_hourly,ar1,likelihoods]
+    python -m benchmarks.monte_carlo [--json] [--runs 5] [--only customer,m4_hourly,weekly,exchange,ar1,…]
 
 Each run trains a network by `native` for 100 epochs, with its own seed; then series that it was trained on are
 forecast with 100 paths, 16 times. The error is the root mean square, over all of that, of a quantile's distance from
-that of 100,000 paths, over the width of the 80 % band. Plain sampling takes the quantiles of the same paths, `samples`.
-Ratios are ours over plain sampling's, lower is better, for p10, p50 and p90. How far they are below 1 depends on the
-network: the draws take out the noise within a step, and leave what a path carries from one step to the next.
+that of 20,000 paths, over the width of the 80 % band. Plain sampling takes the quantiles of 100 of those paths, chosen
+at random; rows named `samples` take those of `samples`. Ratios are ours over plain sampling's, lower is better.
 
 `customer`: a customer of the electricity data, every two hours, a week ahead. `m4_hourly`: M4's hourly series, 48 hours
-ahead. `ar1`: 100 generated series, y[t] = 0.9 y[t-1] + a normal number, around 20, 30 days ahead. `likelihoods`: the
-customer with the other likelihoods, and the time of a forecast beside student-T's.
+ahead. `weekly`: 200 generated series of the kind of M4's weekly ones, a random walk and a season in the logarithm, 13
+weeks ahead. `exchange`: eight generated exchange rates, random walks of the logarithm, 30 days ahead. `ar1`: 100
+generated series, y[t] = 0.9 y[t-1] + a normal number, around 20, 30 days ahead. `likelihoods`: the customer with the
+other likelihoods, and the time of a forecast beside student-T's. `gluonts` (needs the extra `mxnet`): how many times
+longer GluonTS' predictor takes for the same error. Its error is that of independent paths and falls with the root of
+time; its time does not depend on its weights, so it is trained for one epoch.
 """
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -26,14 +31,14 @@ from benchmarks.gluonts_mxnet import Asked
 from benchmarks.real_series import ELECTRICITY_START, M4_START, electricity, m4_hourly
 from benchmarks.report import Row, report
 from benchmarks.timing import in_turn
-from forecastle.algorithms.deepar.inference.forecast import forecast
+from forecastle.algorithms.deepar.inference.forecast import Forecast, forecast
 from forecastle.algorithms.deepar.network import Network
 from forecastle.algorithms.deepar.series import Series
 from forecastle.algorithms.deepar.training.train import train
 
 LEVELS = {"p10": 0.1, "p50": 0.5, "p90": 0.9}
 OTHERS = ("gaussian", "beta", "negative-binomial")
-EPOCHS, PATHS, EXACT_PATHS = 100, 100, 100_000
+EPOCHS, PATHS, EXACT_PATHS = 100, 100, 20_000
 REPETITIONS = 16  # of each forecast
 FORECAST = 4  # series
 
@@ -50,6 +55,7 @@ class Task:
 
 
 def main() -> None:
+    os.environ |= {"OMP_NUM_THREADS": "1", "MXNET_OMP_MAX_THREADS": "1"}  # read as MXNet is imported
     report(__doc__, PARTS, {})
 
 
@@ -79,25 +85,62 @@ def likelihood_rows(runs: int) -> Iterator[Row]:
 
 def _rows(name: str, networks: Sequence[Network], known: Sequence[Series]) -> Iterator[Row]:
     squares = [errors(network, known, PATHS, REPETITIONS) ** 2 for network in networks]
-    own, plain = np.sqrt(np.mean(squares, axis=0))
+    own, samples, plain = np.sqrt(np.mean(squares, axis=0))
+    what = f"RMSE over the 80 % band, {PATHS} paths"
     for level, mine, other in zip(LEVELS, own, plain):
-        yield f"{name}_{level}_error_over_plain", f"RMSE over the 80 % band, {PATHS} paths", mine, other, mine / other
+        yield f"{name}_{level}_error_over_plain", what, mine, other, mine / other
+    for level, mine, other in zip(LEVELS, samples, plain):
+        yield f"{name}_samples_{level}_over_plain", what, mine, other, mine / other
+
+
+def gluonts_rows(runs: int) -> Iterator[Row]:
+    """The time that plain sampling takes for our error: GluonTS' time, times the square of the quotient of errors."""
+    from benchmarks import gluonts_mxnet
+
+    task, levels = customer_task(), list(LEVELS.values())
+    predictor, _ = gluonts_mxnet.train(task.train, replace(task.asked, epochs=1))
+    network, known = trained(task, "student-T", 0), task.known[:1]
+    own, _, plain = errors(network, known, PATHS, REPETITIONS)
+
+    def ours() -> None:
+        forecast(network, known, num_samples=PATHS, quantiles=levels, seed=0, want_samples=True, threads=1)
+
+    def theirs() -> None:
+        gluonts_mxnet.predict(predictor, known, task.asked.freq, PATHS, levels)
+
+    pair = in_turn(ours, theirs, max(runs, 5))
+    mine = 1e3 * pair.ours
+    yield "gluonts_time_over_ours", f"ms: {PATHS} paths", mine, 1e3 * pair.theirs, pair.ratio
+    for level, factor in zip(LEVELS, pair.ratio * (plain / own) ** 2):
+        yield f"gluonts_{level}_for_error_over_ours", "ms: for the same error", mine, factor * mine, factor
 
 
 def errors(network: Network, series: Sequence[Series], num_samples: int, repetitions: int) -> NDArray[np.float64]:
-    """Errors of each of `LEVELS`, ours and those of plain sampling, (2, levels)."""
-    levels = list(LEVELS.values())
+    """Errors of each of `LEVELS`: ours, those of `samples` and those of independent paths, (3, levels)."""
+    levels, generator = list(LEVELS.values()), np.random.default_rng(0)
 
-    def quantiles(paths: int, seed: int, samples: bool) -> tuple[Floats, Floats]:
-        """Ours, and those of our paths; each (levels, series × steps)."""
-        found = forecast(network, series, num_samples=paths, quantiles=levels, seed=seed, want_samples=samples)
-        plain = [np.quantile(one.samples, levels, axis=0) for one in found if one.samples is not None]
-        return np.hstack([one.quantiles for one in found]), np.hstack(plain) if plain else np.empty(0)
+    def of(forecasts: Sequence[Forecast]) -> Floats:
+        """Their quantiles, (levels, series × steps)."""
+        return np.hstack([one.quantiles for one in forecasts])
 
-    exact, _ = quantiles(EXACT_PATHS, 2**40, False)
-    pairs = [quantiles(num_samples, seed, True) for seed in range(repetitions)]
-    squares = [(np.stack(found) - exact) ** 2 / (exact[-1] - exact[0]) ** 2 for found in zip(*pairs)]
-    return np.sqrt([each.mean(axis=(0, 2)) for each in squares])
+    def of_paths(paths: Sequence[Floats]) -> Floats:
+        return np.hstack([np.quantile(each, levels, axis=0) for each in paths])
+
+    many = forecast(network, series, num_samples=EXACT_PATHS, quantiles=levels, seed=2**40, want_samples=True)
+    exact, population = of(many), [_samples(one) for one in many]
+    squares = []
+    for seed in range(repetitions):
+        few = forecast(network, series, num_samples=num_samples, quantiles=levels, seed=seed, want_samples=True)
+        plain = [generator.choice(paths, num_samples, replace=False) for paths in population]
+        found = np.stack([of(few), of_paths([_samples(one) for one in few]), of_paths(plain)])
+        squares.append(((found - exact) ** 2 / (exact[-1] - exact[0]) ** 2).mean(axis=2))
+    roots: NDArray[np.float64] = np.sqrt(np.mean(squares, axis=0))
+    return roots
+
+
+def _samples(one: Forecast) -> Floats:
+    assert one.samples is not None
+    return one.samples
 
 
 @cache
@@ -111,6 +154,26 @@ def m4_task() -> Task:
     given, _ = m4_hourly()
     series = [Series(_time(M4_START), values.astype(np.float32)) for values in given]
     return Task(Asked("H", 48, 48, EPOCHS), series, series[:: len(series) // FORECAST][:FORECAST])
+
+
+def weekly_task() -> Task:
+    rng, series = np.random.default_rng(2), []
+    for _ in range(200):
+        weeks = int(rng.integers(150, 900))
+        level = np.cumsum(0.02 * rng.normal(size=weeks)) + np.log(rng.uniform(500, 5000))
+        season = rng.uniform(0.02, 0.2) * np.sin(2 * np.pi * (np.arange(weeks) / 52.18 + rng.random()))
+        values = np.exp(level + season + 0.03 * rng.standard_t(5, size=weeks))
+        series.append(Series(_time("2000-01-03"), values.astype(np.float32)))
+    return Task(Asked("W", 26, 13, EPOCHS), series, series[:: len(series) // FORECAST])
+
+
+def exchange_task() -> Task:
+    rng, series = np.random.default_rng(1), []
+    for _ in range(8):
+        spread, first = rng.uniform(0.003, 0.01), rng.uniform(0.3, 2)
+        values = first * np.exp(np.cumsum(spread * rng.standard_t(5, size=3000)))
+        series.append(Series(_time("2000-01-03"), values.astype(np.float32)))
+    return Task(Asked("D", 30, 30, EPOCHS), series, series[:FORECAST])
 
 
 def ar1_task() -> Task:
@@ -140,10 +203,17 @@ def _time(text: str) -> np.datetime64:
     return np.datetime64(text.replace(" ", "T"), "s")
 
 
-TASKS: dict[str, Callable[[], Task]] = {"customer": customer_task, "m4_hourly": m4_task, "ar1": ar1_task}
+TASKS: dict[str, Callable[[], Task]] = {
+    "customer": customer_task,
+    "m4_hourly": m4_task,
+    "weekly": weekly_task,
+    "exchange": exchange_task,
+    "ar1": ar1_task,
+}
 PARTS: dict[str, Callable[[int], Iterator[Row]]] = {
     **{name: partial(rows_of, name) for name in TASKS},
     "likelihoods": likelihood_rows,
+    **({"gluonts": gluonts_rows} if find_spec("mxnet") else {}),
 }
 
 if __name__ == "__main__":

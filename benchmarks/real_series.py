@@ -1,18 +1,19 @@
 """Real series: a customer's electricity, New York's taxis, the hourly series of M4, and monthly ones with categories.
 
-They are in `shared` next to the checkout, and are not part of it.
+They are in `shared` next to the checkout, or where the variable `SERIES_FOLDER` says, and are not part of it.
 """
 
 import csv
 import gzip
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-FOLDER = Path(__file__).resolve().parents[2] / "shared" / "data"
+FOLDER = Path(os.environ.get("SERIES_FOLDER") or Path(__file__).resolve().parents[2] / "shared" / "data")
 ELECTRICITY_START, M4_START = "2011-01-01 00:00:00", "2015-07-01 12:00:00"  # M4's are not published: any will do
 
 TAXI_START = "2014-07-01 00:00:00"
@@ -34,7 +35,10 @@ def taxi() -> Floats:
 
 def monthly_records() -> list[dict[str, Any]]:
     """350 records of 48 months, each with two categories and two dynamic features."""
-    lines = (FOLDER.parent / "artifacts" / "deepar_monthly" / "input_2017.jsonl").read_text().splitlines()
+    inside, beside = (
+        folder / "artifacts" / "deepar_monthly" / "input_2017.jsonl" for folder in (FOLDER, FOLDER.parent)
+    )
+    lines = (inside if inside.exists() else beside).read_text().splitlines()
     return [json.loads(line) for line in lines]
 
 

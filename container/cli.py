@@ -13,7 +13,9 @@ import click
 from forecastle.container.asking import invoke, plot
 from forecastle.container.colour import colour_wanted, failure_line
 from forecastle.container.completion import complete_algorithms, complete_hyperparameters
+from forecastle.container.garbage import collections_restored, never_collect, seldom_collect
 from forecastle.container.pairs import pair
+from forecastle.container.transform.command import transform
 from forecastle.contract.errors import (
     INTERNAL_EXIT_CODE,
     INTERRUPTED_EXIT_CODE,
@@ -37,7 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Until a command installs its own: process 1, as in a container, ignores signals without a handler.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(Stopped.exit_code))
     try:
-        outcome = cli.main(arguments, prog_name="forecastle", standalone_mode=False, color=colour_wanted(os.environ))
+        with collections_restored():
+            outcome = cli.main(
+                arguments, prog_name="forecastle", standalone_mode=False, color=colour_wanted(os.environ)
+            )
     except click.ClickException as error:
         error.show()
         return UserError.exit_code
@@ -91,6 +96,7 @@ def train(
     Without arguments, run the job described in /opt/ml, as SageMaker does. With an ALGORITHM, train from files with the
     hyperparameters given by --set; those that the data determines, such as feature_dim, may be omitted.
     """
+    seldom_collect()
     from forecastle.training.job import train, train_files
 
     _report_compilation(context)
@@ -115,6 +121,7 @@ def train(
 def serve(context: click.Context, model: Path | None, host: str | None, port: int | None) -> None:
     """Serve a model over HTTP until SIGTERM or Ctrl-C."""
 
+    never_collect()
     from forecastle.contract.opt_ml import OptMl
     from forecastle.contract.settings import Settings
     from forecastle.serving.server import serve
@@ -173,6 +180,7 @@ def check(context: click.Context, path: Path) -> None:
       forecastle check ./model
       forecastle check /opt/ml
     """
+    never_collect()
     from forecastle.container.tree_check import is_tree
 
     _report_compilation(context)
@@ -184,7 +192,9 @@ def check(context: click.Context, path: Path) -> None:
     from forecastle.serving.loader import load_model
 
     held = load_model(path, threads=1, settings=Settings.from_environ(os.environ))
-    click.echo(f"{path}: a {held.name} model{_found(held.origin, held.hyperparameters)}, complete; it answers.")
+    click.echo(
+        f"{path}: a {held.algorithm.name} model{_found(held.origin, held.hyperparameters)}, complete; it answers."
+    )
 
 
 def _check_tree(folder: Path) -> None:
@@ -241,6 +251,7 @@ def compile_(context: click.Context) -> None:
 
 cli.add_command(invoke)
 cli.add_command(plot)
+cli.add_command(transform)
 cli.add_command(region)
 
 _BY_DEFAULT = click.core.ParameterSource.DEFAULT

@@ -1,11 +1,12 @@
 """What answers a request: a server, a SageMaker endpoint, or a model that is loaded here."""
 
 import http.client
+import json
 import os
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from http import HTTPStatus
@@ -18,6 +19,9 @@ from forecastle.contract.errors import (
     ForecastleError,
     InvalidData,
     InvalidJob,
+    NotAcceptable,
+    NotFound,
+    PayloadTooLarge,
     PlatformError,
     UnsupportedMediaType,
     UserError,
@@ -41,12 +45,18 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Target:
-    """What answers requests: its name in messages, how to ask it, and its model if it is in this process."""
+    """What answers requests: its name in messages, how to ask it, and its model if it is in this process.
+
+    Attributes
+    ----------
+    batch_types : request type → response type in batch transform; None if the target says nothing about its types.
+    """
 
     name: str
     answer: Callable[[Payload, str], Answer]
     algorithm: str | None = None
     hyperparameters: dict[str, Any] | None = None
+    batch_types: Mapping[str, str] | None = None
 
     def ask(self, body: bytes, content_type: str, accept: str) -> bytes:
         """`Ask`, for algorithms that draw."""
@@ -57,9 +67,7 @@ def server(url: str, model: str | None, timeout: float) -> Target:
     """A server at `url`; without a path, its /invocations. On a server of several models, `model` names one."""
     parts = _parts(url)
     address = urlunsplit(parts if parts.path.strip("/") else parts._replace(path="/invocations"))
-    # A proxy cannot reach this machine's own addresses.
-    proxies = [urllib.request.ProxyHandler({})] if parts.hostname in LOCAL else []
-    opener = urllib.request.build_opener(*proxies)
+    opener = _opener(parts)
 
     def answer(payload: Payload, accept: str) -> Answer:
         headers = {"Content-Type": str(payload.content_type), "Accept": accept}
@@ -87,6 +95,23 @@ def server(url: str, model: str | None, timeout: float) -> Target:
         raise AssertionError
 
     return Target(address, answer)
+
+
+def execution_parameters(url: str, timeout: float) -> dict[str, Any]:
+    """What the server at `url` says of batch transform, as SageMaker asks it; {} if it says nothing."""
+    parts = _parts(url)
+    address = urlunsplit(parts._replace(path="/execution-parameters", query=""))
+    try:
+        with _opener(parts).open(address, timeout=timeout) as response:
+            return dict(json.loads(response.read()))
+    except (OSError, http.client.HTTPException, ValueError, TypeError):
+        return {}
+
+
+def _opener(parts: SplitResult) -> urllib.request.OpenerDirector:
+    # A proxy cannot reach this machine's own addresses.
+    proxies = [urllib.request.ProxyHandler({})] if parts.hostname in LOCAL else []
+    return urllib.request.build_opener(*proxies)
 
 
 def _parts(url: str) -> SplitResult:
@@ -145,16 +170,19 @@ def endpoint(name: str, model: str | None) -> Target:
     return Target(place, answer)
 
 
-def model_here(folder: Path) -> Target:
-    """The model in a folder or an archive, loaded in this process. Raises `UserError` if it cannot be loaded."""
+def model_here(folder: Path, environ: Mapping[str, str] = os.environ, threads: int | None = None) -> Target:
+    """The model in a folder or an archive, loaded in this process. Raises `UserError` if it cannot be loaded.
+
+    A prediction uses so many threads; by default as many as the settings in `environ` say.
+    """
     from forecastle.contract.settings import Settings
     from forecastle.kernels.threads import available_cores
     from forecastle.serving.loader import load_model
     from forecastle.serving.prediction import Call, answer_alone
 
-    settings = Settings.from_environ(os.environ)
-    threads = settings.threads or available_cores()
-    held = load_model(folder, threads, settings)
+    settings = Settings.from_environ(environ)
+    used = threads or settings.threads or available_cores()
+    held = load_model(folder, used, settings)
 
     def answer(payload: Payload, accept: str) -> Answer:
         if payload.content_type.essence not in held.request_types:
@@ -163,15 +191,20 @@ def model_here(folder: Path) -> Target:
                 place=(Source("Content-Type"),), expected=f"one of {expected}", got=payload.content_type.essence
             )
         response_type = negotiate(accept, held.response_types)
-        call = Call(held, replace(payload, threads=threads), response_type)
-        return Answer(answer_alone(call, threads), response_type)
+        call = Call(held, replace(payload, threads=used), response_type)
+        return Answer(answer_alone(call, used), response_type)
 
-    return Target(str(folder), answer, held.algorithm.name, dict(held.hyperparameters))
+    batch_types = dict.fromkeys(held.request_types, held.response_types[0])
+    batch_types |= {key: value for key, value in held.algorithm.batch_types.items() if key in batch_types}
+    return Target(str(folder), answer, held.algorithm.name, dict(held.hyperparameters), batch_types)
 
 
 def _refusal(place: str, status: int, sentence: str) -> ForecastleError:
     """An answer of this status as our own error: the user's, or the platform's."""
-    kind: type[ForecastleError] = InvalidData if 400 <= status < 500 else PlatformError
+    kind: type[ForecastleError] = InvalidData if status in (400, 422) else PlatformError
+    if kind is PlatformError and 400 <= status < 500:
+        known = (PayloadTooLarge, UnsupportedMediaType, NotAcceptable, NotFound)
+        kind = next((each for each in known if each.status == status), InvalidJob)
     try:
         phrase = f"{status} {HTTPStatus(status).phrase}"
     except ValueError:

@@ -6,7 +6,7 @@ Limits of names and values: "CreateTrainingJob" and "Channel", SageMaker's API r
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from forecastle.contract.artifact import MANIFEST
 from forecastle.contract.channel import Channel
 from forecastle.contract.errors import ForecastleError, InvalidJob
 from forecastle.contract.hyperparameters import Hyperparameters
-from forecastle.contract.job_files import hyperparameters_file, read_channels, read_hosts, read_hyperparameters
+from forecastle.contract.job_files import Hosts, hyperparameters_file, read_channels, read_hosts, read_hyperparameters
 from forecastle.contract.opt_ml import OptMl
 from forecastle.contract.quotation import as_json
 from forecastle.contract.settings import Settings
@@ -56,7 +56,7 @@ def is_tree(folder: Path) -> bool:
 def check_tree(folder: Path, environ: Mapping[str, str], found: Findings) -> None:
     """Check a job's hosts, hyperparameters, channels, permissions and data, each even if another one is wrong."""
     tree, settings = OptMl(folder), Settings.from_environ(environ)
-    _hosts(tree, found)
+    hosts = _attempted(found, lambda: read_hosts(tree)) or Hosts()
     files = _attempted(found, lambda: read_hyperparameters(tree)), _attempted(found, lambda: read_channels(tree))
     given, channels = files[0] or {}, files[1] or {}
     _strings(tree, given, found)
@@ -68,6 +68,13 @@ def check_tree(folder: Path, environ: Mapping[str, str], found: Findings) -> Non
         parsed = _attempted(found, lambda: _parsed(tree, algorithm, given))
         if parsed is not None:
             found.ok(f"Hyperparameters: {len(given)} given, all valid for {algorithm.name}.")
+            if len(hosts.all) > 1:
+                reason = algorithm.trains_alone(parsed, channels, settings.of(algorithm.settings))
+                _report_hosts(hosts, reason, found)
+                channels = {
+                    name: replace(channel, may_be_empty=reason is None and channel.sharded)
+                    for name, channel in channels.items()
+                }
     before = len(found.errors)
     if algorithm is not None:
         _required(algorithm, tree, channels, found)
@@ -91,10 +98,12 @@ def _attempted(found: Findings, attempt: Callable[[], Any]) -> Any:
         return None
 
 
-def _hosts(tree: OptMl, found: Findings) -> None:
-    hosts = _attempted(found, lambda: read_hosts(tree))
-    if hosts is not None and len(hosts.all) > 1:
-        found.warning(f"Hosts: {len(hosts.all)}, of which {min(hosts.all)} alone trains.")
+def _report_hosts(hosts: Hosts, reason: str | None, found: Findings) -> None:
+    """`reason`: why only the first host trains."""
+    if reason is None:
+        found.ok(f"Hosts: {len(hosts.all)}, which train together.")
+    else:
+        found.warning(f"Hosts: {len(hosts.all)}, of which {min(hosts.all)} alone trains, as {reason}.")
 
 
 def _strings(tree: OptMl, given: Mapping[str, object], found: Findings) -> None:

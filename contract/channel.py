@@ -32,6 +32,7 @@ class Channel:
     content_type: MediaType | None = None
     pipe: bool = False
     sharded: bool = False  # whether each host of the job gets only a part of it
+    may_be_empty: bool = False  # as one host's part may be
 
     def streams(self) -> Iterator[tuple[str, BinaryIO]]:
         """Each file's name, which starts with the channel's, and its bytes, decompressed; in the order of the names.
@@ -46,7 +47,7 @@ class Channel:
             name = self._name(path)
             with closing(self._opened(path, name, before, total)) as raw:
                 zipped = raw.peek(2)[:2] == GZIP_MAGIC
-                yield name, cast(BinaryIO, io.BufferedReader(_Unzipped(raw), 1 << 20)) if zipped else raw
+                yield name, cast(BinaryIO, io.BufferedReader(Unzipped(raw), 1 << 20)) if zipped else raw
             before += _size(path)
 
     def require(self) -> None:
@@ -83,11 +84,13 @@ class Channel:
             return [self.path]
         if not self.path.is_dir():
             if not self.path.exists():
+                if self.may_be_empty:
+                    return []
                 raise InvalidJob(f"there is no file or folder {self.path}.", place=place)
             self._require_file(self.path)
             return [self.path]
         found = [path for path in _walked(self.path, place) if _is_data(path.name)]
-        if not found:
+        if not found and not self.may_be_empty:
             raise InvalidJob(f"there is no data file in {self.path}.", place=place)
         for path in found:
             self._require_file(path)
@@ -214,7 +217,7 @@ class _Progress(io.RawIOBase):
         super().close()
 
 
-class _Unzipped(io.RawIOBase):
+class Unzipped(io.RawIOBase):
     """The content of a gzip stream. Raises `InvalidData` if it is damaged."""
 
     def __init__(self, raw: BinaryIO) -> None:

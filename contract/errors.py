@@ -19,6 +19,7 @@
         ├── Overloaded
         ├── DeadlineExceeded
         ├── Stopping
+        ├── HostLost
         ├── OutOfSpace
         │   └── OutOfModelSpace   status 507: the platform unloads a model and retries
         └── Stopped               by SIGTERM, before there was a model: exit 143
@@ -188,6 +189,10 @@ class OutOfModelSpace(OutOfSpace):
     """There was too little memory for a model, or for a request to it, beside the other models."""
 
     status = HTTPStatus.INSUFFICIENT_STORAGE
+
+
+class HostLost(PlatformError):
+    """Another host of the job has failed, or cannot be reached."""
 
 
 class Stopped(PlatformError):

@@ -49,6 +49,11 @@ class Settings(EnvironmentSettings):
         alias="FORECASTLE_DEFAULT_ALGORITHM",
         description="The algorithm of training jobs whose hyperparameters and channels fit none, or several.",
     )
+    model_name: str | None = Field(
+        None,
+        alias="FORECASTLE_MODEL_NAME",
+        description="The name of a server's only model, in paths under /v2 and in logs; by default its algorithm's.",
+    )
     algorithm_folders: str | None = Field(
         None, alias="FORECASTLE_ALGORITHMS", description="Folders with additional algorithms, separated by colons."
     )
@@ -73,6 +78,29 @@ class Settings(EnvironmentSettings):
         ge=1,
         le=1024,
         description="Threads per process for training and prediction; by default one per core.",
+    )
+    job_name: str = Field(
+        "", alias="TRAINING_JOB_NAME", description="Set in training jobs, whose hosts recognize each other by it."
+    )
+    job_arn: str = Field("", alias="TRAINING_JOB_ARN", description="The same.")
+    leader: str = Field(
+        "",
+        alias="FORECASTLE_LEADER",
+        pattern=r"^(.+:\d{1,5})?$",
+        description="Where the leading host of a training job on several hosts listens, as HOST:PORT; by default its "
+        "name and port 9099.",
+        json_schema_extra={"must_be": "a host and a port such as algo-1:9099"},
+    )
+    hosts_timeout: float = Field(
+        900.0,
+        alias="FORECASTLE_HOSTS_TIMEOUT",
+        gt=0,
+        description="Seconds that the hosts of a training job wait for each other at its start.",
+    )
+    hosts_secret: str = Field(
+        "",
+        alias="FORECASTLE_HOSTS_SECRET",
+        description="A secret that the hosts of a training job must share, in addition to the job's description.",
     )
     timeout: float = Field(
         60.0,

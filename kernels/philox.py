@@ -48,11 +48,17 @@ def begin_stream(stream: Stream, path: int, step: int, series: int) -> None:
 @kernel
 def next_uniform(stream: Stream) -> float:
     """The next number of `stream`, (11,), in (0, 1): an odd multiple of 2⁻³³."""
+    return (float(next_word(stream)) + 0.5) * 2.0**-32
+
+
+@kernel
+def next_word(stream: Stream) -> np.uint32:
+    """The next 32 random bits of `stream`, (11,)."""
     if stream[6] == 4:
         _refill(stream)
     word = stream[7 + stream[6]]
     stream[6] += np.uint32(1)
-    return (float(word) + 0.5) * 2.0**-32
+    return np.uint32(word)
 
 
 @part

@@ -31,12 +31,21 @@ class Launcher:
     container: str | None = None  # the image, if it runs in a container
 
     def command(
-        self, verb: str, tree: Path, environ: Mapping[str, str], mounts: Mapping[Path, str] = MappingProxyType({})
+        self,
+        verb: str,
+        tree: Path,
+        environ: Mapping[str, str],
+        mounts: Mapping[Path, str] = MappingProxyType({}),
+        place: docker.Place | None = None,
     ) -> list[str]:
-        """The command line; for a container, with the environment, and with `mounts`: folders and their paths in it."""
+        """The command line; for a container, with the environment, and with `mounts`: folders and their paths in it.
+
+        `place`: of a container that others look for by name.
+        """
         if self.container is None:
             return [*self.forecastle, verb]
-        return docker.run_command(self.container, verb, tree, {**environ, **self._algorithm()}, self.home, mounts)
+        given = {**environ, **self._algorithm()}
+        return docker.run_command(self.container, verb, tree, given, self.home, mounts, place)
 
     def environ(self, tree: Path, given: Mapping[str, str], outer: Mapping[str, str]) -> dict[str, str]:
         """The environment of the process: for a container, that of Docker's client."""

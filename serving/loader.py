@@ -73,7 +73,7 @@ class Loader:
 def load_model(folder: Path, threads: int, settings: Settings, name: str | None = None) -> HeldModel:
     """Load the model in `folder`, or in an archive, and warm it up. Raises `UserError` if it cannot be loaded.
 
-    `name` defaults to the algorithm's name.
+    `name` defaults to the setting, and that to the algorithm's name.
     """
     with unpacked(folder) as inside:
         artifact = read_model(inside)
@@ -83,7 +83,7 @@ def load_model(folder: Path, threads: int, settings: Settings, name: str | None 
     except InvalidData as error:
         raise error.within(str(folder)) from None
     held = HeldModel(
-        name=algorithm.name if name is None else name,
+        name=name or settings.model_name or algorithm.name,
         folder=folder,
         algorithm=algorithm,
         model=model,

@@ -16,9 +16,13 @@ TRIES, PAUSE_SECONDS = 50, 0.01  # until the last references to a model are gone
 
 
 def freeze_live_objects() -> None:
-    """Exclude all live objects, most of them modules, from later garbage collections: visiting them takes long."""
+    """Exclude all live objects, most of them modules, from later garbage collections: visiting them takes long.
+
+    Starts garbage collections if they were off.
+    """
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def share_one_heap() -> None:

@@ -46,7 +46,11 @@ class Call:
     @property
     def is_warm(self) -> bool:
         """Whether the model has answered such a call before, so that everything it needs is compiled and imported."""
-        return self.held.is_warm_for(self.payload.content_type.essence, self.response_type)
+        return self.held.is_warm_for(*self._kind)
+
+    @property
+    def _kind(self) -> tuple[str, str]:
+        return self.payload.content_type.essence, self.response_type
 
     @property
     def is_decoded(self) -> bool:
@@ -60,17 +64,23 @@ class Call:
     def decode(self) -> None:
         """Decode the body. Raises `UserError` with the place of the error."""
         began = perf_counter()
-        self.request = self.held.model.decode(self.payload)
+        self.request = self._read()
         self.times.decode = perf_counter() - began
         self.times.rows = self.held.model.rows(self.request)
 
     def encode(self, prediction: Any) -> bytes:
         """The answer's bytes. Raises `NotAcceptable` if the response type cannot represent it."""
         began = perf_counter()
-        content = self.held.model.encode(prediction, self.response_type)
+        content = self._write(prediction)
         self.times.encode = perf_counter() - began
-        self.held.answered(self.payload.content_type.essence, self.response_type)
+        self.held.answered(*self._kind)
         return content
+
+    def _read(self) -> Any:
+        return self.held.model.decode(self.payload)
+
+    def _write(self, prediction: Any) -> bytes:
+        return self.held.model.encode(prediction, self.response_type)
 
 
 def predict(calls: Sequence[Call], threads: int) -> list[Any]:

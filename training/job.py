@@ -4,13 +4,13 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
-from forecastle.algorithms.interface import Algorithm, Job, Model
+from forecastle.algorithms.interface import Algorithm, Group, Job, Model
 from forecastle.contract.artifact import remove_abandoned_parts, write_artifact
 from forecastle.contract.channel import Channel, ObservedChannel
 from forecastle.contract.errors import ForecastleError, InvalidJob, Stopped
@@ -24,19 +24,22 @@ from forecastle.kernels.compiling import COMPILATION
 from forecastle.kernels.threads import available_cores
 from forecastle.training.catalogue import catalogue, fitting, named
 from forecastle.training.failure import failure_reported
+from forecastle.training.hosts.token import token_of
 from forecastle.training.job_log import StreamLog
 from forecastle.training.job_spec import JobSpec, from_files, from_tree
 from forecastle.training.stopping import sigterm_noted
 
 METRICS = "metrics.json"
+ALONE = Hosts()
 PROBE_BYTES = 4096  # an empty file fits on a full disk
 
 
 def train(environ: Mapping[str, str], stream: TextIO) -> None:
     """Run the job described in /opt/ml, with its log on `stream`; a failure is also written to the failure file.
 
-    Of several hosts the leading one trains; the others log that they do not. A job that SIGTERM stops succeeds if it
-    has a model. Raises `ForecastleError`; any other exception is a bug.
+    Of several hosts the leading one writes the model. The others train with it if the algorithm can do that, and
+    otherwise log that they do not. A job that SIGTERM stops succeeds if it has a model. Raises `ForecastleError`; any
+    other exception is a bug.
     """
     started = time.time()
     tree = OptMl.from_environ(environ)
@@ -44,12 +47,9 @@ def train(environ: Mapping[str, str], stream: TextIO) -> None:
         settings = Settings.from_environ(environ)
         hosts = read_hosts(tree)
         log = StreamLog(stream, hosts.current, environ)
-        if hosts.leads:
-            spec = from_tree(tree, settings.algorithm)
-            _warn_of_shards(spec.channels, hosts, log)
-            _run(spec, log, stopping, settings, started)
-        else:
-            log.line(f"{hosts.current} has nothing to do: {min(hosts.all)} trains and writes the model.")
+        spec = from_tree(tree, settings.algorithm)
+        token = token_of(hosts, spec.hyperparameters, settings)
+        _run(spec, log, stopping, settings, started, hosts, token)
 
 
 def train_files(
@@ -69,43 +69,84 @@ def train_files(
     started = time.time()
     with failure_reported(None), sigterm_noted() as stopping:
         spec = from_files(named(algorithm), data, test, content_type, given, out)
-        log = StreamLog(stream, Hosts().current, environ)
+        log = StreamLog(stream, ALONE.current, environ)
         _run(spec, log, stopping, Settings.from_environ(environ), started)
 
 
-def _run(spec: JobSpec, log: StreamLog, stopping: Callable[[], bool], settings: Settings, started: float) -> None:
+def _run(
+    spec: JobSpec,
+    log: StreamLog,
+    stopping: Callable[[], bool],
+    settings: Settings,
+    started: float,
+    hosts: Hosts = ALONE,
+    token: str = "",
+) -> None:
     remove_abandoned_parts(spec.model)
     if spec.metrics is not None:
         remove_abandoned(spec.metrics, METRICS)
     compiling = COMPILATION.seconds
     algorithm = _algorithm(spec, settings, log)
     log.algorithm = algorithm.log_name
-    job = Job(
-        hyperparameters=_hyperparameters(algorithm, spec, log),
-        channels=_channels(algorithm, spec, log, stopping),
-        log=log,
-        settings=settings.of(algorithm.settings),
-        stopping=stopping,
-        threads=settings.threads or available_cores(),
-        checkpoints=spec.checkpoints,
-    )
-    for folder in filter(None, (spec.model, spec.metrics)):
-        _require_writable(folder)
-    if spec.checkpoints is not None:
-        _warn_of_checkpoints(spec.checkpoints, log)
-    ready = time.time()
-    try:
-        _learn(algorithm, job, spec, log)
-    finally:
-        log.progress(1.0)  # remove the bar from the terminal in any case
+    hyperparameters, own = _hyperparameters(algorithm, spec, log), settings.of(algorithm.settings)
+    together = False
+    if len(hosts.all) > 1:
+        reason = algorithm.trains_alone(hyperparameters, spec.channels, own)
+        together = reason is None
+        if reason is not None and not hosts.leads:
+            log.line(f"{hosts.current} has nothing to do: {min(hosts.all)} trains and writes the model, as {reason}.")
+            return
+        if reason is not None:
+            _warn_of_shards(spec.channels, hosts, log, reason)
+    with _group(hosts, token, settings, log, stopping) if together else nullcontext(Group()) as group:
+
+        def ending() -> bool:
+            group.check()
+            return stopping()
+
+        job = Job(
+            hyperparameters=hyperparameters,
+            channels=_channels(algorithm, spec, log, ending, together),
+            log=log,
+            settings=own,
+            stopping=ending,
+            threads=settings.threads or available_cores(),
+            checkpoints=spec.checkpoints if group.leads else None,
+            group=group,
+        )
+        if group.leads:
+            _require_output(spec, log)
+        ready = time.time()
+        try:
+            _learn(algorithm, job, spec, log)
+        finally:
+            log.progress(1.0)  # remove the bar from the terminal in any case
     # Excluding the time for compiling kernels, which only the first job of an installation needs.
     total = time.time() - started - (COMPILATION.seconds - compiling)
     times = {"totaltime": [total * 1000], "setuptime": [(ready - started) * 1000]}
     log.metrics("training", started, times)
 
 
+def _group(
+    hosts: Hosts, token: str, settings: Settings, log: StreamLog, stopping: Callable[[], bool]
+) -> AbstractContextManager[Group]:
+    from forecastle.training.hosts.joining import joined  # with the libraries of a server
+
+    return joined(hosts, token, settings, log, stopping)
+
+
+def _require_output(spec: JobSpec, log: StreamLog) -> None:
+    for folder in filter(None, (spec.model, spec.metrics)):
+        _require_writable(folder)
+    if spec.checkpoints is not None:
+        _warn_of_checkpoints(spec.checkpoints, log)
+
+
 def _learn(algorithm: Algorithm[Any], job: Job[Any], spec: JobSpec, log: StreamLog) -> None:
     model = algorithm.fit(job)
+    if not job.group.leads:
+        _evaluated(algorithm, model, job, log)
+        return
     artifact = model.artifact()
     artifact = replace(
         artifact,
@@ -160,14 +201,18 @@ def missing_file_named(file: Path | None) -> Iterator[None]:
 
 
 def _channels(
-    algorithm: Algorithm[Any], spec: JobSpec, log: StreamLog, stopping: Callable[[], bool]
+    algorithm: Algorithm[Any], spec: JobSpec, log: StreamLog, stopping: Callable[[], bool], together: bool
 ) -> dict[str, Channel]:
     first, purpose = next(iter(algorithm.channels.items()))
     if first not in spec.channels:
         raise InvalidJob(f"Channel {first} is required: {spec.place / first} must contain {purpose}.")
     for name in sorted(spec.channels.keys() - algorithm.channels.keys()):
         log.warning(f"Channel {name} is not read: {algorithm.name} reads {', '.join(algorithm.channels)}.")
-    read = {name: channel for name, channel in spec.channels.items() if name in algorithm.channels}
+    read = {
+        name: replace(channel, may_be_empty=together and channel.sharded)
+        for name, channel in spec.channels.items()
+        if name in algorithm.channels
+    }
     for channel in read.values():
         channel.require()  # also the test channel, before hours of training
     return {
@@ -176,12 +221,12 @@ def _channels(
     }
 
 
-def _warn_of_shards(channels: Mapping[str, Channel], hosts: Hosts, log: StreamLog) -> None:
+def _warn_of_shards(channels: Mapping[str, Channel], hosts: Hosts, log: StreamLog, reason: str) -> None:
     for channel in channels.values():
-        if channel.sharded and len(hosts.all) > 1:
+        if channel.sharded:
             log.warning(
                 f"Channel {channel.name} is ShardedByS3Key over {len(hosts.all)} hosts, but only {hosts.current} "
-                "trains, on its own shard. Use FullyReplicated, or one host."
+                f"trains, on its own shard, as {reason}. Use FullyReplicated, or one host."
             )
 
 
@@ -209,7 +254,8 @@ def _evaluated(algorithm: Algorithm[Any], model: Model[Any, Any], job: Job[Any],
         log.warning("Stopped by SIGTERM: the model has been written, but not evaluated.")
         return {}
     except ForecastleError:
-        log.warning("The model has been written, but could not be evaluated.")
+        if job.group.leads:
+            log.warning("The model has been written, but could not be evaluated.")
         raise
 
 

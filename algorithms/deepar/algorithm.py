@@ -1,6 +1,7 @@
 """DeepAR for training and serving."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -9,6 +10,7 @@ from forecastle.algorithms.deepar.hyperparameters import DeepARHyperparameters
 from forecastle.algorithms.deepar.settings import DeepARSettings
 from forecastle.algorithms.interface import Algorithm, Ask, ChartOptions, Job, Model, Payload
 from forecastle.contract.artifact import Artifact
+from forecastle.contract.channel import Channel
 from forecastle.contract.media_type import JSON, JSON_LINES
 
 if TYPE_CHECKING:
@@ -45,11 +47,23 @@ class DeepARAlgorithm(Algorithm[DeepARHyperparameters]):
 
         return evaluate(model, job)
 
+    def trains_alone(
+        self, hyperparameters: DeepARHyperparameters, channels: Mapping[str, Channel], settings: DeepARSettings
+    ) -> str | None:
+        from forecastle.algorithms.deepar.training.native.plan import WIDTH
+
+        if settings.engine != "native":
+            return f"the engine {settings.engine} trains on one host"
+        if hyperparameters.mini_batch_size <= WIDTH and not any(channel.sharded for channel in channels.values()):
+            return f"mini_batch_size {hyperparameters.mini_batch_size} is too small to divide: it must be above {WIDTH}"
+        return None
+
     def load(self, artifact: Artifact, settings: DeepARSettings) -> "DeepARModel":
-        from forecastle.algorithms.deepar.inference.configuration import from_setting
+        from forecastle.algorithms.deepar.inference.configuration import BATCH, LIVE, from_setting
         from forecastle.algorithms.deepar.model import DeepARModel
 
-        return DeepARModel.from_artifact(artifact, from_setting(settings.inference_config))
+        live, batch = (replace(each, calibrated=settings.calibrated) for each in (LIVE, BATCH))
+        return DeepARModel.from_artifact(artifact, from_setting(settings.inference_config, batch), live)
 
     def adopt(self, folder: Path) -> Artifact | None:
         from forecastle.algorithms.deepar.sagemaker.artifact import adopt

@@ -75,9 +75,18 @@ class DeepAR(BaseEstimator):  # type: ignore[misc]
         Paths drawn for each series in `evaluate`.
     test_quantiles : sequence of float, default=(0.1, 0.2, …, 0.9)
         The quantiles that `evaluate` measures.
+    average_weights : float, default=0.25
+        The share of the epochs whose weights are averaged: the last ones, or with `early_stopping_patience` those
+        around the best one. 0 keeps the weights of the last or the best epoch, as SageMaker does.
+    calibrate : bool, default=False
+        Whether to train a second network, without the ends of the series, and store how its quantiles must be corrected
+        there: for `predict(…, calibrated=True)`. SageMaker has no such hyperparameter.
     network : {"auto", "sagemaker", "gluonts"}, default="auto"
         The kind of network: "sagemaker" handles missing values, and the time before a series' start, as SageMaker's
         models do, "gluonts" as GluonTS does. "auto" is "sagemaker". SageMaker has no such hyperparameter.
+    scale_augmentation : float, default=0.0
+        The standard deviation of the logarithm of a random factor for each training window, so that the network learns
+        from all magnitudes. For student-T and gaussian; SageMaker has no such hyperparameter.
     seed : int, default=None
         Makes training repeatable, with any number of threads; None draws one.
     threads : int, default=None
@@ -155,7 +164,10 @@ class DeepAR(BaseEstimator):  # type: ignore[misc]
         early_stopping_patience: int | None = None,
         num_eval_samples: int = 100,
         test_quantiles: Sequence[float] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
+        average_weights: float = 0.25,
+        calibrate: bool = False,
         network: Literal["auto", "sagemaker", "gluonts"] = "auto",
+        scale_augmentation: float = 0.0,
         seed: int | None = None,
         threads: int | None = None,
     ) -> None:
@@ -175,7 +187,10 @@ class DeepAR(BaseEstimator):  # type: ignore[misc]
         self.early_stopping_patience = early_stopping_patience
         self.num_eval_samples = num_eval_samples
         self.test_quantiles = test_quantiles
+        self.average_weights = average_weights
+        self.calibrate = calibrate
         self.network = network
+        self.scale_augmentation = scale_augmentation
         self.seed = seed
         self.threads = threads
 
@@ -198,6 +213,7 @@ class DeepAR(BaseEstimator):  # type: ignore[misc]
         num_samples: int = 100,
         seed: int | None = None,
         *,
+        calibrated: bool = False,
         cat: Any = None,
         dynamic_feat: Any = None,
         start: Any = None,
@@ -205,7 +221,8 @@ class DeepAR(BaseEstimator):  # type: ignore[misc]
         """Forecast the `prediction_length` steps after the end of each series; by default of those in `fit`.
 
         The same `seed` gives the same forecasts, and a server that serves the saved model gives the same for a request
-        with these series and this seed; None draws a fresh one.
+        with these series and this seed; None draws a fresh one. With `calibrated`, quantiles are corrected by what was
+        held out in a training with the parameter `calibrate`.
 
         Returns a DataFrame with the columns `mean` and, named as "0.1", each quantile. Its index is the future times of
         one series; of several, pairs of a series' key and a time; a long DataFrame gives a long one. Without pandas it
@@ -232,6 +249,7 @@ class DeepAR(BaseEstimator):  # type: ignore[misc]
                 quantiles=quantiles,
                 num_samples=num_samples,
                 seed=seed,
+                calibrated=calibrated,
                 threads=self._threads(),
             )
         return as_table(collection, columns, self._trained_frequency())
@@ -239,8 +257,9 @@ class DeepAR(BaseEstimator):  # type: ignore[misc]
     def evaluate(self, data: Any, *, cat: Any = None, dynamic_feat: Any = None, start: Any = None) -> dict[str, float]:
         """Forecast the last `prediction_length` values of each series from those before, and compare.
 
-        Returns a training job's metrics of the test channel by their names, such as `RMSE`, `mean_wQuantileLoss` and
-        `wQuantileLoss[0.5]`. Raises `ValueError` with the place of the fault.
+        Returns a training job's metrics of the test channel by their names, such as `RMSE`, `mean_wQuantileLoss`,
+        `wQuantileLoss[0.5]` and `coverage[0.8]`, the share of values between the 0.1 and the 0.9 quantile. Raises
+        `ValueError` with the place of the fault.
         """
         check_is_fitted(self, "model_")
         with _as_value_errors():

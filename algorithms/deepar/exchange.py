@@ -1,6 +1,6 @@
 """A request for forecasts and its answer, as JSON, on the client's side.
 
-Source: "DeepAR Inference Formats", AWS's developer guide; `seed` is ours.
+Source: "DeepAR Inference Formats", AWS's developer guide; `calibrated` and `seed` are ours.
 """
 
 import json
@@ -16,12 +16,16 @@ from forecastle.client.errors import PredictorError
 from forecastle.contract.place import Place, text_of
 
 
-def configuration_of(quantiles: Sequence[str], num_samples: int, samples: bool, seed: int | None) -> bytes:
+def configuration_of(
+    quantiles: Sequence[str], num_samples: int, samples: bool, seed: int | None, calibrated: bool = False
+) -> bytes:
     """The configuration of a request: quantiles and samples as asked for, or else the mean."""
     types = [*(["quantiles"] if quantiles else []), *(["samples"] if samples else [])] or ["mean"]
-    configuration = {"num_samples": num_samples, "output_types": types, "quantiles": quantiles}
+    configuration: dict[str, Any] = {"num_samples": num_samples, "output_types": types, "quantiles": quantiles}
     if seed is not None:
         configuration["seed"] = seed
+    if calibrated:
+        configuration["calibrated"] = True
     return json.dumps(configuration, default=_number).encode()
 
 

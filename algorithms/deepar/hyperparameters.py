@@ -1,9 +1,10 @@
 """The hyperparameters of DeepAR.
 
-Source: "DeepAR Hyperparameters", AWS's developer guide; `network` and `seed` are ours.
+Source: "DeepAR Hyperparameters", AWS's developer guide; `average_weights`, `calibrate`, `network`,
+`scale_augmentation` and `seed` are ours.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, PlainSerializer, PlainValidator, model_validator
 
@@ -35,7 +36,7 @@ def _frequency(value: object) -> Frequency:
         raise ValueError from None
 
 
-_OURS = ("network", "seed")  # and not SageMaker's
+_OURS = ("average_weights", "calibrate", "network", "scale_augmentation", "seed")  # and not SageMaker's
 
 PositiveInteger = Annotated[int, Field(ge=1)]
 Off = Literal["ignore", ""]
@@ -85,10 +86,29 @@ class DeepARHyperparameters(Hyperparameters):
         description="Quantiles for which the test channel is scored.",
         json_schema_extra={"must_be": "a list of numbers in (0, 1)"},
     )
+    average_weights: float = Field(
+        0.25,
+        ge=0,
+        le=1,
+        description="Share of the epochs whose weights are averaged: the last ones, or with early_stopping_patience "
+        "those around the best one; 0 keeps the weights of the last or the best epoch, as SageMaker does.",
+    )
+    calibrate: bool = Field(
+        False,
+        description="Whether to train a second network, without the ends of the series, and store how its quantiles "
+        "must be corrected there: for requests with `calibrated`.",
+    )
     network: Literal["auto", "sagemaker", "gluonts"] = Field(
         "auto",
         description="Kind of network: sagemaker handles missing values and the time before a series' start as "
         "SageMaker's models do, gluonts as GluonTS does; auto is sagemaker, and gluonts for the engine mxnet.",
+    )
+    scale_augmentation: float = Field(
+        0.0,
+        ge=0,
+        le=5,
+        description="Standard deviation of the logarithm of a random factor for each training window, so that the "
+        "network learns from all magnitudes; 0 for none, as in SageMaker. For student-T and gaussian.",
     )
     seed: int | None = Field(
         None, ge=0, lt=2**63, description="Makes training repeatable: the same seed and data give the same model."
@@ -104,11 +124,30 @@ class DeepARHyperparameters(Hyperparameters):
             raise ValueError(f"{cls.noun} time_freq must be {EXPECTED}. Got {text!r:.42}: did you mean {meant}?")
         return given
 
+    @model_validator(mode="after")
+    def _a_point_has_no_quantiles(self) -> Self:
+        if self.calibrate and self.likelihood.point:
+            raise ValueError(
+                f"{self.noun} calibrate must be false with likelihood {self.likelihood.name}, "
+                "all of whose quantiles are the same. Got 'true'."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _a_scaled_value_is_one_that_it_draws(self) -> Self:
+        real = self.likelihood.support is None and not self.likelihood.point
+        if self.scale_augmentation and not real:
+            raise ValueError(
+                f"{self.noun} scale_augmentation must be 0 with likelihood {self.likelihood.name}. "
+                f"Got '{self.scale_augmentation}'."
+            )
+        return self
+
     @classmethod
     def defaults(cls) -> dict[str, object]:
         """The default configuration in SageMaker's log of this algorithm: strings, in the order of their names.
 
-        `network` and `seed`, which are ours, are not among them.
+        Those that are ours are not among them.
         """
         typed = {name: value for name, value in super().defaults().items() if name not in _OURS}
         return {name: "" if value is None else str(value) for name, value in sorted(typed.items())}

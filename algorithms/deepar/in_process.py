@@ -63,6 +63,7 @@ def forecast(
     quantiles: Sequence[float | str],
     num_samples: int,
     seed: int | None,
+    calibrated: bool,
     threads: int | None,
 ) -> dict[str, NDArray[np.float64]]:
     """The forecasts that a server returns: mean and quantiles, (series, steps). Raises `UserError`."""
@@ -71,8 +72,10 @@ def forecast(
         "quantiles": [_plain(level) for level in quantiles],
         "output_types": ["mean", "quantiles"] if len(quantiles) else ["mean"],
         "seed": _plain(seed),
+        "calibrated": _plain(calibrated),
     }
     wanted = configuration(asked, LIVE, place=())
+    model.require_calibration(wanted, place=())
     series = []
     for item in collection.items:
         record = item.record(model.network.prediction_length)

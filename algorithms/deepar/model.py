@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -10,14 +9,18 @@ import orjson
 from forecastle.algorithms.deepar.history import History
 from forecastle.algorithms.deepar.inference import footprint
 from forecastle.algorithms.deepar.inference.answer import write_answer
-from forecastle.algorithms.deepar.inference.configuration import BATCH, OUTPUT_TYPES, Configuration
-from forecastle.algorithms.deepar.inference.forecast import Forecast, forecast
+from forecastle.algorithms.deepar.inference.calibration import Calibration
+from forecastle.algorithms.deepar.inference.configuration import BATCH, LIVE, OUTPUT_TYPES, Configuration
+from forecastle.algorithms.deepar.inference.forecast import forecast
+from forecastle.algorithms.deepar.inference.prediction import Prediction
 from forecastle.algorithms.deepar.inference.request import Request, decode
 from forecastle.algorithms.deepar.network import Network
-from forecastle.algorithms.interface import Model, Payload
+from forecastle.algorithms.interface import Model, Payload, TensorForm
 from forecastle.contract.artifact import Artifact
-from forecastle.contract.errors import OutOfSpace
+from forecastle.contract.errors import InvalidData, InvalidJob, OutOfSpace
 from forecastle.contract.media_type import JSON, JSON_LINES, MediaType
+from forecastle.contract.place import Place
+from forecastle.formats.json_size import fits
 from forecastle.kernels.threads import in_parallel
 
 # Costs measured by benchmarks/deepar.py: of a series, a multiplication in the network, and a draw.
@@ -30,13 +33,8 @@ FEW_PATHS = 50  # with fewer paths, quantiles are too coarse: advise fewer serie
 
 EXAMPLE_STEPS = 24
 
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Prediction:
-    """The forecasts of a request's series, in their order, and the configuration of the response."""
-
-    forecasts: tuple[Forecast, ...]
-    configuration: Configuration
+# What an artifact's parameters say about the training, by the model's attributes.
+_TRAINING = {"seed": "seed", "averaged": "averaged_epochs"}
 
 
 class DeepARModel(Model[Request, Prediction]):
@@ -48,26 +46,50 @@ class DeepARModel(Model[Request, Prediction]):
         *,
         metrics: Mapping[str, float] | None = None,
         seed: int | None = None,
+        averaged: Sequence[int] | None = None,
         batch: Configuration = BATCH,
+        live: Configuration = LIVE,
+        calibration: Calibration | None = None,
         history: History | None = None,
     ) -> None:
+        """Raises `InvalidJob` if a configuration needs a calibration and there is none."""
         self.network = network
         self.metrics = dict(metrics or {})  # of its training
         self.seed = seed  # of its training; None if it is unknown
+        self.averaged = averaged  # the first and the last epoch whose weights are averaged; None if there is no average
         self.batch = batch  # the configuration of JSON Lines
+        self.live = live  # the configuration of JSON requests without one
+        self.calibration = calibration  # None if the training had no hyperparameter calibrate
         self.history = history  # of its training, for its page; None if it is unknown
+        if calibration is None and (batch.calibrated or live.calibrated):
+            raise InvalidJob(
+                "This model has no calibration, which DEEPAR_CALIBRATED or DEEPAR_INFERENCE_CONFIG asks for: "
+                "train it with the hyperparameter calibrate=true."
+            )
 
     @classmethod
-    def from_artifact(cls, artifact: Artifact, batch: Configuration = BATCH) -> "DeepARModel":
-        """The model of an artifact. Raises `InvalidData` if its arrays are not a network."""
+    def from_artifact(
+        cls, artifact: Artifact, batch: Configuration = BATCH, live: Configuration = LIVE
+    ) -> "DeepARModel":
+        """The model of an artifact. Raises `InvalidData` if its arrays are no network or no calibration."""
         network = Network.from_artifact(artifact.parameters, artifact.arrays)
-        seed, history = artifact.parameters.get("seed"), History.from_files(artifact.files)
-        return cls(network, metrics=artifact.metrics, seed=seed, batch=batch, history=history)
+        known = {name: artifact.parameters.get(parameter) for name, parameter in _TRAINING.items()}
+        return cls(
+            network,
+            metrics=artifact.metrics,
+            batch=batch,
+            live=live,
+            calibration=Calibration.from_arrays(artifact.arrays),
+            history=History.from_files(artifact.files),
+            **known,
+        )
 
     def artifact(self) -> Artifact:
-        parameters = self.network.parameters() | ({} if self.seed is None else {"seed": self.seed})
+        training = {parameter: getattr(self, name) for name, parameter in _TRAINING.items()}
+        parameters = self.network.parameters() | {name: given for name, given in training.items() if given is not None}
         files = {} if self.history is None else self.history.files()
-        return Artifact(self.network.arrays(), parameters, metrics=self.metrics, files=files)
+        arrays = self.network.arrays() | ({} if self.calibration is None else self.calibration.arrays())
+        return Artifact(arrays, parameters, metrics=self.metrics, files=files)
 
     def facts(self) -> Mapping[str, float]:
         if self.history is None:
@@ -114,7 +136,20 @@ class DeepARModel(Model[Request, Prediction]):
         )
 
     def decode(self, payload: Payload) -> Request:
-        return decode(payload, self.network, self.batch)
+        request = decode(payload, self.network, self.batch, self.live)
+        self.require_calibration(request.configuration)
+        return request
+
+    def require_calibration(self, configuration: Configuration, place: Place = ("configuration",)) -> None:
+        """Raise `InvalidData` if the configuration, at `place`, needs a calibration and there is none."""
+        if configuration.calibrated and self.calibration is None:
+            expected = "false, as this model was trained without the hyperparameter calibrate"
+            raise InvalidData(place=(*place, "calibrated"), expected=expected, got="true")
+
+    def tensors(self) -> TensorForm[Request, Prediction]:
+        from forecastle.algorithms.deepar.inference.tensors import SeriesAsTensors
+
+        return SeriesAsTensors(self.network, self.live, self.require_calibration)
 
     def cost(self, request: Request) -> float:
         fixed, each_path = self._costs(request.configuration)
@@ -171,11 +206,14 @@ class DeepARModel(Model[Request, Prediction]):
 
     def _predict(self, request: Request, threads: int) -> Prediction:
         configuration = request.configuration
+        levels = tuple(configuration.quantiles.values()) if "quantiles" in configuration.output_types else ()
+        if configuration.calibrated and self.calibration is not None:
+            levels = tuple(map(self.calibration.level, levels))
         forecasts = forecast(
             self.network,
             request.series,
             num_samples=configuration.num_samples,
-            quantiles=tuple(configuration.quantiles.values()) if "quantiles" in configuration.output_types else (),
+            quantiles=levels,
             seed=request.seed,
             want_samples="samples" in configuration.output_types,
             threads=threads,
@@ -188,7 +226,7 @@ class DeepARModel(Model[Request, Prediction]):
             footprint.footprint(len(request.series), self.network, request.configuration, threads)
             for request in requests
         )
-        if not footprint.fits(size):
+        if not fits(size):
             raise OutOfSpace(
                 f"There is too little free memory now for the {size / 1e9:.2g} GB that it takes: retry later."
             )

@@ -111,6 +111,7 @@ class DeepARPredictor:
         quantiles: Sequence[float | str] = ("0.1", "0.5", "0.9"),
         *,
         seed: int | None = None,
+        calibrated: bool = False,
         start: Any = None,
     ) -> Any:
         """Forecast the steps after the end of a series, or of several.
@@ -126,6 +127,8 @@ class DeepARPredictor:
         quantiles : levels in (0, 1), each of which becomes a column.
         seed : makes the forecast repeatable, for the same series in the same order, unless another limit splits them
             otherwise; forecastle's servers take it, SageMaker's do not.
+        calibrated : whether the quantiles are corrected by what was held out in the model's training, which must have
+            had the hyperparameter `calibrate`.
         start : the start of all series, where they are given as values alone.
 
         Returns a DataFrame on the times that follow; for several series on pairs of key and time; for a long DataFrame
@@ -136,7 +139,7 @@ class DeepARPredictor:
         """
         frequency = self.frequency_of(ts)
         collection = self.read(ts, frequency, cat, dynamic_feat, start)
-        columns = self.forecasts(collection, num_samples, return_samples, quantiles, seed)
+        columns = self.forecasts(collection, num_samples, return_samples, quantiles, seed, calibrated)
         return as_table(collection, columns, frequency)
 
     def read(
@@ -166,10 +169,11 @@ class DeepARPredictor:
         return_samples: bool = False,
         quantiles: Sequence[float | str] = ("0.1", "0.5", "0.9"),
         seed: int | None = None,
+        calibrated: bool = False,
     ) -> dict[str, NDArray[np.float64]]:
         """The quantiles and samples by the names of their columns, each (series, steps). Raises `PredictorError`."""
         names = [str(level) for level in quantiles]
-        tail = b'],"configuration":' + configuration_of(names, num_samples, return_samples, seed) + b"}"
+        tail = b'],"configuration":' + configuration_of(names, num_samples, return_samples, seed, calibrated) + b"}"
         asked = 0
 
         def ask(piece: Sequence[bytes]) -> Sequence[dict[str, Any]]:

@@ -30,6 +30,10 @@ _CONFIGURATION = {
             "description": "Levels above 0 and below 1, each once.",
         },
         "seed": {"type": ["integer", "null"], "minimum": 0, "maximum": SEEDS - 1},
+        "calibrated": {
+            "type": ["boolean", "null"],
+            "description": "Corrected quantiles, of a model that was trained with the hyperparameter calibrate.",
+        },
     },
 }
 

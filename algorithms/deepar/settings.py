@@ -15,6 +15,12 @@ class DeepARSettings(EnvironmentSettings):
         alias="DEEPAR_ENGINE",
         description="The trainer: native is our own, mxnet the reference, GluonTS' network on MXNet.",
     )
+    calibrated: bool = Field(
+        False,
+        alias="DEEPAR_CALIBRATED",
+        description="Whether requests that do not say get calibrated quantiles; the model must have been trained with "
+        "the hyperparameter calibrate.",
+    )
     inference_config: str = Field(
         "",
         alias="DEEPAR_INFERENCE_CONFIG",

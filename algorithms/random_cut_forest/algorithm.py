@@ -49,6 +49,13 @@ class RandomCutForestAlgorithm(Algorithm[RandomCutForestHyperparameters]):
 
         return evaluate(model, job)
 
+    def trains_alone(
+        self, hyperparameters: RandomCutForestHyperparameters, channels: Mapping[str, Channel], settings: Any
+    ) -> str | None:
+        del hyperparameters, settings
+        sharded = any(channel.sharded for channel in channels.values())
+        return None if sharded else "every host has all rows, and sampling them once is enough"
+
     def load(self, artifact: Artifact, settings: EnvironmentSettings) -> "RandomCutForestModel":  # noqa: ARG002
         from forecastle.algorithms.random_cut_forest.model import RandomCutForestModel
 

@@ -41,6 +41,9 @@ class RandomCutForest(OutlierMixin, BaseEstimator):  # type: ignore[misc]
 
     A pandas Series is one column, and results for pandas' objects have their index.
 
+    For streams, `partial_fit` adds rows to the past, and the next score comes from a forest that is grown anew from it.
+    The past is all rows while there are at most num_trees × num_samples_per_tree, then a uniform sample of so many.
+
     Signs are scikit-learn's: `score_samples` is the anomaly score's negative, `predict` is -1 for outliers. Points
     and scores are float32.
 
@@ -76,7 +79,7 @@ class RandomCutForest(OutlierMixin, BaseEstimator):  # type: ignore[misc]
     offset_ : float
         `decision_function` is `score_samples` less this.
     n_features_in_ : int
-        The number of columns in `fit`.
+        The number of columns in `fit`, or in the first `partial_fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Their names, where `X` had names that are all strings.
 
@@ -94,6 +97,11 @@ class RandomCutForest(OutlierMixin, BaseEstimator):  # type: ignore[misc]
     >>> forest.predict([[0.1, 0.2], [9.0, -9.0]])
     array([ 1, -1])
     """
+
+    _seed: int
+    _past: Reservoir
+    _forest: Forest | None
+    _offset: float | None
 
     def __init__(
         self,
@@ -116,14 +124,48 @@ class RandomCutForest(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         """Grow the forest over `X`, (n_samples, n_features). Raises `ValueError` on a parameter or a value amiss."""
         self._check_parameters()
         points = validate_data(self, table_of(X), dtype=np.float32, order="C")
-        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
-        self.forest_ = self._grow(points, seed)
-        if self.contamination == "auto":
-            self.offset_ = -of_leaves(self.forest_, self._threads())
-        else:
-            scores = score(self.forest_, points, threads=self._threads())
-            self.offset_ = float(np.percentile(-scores.astype(np.float64), 100 * self.contamination))
+        self._begin(points.shape[1])
+        self._past.add(points)
+        self._forest = self._grow(self._past.so_far() if self.sampling == "sagemaker" else points)
+        self._offset = self._offset_of(self._forest, points)
         return self
+
+    def partial_fit(self, X: ArrayLike, y: object = None) -> Self:  # noqa: ARG002 - y is scikit-learn's convention
+        """Add the rows of `X`, (n_samples, n_features), to the past; after `fit`, to the rows of `fit`.
+
+        The forest is grown anew from the past when it is next needed: to score, to predict or to be saved. It depends
+        on the rows and on `random_state`, not on how the rows were divided among calls, nor on what was scored in
+        between; while the past is all rows, it is the forest of `fit`. A call costs little, growing some
+        milliseconds: on a stream, add rows by the dozen.
+
+        Raises `ValueError` on a parameter or a value amiss, and if `load` made this estimator: a saved model does not
+        contain the past.
+        """
+        self._check_parameters()
+        past = getattr(self, "_past", None)
+        if past is None and self.__sklearn_is_fitted__():
+            raise ValueError("partial_fit: expected an estimator with the rows it was fitted to, got a loaded model.")
+        points = validate_data(self, table_of(X), dtype=np.float32, order="C", reset=past is None)
+        if past is None:
+            self._begin(points.shape[1])
+        self._past.add(points)
+        self._forest = self._offset = None
+        return self
+
+    @property
+    def forest_(self) -> Forest:
+        check_is_fitted(self)
+        forest = self._forest
+        if forest is None:
+            self._forest = forest = self._grow(self._past.so_far())
+        return forest
+
+    @property
+    def offset_(self) -> float:
+        forest, offset = self.forest_, self._offset
+        if offset is None:
+            self._offset = offset = self._offset_of(forest, self._past.so_far())
+        return offset
 
     def score_samples(self, X: ArrayLike) -> Any:
         """The negative anomaly scores, (n_samples,): the lower, the more unusual."""
@@ -181,20 +223,31 @@ class RandomCutForest(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         forest = Forest.from_arrays(dict(artifact.arrays))
         names = ("num_trees", "num_samples_per_tree")
         loaded = cls(**{name: artifact.hyperparameters[name] for name in names if name in artifact.hyperparameters})
-        loaded.forest_ = forest
         loaded.n_features_in_ = forest.dimensions
-        loaded.offset_ = -of_artifact(artifact, forest)
+        loaded._forest, loaded._offset = forest, -of_artifact(artifact, forest)
         return loaded
 
-    def _grow(self, points: NDArray[np.float32], seed: int) -> Forest:
-        threads = self._threads()
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "_forest")
+
+    def _begin(self, columns: int) -> None:
+        """Forget the past, and draw the seed of the next one."""
+        self._seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        self._past = Reservoir(self.num_trees * self.num_samples_per_tree, columns, self._seed)
+
+    def _grow(self, points: NDArray[np.float32]) -> Forest:
         if self.sampling == "sagemaker" and len(points) >= self.num_trees:
-            reservoir = Reservoir(self.num_trees * self.num_samples_per_tree, points.shape[1], seed=seed)
-            reservoir.add(points)
-            sample = reservoir.sample()
-            return grow(sample, contiguous_rows(len(sample), self.num_trees), seed=seed, threads=threads)
-        size = len(points) if self.sampling == "sagemaker" else self.num_samples_per_tree
-        return grow(points, drawn_rows(len(points), self.num_trees, size, seed=seed), seed=seed, threads=threads)
+            rows = contiguous_rows(len(points), self.num_trees)
+        else:
+            size = len(points) if self.sampling == "sagemaker" else self.num_samples_per_tree
+            rows = drawn_rows(len(points), self.num_trees, size, seed=self._seed)
+        return grow(points, rows, seed=self._seed, threads=self._threads())
+
+    def _offset_of(self, forest: Forest, points: NDArray[np.float32]) -> float:
+        if self.contamination == "auto":
+            return -of_leaves(forest, self._threads())
+        scores = score(forest, points, threads=self._threads())
+        return float(np.percentile(-scores.astype(np.float64), 100 * self.contamination))
 
     def _scored(self, X: ArrayLike) -> NDArray[np.float64]:
         points = self._points(X)

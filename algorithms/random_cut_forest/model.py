@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import orjson
 
-from forecastle.algorithms.interface import Model, Payload
+from forecastle.algorithms.interface import Model, Payload, TensorForm
 from forecastle.algorithms.random_cut_forest.forest import Forest
 from forecastle.algorithms.random_cut_forest.inference.score import attribute, score
 from forecastle.algorithms.random_cut_forest.threshold import of_artifact, of_leaves
 from forecastle.contract.artifact import Artifact
 from forecastle.contract.errors import NotAcceptable, PayloadTooLarge
 from forecastle.contract.media_type import ACCEPT, CSV, JSON, JSON_LINES, RECORDIO, MediaType
-from forecastle.contract.place import Source
+from forecastle.contract.place import Place, Source
 from forecastle.formats.recordio_writer import write_dense, write_scores, write_sparse
 from forecastle.formats.rows import decode_rows
 from forecastle.formats.template import fill
@@ -136,14 +136,14 @@ class RandomCutForestModel(Model[Query, Scores]):
         rows = decode_rows(payload.body, payload.content_type, width=self.forest.dimensions, max_bytes=DENSE_BYTES)
         points = rows.features
         attribution = _asks_for_attribution(payload.attributes)
-        if attribution and points.size > ATTRIBUTED_NUMBERS:
-            raise PayloadTooLarge(
-                place=(Source("Body"),),
-                expected=f"at most {ATTRIBUTED_NUMBERS:,} numbers, rows times columns, with attribution=true",
-                got=f"{points.size:,}",
-                hint="send fewer rows at a time",
-            )
+        if attribution:
+            require_attributable(points, (Source("Body"),), "attribution=true")
         return Query(points, attribution, None if rows.exact.all() else rows.exact)
+
+    def tensors(self) -> TensorForm[Query, Scores]:
+        from forecastle.algorithms.random_cut_forest.tensors import RowsAsTensors
+
+        return RowsAsTensors(self.forest.dimensions)
 
     def cost(self, request: Query) -> float:
         rows, columns = request.points.shape
@@ -178,6 +178,17 @@ class RandomCutForestModel(Model[Query, Scores]):
         if media_type == JSON_LINES:
             return fill([b'{"score":', b"}\n"], table)
         return fill([b'{"score":', b"}"], table, separator=b",", before=b'{"scores":[', after=b"]}")
+
+
+def require_attributable(points: Floats, place: Place, what: str) -> None:
+    """Raise `PayloadTooLarge` if `points`, (rows, columns), are too many for an answer with attributions."""
+    if points.size > ATTRIBUTED_NUMBERS:
+        raise PayloadTooLarge(
+            place=place,
+            expected=f"at most {ATTRIBUTED_NUMBERS:,} numbers, rows times columns, with {what}",
+            got=f"{points.size:,}",
+            hint="send fewer rows at a time",
+        )
 
 
 def rows_as_csv(rows: Floats) -> bytes:

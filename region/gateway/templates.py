@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from forecastle.region.sagemaker.transform.selection import selection
+from forecastle.contract.transform.selection import selection
 
 CALL = re.compile(
     r"\$input\.(?:json\('(?P<json>[^']*)'\)|path\('(?P<path>[^']*)'\)|params\('(?P<param>[^']*)'\)|(?P<body>body))"

@@ -8,7 +8,7 @@ from forecastle.serving.models import HeldModel
 
 Content = dict[str, dict[str, Any]]  # OpenAPI's media type objects, by media type
 
-_BINARY = {"type": "string", "format": "binary"}
+BINARY = {"type": "string", "format": "binary"}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -44,9 +44,9 @@ def _content(
         media_type: {"schema": each[0] if len(each) == 1 else {"anyOf": each}}
         for media_type, each in sorted(found.items())
     }
-    return content or {"*/*": {"schema": _BINARY}}
+    return content or {"*/*": {"schema": BINARY}}
 
 
 def _plain_schema(media_type: str) -> Mapping[str, Any]:
     is_text = media_type.startswith("text/") or "json" in media_type
-    return {"type": "string"} if is_text else _BINARY
+    return {"type": "string"} if is_text else BINARY

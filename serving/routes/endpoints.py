@@ -4,9 +4,7 @@ Source: "InvokeEndpoint" and "InvokeEndpointWithResponseStream", AWS's API refer
 """
 
 from dataclasses import replace
-from typing import Annotated
 
-from fastapi import Header, Path
 from pydantic import BaseModel, Field
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -15,7 +13,8 @@ from forecastle.contract.errors import ENDPOINT_STATUS, NotFound
 from forecastle.serving.event_stream import CONTENT_TYPE, payload_parts
 from forecastle.serving.exchange import RawHeaders, exchange_of
 from forecastle.serving.refusals import ErrorAnswer, Refusals
-from forecastle.serving.routes.invocations import Invocations, custom_attributes, target_model
+from forecastle.serving.routes.invocations import CUSTOM_ATTRIBUTES, TARGET_MODEL, Invocations
+from forecastle.serving.routes.parameter import Parameter
 from forecastle.serving.routes.route import Operation, Route
 
 VARIANT = (b"x-amzn-invoked-production-variant", b"AllTraffic")
@@ -94,21 +93,14 @@ def _name(scope: Scope) -> str:
     return name[:MAX_NAME]
 
 
-def endpoint_name(name: Annotated[str, Path(pattern="^[^/]+$")]) -> None:
-    """Declares the parameter."""
-
-
-def inference_id(value: Annotated[str, Header(alias="X-Amzn-SageMaker-Inference-Id")] = "") -> None:
-    """Declares the parameter."""
-
-
-def stream_accept(value: Annotated[str, Header(alias="X-Amzn-SageMaker-Accept")] = "") -> None:
-    """Declares the parameter."""
+ENDPOINT_NAME = Parameter("path", "name", limits={"pattern": "^[^/]+$"})
+INFERENCE_ID = Parameter("header", "X-Amzn-SageMaker-Inference-Id", default="")
+STREAM_ACCEPT = Parameter("header", "X-Amzn-SageMaker-Accept", default="")
 
 
 def routes(invocations: Invocations, several: bool) -> list[Route]:
     """POST /invocations in both of its AWS forms."""
-    parameters = (endpoint_name, inference_id, custom_attributes, *((target_model,) if several else ()))
+    parameters = (ENDPOINT_NAME, INFERENCE_ID, CUSTOM_ATTRIBUTES, *((TARGET_MODEL,) if several else ()))
     at_once = Operation(
         "POST",
         "invoke_endpoint",
@@ -122,7 +114,7 @@ def routes(invocations: Invocations, several: bool) -> list[Route]:
         at_once,
         name="invoke_endpoint_with_response_stream",
         summary="Predict, as InvokeEndpointWithResponseStream does",
-        parameters=(*parameters, stream_accept),
+        parameters=(*parameters, STREAM_ACCEPT),
         media_type=CONTENT_TYPE,
     )
     path, errors = "/endpoints/{name}/invocations", Middleware(Refusals, form=model_error)

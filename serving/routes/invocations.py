@@ -2,9 +2,7 @@
 
 import functools
 from collections.abc import Mapping
-from typing import Annotated
 
-from fastapi import Header
 from starlette.types import Receive, Scope, Send
 
 from forecastle.algorithms.interface import Payload
@@ -27,12 +25,12 @@ from forecastle.serving.exchange import Exchange, RawHeaders, exchange_of, respo
 from forecastle.serving.models import HeldModel, Models
 from forecastle.serving.prediction import Call, answer_alone
 from forecastle.serving.queue import Queue
+from forecastle.serving.routes.parameter import Parameter
 from forecastle.serving.routes.route import Operation, Route
 
 SMALL_BYTES = 4096  # a body up to this size may be decoded in the event loop
 CHEAP_SECONDS = 0.001  # a prediction up to this cost runs in the event loop: passing it to a thread may take longer
 MAX_ATTRIBUTES = 1024  # AWS's limit
-TARGET_MODEL = b"x-amzn-sagemaker-target-model"
 
 
 class Invocations:
@@ -68,13 +66,10 @@ class Invocations:
         if (inference_id := given.get(b"x-amzn-sagemaker-inference-id")) is not None:
             exchange.inference_id = inference_id[:64].decode("latin-1")
         call = Call(held, payload, response_type, exchange.times)
-        content = _answer_at_once(call)
-        if content is None:
-            content = await self._queue.answer(call, receive, exchange.started)
-        return content, response_type
+        return await answer_call(call, self._queue, receive, exchange), response_type
 
     def _named(self, model: str | None, headers: dict[bytes, bytes]) -> HeldModel:
-        if model is None and (target := headers.get(TARGET_MODEL)) is not None:
+        if model is None and (target := headers.get(b"x-amzn-sagemaker-target-model")) is not None:
             model = target.decode("utf-8", "replace")
         if model is None:
             raise InvalidData(
@@ -84,6 +79,12 @@ class Invocations:
                 "name one in that header",
             )
         return self._models.named(model)
+
+
+async def answer_call(call: Call, queue: Queue, receive: Receive, exchange: Exchange) -> bytes:
+    """The answer to a call, computed at once or by the queue. Raises what decoding, predicting and encoding raise."""
+    content = _answer_at_once(call)
+    return await queue.answer(call, receive, exchange.started) if content is None else content
 
 
 def _answer_at_once(call: Call) -> bytes | None:
@@ -106,10 +107,7 @@ def _content_type(held: HeldModel, headers: dict[bytes, bytes], batch_types: Map
     A batch transform without a configured content type sends none or a meaningless one, so there the header counts only
     if it names a known media type.
     """
-    encoding = headers.get(b"content-encoding", b"").strip().decode("latin-1")
-    if encoding.lower() not in ("", "identity"):
-        place = (Source("Content-Encoding"),)
-        raise UnsupportedMediaType(place=place, expected="none", got=f"{encoding[:40]!r}")
+    require_uncoded(headers)
     header = headers.get(b"content-type", b"").decode("latin-1")
     default = next(iter(batch_types), held.request_types[0])
     if batch_types and not _is_known(header):
@@ -122,6 +120,14 @@ def _content_type(held: HeldModel, headers: dict[bytes, bytes], batch_types: Map
             got=f"{media_type.essence[:40]!r}",
         )
     return media_type
+
+
+def require_uncoded(headers: Mapping[bytes, bytes]) -> None:
+    """Raise `UnsupportedMediaType` if the body is compressed."""
+    encoding = headers.get(b"content-encoding", b"").strip().decode("latin-1")
+    if encoding.lower() not in ("", "identity"):
+        place = (Source("Content-Encoding"),)
+        raise UnsupportedMediaType(place=place, expected="none", got=f"{encoding[:40]!r}")
 
 
 def _offered(held: HeldModel, preferred: str | None) -> tuple[str, ...]:
@@ -160,17 +166,13 @@ def _negotiated(accept: str | None, offered: tuple[str, ...]) -> str:
     return negotiate(accept, offered)
 
 
-def custom_attributes(
-    value: Annotated[
-        str, Header(alias="X-Amzn-SageMaker-Custom-Attributes", max_length=MAX_ATTRIBUTES, pattern="^[ -~]*$")
-    ] = "",
-) -> None:
-    """Declares the parameter."""
-
-
-def target_model(value: Annotated[str, Header(alias="X-Amzn-SageMaker-Target-Model")]) -> None:
-    """Declares the parameter of a server of several models."""
-
+CUSTOM_ATTRIBUTES = Parameter(
+    "header",
+    "X-Amzn-SageMaker-Custom-Attributes",
+    default="",
+    limits={"max_length": MAX_ATTRIBUTES, "pattern": "^[ -~]*$"},
+)
+TARGET_MODEL = Parameter("header", "X-Amzn-SageMaker-Target-Model")  # of a server of several models
 
 PREDICTION_ERRORS = (
     InvalidData,
@@ -190,7 +192,7 @@ def routes(invocations: Invocations, several: bool) -> list[Route]:
         "POST",
         "predict",
         "Predict",
-        (custom_attributes, *((target_model,) if several else ())),
+        (CUSTOM_ATTRIBUTES, *((TARGET_MODEL,) if several else ())),
         predicts=True,
         errors=(*PREDICTION_ERRORS, *((NotFound,) if several else ())),
     )

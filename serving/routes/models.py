@@ -5,15 +5,13 @@ AWS's multi-model server.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Sequence
 from http import HTTPStatus
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Self
 from urllib.parse import parse_qs
 
 import orjson
-from fastapi import Path as PathParameter
-from fastapi import Query
 from pydantic import BaseModel, Field
 from starlette.middleware import Middleware
 from starlette.types import Receive, Scope, Send
@@ -34,7 +32,8 @@ from forecastle.serving.exchange import exchange_of, respond
 from forecastle.serving.loader import Loader
 from forecastle.serving.models import HeldModel, Models
 from forecastle.serving.refusals import ErrorAnswer, Refusals, plain_error
-from forecastle.serving.routes.invocations import PREDICTION_ERRORS, Invocations, custom_attributes
+from forecastle.serving.routes.invocations import CUSTOM_ATTRIBUTES, PREDICTION_ERRORS, Invocations
+from forecastle.serving.routes.parameter import Parameter
 from forecastle.serving.routes.route import WHILE_READING, Operation, Route
 
 CALL_BYTES = 64 * 2**10  # of POST /models
@@ -187,28 +186,27 @@ def invocation_error(scope: Scope, status: int, sentence: str) -> ErrorAnswer:
     return (call_error if status == NotFound.status else plain_error)(scope, status, sentence)
 
 
-def model_to_load(call: LoadModel) -> None:
-    """Declares the body."""
-
-
-def page_of_models(
-    limit: Annotated[int, Query(ge=1, le=999_999_999)] = PAGE_MODELS, next_page_token: Annotated[str, Query()] = ""
-) -> None:
-    """Declares the parameters."""
-
-
-def model_name(name: Annotated[str, PathParameter()]) -> None:
-    """Declares the parameter."""
+MODEL_TO_LOAD = Parameter("body", "call", LoadModel)
+PAGE_OF_MODELS = (
+    Parameter("query", "limit", int, PAGE_MODELS, {"ge": 1, "le": 999_999_999}),
+    Parameter("query", "next_page_token", default=""),
+)
+MODEL_NAME = Parameter("path", "name")
 
 
 def routes(models: Models, loader: Loader, settings: Settings, invocations: Invocations) -> list[Route]:
     """The routes of a server of several models."""
 
     def call(
-        method: str, name: str, summary: str, parameter: Callable[..., None], answer: type[BaseModel], *errors: Kind
+        method: str,
+        name: str,
+        summary: str,
+        parameters: Sequence[Parameter],
+        answer: type[BaseModel],
+        *errors: Kind,
     ) -> Operation:
         objects = (*errors, *WHILE_READING)
-        return Operation(method, name, summary, (parameter,), answer, objects=objects, object_model=CallError)
+        return Operation(method, name, summary, parameters, answer, objects=objects, object_model=CallError)
 
     in_objects = [Middleware(Refusals, form=call_error)]
     loading = (InvalidData, NotFound, AlreadyLoaded, PayloadTooLarge, OutOfModelSpace)
@@ -221,7 +219,7 @@ def routes(models: Models, loader: Loader, settings: Settings, invocations: Invo
                     "POST",
                     "invoke_model",
                     "Predict with the model of that name",
-                    (model_name, custom_attributes),
+                    (MODEL_NAME, CUSTOM_ATTRIBUTES),
                     predicts=True,
                     errors=(*PREDICTION_ERRORS, OutOfModelSpace),
                     objects=(NotFound,),
@@ -234,8 +232,8 @@ def routes(models: Models, loader: Loader, settings: Settings, invocations: Invo
             "/models/{name:path}",
             OneModel(models, loader),
             [
-                call("GET", "describe_model", "Where a model was loaded from", model_name, LoadedModel, NotFound),
-                call("DELETE", "unload_model", "Unload a model", model_name, Done, NotFound),
+                call("GET", "describe_model", "Where a model was loaded from", (MODEL_NAME,), LoadedModel, NotFound),
+                call("DELETE", "unload_model", "Unload a model", (MODEL_NAME,), Done, NotFound),
             ],
             in_objects,
         ),
@@ -243,8 +241,8 @@ def routes(models: Models, loader: Loader, settings: Settings, invocations: Invo
             "/models",
             ModelList(models, loader, settings),
             [
-                call("POST", "load_model", "Load a model", model_to_load, Done, *loading),
-                call("GET", "list_models", "List the models", page_of_models, ModelPage, InvalidData),
+                call("POST", "load_model", "Load a model", (MODEL_TO_LOAD,), Done, *loading),
+                call("GET", "list_models", "List the models", PAGE_OF_MODELS, ModelPage, InvalidData),
             ],
             in_objects,
         ),

@@ -7,18 +7,17 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import parse_qs, quote
 
 import orjson
-from fastapi import Path as PathParameter
-from fastapi import Query
 from starlette.types import Receive, Scope, Send
 
 from forecastle.contract.errors import NotFound
 from forecastle.contract.settings import Settings
 from forecastle.serving.exchange import RawHeaders, respond
 from forecastle.serving.models import HeldModel, Models
+from forecastle.serving.routes.parameter import Parameter
 from forecastle.serving.routes.route import Operation, Route
 
 FOLDER = Path(__file__).parents[1] / "page"
@@ -190,24 +189,18 @@ def _described(held: HeldModel) -> Mapping[str, Any]:
     }
 
 
-def shown_model(
-    model: Annotated[str, Query(description="The model to show.")] = "",
-) -> None:
-    """Declares the parameter."""
-
-
-def file_name(file: Annotated[str, PathParameter()]) -> None:
-    """Declares the parameter."""
+SHOWN_MODEL = Parameter("query", "model", default="", limits={"description": "The model to show."})
+FILE_NAME = Parameter("path", "file")
 
 
 def routes(models: Models, settings: Settings, version: str) -> list[Route]:
     page = Page(models, settings, version)
-    shown = Operation("GET", "get_page", "The server's page", (shown_model,), media_type="text/html")
+    shown = Operation("GET", "get_page", "The server's page", (SHOWN_MODEL,), media_type="text/html")
     root = Operation(
         "GET",
         "get_root",
         "The server's page, for a browser",
-        (shown_model,),
+        (SHOWN_MODEL,),
         status=307,
         description="It is at /docs; with Accept: text/html the answer is the page itself, and 200.",
     )
@@ -215,11 +208,11 @@ def routes(models: Models, settings: Settings, version: str) -> list[Route]:
         "GET",
         "get_example",
         "The request that the page opens with",
-        (shown_model,),
+        (SHOWN_MODEL,),
         media_type="*/*",
         errors=(NotFound,),
     )
-    files = Operation("GET", "get_page_file", "A file of the page", (file_name,), media_type="*/*", errors=(NotFound,))
+    files = Operation("GET", "get_page_file", "A file of the page", (FILE_NAME,), media_type="*/*", errors=(NotFound,))
     return [
         Route("/docs", page, [shown]),
         Route("/", Root(page), [root]),

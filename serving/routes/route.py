@@ -2,17 +2,16 @@
 
 FastAPI generates the document from routes that declare their parameters and their models of requests and answers. It
 does not call the applications: its own handler resolves dependencies and creates an object for each part of a request,
-which takes longer than scoring a row. An application gets the bytes of a body, and decodes them to arrays.
+which takes longer than scoring a row. An application gets the bytes of a body, and decodes them to arrays. FastAPI is
+imported when the document is first requested.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from fastapi import Depends, Header
-from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette import routing
 from starlette.middleware import Middleware
@@ -31,7 +30,11 @@ from forecastle.contract.errors import (
     TrailersTooLarge,
 )
 from forecastle.serving.exchange import exchange_of
-from forecastle.serving.routes.bodies import Bodies
+from forecastle.serving.routes.bodies import BINARY, Bodies
+from forecastle.serving.routes.parameter import Parameter
+
+if TYPE_CHECKING:
+    from fastapi.routing import APIRoute
 
 Description = dict[str, Any]
 
@@ -47,19 +50,16 @@ CONNECTION: tuple[type[ForecastleError], ...] = (
 # Those that may be raised while a route's application runs, and are then formatted as its errors.
 WHILE_READING = (InvalidData, BodyTooLate, TrailersTooLarge, Stopping)
 FAILURE = "The server failed; see its log."
+OCTETS = "application/octet-stream"
 TEXT: Description = {"text/plain": {"schema": {"type": "string"}}}
 
 
-def request_id(
-    value: Annotated[
-        str,
-        Header(
-            alias="X-Request-Id",
-            description="Returned with the answer and written to the log; generated if it is missing.",
-        ),
-    ] = "",
-) -> None:
-    """Declares the parameter that all routes have."""
+REQUEST_ID = Parameter(  # of all routes
+    "header",
+    "X-Request-Id",
+    default="",
+    limits={"description": "Returned with the answer and written to the log; generated if it is missing."},
+)
 
 
 class JsonObject(BaseModel, extra="allow"):
@@ -73,9 +73,9 @@ class Operation:
     Attributes
     ----------
     name : its operationId.
-    parameters : functions whose signatures declare parameters or the body in FastAPI's notation; they are not called.
     answer : the model of a JSON answer.
     media_type : of an answer that is not JSON.
+    octets : whether body and answer may also be JSON with bytes after it.
     predicts : whether the body is a request to a model, and the answer a prediction, unless it has a media type.
     errors : refusals in a sentence of plain text, in addition to the connection's.
     objects : refusals in a JSON object of `object_model`.
@@ -85,9 +85,10 @@ class Operation:
     method: str
     name: str
     summary: str
-    parameters: Sequence[Callable[..., None]] = ()
+    parameters: Sequence[Parameter] = ()
     answer: type[BaseModel] | None = None
     media_type: str | None = None
+    octets: bool = False
     status: int = HTTPStatus.OK
     description: str = "The answer."
     predicts: bool = False
@@ -96,10 +97,16 @@ class Operation:
     object_model: type[BaseModel] | None = None
     wrapped: tuple[int, type[BaseModel]] | None = None
 
-    def declared(self, path: str, bodies: Bodies) -> APIRoute:
+    def declared(self, path: str, bodies: Bodies) -> "APIRoute":
         """The route that FastAPI describes."""
+        from fastapi import Depends
+        from fastapi.routing import APIRoute
+
         responses = self._responses()
-        extra = {}
+        extra: Description = {}
+        if self.octets:
+            extra = {"requestBody": {"content": {OCTETS: {"schema": BINARY}}}}
+            responses[self.status]["content"] = {OCTETS: {"schema": BINARY}}
         if self.predicts:
             extra = {"requestBody": {"required": True, "content": bodies.requests}}
         if self.media_type is not None:
@@ -112,7 +119,7 @@ class Operation:
             methods=[self.method],
             operation_id=self.name,
             summary=self.summary,
-            dependencies=[Depends(declare) for declare in (*self.parameters, request_id)],
+            dependencies=[Depends(each.declared()) for each in (*self.parameters, REQUEST_ID)],
             status_code=self.status,
             response_model=self.answer,
             response_class=JSONResponse if self.answer else Response,
@@ -163,7 +170,7 @@ class Route(routing.Route):
         self.path_regex = re.compile(self.path_regex.pattern, re.DOTALL)  # a model's name may contain any characters
         self._operations = operations
 
-    def declared(self, bodies: Bodies) -> list[APIRoute]:
+    def declared(self, bodies: Bodies) -> "list[APIRoute]":
         return [operation.declared(self.path_format, bodies) for operation in self._operations]
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:

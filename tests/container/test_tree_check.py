@@ -101,7 +101,20 @@ def test_what_only_sagemaker_would_refuse_is_a_warning(tmp_path: Path) -> None:
     )
     assert "Channel my data: SageMaker accepts letters, digits and .-_ in names" in done.stdout
     assert "Channel my data is not read: random_cut_forest reads train, test." in done.stdout
-    assert "Hosts: 2, of which algo-1 alone trains." in done.stdout
+    assert "Hosts: 2, of which algo-1 alone trains, as every host has all rows" in done.stdout
+
+
+def test_a_host_may_have_an_empty_shard(tmp_path: Path) -> None:
+    tree = write_job(
+        tmp_path,
+        FOREST,
+        {},
+        resourceconfig={"current_host": "algo-2", "hosts": ["algo-1", "algo-2"]},
+        inputdataconfig={"train": {"S3DistributionType": "ShardedByS3Key"}},
+    )
+    done = check(tree)
+    assert done.returncode == 0, done.stderr
+    assert "Hosts: 2, which train together." in done.stdout
 
 
 def test_files_that_another_user_may_not_read_or_write_are_named(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.image
 BASE = "python:3.11-slim-bookworm"
 IMAGE = "forecastle-region-tests/foreign:1"
 PROGRAM = """#!/usr/local/bin/python3
-import json, os, pathlib, sys, time
+import json, os, pathlib, socket, sys, time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 ml = pathlib.Path("/opt/ml")
@@ -32,6 +32,18 @@ if sys.argv[1] == "train":
     if given.get("mood") == "bad":
         (ml / "output/failure").write_text("it was bad")
         sys.exit(7)
+    if given.get("mood") == "meeting":
+        resources = json.loads((ml / "input/config/resourceconfig.json").read_text())
+        first, second = resources["hosts"]
+        if resources["current_host"] == first:
+            print("met", socket.create_server(("", 9000)).accept()[0].recv(10).decode(), flush=True)
+        else:
+            for _ in range(100):
+                try:
+                    socket.create_connection((first, 9000)).sendall(second.encode())
+                    break
+                except OSError:
+                    time.sleep(0.1)
     numbers = [float(path.read_text()) for path in sorted((ml / "input/data/train").iterdir())]
     (ml / "model/sum").write_text(str(sum(numbers)))
 else:
@@ -74,6 +86,25 @@ def region(foreign_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
 def left(home: Path) -> list[str]:
     """The containers of a region."""
     return docker("ps", "--all", "--quiet", "--filter", f"label=forecastle.region={home}").stdout.split()
+
+
+def networks(home: Path) -> list[str]:
+    """The networks of a region."""
+    return docker("network", "ls", "--quiet", "--filter", f"label=forecastle.region={home}").stdout.split()
+
+
+def test_containers_of_a_job_find_each_other_by_name(region: RunningRegion) -> None:
+    resources = {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1}
+    name = create(
+        region,
+        channel("s3://data/numbers/", spread="ShardedByS3Key"),
+        image=IMAGE,
+        hyperparameters={"mood": "meeting"},
+        ResourceConfig=resources,
+    )
+    assert ended(region, name)["TrainingJobStatus"] == "Completed", lines(region, name)
+    assert "met algo-2" in lines(region, name)
+    assert networks(region.home) == left(region.home) == []
 
 
 def test_a_container_trains_and_serves(region: RunningRegion) -> None:

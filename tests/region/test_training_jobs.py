@@ -82,11 +82,22 @@ def test_a_manifest_lists_the_objects(region: RunningRegion) -> None:
 
 def test_several_hosts_share_the_objects(region: RunningRegion) -> None:
     resources = {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1}
-    name = create(region, channel("s3://data/numbers/", spread="ShardedByS3Key"), ResourceConfig=resources)
-    assert ended(region, name)["TrainingJobStatus"] == "Completed"
-    assert mean(region, name) == 2  # of 1 and 3: the second host has the 2
+    for number, body in (("1", b"1\n2\n"), ("2", b"6\n")):
+        region.client("s3").put_object(Bucket="data", Key=f"shards/{number}.csv", Body=body)
+    name = create(region, channel("s3://data/shards/", spread="ShardedByS3Key"), ResourceConfig=resources)
+    assert ended(region, name)["TrainingJobStatus"] == "Completed", lines(region, name)
+    assert mean(region, name) == 3
     found = "\n".join(lines(region, name))
-    assert "algo-2 has nothing to do: algo-1 trains and writes the model." in found
+    assert found.count("All 2 hosts have come: algo-1, algo-2.") == 2
+
+
+def test_a_host_that_fails_ends_the_job_on_all(region: RunningRegion) -> None:
+    resources = {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1}
+    for number, body in (("1", b"1\n2\n"), ("2", b"six\n")):
+        region.client("s3").put_object(Bucket="data", Key=f"odd/{number}.csv", Body=body)
+    name = create(region, channel("s3://data/odd/", spread="ShardedByS3Key"), ResourceConfig=resources)
+    reason = ended(region, name)["FailureReason"]
+    assert reason.startswith("AlgorithmError: Host algo-2 failed: Internal error in forecastle: ValueError: could not")
 
 
 @pytest.mark.parametrize(

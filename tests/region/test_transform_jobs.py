@@ -2,14 +2,11 @@
 
 import gzip
 import itertools
-import json
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from forecastle.region.sagemaker.transform.processing import Processing
-from forecastle.region.sagemaker.transform.selection import selection
 from tests.region.endpoints import model, trained
 from tests.region.running_region import RunningRegion, awaited
 
@@ -100,7 +97,7 @@ def test_requests_are_not_larger_than_the_payload_limit(region: RunningRegion, m
     put(region, "wider/one.csv", b"1" * 2**20 + b"1\n")
     job = run(region, means, "s3://data/wider/", MaxPayloadInMB=1, **split)
     assert job["FailureReason"] == (
-        "ClientError: s3://data/wider/one.csv: record 1 has 1048578 bytes, and MaxPayloadInMB allows 1048576."
+        "ClientError: s3://data/wider/one.csv: line 1 has 1048578 bytes, and MaxPayloadInMB allows 1048576."
     )
 
 
@@ -157,35 +154,3 @@ def _status(region: RunningRegion, name: str) -> str:
 def test_an_unsupported_filter_is_refused(region: RunningRegion, means: str) -> None:
     with pytest.raises(ClientError, match=r"'\$\[\?\(@\]': \[\?\(@\] is not supported"):
         run(region, means, "s3://data/batch/", DataProcessing={"InputFilter": "$[?(@]"})
-
-
-@pytest.mark.parametrize(
-    ("path", "expected"),
-    [
-        ("$", ["id", 1, 2, {"a": {"b": 3}}]),
-        ("$[0]", "id"),
-        ("$[1:]", [1, 2, {"a": {"b": 3}}]),
-        ("$[:-1]", ["id", 1, 2]),
-        ("$[0,2]", ["id", 2]),
-        ("$[-1].a['b']", 3),
-        ("$[3]['a'].b", 3),
-    ],
-)
-def test_paths_select(path: str, expected: object) -> None:
-    assert selection(path)(["id", 1, 2, {"a": {"b": 3}}]) == expected
-
-
-def processing(media_type: str, **given: str) -> Processing:
-    return Processing.of({"TransformInput": {"ContentType": media_type}, "DataProcessing": given})
-
-
-def test_rows_are_joined_with_their_answers() -> None:
-    joined = processing("text/csv", InputFilter="$[1:]", JoinSource="Input", OutputFilter="$[0,-1]")
-    assert joined.sent(b'"a, b",1,2\n') == b"1,2\n"
-    assert joined.written([b'"a, b",1,2\n', b"c,3,4\n"], b"0.5\n0.25\n") == b'"a, b",0.5\nc,0.25\n'
-
-
-def test_objects_are_joined_with_their_answers() -> None:
-    joined = processing("application/jsonlines", JoinSource="Input", OutputFilter="$['id','SageMakerOutput']")
-    written = joined.written([b'{"id": 1, "x": 2}\n'], b'{"score": 0.5}\n')
-    assert json.loads(written) == {"id": 1, "SageMakerOutput": {"score": 0.5}}

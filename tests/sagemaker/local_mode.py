@@ -34,7 +34,7 @@ def main(job: dict[str, Any]) -> dict[str, Any]:
     estimator = Estimator(
         image_uri=job["image"],
         role=ROLE,
-        instance_count=1,
+        instance_count=job["instances"],
         instance_type="local",
         hyperparameters=job["hyperparameters"],
         output_path=f"file://{work / 'output'}",

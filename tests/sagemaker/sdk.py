@@ -4,6 +4,7 @@ The SDK's own dependencies would overturn ours. An environment is kept in .sagem
 changes, so that only the first run waits for it.
 """
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -51,6 +52,13 @@ def made(major: int) -> Sdk:
 
 def environment(name: str, lock: Path, interpreter: str) -> Path:
     """The Python of an environment with a lock's packages, cached or created now by another Python."""
+    KEPT.mkdir(exist_ok=True)
+    with (KEPT / f"{name}.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)  # tests run in several processes
+        return _environment(name, lock, interpreter)
+
+
+def _environment(name: str, lock: Path, interpreter: str) -> Path:
     digest = hashlib.sha256(lock.read_bytes() + sys.version.encode() + interpreter.encode()).hexdigest()[:12]
     folder = KEPT / f"{name}-{digest}"
     python, complete = folder / "bin" / "python", folder / ".complete"

@@ -72,8 +72,8 @@ def test_sdk_2_trains_deploys_predicts_transforms_and_deletes_a_forest(sdk2: Sdk
     assert_left_in_order(work)
 
 
-def test_sdk_2_trains_deploys_predicts_transforms_and_deletes_a_deepar(sdk2: Sdk, work: Path) -> None:
-    job = job_for("deepar", work, epochs=1, num_eval_samples=10)
+def test_sdk_2_trains_on_two_instances_deploys_predicts_transforms_and_deletes_a_deepar(sdk2: Sdk, work: Path) -> None:
+    job = job_for("deepar", work, epochs=1, num_eval_samples=10) | {"instances": 2}
     series = (Path(job["example"]) / "input" / "data" / "train" / "train.json").read_text().splitlines()[:5]
     (work / "records" / "series.json").write_text("\n".join(series) + "\n")
     configuration = {"num_samples": 20, "output_types": ["quantiles"], "quantiles": ["0.5"]}
@@ -85,6 +85,8 @@ def test_sdk_2_trains_deploys_predicts_transforms_and_deletes_a_deepar(sdk2: Sdk
     assert {
         name for name, regex in metric_definitions().items() if not any(re.search(regex, line) for line in log)
     } == {f"test:{name}" for name in ("f1", "accuracy", "precision", "recall")}
+    hosts = {match[1] for line in log if (match := re.search(r"host=(algo-\d)-\w+, epoch=0, train loss", line))}
+    assert hosts == {"algo-1", "algo-2"}
     assert holds(work / "output" / "model.tar.gz", "manifest.json")
     assert "test:mean_wQuantileLoss" in json.loads(holds(work / "output" / "output.tar.gz", "data/metrics.json"))
     steps = job["hyperparameters"]["prediction_length"]
@@ -96,7 +98,7 @@ def test_sdk_2_trains_deploys_predicts_transforms_and_deletes_a_deepar(sdk2: Sdk
     assert answers["wrong"].startswith("instances[0].target[0]: expected a number")
     forecasts = transformed(work, "series.json")
     assert [{name: [*values] for name, values in each.items()} for each in forecasts] == [{"quantiles": ["0.5"]}] * 5
-    assert_left_in_order(work)
+    assert_left_in_order(work, instances=2)
 
 
 def test_sdk_3_trains_a_forest(sdk3: Sdk, work: Path) -> None:
@@ -116,6 +118,7 @@ def job_for(algorithm: str, work: Path, **changes: Any) -> dict[str, Any]:
         port = free.getsockname()[1]
     return {
         "algorithm": algorithm,
+        "instances": 1,
         "example": str(example),
         "work": str(work),
         "image": (work / "image").read_text(),
@@ -147,9 +150,9 @@ def transformed(work: Path, name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines if line]  # local mode ends each answer with a line's end more
 
 
-def assert_left_in_order(work: Path) -> None:
+def assert_left_in_order(work: Path, instances: int = 1) -> None:
     """Training, the endpoint and the transform job have each succeeded, and every file belongs to us."""
-    assert [code for _, code in containers(work)] == [0, 0, 0]
+    assert [code for _, code in containers(work)] == [0] * (instances + 2)
     assert {path.stat().st_uid for path in work.rglob("*")} == {os.getuid()}
 
 

@@ -261,8 +261,9 @@ def test_files_of_killed_jobs_are_removed_even_if_the_job_is_refused(tmp_path: P
 
 def test_of_two_hosts_one_trains_and_the_other_logs_it(tmp_path: Path) -> None:
     hosts = {"current_host": "algo-2", "hosts": ["algo-1", "algo-2"], "network_interface_name": "eth0"}
-    tree = write_job(tmp_path, {"shrinkage": "2"}, {}, resourceconfig=hosts)
-    assert log_of(tree).endswith("algo-2 has nothing to do: algo-1 trains and writes the model.\n")
+    tree = write_job(tmp_path, {"shrinkage": "1"}, {}, resourceconfig=hosts, inputdataconfig={"train": {}})
+    sentence = "algo-2 has nothing to do: algo-1 trains and writes the model, as a mean is quickly computed.\n"
+    assert log_of(tree).endswith(sentence)
     assert not tree.model.exists()
 
 
@@ -270,12 +271,14 @@ def test_the_host_that_trains_on_a_shard_is_warned(tmp_path: Path) -> None:
     tree = write_job(
         tmp_path,
         {"shrinkage": "0"},
-        {"train/a": NUMBERS},
+        {"train/a": NUMBERS, "test/a": NUMBERS},
         resourceconfig={"current_host": "algo-1", "hosts": ["algo-1", "algo-2"]},
-        inputdataconfig={"train": {"S3DistributionType": "ShardedByS3Key"}},
+        inputdataconfig={"train": {}, "test": {"S3DistributionType": "ShardedByS3Key"}},
     )
-    assert " WARNING " in log_of(tree)
-    assert "Channel train is ShardedByS3Key over 2 hosts, but only algo-1 trains" in log_of(tree)
+    warning = "Channel test is ShardedByS3Key over 2 hosts, but only algo-1 trains, on its own shard, as a mean is "
+    log = log_of(tree)
+    assert " WARNING " in log
+    assert f"{warning}quickly computed. Use FullyReplicated, or one host.\n" in log
 
 
 def test_the_named_algorithm_is_taken_whatever_the_hyperparameters(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """The configuration of a response, from a JSON request, or from a setting for JSON Lines.
 
-Source: "DeepAR Inference Formats", AWS's developer guide; `seed` is ours.
+Source: "DeepAR Inference Formats", AWS's developer guide; `calibrated` and `seed` are ours.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ SETTING = "DEEPAR_INFERENCE_CONFIG"  # the configuration of JSON Lines, as JSON
 _SETTING = Source(f"Setting {SETTING}")
 
 OUTPUT_TYPES = ("quantiles", "samples", "mean")  # in their order in a response
-MEMBERS = ("num_samples", "output_types", "quantiles", "seed")
+MEMBERS = ("num_samples", "output_types", "quantiles", "seed", "calibrated")
 MAX_SAMPLES = 1_000_000
 SEEDS = 2**63
 
@@ -34,12 +34,14 @@ class Configuration:
     output_types : some of `OUTPUT_TYPES`, at least one.
     quantiles : levels in (0, 1) by the client's keys, in its order; used only with the output type "quantiles".
     seed : the same seed gives the same response; None draws a new one for each request.
+    calibrated : whether quantiles are corrected by what was held out in the training.
     """
 
     num_samples: int
     output_types: frozenset[str]
     quantiles: Mapping[str, float]
     seed: int | None = None
+    calibrated: bool = False
 
 
 DECILES = {f"0.{tenth}": tenth / 10 for tenth in range(1, 10)}
@@ -47,12 +49,12 @@ LIVE = Configuration(100, frozenset({"mean"}), DECILES)  # of a JSON request wit
 BATCH = Configuration(100, frozenset({"mean", "quantiles"}), DECILES)  # of JSON Lines, if the setting is missing
 
 
-def from_setting(text: str) -> Configuration:
+def from_setting(text: str, default: Configuration = BATCH) -> Configuration:
     """The configuration of JSON Lines, from `DEEPAR_INFERENCE_CONFIG`. Raises `InvalidJob`."""
     if not text.strip():
-        return BATCH
+        return default
     try:
-        return configuration(orjson.loads(text), BATCH, place=())
+        return configuration(orjson.loads(text), default, place=())
     except orjson.JSONDecodeError as error:
         raise InvalidJob(place=(_SETTING,), expected=f"JSON ({error})") from None
     except InvalidData as error:
@@ -83,6 +85,7 @@ def configuration(document: Any, default: Configuration, place: Place = ("config
         output_types=types,
         quantiles=levels,
         seed=_whole(given, "seed", default.seed, 0, SEEDS - 1, place),
+        calibrated=_switch(given, "calibrated", default.calibrated, place),
     )
 
 
@@ -93,6 +96,13 @@ def _whole(given: Mapping[str, Any], name: str, default: Any, low: int, high: in
     if type(value) is not int or not low <= value <= high:
         expected = f"a whole number from {low} to {high}"
         raise InvalidData(place=(*place, name), expected=expected, got=quotation.of_json(value))
+    return value
+
+
+def _switch(given: Mapping[str, Any], name: str, default: bool, place: Place) -> bool:
+    value = given.get(name, default)
+    if not isinstance(value, bool):
+        raise InvalidData(place=(*place, name), expected="true or false", got=quotation.of_json(value))
     return value
 
 

@@ -1,11 +1,13 @@
 """Draws from the likelihoods: the next value of each path, and further draws for mean and quantiles.
 
-A path's next value is one of its step's draws, each of which has the likelihood's distribution.
+A path's next value is one of its step's draws, each of which has the likelihood's distribution: that of a random rank.
+The random numbers of different paths are points of a lattice, see `lattice`.
 
 Student's t and the normal distribution are drawn by Bailey's polar method, √(ν(u^(−2/ν) − 1))·cos 2πv for uniform u
-and v, and its limit, Box and Muller's. Four radii, their u one in each quarter of (0, 1), each at four right angles,
-give 16 draws that are spread far more evenly than independent ones. Beta and negative-binomial numbers are computed
-from such normal numbers, through gamma numbers, and from uniform ones that an orthogonal array spreads as evenly.
+and v, and its limit, Box and Muller's. Four radii, their u one in each quarter of (0, 1) and mirrored in every second,
+each at four right angles, give 16 draws that are spread far more evenly than independent ones. Beta and
+negative-binomial numbers are computed from such normal numbers, through gamma numbers, and from uniform ones that an
+orthogonal array spreads as evenly.
 
 References: Bailey, "Polar generation of random variates with the t-distribution", Mathematics of Computation 62, 1994;
 Owen, "Orthogonal arrays for computer experiments, integration and visualization", Statistica Sinica 2, 1992.
@@ -18,11 +20,13 @@ import numpy as np
 
 from forecastle.algorithms.deepar.arrays import Floats
 from forecastle.algorithms.deepar.inference.gamma import Doubles, gammas, log_share, poissons
+from forecastle.algorithms.deepar.inference.lattice import ANGLE, PICK, RADIUS, STARTS, Words
 from forecastle.algorithms.deepar.likelihood import (
     BETA,
     DETERMINISTIC_L1,
     LEAST,
     NEGATIVE_BINOMIAL,
+    ONE_BY_ONE,
     STUDENT_T,
     Likelihood,
 )
@@ -30,22 +34,27 @@ from forecastle.kernels.compiled import inlined, part
 from forecastle.kernels.elementary import LN_2, exp2_less_1, log2, sine_and_cosine, softplus
 from forecastle.kernels.lanes import (
     LANES,
+    Bits,
     Size,
+    absolute,
     bits_of,
     choose,
     floats_of,
     fma,
     load,
+    maximum,
+    minimum,
     square_root,
     store,
     to_floats,
 )
 from forecastle.kernels.lanes import Floats as Lanes
-from forecastle.kernels.philox import Stream, begin_stream, next_uniform, random_lanes
+from forecastle.kernels.philox import Stream, begin_stream
 from forecastle.kernels.pointer import memory
 
 DRAWS = 16
 _RADII = 4
+Quartet = tuple[Lanes, Lanes, Lanes, Lanes]  # one number for each radius
 # The offset of each row of uniform numbers from its start, for the draws of each radius and turn. These two, and three
 # sums of their multiples in the field of four elements, are an orthogonal array: any two of the five have each pair of
 # values once.
@@ -54,6 +63,12 @@ _SUM, _SUM_2, _SUM_3 = (_TURN ^ np.array(multiple)[_RADIUS] for multiple in ((0,
 _PLACES = np.stack([4 * _SUM + _SUM_2, 4 * _SUM + _SUM_3, 4 * _SUM_2 + _SUM, 4 * _SUM_3 + _SUM_2]) / DRAWS
 _UNIFORMS = 4  # rows of them
 TABLE_ROWS = 2 + _UNIFORMS + 2  # for each draw: normal numbers, uniform ones, and two computed from them
+
+
+@inlined
+def words_of(likelihood: int) -> int:
+    """The number of random words of a path at each step, by the likelihood's number in kernels."""
+    return STARTS + (_UNIFORMS if likelihood in ONE_BY_ONE else 0)
 
 
 def draws_of(likelihood: Likelihood) -> int:
@@ -85,21 +100,23 @@ class Source(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where draws are read and written: offsets in the scratch memory, the first path, and the step."""
+    """Where draws are read and written: offsets in the scratch memory, the paths, and the step."""
 
-    parameters: int  # of the rows of the likelihood's parameters, before their links
+    parameters: int  # of the rows of the likelihood's parameters
     value: int  # of the row of the next value, over the scale
-    lane: int
+    lane: int  # the first path
+    number: int  # of that path in its group
     step: int
 
 
 @inlined
 def draw_in_lanes(
-    likelihood: int, work: Floats, place: Place, random: Randomness, scale: float, out: Sampled, size: Size
+    likelihood: int, work: Floats, place: Place, words: Words, scale: float, out: Sampled, size: Size
 ) -> None:
     """Draw for the paths from `place.lane` on, and write the draws to `out` and the next value to `work`.
 
-    work : the scratch memory, a pointer, see `paths.Scratch`. scale : of the series.
+    work : the scratch memory, a pointer, see `paths.Scratch`. words : of the group's paths, see `lattice.deal`.
+    scale : of the series.
     """
     lanes, paths, draws = len(size) * LANES, out.expected.shape[1], memory(out.draws)
     location = load(work, place.parameters, size)
@@ -113,22 +130,53 @@ def draw_in_lanes(
     if likelihood == STUDENT_T:
         freedom = softplus(load(work, place.parameters + 2 * lanes, size)) + 2.0
     sigma = softplus(load(work, place.parameters + lanes, size))
-    radius_bits, angle_bits, pick, _ = random_lanes(place.lane, place.step, random.series, random.key, size)
+    given, count = memory(words.view(np.float32)), words.shape[1]
+    pick = bits_of(load(given, PICK * count + place.number, size))
+    radius_bits = bits_of(load(given, RADIUS * count + place.number, size))
+    angle_bits = bits_of(load(given, ANGLE * count + place.number, size))
     uniform = fma(to_floats(radius_bits >> 1), 2.0**-33, 2.0**-34)  # in (0, 1/4]
     sine, cosine = sine_and_cosine(to_floats(angle_bits) * 2.0**-32)
-    chosen = sigma
-    for number in range(_RADII):
-        radius = _radius(likelihood, log2(uniform + number / _RADII), freedom) * sigma
-        chosen = choose((pick & 3) ^ number, chosen, radius)
-        across, along = radius * sine, radius * cosine
-        store(draws, drawn, (location + across) * scale)
-        store(draws, drawn + paths, (location - across) * scale)
-        store(draws, drawn + 2 * paths, (location + along) * scale)
-        store(draws, drawn + 3 * paths, (location - along) * scale)
-        drawn += 4 * paths
-    axis = choose(pick & 4, sine, cosine)
-    axis = floats_of(bits_of(axis) ^ ((pick & 8) << 28))  # its sign
-    store(work, place.value, fma(chosen, axis, location))
+    radius_0 = _radius(likelihood, log2(uniform), freedom) * sigma
+    radius_1 = _radius(likelihood, log2(0.5 - uniform), freedom) * sigma
+    radius_2 = _radius(likelihood, log2(uniform + 0.5), freedom) * sigma
+    radius_3 = _radius(likelihood, log2(1.0 - uniform), freedom) * sigma
+    across = radius_0 * sine, radius_1 * sine, radius_2 * sine, radius_3 * sine
+    along = radius_0 * cosine, radius_1 * cosine, radius_2 * cosine, radius_3 * cosine
+    _store_both(draws, drawn, paths, location, across, scale)
+    _store_both(draws, drawn + 8 * paths, paths, location, along, scale)
+    # The draws' ranks are symmetric about the location: of 16, the 7 lowest are those of the largest distances.
+    above = (pick >> 3) & 1
+    distance = _ranked(along, across, pick ^ (above * 7))
+    store(work, place.value, location + floats_of(bits_of(distance) ^ ((above ^ 1) << 31)))
+
+
+@inlined
+def _store_both(draws: Floats, at: int, paths: int, location: Lanes, distances: Quartet, scale: float) -> None:
+    """Write the draws at these distances on both sides of the location to eight rows of `draws`, a pointer."""
+    first, second, third, fourth = distances
+    store(draws, at, (location + first) * scale)
+    store(draws, at + paths, (location - first) * scale)
+    store(draws, at + 2 * paths, (location + second) * scale)
+    store(draws, at + 3 * paths, (location - second) * scale)
+    store(draws, at + 4 * paths, (location + third) * scale)
+    store(draws, at + 5 * paths, (location - third) * scale)
+    store(draws, at + 6 * paths, (location + fourth) * scale)
+    store(draws, at + 7 * paths, (location - fourth) * scale)
+
+
+@inlined
+def _ranked(along: Quartet, across: Quartet, rank: Bits) -> Lanes:
+    """The one of eight distances with a `rank`, from the largest; `along` and |`across`| are in descending order.
+
+    Each step of a bitonic merge, of which only the half is kept that contains the rank.
+    """
+    far = rank & 4, rank & 2, rank & 1
+    a, b, c, d = along
+    w, x, y, z = absolute(across[3]), absolute(across[2]), absolute(across[1]), absolute(across[0])
+    a, b = choose(far[0], minimum(a, w), maximum(a, w)), choose(far[0], minimum(b, x), maximum(b, x))
+    c, d = choose(far[0], minimum(c, y), maximum(c, y)), choose(far[0], minimum(d, z), maximum(d, z))
+    a, b = choose(far[1], minimum(a, c), maximum(a, c)), choose(far[1], minimum(b, d), maximum(b, d))
+    return choose(far[2], minimum(a, b), maximum(a, b))
 
 
 @inlined
@@ -140,28 +188,41 @@ def _radius(likelihood: int, log: Lanes, freedom: Lanes) -> Lanes:
 
 
 @part
+def link(likelihood: int, scratch: Floats, parameters: int, lanes: int, means: Floats) -> None:
+    """Apply the links to the parameters of `lanes` paths, of likelihoods that are not vectorised.
+
+    scratch : the scratch memory, flat, whose rows from `parameters` on are changed. means : (at least lanes,), written:
+    the distributions' means, over the scale.
+    """
+    for path in range(parameters, parameters + lanes):
+        first, second = _positive(scratch[path]), _positive(scratch[path + lanes])
+        scratch[path], scratch[path + lanes] = first, second
+        means[path - parameters] = first / (first + second) if likelihood == BETA else first
+
+
+@part
 def draw_one_by_one(
     likelihood: int,
     scratch: Floats,
     place: Place,
     lanes: int,
     source: Source,
+    words: Words,
     scale: float,
     out: Sampled,
 ) -> None:
     """The same as `draw_in_lanes` for `lanes` paths of likelihoods that are not vectorised.
 
     Their draws are computed from gamma numbers.
-    scratch : the scratch memory, flat, see `paths.Scratch`.
+    scratch : the scratch memory, flat, see `paths.Scratch`; `link` has been called.
     """
     stream, table = source.stream, source.table
     normals, uniforms, numbers = table[:2], table[2 : 2 + _UNIFORMS], table[2 + _UNIFORMS :]
     lane, step = place.lane, place.step
     for path in range(lanes):
-        first: float = _positive(scratch[place.parameters + path])
-        second = _positive(scratch[place.parameters + lanes + path])
+        first, second = float(scratch[place.parameters + path]), float(scratch[place.parameters + lanes + path])
         begin_stream(stream, lane + path, step, source.series)
-        picked = _even_numbers(stream, normals, uniforms)
+        _even_numbers(words, place.number + path, normals, uniforms)
         if likelihood == BETA:
             out.expected[step, lane + path] = first / (first + second) * scale
             drawn = _shares(stream, first, second, normals, uniforms, numbers)
@@ -169,6 +230,7 @@ def draw_one_by_one(
         else:
             out.expected[step, lane + path] = first * scale
             drawn = _counts(stream, first * scale, second, normals, uniforms, numbers)
+        picked = _number_of(drawn, int(words[PICK, place.number + path]))
         drawn[0], drawn[picked] = drawn[picked], drawn[0]  # the path's next value is the first one
         for number in range(DRAWS):
             out.draws[step, number, lane + path] = drawn[number]
@@ -176,27 +238,46 @@ def draw_one_by_one(
 
 
 @part
-def _even_numbers(stream: Stream, normals: Doubles, uniforms: Doubles) -> int:
-    """Fill `normals`, (2, draws), with radii at right angles, and `uniforms`, (4, draws), from `stream`, (11,).
+def _number_of(drawn: Doubles, rank: int) -> int:
+    """The number of the draw with a rank, from the lowest, in `drawn`, (draws,)."""
+    for number in range(DRAWS):
+        value, below, up_to = drawn[number], 0, 0
+        for other in range(DRAWS):  # without a branch, so that LLVM vectorises it
+            below += drawn[other] < value
+            up_to += drawn[other] <= value
+        if below <= rank < up_to:
+            return number
+    return 0
+
+
+@part
+def _even_numbers(words: Words, path: int, normals: Doubles, uniforms: Doubles) -> None:
+    """Fill `normals`, (2, draws), with radii at right angles, and `uniforms`, (4, draws), with numbers in (0, 1).
 
     The numbers of one draw are independent, so each draw has the right distribution. Different draws are dependent: the
     numbers in a row of `uniforms` are sixteenths apart, in a different order in each row.
-    → the number of a random draw.
+    words : of the group's paths, see `lattice.deal`. path : the number in its group.
     """
-    uniform, quarter = next_uniform(stream), 0.5 * math.pi * next_uniform(stream)
+    uniform, quarter = _uniform(words[RADIUS, path]), 0.5 * math.pi * _uniform(words[ANGLE, path])
     cosine, sine = math.cos(quarter), math.sin(quarter)
     for number in range(_RADII):
-        radius = math.sqrt(-2.0 * math.log((number + uniform) / _RADII))
+        place = 1.0 - uniform if number % 2 else uniform
+        radius = math.sqrt(-2.0 * math.log((number + place) / _RADII))
         x, y = radius * cosine, radius * sine
         for turn in range(4):
             normals[0, 4 * number + turn], normals[1, 4 * number + turn] = x, y
             x, y = -y, x
     for row in range(_UNIFORMS):
-        start = next_uniform(stream)
+        start = _uniform(words[STARTS + row, path])
         for number in range(DRAWS):
             place = start + _PLACES[row, number]
             uniforms[row, number] = place - 1.0 if place >= 1.0 else place
-    return int(next_uniform(stream) * DRAWS)
+
+
+@inlined
+def _uniform(word: np.uint32) -> float:
+    """The number in (0, 1) of a random word: an odd multiple of 2⁻³³."""
+    return (float(word) + 0.5) * 2.0**-32
 
 
 @part

@@ -1,4 +1,4 @@
-"""The memory that requests take while they are parsed, predicted and encoded."""
+"""The memory that requests take while they are predicted and encoded."""
 
 from bisect import bisect_right
 from dataclasses import replace
@@ -9,18 +9,14 @@ from forecastle.algorithms.deepar.inference.forecast import bytes_for
 from forecastle.algorithms.deepar.network import Network
 from forecastle.contract.errors import PayloadTooLarge
 from forecastle.contract.free_memory import available_memory
-from forecastle.contract.place import Place, Source
+from forecastle.contract.place import Place
+from forecastle.formats.json_size import SHARE, UNCHECKED_BYTES, fits
 
 _INSTANCES: Place = ("instances",)
 _SAMPLES: Place = ("configuration", "num_samples")
 _QUANTILES: Place = ("configuration", "quantiles")
 
-UNCHECKED_BYTES = 64 * 2**20  # allowed whatever the free memory
-SHARE = 0.5  # of the free memory, for one request
 BYTES_WRITTEN = 56  # of a number in a response: as float32, as float64, and as text, twice while texts are joined
-BYTES_READ = {b"{": 200, b"[": 64, b",": 48, b'"': 28}  # of Python objects for each delimiter of JSON, at most
-COPIES_READ, COPIES_READ_AS_TEXT = 2, 5  # of the body while it is parsed; characters beyond ASCII may take four bytes
-BYTES_READ_AT_MOST = 90  # for a byte of JSON: "{}," is an object and a place in a list
 BYTES_OF_SERIES = 1_500  # of a series, even an empty one: its objects and those of its forecast
 
 
@@ -28,11 +24,6 @@ def footprint(series: int, network: Network, wanted: Configuration, threads: int
     """The bytes that this number of series takes at most, with `threads` of them forecast at a time."""
     each = _numbers_written(wanted) * network.prediction_length * BYTES_WRITTEN + BYTES_OF_SERIES
     return series * each + _drawn(series, network, wanted, threads)
-
-
-def fits(size: int, free: int | None = None) -> bool:
-    """Whether a request may take `size` bytes; `free` is the free memory, by default measured."""
-    return size <= UNCHECKED_BYTES or size <= SHARE * _available(free)
 
 
 def require(series: int, network: Network, wanted: Configuration, threads: int) -> None:
@@ -71,30 +62,6 @@ def rounded_down(number: int) -> int:
     """The number with two significant digits: it is computed from estimates."""
     unit = int(10 ** max(0, len(str(number)) - 2))
     return number // unit * unit
-
-
-def bytes_read(body: bytes) -> int:
-    """An estimate of the bytes of a JSON body and of the objects it is parsed into."""
-    copies = COPIES_READ if body.isascii() else COPIES_READ_AS_TEXT
-    return copies * len(body) + sum(body.count(mark) * each for mark, each in BYTES_READ.items())
-
-
-def require_readable(body: bytes, free: int | None = None) -> None:
-    """Raise `PayloadTooLarge` if parsing a JSON body takes more memory than is free, `free` bytes."""
-    if fits(len(body) * BYTES_READ_AT_MOST, free):
-        return
-    size = bytes_read(body)
-    if not fits(size, free):
-        raise PayloadTooLarge(
-            place=(Source("Body"),),
-            expected=f"values that fit {SHARE * _available(free) / 1e9:.2g} GB of memory",
-            got=f"{len(body)} bytes, which take {size / 1e9:.2g} GB when parsed",
-            hint="ask for fewer series at a time",
-        )
-
-
-def _available(free: int | None) -> int:
-    return available_memory() if free is None else free
 
 
 def _numbers_written(wanted: Configuration) -> int:

@@ -15,14 +15,15 @@ from forecastle.algorithms.deepar.arrays import Floats
 from forecastle.algorithms.deepar.frequency import Frequency
 from forecastle.algorithms.deepar.inference.draw import Randomness, Sampled, draws_of
 from forecastle.algorithms.deepar.inference.encoder import Encoded, encode
+from forecastle.algorithms.deepar.inference.lattice import groups_of
 from forecastle.algorithms.deepar.inference.packing import pack
-from forecastle.algorithms.deepar.inference.paths import Span, run_paths, scratch_size
+from forecastle.algorithms.deepar.inference.paths import run_paths, scratch_size
 from forecastle.algorithms.deepar.inference.quantile import summarise
 from forecastle.algorithms.deepar.inference.weights import Weights, padded
 from forecastle.algorithms.deepar.network import Network
 from forecastle.algorithms.deepar.scale import MINIMUM_SCALE, mean_magnitude
 from forecastle.algorithms.deepar.series import Series
-from forecastle.kernels.lanes import LANES, SIZES, aligned
+from forecastle.kernels.lanes import LANES, aligned
 from forecastle.kernels.threads import available_cores, in_parallel
 
 
@@ -112,20 +113,14 @@ def _forecast_one(common: _Common, series: Series, position: int, threads: int) 
         draws=aligned(steps, draws_of(network.likelihood), common.lanes),
     )
     random = Randomness(common.key, position)
-    threes, twos = _blocks(common.lanes // LANES, threads)
+    groups = groups_of(common.lanes // LANES)
 
     def run(start: int, stop: int) -> None:
-        """Blocks [start, stop): first those of three vectors, then those of two."""
-        for vectors, first, last in (
-            (3, 3 * min(start, threes), 3 * min(stop, threes)),
-            (2, 3 * threes + 2 * max(start - threes, 0), 3 * threes + 2 * max(stop - threes, 0)),
-        ):
-            if first < last:
-                scratch = aligned(scratch_size(common.weights, steps, vectors * LANES))
-                span = Span(first, last)
-                run_paths(common.weights, encoded, scale, random, span, SIZES[vectors], scratch, out)
+        for group in groups[start:stop]:
+            scratch = aligned(scratch_size(common.weights, steps, group.vectors))
+            run_paths(common.weights, encoded, scale, random, group, scratch, out)
 
-    in_parallel(run, threes + twos, block=1 if threads > 1 else threes + twos, threads=threads)
+    in_parallel(run, len(groups), block=1 if threads > 1 else len(groups), threads=threads)
     mean, quantiles = np.empty(steps, np.float32), np.empty((len(common.levels), steps), np.float32)
 
     def sum_up(start: int, stop: int) -> None:
@@ -133,12 +128,6 @@ def _forecast_one(common: _Common, series: Series, position: int, threads: int) 
 
     in_parallel(sum_up, steps, block=-(-steps // threads), threads=threads)
     return Forecast(mean, quantiles, _samples(common, out.paths) if common.want_samples else None)
-
-
-def _blocks(vectors: int, threads: int) -> tuple[int, int]:
-    """The numbers of blocks of three vectors, which are faster, and of two, which are distributed more evenly."""
-    threes = vectors % 2 if threads > 1 else (vectors - 2 * (-vectors % 3)) // 3
-    return threes, (vectors - 3 * threes) // 2
 
 
 def _samples(common: _Common, paths: Floats) -> Floats:

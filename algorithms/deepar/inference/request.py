@@ -31,6 +31,7 @@ from forecastle.contract.errors import InvalidData
 from forecastle.contract.media_type import JSON_LINES
 from forecastle.contract.place import At
 from forecastle.formats import json_document
+from forecastle.formats.json_size import require_readable
 from forecastle.formats.members import require_known
 
 
@@ -46,27 +47,27 @@ class Request:
     seed: int
 
 
-def decode(payload: Payload, network: Network, batch: Configuration) -> Request:
-    """Parse a body; `batch` is the configuration of JSON Lines.
+def decode(payload: Payload, network: Network, batch: Configuration, live: Configuration = LIVE) -> Request:
+    """Parse a body; `batch` is the configuration of JSON Lines, `live` that of a JSON request without one.
 
     Raises `InvalidData` with the place of the error, `PayloadTooLarge` if the response would not fit into memory.
     """
     payload.content_type.require_utf8()
     if payload.content_type.essence == JSON_LINES:
         return _of_lines(payload.body, network, batch, payload.threads)
-    return _of_document(payload.body, network, batch, payload.threads)
+    return _of_document(payload.body, network, batch, live, payload.threads)
 
 
-def _of_document(body: bytes, network: Network, batch: Configuration, threads: int) -> Request:
+def _of_document(body: bytes, network: Network, batch: Configuration, live: Configuration, threads: int) -> Request:
     try:
-        document = _parse(body)
+        document = parse(body)
     except InvalidData:
         if _begins_with_an_instance(body):
             return _of_lines(body, network, batch, threads)
         raise
     if _is_instance(document):
         footprint.require(1, network, batch, threads)
-        return _request((read_instance(document, network, ("instance",)),), batch)
+        return request_of((read_instance(document, network, ("instance",)),), batch)
     if not isinstance(document, dict):
         raise InvalidData(expected="an object", got=quotation.of_json(document))
     require_known(document, ("instances", "configuration"))  # first, as a misspelled "instances" is also missing
@@ -78,10 +79,10 @@ def _of_document(body: bytes, network: Network, batch: Configuration, threads: i
     if not instances:
         raise InvalidData(place=("instances",), expected="at least one series", got="none")
     given = document.get("configuration")
-    wanted = LIVE if given is None else configuration(given, LIVE)
+    wanted = live if given is None else configuration(given, live)
     footprint.require(len(instances), network, wanted, threads)
     series = (read_instance(instance, network, ("instances", index)) for index, instance in enumerate(instances))
-    return _request(tuple(series), wanted)
+    return request_of(tuple(series), wanted)
 
 
 def _is_instance(document: Any) -> bool:
@@ -92,7 +93,7 @@ def _is_instance(document: Any) -> bool:
 def _begins_with_an_instance(body: bytes) -> bool:
     """Whether the first line is a whole instance."""
     try:
-        return _is_instance(_parse(body.lstrip().partition(b"\n")[0]))
+        return _is_instance(parse(body.lstrip().partition(b"\n")[0]))
     except InvalidData:
         return False
 
@@ -102,8 +103,8 @@ def _of_lines(body: bytes, network: Network, wanted: Configuration, threads: int
     if not count:
         raise InvalidData(place=(At("line", 1),), expected="a series", got="nothing")
     footprint.require(count, network, wanted, threads)
-    series = (read_instance(_parse(line, number), network, (At("line", number),)) for number, line in _lines(body))
-    return _request(tuple(series), wanted)
+    series = (read_instance(parse(line, number), network, (At("line", number),)) for number, line in _lines(body))
+    return request_of(tuple(series), wanted)
 
 
 def _lines(body: bytes) -> Iterator[tuple[int, bytes]]:
@@ -113,12 +114,17 @@ def _lines(body: bytes) -> Iterator[tuple[int, bytes]]:
             yield number, line.removesuffix(b"\n")
 
 
-def _request(series: tuple[Series, ...], wanted: Configuration) -> Request:
+def request_of(series: tuple[Series, ...], wanted: Configuration) -> Request:
+    """The request for forecasts of these series, with a new seed if the configuration has none."""
     return Request(series, wanted, secrets.randbelow(SEEDS) if wanted.seed is None else wanted.seed)
 
 
-def _parse(body: bytes, first_line: int = 1) -> Any:
-    footprint.require_readable(body)
+def parse(body: bytes, first_line: int = 1) -> Any:
+    """The JSON value of `body`, whose first line has number `first_line`, and which may contain NaN.
+
+    Raises `InvalidData` with the place of the error, `PayloadTooLarge` if its objects would not fit into memory.
+    """
+    require_readable(body, "ask for fewer series at a time")
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:

@@ -3,19 +3,22 @@
 import io
 import json
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from forecastle.algorithms.deepar.training.settings import Settings
+from forecastle.algorithms.group import Group
 from forecastle.contract.whole_file import remove_abandoned, write_whole
 
 FILE = "deepar.npz"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 _FREE = "epochs"  # the setting that may differ when a training continues
 
@@ -30,6 +33,7 @@ class Checkpoint:
     settings : of the training.
     data : the fingerprint of the training data: count, total length and sum of the series.
     state, best : a learner's, after the last epoch and after the best one (empty without early stopping).
+    average : the state of the weights' average.
     """
 
     losses: tuple[float, ...]
@@ -37,6 +41,7 @@ class Checkpoint:
     data: tuple[float, ...]
     state: Mapping[str, NDArray[Any]]
     best: Mapping[str, NDArray[Any]]
+    average: Mapping[str, NDArray[Any]]
 
 
 def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
@@ -49,6 +54,7 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     }
     arrays: Any = {f"state {name}": array for name, array in checkpoint.state.items()}
     arrays |= {f"best {name}": array for name, array in checkpoint.best.items()}
+    arrays |= {f"average {name}": array for name, array in checkpoint.average.items()}
     packed = io.BytesIO()
     np.savez(packed, about=np.frombuffer(json.dumps(about).encode(), np.uint8), **arrays)
     write_whole(folder / FILE, packed.getvalue())
@@ -72,11 +78,11 @@ def read_checkpoint(
     if version != FORMAT_VERSION or fingerprint != data or not _same(trained, settings):
         notice(f"{path} is a checkpoint of other hyperparameters or data: training starts over.")
         return None
-    parts: dict[str, dict[str, NDArray[Any]]] = {"state": {}, "best": {}}
+    parts: dict[str, dict[str, NDArray[Any]]] = {"state": {}, "best": {}, "average": {}}
     for name, array in arrays.items():
         part, _, rest = name.partition(" ")
         parts[part][rest] = array
-    return Checkpoint(losses, settings, data, parts["state"], parts["best"])
+    return Checkpoint(losses, settings, data, parts["state"], parts["best"], parts["average"])
 
 
 def seed_in(folder: Path) -> int | None:
@@ -86,6 +92,25 @@ def seed_in(folder: Path) -> int | None:
     except _UNREADABLE:
         return None
     return seed if type(seed) is int and seed >= 0 else None
+
+
+@contextmanager
+def shared(folder: Path | None, group: Group) -> Iterator[Path | None]:
+    """The folder of checkpoints; on a host that does not lead a temporary one, with a copy of the leading host's."""
+    if group.size == 1:
+        yield folder
+        return
+    content = b""
+    if folder is not None:
+        with suppress(OSError):
+            content = (folder / FILE).read_bytes()
+    content = group.broadcast(content)
+    if group.leads or not content:
+        yield folder
+        return
+    with TemporaryDirectory() as temporary:
+        write_whole(Path(temporary) / FILE, content)
+        yield Path(temporary)
 
 
 _UNREADABLE = (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile)

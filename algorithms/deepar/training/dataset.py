@@ -57,6 +57,7 @@ class Dataset:
     num_dynamic_feat : 0 if none are read.
     file : contains the first record.
     first : the first record's place, as text: `train/a.json, line 1`.
+    names : of the file of each series.
     """
 
     series: tuple[Series, ...]
@@ -64,6 +65,7 @@ class Dataset:
     num_dynamic_feat: int
     file: Path
     first: str
+    names: tuple[str, ...]
 
 
 def read_dataset(
@@ -75,18 +77,33 @@ def read_dataset(
 ) -> Dataset:
     """Read and check a channel. `free` is the free memory, in bytes; by default it is measured.
 
-    Raises `InvalidData`, with its place, for an error in the data, and if the series would fill more than half of the
-    free memory; `Stopped` on SIGTERM.
+    Raises `InvalidData`, with its place, for an error in the data, if there is none, and if the series would fill more
+    than half of the free memory; `Stopped` on SIGTERM.
     """
+    found = read_shard(channel, fields, likelihood, stopping, free)
+    if found is None:
+        raise InvalidData(place=(Source(f"Channel {channel.name}"),), expected="time series", got="none")
+    return found
+
+
+def read_shard(
+    channel: Channel,
+    fields: OptionalFields,
+    likelihood: Likelihood,
+    stopping: Callable[[], bool] = lambda: False,
+    free: int | None = None,
+) -> Dataset | None:
+    """As `read_dataset`; None if there is no series."""
     budget = int(MEMORY_SHARE * (available_memory() if free is None else free))
     records = read_records(channel, budget)
     first = next(records, None)
     if first is None:
-        raise InvalidData(place=(Source(f"Channel {channel.name}"),), expected="time series", got="none")
+        return None
     start, record = first
     schema = schema_of(text_of(start), record, fields, likelihood.support)
     dynamic = schema.dynamic_feat.count or 0
     series: list[Series] = []
+    names: list[str] = []
     size = 0
     for place, record in chain([first], records):
         if stopping():
@@ -96,6 +113,7 @@ def read_dataset(
         except InvalidData as error:
             raise error.within(place) from None
         series.append(each)
+        names.append(_name(place))
         size += SERIES_BYTES + len(each.target) * (TABLE_BYTES + 8 * dynamic)
         if size > budget:
             raise InvalidData(
@@ -107,7 +125,7 @@ def read_dataset(
     cardinality = schema.cardinality
     if cardinality is None:
         cardinality = tuple(1 + max(categories) for categories in zip(*(each.cat for each in series)))
-    return Dataset(tuple(series), cardinality, dynamic, _file(channel, start), text_of(start))
+    return Dataset(tuple(series), cardinality, dynamic, _file(channel, start), text_of(start), tuple(names))
 
 
 def statistics(series: Sequence[Series]) -> Statistics:
@@ -132,6 +150,11 @@ def _file(channel: Channel, place: Place) -> Path:
     """The path of a record's file."""
     if not channel.path.is_dir():
         return channel.path
+    return channel.path / _name(place).removeprefix(f"{channel.name}/")
+
+
+def _name(place: Place) -> str:
+    """The name of a record's file."""
     source = place[0]
     assert isinstance(source, Source)
-    return channel.path / source.name.removeprefix(f"{channel.name}/")
+    return source.name

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from forecastle.algorithms.deepar.training.averaging import WeightAverage
 from forecastle.algorithms.deepar.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from forecastle.algorithms.deepar.training.learner import Learner, Trained, Watcher
 from forecastle.algorithms.deepar.training.settings import Settings
@@ -33,9 +34,11 @@ def run(
 ) -> Trained:
     """Train epoch by epoch, until all epochs are done, early stopping, or SIGTERM after a batch.
 
+    The network has the average weights of some epochs, see `WeightAverage`, or those of the last or the best one.
     Raises `InvalidJob` if no batch of an epoch has a finite loss.
     """
-    done = _resumed(learner, source, settings, watcher, checkpoints)
+    average = WeightAverage(settings.given.average_weights, settings.given.early_stopping_patience is not None)
+    done = _resumed(learner, average, source, settings, watcher, checkpoints)
     losses, best = list(done.losses), done.best
     patience, interrupted, kept = settings.given.early_stopping_patience, None, True
     watcher.ready(len(losses))
@@ -49,19 +52,26 @@ def run(
             break
         losses.append(loss)
         improved = _best(losses) == epoch
+        average.add(learner.network().arrays(), losses)
         if patience is not None and improved:
             best = learner.state()
         if checkpoints is not None:
-            checkpoint = Checkpoint(tuple(losses), settings, source.fingerprint, learner.state(), best)
+            state = learner.state()
+            checkpoint = Checkpoint(tuple(losses), settings, source.fingerprint, state, best, average.state())
             kept = _kept(checkpoint, checkpoints, watcher, kept)
         watcher.epoch(epoch, loss, windows, improved)
     stopped = len(losses) < settings.given.epochs and not _exhausted(losses, patience)
     if patience is not None and losses:
         learner.restore(best)
-        return Trained(learner.network(), tuple(losses), losses[_best(losses)], _best(losses), stopped)
-    last = losses[-1] if interrupted is None else interrupted
-    epoch = len(losses) - 1 if interrupted is None else len(losses)
-    return Trained(learner.network(), tuple(losses), last, epoch, stopped)
+        loss, epoch = losses[_best(losses)], _best(losses)
+    else:
+        loss = losses[-1] if interrupted is None else interrupted
+        epoch = len(losses) - 1 if interrupted is None else len(losses)
+    averaged = average.average(losses)
+    if averaged is None or averaged.first == averaged.last:
+        return Trained(learner.network(), tuple(losses), loss, epoch, None, stopped)
+    span = (averaged.first, averaged.last)
+    return Trained(settings.network(averaged.arrays), tuple(losses), loss, epoch, span, stopped)
 
 
 def learning_rate(first: float, losses: Sequence[float]) -> float:
@@ -76,10 +86,15 @@ def learning_rate(first: float, losses: Sequence[float]) -> float:
 
 
 def _resumed(
-    learner: Learner, source: WindowSource, settings: Settings, watcher: Watcher, checkpoints: Path | None
+    learner: Learner,
+    average: WeightAverage,
+    source: WindowSource,
+    settings: Settings,
+    watcher: Watcher,
+    checkpoints: Path | None,
 ) -> Checkpoint:
     """The checkpoint of an earlier run of the same job, or the beginning."""
-    beginning = Checkpoint((), settings, source.fingerprint, {}, {})
+    beginning = Checkpoint((), settings, source.fingerprint, {}, {}, {})
     if checkpoints is None:
         return beginning
     found = read_checkpoint(checkpoints, settings, source.fingerprint, watcher.notice)
@@ -87,6 +102,7 @@ def _resumed(
         return beginning
     try:
         learner.restore(found.state)
+        average.restore(found.average)
     except (KeyError, ValueError):
         watcher.notice(f"The checkpoint in {checkpoints} is of another engine: training starts over.")
         return beginning
@@ -127,7 +143,13 @@ def _epoch(
     seen: list[NDArray[np.float32]] = []
     for batch, first in enumerate(range(0, len(drawn), settings.given.mini_batch_size)):
         windows = source.batch(drawn[first : first + settings.given.mini_batch_size])
-        of_batch = learner.step(windows, rate, int(rng.integers(2**31)))
+        seed, spread = int(rng.integers(2**31)), settings.given.scale_augmentation
+        if spread:
+            # The density of a value that is multiplied is divided: the logarithm makes the losses those of the data.
+            logarithms = (spread * rng.standard_normal(len(windows))).astype(np.float32)
+            of_batch = learner.step(windows.scaled(np.exp(logarithms)), rate, seed) - logarithms
+        else:
+            of_batch = learner.step(windows, rate, seed)
         watcher.batch(epoch, batch, of_batch)
         seen.append(of_batch)
         if stopping():

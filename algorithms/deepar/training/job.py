@@ -1,18 +1,29 @@
 """A training job of DeepAR: from the channels' bytes to a network, with SageMaker's log lines."""
 
 import secrets
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from forecastle.algorithms.deepar.history import History, example_of
 from forecastle.algorithms.deepar.hyperparameters import DeepARHyperparameters
-from forecastle.algorithms.deepar.training.checkpoint import seed_in
-from forecastle.algorithms.deepar.training.dataset import Dataset, Statistics, read_dataset, statistics
+from forecastle.algorithms.deepar.training.calibration import calibrate_by_training, hold_out
+from forecastle.algorithms.deepar.training.checkpoint import seed_in, shared
+from forecastle.algorithms.deepar.training.dataset import (
+    Dataset,
+    Statistics,
+    read_dataset,
+    read_shard,
+    statistics,
+)
 from forecastle.algorithms.deepar.training.evaluation import TrainedModel, read_test
 from forecastle.algorithms.deepar.training.fields import fields_of_train
 from forecastle.algorithms.deepar.training.kind import GLUONTS
 from forecastle.algorithms.deepar.training.log import TrainingLog, log_fields, log_statistics
 from forecastle.algorithms.deepar.training.settings import Facts, Settings
+from forecastle.algorithms.deepar.training.shards import read_everywhere
+from forecastle.algorithms.deepar.training.team import Team
 from forecastle.algorithms.deepar.training.train import train as train_network
 from forecastle.algorithms.deepar.training.windows import work_per_epoch
 from forecastle.algorithms.interface import Job, JobLog
@@ -20,6 +31,7 @@ from forecastle.contract.errors import InvalidData
 from forecastle.contract.place import Source
 
 FEWEST_OBSERVATIONS = 300
+MOST_WAITING = 0.5
 
 
 def fit(job: Job[DeepARHyperparameters]) -> TrainedModel:
@@ -33,7 +45,7 @@ def fit(job: Job[DeepARHyperparameters]) -> TrainedModel:
     name = job.settings.engine
     if given.early_stopping_patience is not None:
         line(f"Using early stopping with patience {given.early_stopping_patience}")
-    train = read_dataset(job.channels["train"], fields_of_train(given), given.likelihood, job.stopping)
+    train = read_everywhere(job.channels["train"], fields_of_train(given), given.likelihood, job.stopping, job.group)
     log_fields(given, train, job.log)
     numbers = log_statistics(train, "Training", job.log)
     _require_enough(numbers)
@@ -45,17 +57,23 @@ def fit(job: Job[DeepARHyperparameters]) -> TrainedModel:
     if "test" in job.channels:
         test = read_test(job, train.cardinality, train.num_dynamic_feat, f"the train channel ({train.first})")
         log_statistics(test, "Test", job.log)
+    held_out = hold_out(train.series, given.prediction_length) if given.calibrate else None
     line("Number of GPUs being used: 0")
     settings = _settings(given, name, train, numbers, job.checkpoints)
-    trained = train_network(
-        train.series,
-        settings,
-        TrainingLog(job.log, given, work.windows),
-        job.stopping,
-        engine=name,
-        checkpoints=job.checkpoints,
-        threads=job.threads,
-    )
+    settings = replace(settings, seed=int(job.group.broadcast(str(settings.seed).encode())))
+    team, began = Team(job.group, job.stopping), time.perf_counter()
+    with shared(job.checkpoints, job.group) as checkpoints:
+        trained = train_network(
+            train.series,
+            settings,
+            TrainingLog(job.log, given, work.windows),
+            job.stopping,
+            engine=name,
+            checkpoints=checkpoints,
+            threads=job.threads,
+            team=team,
+        )
+    _log_waiting(team, time.perf_counter() - began, job.log)
     if trained.stopped:
         line("Stopped by SIGTERM: the model is the one trained so far.")
     elif len(trained.losses) < given.epochs:
@@ -64,6 +82,15 @@ def fit(job: Job[DeepARHyperparameters]) -> TrainedModel:
         line(f"#progress_metric: host={job.log.host}, completed 100 % of epochs")
     line(f"Final loss: {trained.loss} (occurred at epoch {trained.epoch})")
     line(f"#quality_metric: host={job.log.host}, train final_loss <loss>={trained.loss}")
+    if trained.averaged is not None:
+        first, last = trained.averaged
+        line(f"The model has the average weights of epochs {first} to {last}.")
+    calibration = None
+    if held_out is not None and not trained.stopped:
+        line(f"Calibrating quantiles: another network is trained without {len(held_out.known)} windows to forecast.")
+        calibration = calibrate_by_training(held_out, settings, job.log, job.stopping, name, job.threads, team)
+        if calibration is None:
+            line("No calibration: stopped by SIGTERM, or no value that was held out is observed.")
     history = History(
         losses=trained.losses,
         epoch=trained.epoch,
@@ -72,19 +99,44 @@ def fit(job: Job[DeepARHyperparameters]) -> TrainedModel:
         **example_of((train if test is None else test).series, trained.network),
     )
     metrics = {"train:final_loss": trained.loss}
-    model = TrainedModel(trained.network, metrics=metrics, seed=settings.seed, history=history)
+    model = TrainedModel(
+        trained.network,
+        metrics=metrics,
+        seed=settings.seed,
+        averaged=trained.averaged,
+        calibration=calibration,
+        history=history,
+    )
     model.test = test
     return model
 
 
+def _log_waiting(team: Team, seconds: float, log: JobLog) -> None:
+    """Log how long this host has waited for the others, and warn if that was more than half of the time."""
+    if team.size > 1:
+        share = team.waited / max(seconds, 1e-9)
+        log.line(f"Exchanging gradients with the other hosts took {share:.0%} of the training time.")
+        if share > MOST_WAITING and team.leads:
+            log.warning(
+                f"One host would be about as fast as these {team.size}: a larger mini_batch_size gives each more to do "
+                "between two exchanges."
+            )
+
+
 def examine(job: Job[DeepARHyperparameters]) -> Iterator[str]:
     """Read all series without training, and yield a line for each channel. Raises what `fit` raises on data."""
-    train = read_dataset(
-        job.channels["train"], fields_of_train(job.hyperparameters), job.hyperparameters.likelihood, job.stopping
-    )
+    channel, fields = job.channels["train"], fields_of_train(job.hyperparameters)
+    reader = read_shard if channel.may_be_empty else read_dataset
+    train = reader(channel, fields, job.hyperparameters.likelihood, job.stopping)
+    if train is None:
+        yield "Channel train: this host has no series."
+        return
     numbers = statistics(train.series)
-    _require_enough(numbers)
+    if not channel.may_be_empty:  # the shards of other hosts count, too
+        _require_enough(numbers)
     _warn(job.hyperparameters, train, numbers, job.log)
+    if job.hyperparameters.calibrate:
+        hold_out(train.series, job.hyperparameters.prediction_length)
     yield _described("train", numbers)
     if "test" in job.channels:
         test = read_test(job, train.cardinality, train.num_dynamic_feat, f"the train channel ({train.first})")

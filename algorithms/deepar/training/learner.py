@@ -53,7 +53,8 @@ class Trained:
     Attributes
     ----------
     losses : the mean loss of each complete epoch.
-    loss, epoch : of the epoch that the network is from, counted from 0.
+    loss, epoch : of the last epoch, or of the best one with early stopping, counted from 0.
+    averaged : the first and the last epoch whose weights are averaged; None if the network is that of `epoch`.
     stopped : whether SIGTERM ended the training.
     """
 
@@ -61,4 +62,5 @@ class Trained:
     losses: tuple[float, ...]
     loss: float
     epoch: int
+    averaged: tuple[int, int] | None
     stopped: bool

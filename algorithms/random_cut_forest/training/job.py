@@ -15,6 +15,7 @@ from forecastle.algorithms.random_cut_forest.model import RandomCutForestModel, 
 from forecastle.algorithms.random_cut_forest.threshold import of_rows
 from forecastle.algorithms.random_cut_forest.training.grow import contiguous_rows, grow
 from forecastle.algorithms.random_cut_forest.training.reservoir import Reservoir
+from forecastle.algorithms.random_cut_forest.training.shards import Sample, draw_from_all, seed_of_host
 from forecastle.contract.channel import Channel
 from forecastle.contract.errors import InvalidData, InvalidJob, Stopped, UnsupportedMediaType
 from forecastle.contract.free_memory import available_memory
@@ -31,19 +32,26 @@ EXAMPLE_NUMBERS = 5_000  # of the last rows, which the model keeps for its page
 def fit(job: Job[RandomCutForestHyperparameters]) -> RandomCutForestModel:
     """Sample the train channel in one pass and grow a forest, logging the lines that SageMaker logs.
 
+    Several hosts each sample their shard, and grow the same forest of a sample of all rows.
     Raises `InvalidJob` if the hyperparameters do not fit the data or the memory, `InvalidData` for an error in the
     data, `Stopped` on SIGTERM, as a forest of a part of the data would not represent it.
     """
     started = time.time()
     given, log = job.hyperparameters, job.log
-    seed = given.seed if given.seed is not None else secrets.randbits(63)
-    rows = read_blocks(job.channels["train"], given.feature_dim, job.stopping, labels=False)
+    group = job.group
+    own = given.seed if given.seed is not None else secrets.randbits(63)
+    seed = int(group.broadcast(str(own).encode()))
+    train = job.channels["train"]
+    # All hosts have the rows of a channel that is not sharded, so one of them reads it.
+    reads = train.sharded or group.leads
+    rows = read_blocks(train, given.feature_dim, job.stopping, labels=False) if reads else iter(())
     blocks = _announced((block for _, block in rows), given, log.line)
     log.line("Sampling training data...")
     sampling = time.time()
     capacity = given.num_trees * given.num_samples_per_tree
     # With the same seed both keep the same rows.
-    reservoir, marks = Reservoir(capacity, given.feature_dim, seed), Reservoir(capacity, 1, seed)
+    of_host = seed if group.size == 1 else seed_of_host(seed, group.number)
+    reservoir, marks = Reservoir(capacity, given.feature_dim, of_host), Reservoir(capacity, 1, of_host)
     last: Floats = np.empty((0, given.feature_dim), np.float32)
     kept = max(1, EXAMPLE_NUMBERS // given.feature_dim)
     for block in blocks:
@@ -58,7 +66,9 @@ def fit(job: Job[RandomCutForestHyperparameters]) -> RandomCutForestModel:
         f"#throughput_metric: host={log.host}, "
         f"train throughput={reservoir.seen / max(sampled - sampling, 1e-9)} records/second"
     )
-    sample = reservoir.sample()
+    part = Sample(reservoir.seen, reservoir.sample(), marks.sample()[:, 0] > 0, last)
+    drawn = part if group.size == 1 else draw_from_all(part, capacity, kept, seed, group)
+    sample = drawn.rows
     log.line(f"{len(sample)} samples gathered")
     log.line("Building Random Cut Forest...")
     growing = time.time()
@@ -66,9 +76,9 @@ def fit(job: Job[RandomCutForestHyperparameters]) -> RandomCutForestModel:
     grown = time.time()
     log.line("Random Cut Forest built: ")
     log.line(forest_info(forest))
-    threshold = of_rows(forest, sample, marks.sample()[:, 0] > 0, job.threads)
-    parameters = {"seed": seed, "training_rows": reservoir.seen}
-    model = RandomCutForestModel(forest, parameters, threshold, example=rows_as_csv(last))
+    threshold = of_rows(forest, sample, drawn.exact, job.threads)
+    parameters = {"seed": seed, "training_rows": drawn.seen}
+    model = RandomCutForestModel(forest, parameters, threshold, example=rows_as_csv(drawn.last))
     log.metrics(
         "training",
         started,
@@ -185,7 +195,7 @@ def _announced(
 ) -> Iterator[Block]:
     """The same blocks, after a check of the first one's width and of the memory for the forest."""
     line("Validating that feature_dim agrees with dimensions in training data...")
-    first = next(blocks)
+    first = next(blocks, None)
     line("feature_dim is correct.")
     line("Validating memory limits...")
     values = given.num_trees * given.num_samples_per_tree * given.feature_dim
@@ -200,4 +210,4 @@ def _announced(
             "lower num_trees or num_samples_per_tree."
         )
     line("Memory limits validated.")
-    return chain([first], blocks)
+    return chain([] if first is None else [first], blocks)

@@ -46,6 +46,14 @@ class Reservoir:
             _shuffle(self._kept, self._random)
         return self._kept[: self.seen]
 
+    def so_far(self) -> Floats:
+        """What `sample` would return now, not to be changed; the stream may go on."""
+        if self.seen <= self._capacity:
+            return self._kept[: self.seen]
+        kept = self._kept.copy()
+        _shuffle(kept, self._random.copy())
+        return kept
+
     def _make_room(self, rows: int) -> None:
         if rows > len(self._kept):
             larger = np.empty((min(self._capacity, max(rows, 2 * len(self._kept))), self._kept.shape[1]), np.float32)

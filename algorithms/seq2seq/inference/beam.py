@@ -97,7 +97,7 @@ class _Finished:
     word: int  # its last word; END is not part of it
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class _Search:
     """The search for the translations of some sentences, and its history: for each step the row that each hypothesis
     continues, its word, and the attention's weights for it."""

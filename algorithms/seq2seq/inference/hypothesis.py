@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from forecastle.algorithms.seq2seq.arrays import Floats, Words
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Hypothesis:
     """A translation of a sentence.
 

@@ -3,13 +3,15 @@
 import contextlib
 import os
 import re
+import socket
 import threading
 import time
 from pathlib import Path
 
+from forecastle.region import docker
 from forecastle.region.account import REGION
 from forecastle.region.docker import complaint
-from forecastle.region.images import launcher
+from forecastle.region.images import Launcher, launcher
 from forecastle.region.local_region import LocalRegion
 from forecastle.region.objects import joined, split
 from forecastle.region.processes import Process
@@ -25,6 +27,7 @@ from forecastle.region.sagemaker.training.status import LOG_GROUP, TRAINING
 from forecastle.region.sagemaker.training.tree import Tree, create_tree, mode_of
 
 GRACE_SECONDS = 120.0  # between SIGTERM and SIGKILL
+FAREWELL_SECONDS = 20.0  # in which the hosts of a job end by themselves after one has failed
 USERS_FAULT = 1  # forecastle's exit code for wrong input
 
 
@@ -97,14 +100,34 @@ class TrainingJob(Job):
     ) -> tuple[list[int], bool, list[str]]:
         """Exit codes of the hosts' processes, whether they ran too long, and the last lines of one that failed."""
         start = launcher(job["AlgorithmSpecification"]["TrainingImage"], self.region)
+        with contextlib.ExitStack() as stack:
+            network, more = None, {}
+            if len(hosts) > 1 and start.container is not None:
+                network = stack.enter_context(docker.network(self.folder, start.home))
+            elif len(hosts) > 1:  # their names are not those of machines
+                more = {"FORECASTLE_LEADER": f"127.0.0.1:{_free_port()}"}
+            return self._run(job, trees, hosts, measures, start, network, more)
+
+    def _run(
+        self,
+        job: Record,
+        trees: list[Tree],
+        hosts: list[str],
+        measures: Measures,
+        start: Launcher,
+        network: str | None,
+        more: dict[str, str],
+    ) -> tuple[list[int], bool, list[str]]:
+        """The same, with the containers in that network, and `more` variables in the environment."""
         seconds = job["StoppingCondition"].get("MaxRuntimeInSeconds", 24 * 3600)
         pumps = []
         for tree, host in zip(trees, hosts):
             with self._lock:
                 if self._stop.is_set():
                     break
-                environ = _environ(job, self.region, self.region.pools[TRAINING.kind].share())
-                command = start.command("train", tree.base, environ, checkpoints.mounts_of(job, tree))
+                environ = _environ(job, self.region, self.region.pools[TRAINING.kind].share()) | more
+                place = None if network is None else docker.Place(network, host)
+                command = start.command("train", tree.base, environ, checkpoints.mounts_of(job, tree), place)
                 given = start.environ(tree.base, environ, os.environ)
                 process = self.region.processes.start(command, given, tree.base)
                 self._processes.append(process)
@@ -116,7 +139,7 @@ class TrainingJob(Job):
                 process.terminate()
         # Those that were asked to stop are not asked again: a second SIGTERM ends a job of forecastle's at once.
         ending = late or self._stop.is_set()
-        codes = [process.end(GRACE_SECONDS) if ending else process.wait() or 0 for process in self._processes]
+        codes = [process.end(GRACE_SECONDS) if ending else _ended(process) for process in self._processes]
         for tree in trees:
             start.clean(tree.base)
         last: list[str] = []
@@ -129,10 +152,10 @@ class TrainingJob(Job):
         return codes, late, last
 
     def _awaited(self, deadline: float) -> bool:
-        """Wait until all processes have ended or the job is stopped; false after the deadline."""
+        """Wait until all processes have ended, one has failed or the job is stopped; false after the deadline."""
         for process in self._processes:
             while process.wait(0.1 if self._stop.is_set() else 0.5) is None:
-                if self._stop.is_set():
+                if self._stop.is_set() or any(each.wait(0) for each in self._processes):
                     return True
                 if time.monotonic() > deadline:
                     return False
@@ -160,6 +183,18 @@ class TrainingJob(Job):
             upload_archive(folders, f"{place}/output.tar.gz", self.region.objects, trees[0].base)
 
 
+def _ended(process: Process) -> int:
+    """The exit code of a process, which is asked to stop if it goes on after another one has failed."""
+    code = process.wait(FAREWELL_SECONDS)
+    return process.stop(GRACE_SECONDS) if code is None else code
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 def _environ(job: Record, region: LocalRegion, threads: int) -> dict[str, str]:
     return {
         "FORECASTLE_THREADS": str(threads),
@@ -174,7 +209,7 @@ def _environ(job: Record, region: LocalRegion, threads: int) -> dict[str, str]:
 
 
 def _reason(trees: list[Tree], codes: list[int], last: list[str]) -> str:
-    """FailureReason: the contents of the failure file, or the last log line."""
+    """FailureReason: the contents of a failure file, or the last log line."""
     code = next(filter(None, codes))
     for tree in trees:
         try:

@@ -1,17 +1,21 @@
 """Batch transform jobs: model servers, and each input object sent to them."""
 
+import functools
 import gzip
-import itertools
 import threading
 import time
 import uuid
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import BinaryIO
 
 import httpx
 
+from forecastle.contract.errors import UserError
+from forecastle.contract.media_type import SYNONYMS
+from forecastle.contract.transform.packs import Limit, Pack, alone, packs
+from forecastle.contract.transform.processing import Processing
+from forecastle.contract.transform.split import SPLITS
+from forecastle.contract.transform.window import in_order
 from forecastle.region.local_region import LocalRegion
 from forecastle.region.objects import joined, split
 from forecastle.region.sagemaker.jobs import ClientFailure, Failure, Job, JobKind, Stopped
@@ -19,8 +23,6 @@ from forecastle.region.sagemaker.models import containers_of
 from forecastle.region.sagemaker.resource import Record
 from forecastle.region.sagemaker.serving import Broken, ModelServer, Place
 from forecastle.region.sagemaker.training.sources import Source, sources
-from forecastle.region.sagemaker.transform.processing import Processing, Unfit
-from forecastle.region.sagemaker.transform.records import Uncut, records, requests
 
 GROUP = "/aws/sagemaker/TransformJobs"
 MEGABYTE = 2**20
@@ -91,10 +93,10 @@ class TransformJob(Job):
             with self._opened(source, job) as file, written.open("wb") as out:
                 for answer in sender.answers(file):
                     out.write(answer)
-        except (Uncut, Unfit, Failed) as error:
+        except (UserError, Failed) as error:
             line = f"{place}: {error}"
             self.region.journal.write(GROUP, f"{self.name}/data-log", [line])
-            raise type(error)(line) from None
+            raise Failed(line) from None
         target = joined(job["TransformOutput"]["S3OutputPath"], f"{source.path}.out")
         self.region.objects.put_file(*split(target), written)
 
@@ -118,33 +120,22 @@ class Sender:
         config = job.get("ModelClientConfig", {})
         self._seconds = config.get("InvocationsTimeoutInSeconds", SECONDS)
         self._tries = 1 + config.get("InvocationsMaxRetries", 3)
-        self._processing = Processing.of(job)
+        self._processing = processing_of(job)
 
     def answers(self, file: BinaryIO) -> Iterator[bytes]:
-        """The output for an object, in order."""
-        cut = records(file, self._job["TransformInput"].get("SplitType", "None"))
-        packs = requests(cut, self._several, self._limit)
+        """The output for an object, in order. Raises `UserError` and `Failed`."""
+        split = SPLITS[self._job["TransformInput"].get("SplitType", "None")]
+        found = packs(file, split, Limit(self._limit, self._limit, "MaxPayloadInMB"))
         lined = self._job["TransformOutput"].get("AssembleWith", "None") == "Line"
-        under_way: deque[Future[bytes]] = deque()
-        with (
-            httpx.Client(timeout=self._seconds, trust_env=False) as client,
-            ThreadPoolExecutor(self._concurrent) as pool,
-        ):
-            try:
-                for pack in itertools.chain(packs, [None]):
-                    if pack is not None:
-                        under_way.append(pool.submit(self._answer, client, pack))
-                    while under_way and (pack is None or len(under_way) >= self._concurrent):
-                        if self._stop.is_set():
-                            raise Stopped
-                        answer = under_way.popleft().result()
-                        yield answer + b"\n" if lined and answer and not answer.endswith(b"\n") else answer
-            finally:
-                for future in under_way:
-                    future.cancel()
+        with httpx.Client(timeout=self._seconds, trust_env=False) as client:
+            ask = functools.partial(self._answer, client)
+            for answer in in_order(ask, found if self._several else alone(found), self._concurrent):
+                if self._stop.is_set():
+                    raise Stopped
+                yield answer + b"\n" if lined and answer and not answer.endswith(b"\n") else answer
 
-    def _answer(self, client: httpx.Client, pack: list[bytes]) -> bytes:
-        body = b"".join(map(self._processing.sent, pack))
+    def _answer(self, client: httpx.Client, pack: Pack) -> bytes:
+        body = self._processing.sent(pack.body, pack.count)
         headers = {"content-type": self._job["TransformInput"].get("ContentType", "application/octet-stream")}
         for server in self._servers:
             last = server is self._servers[-1]
@@ -153,7 +144,7 @@ class Sender:
                 client, f"{server.url}/invocations", body, headers | ({"accept": accept} if accept else {})
             )
             body, headers = answer.content, {"content-type": answer.headers.get("content-type", "")}
-        return self._processing.written(pack, body)
+        return self._processing.written(pack.body, pack.count, body)
 
     def _sent(self, client: httpx.Client, url: str, body: bytes, headers: dict[str, str]) -> httpx.Response:
         reason = ""
@@ -171,6 +162,18 @@ class Sender:
             if answer.status_code < 500:
                 break
         raise Failed(reason)
+
+
+def processing_of(job: Record) -> Processing:
+    """The filters of a job, and whether it joins. Raises `InvalidJob`."""
+    given = job.get("DataProcessing", {})
+    media_type = job["TransformInput"].get("ContentType", "").partition(";")[0].strip().lower()
+    return Processing.of(
+        SYNONYMS.get(media_type, media_type),
+        given.get("InputFilter", "$"),
+        given.get("OutputFilter", "$"),
+        given.get("JoinSource", "None") == "Input",
+    )
 
 
 def _environ(job: Record) -> dict[str, str]:

@@ -1,10 +1,10 @@
 """CreateTransformJob."""
 
+from forecastle.contract.errors import InvalidJob
 from forecastle.region.local_region import LocalRegion
 from forecastle.region.sagemaker.models import MODEL
 from forecastle.region.sagemaker.resource import Record
-from forecastle.region.sagemaker.transform.job import TRANSFORM, TransformJob
-from forecastle.region.sagemaker.transform.processing import Processing
+from forecastle.region.sagemaker.transform.job import TRANSFORM, TransformJob, processing_of
 from forecastle.region.wire.refusal import invalid
 
 
@@ -15,7 +15,7 @@ def create(region: LocalRegion, request: Record) -> Record:
         "TransformInput": {"CompressionType": "None", "SplitType": "None"} | request["TransformInput"],
     }
     try:
-        Processing.of(job)
-    except ValueError as error:
+        processing_of(job)
+    except InvalidJob as error:
         raise invalid(str(error)) from None
     return TRANSFORM.begin(region, job, TransformJob)

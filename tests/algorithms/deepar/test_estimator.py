@@ -318,8 +318,10 @@ def test_ignored_fields_are_left_out_of_requests_too() -> None:
 
 def test_it_is_evaluated_as_a_job_s_test_channel_is(fitted: DeepAR, wide: pd.DataFrame) -> None:
     metrics = fitted.evaluate(wide)
-    assert metrics.keys() == {"RMSE", "mean_absolute_QuantileLoss", "mean_wQuantileLoss"} | {
-        f"wQuantileLoss[0.{tenth}]" for tenth in range(1, 10)
+    assert metrics.keys() == {
+        *("RMSE", "mean_absolute_QuantileLoss", "mean_wQuantileLoss"),
+        *(f"wQuantileLoss[0.{tenth}]" for tenth in range(1, 10)),
+        *(f"coverage[0.{tenth}]" for tenth in (2, 4, 6, 8)),
     }
     held_out = fitted.predict(wide.iloc[:-STEPS], seed=0, quantiles=())
     truth = wide.iloc[-STEPS:].to_numpy().T.ravel()

@@ -34,27 +34,25 @@ STARTS = [
 ]
 
 
-def gluonts_time_feature() -> object:
-    return pytest.importorskip("gluonts.time_feature", reason="GluonTS, whose features ours are held to, is not here")
-
-
+@pytest.mark.mxnet
 @pytest.mark.parametrize("time_freq", FREQUENCIES)
 @pytest.mark.filterwarnings("ignore:.* is deprecated:FutureWarning")  # pandas 2 wants 'h' for 'H'
 def test_the_lags_are_those_of_gluonts(time_freq: str) -> None:
-    gluonts = gluonts_time_feature()
+    import gluonts.time_feature as gluonts
 
-    expected = gluonts.get_lags_for_frequency(gluonts_spelling(time_freq))  # type: ignore[attr-defined]
+    expected = gluonts.get_lags_for_frequency(gluonts_spelling(time_freq))
 
     assert list(Frequency.parse(time_freq).lags) == expected
 
 
+@pytest.mark.mxnet
 @pytest.mark.parametrize("time_freq", FREQUENCIES)
 @pytest.mark.filterwarnings("ignore:.* is deprecated:FutureWarning")
 def test_the_features_are_those_of_gluonts_for_every_start(time_freq: str) -> None:
-    gluonts = gluonts_time_feature()
+    import gluonts.time_feature as gluonts
     import pandas as pd
 
-    features = gluonts.time_features_from_frequency_str(gluonts_spelling(time_freq))  # type: ignore[attr-defined]
+    features = gluonts.time_features_from_frequency_str(gluonts_spelling(time_freq))
     frequency = Frequency.parse(time_freq)
     for start in STARTS:
         index = pd.period_range(pd.Period(start, freq=time_freq), periods=900, freq=time_freq)

@@ -19,13 +19,14 @@ CONTEXT, STEPS, PATHS = 10, 4, 20_000
 LEVELS = [0.1, 0.5, 0.9]
 
 
+pytestmark = pytest.mark.mxnet
+
+
 @pytest.fixture(scope="module")
 def mx() -> Any:
     setattr(np, "bool", np.bool_)  # noqa: B010 - MXNet reads the name, which numpy 1.24 removed
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        pytest.importorskip("mxnet", reason="MXNet, whose forecasts ours are held to, is not here")
-        pytest.importorskip("gluonts.mx", reason="GluonTS, whose forecasts ours are held to, is not here")
         import mxnet
 
     return mxnet

@@ -1,6 +1,5 @@
 """Small sets of series that the tests of training share: waves with noise, and what they are trained with."""
 
-import importlib.util
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,10 +15,7 @@ from forecastle.algorithms.deepar.training.learner import Learner
 from forecastle.algorithms.deepar.training.settings import Facts, Settings
 from forecastle.algorithms.deepar.training.train import new_learner
 
-needs_mxnet = pytest.mark.skipif(
-    importlib.util.find_spec("mxnet") is None or importlib.util.find_spec("gluonts") is None,
-    reason="mxnet and gluonts, the reference that ours is held to, are not installed",
-)
+needs_mxnet = pytest.mark.mxnet
 
 SETTINGS: dict[str, Any] = {
     "time_freq": "D",
@@ -36,7 +32,9 @@ SETTINGS: dict[str, Any] = {
     "mini_batch_size": 16,
     "epochs": 3,
     "early_stopping_patience": None,
+    "average_weights": 0.0,
     "network": "gluonts",
+    "scale_augmentation": 0.0,
     "seed": 5,
     "default_scale": 10.0,
 }

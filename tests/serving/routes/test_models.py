@@ -1,7 +1,9 @@
 """A server of several models: the calls under /models, as SageMaker's platform makes them."""
 
 import json
+import threading
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -107,6 +109,39 @@ def test_a_call_that_waited_for_one_that_failed_loads_the_model(several: Running
         time.sleep(0.1)
         assert several.load("taxi", sound).status_code == 200
         assert first.result().status_code == 400
+
+
+def test_a_model_is_replaced_again_and_again_while_clients_ask_and_no_request_fails(
+    several: RunningServer, tmp_path: Path
+) -> None:
+    rows = np.random.default_rng(0).normal(size=(10, 100, 2))
+    forest, versions, stop = RandomCutForest(10, 32, random_state=0), list[str](), threading.Event()
+
+    def replace_model(number: int) -> None:
+        folder = tmp_path / f"taxi-{number}"
+        forest.partial_fit(rows[number]).save(folder)
+        assert several.load(folder.name, folder).status_code == 200
+        versions.append(folder.name)  # clients ask for this one from now on
+        for unused in versions[-3:-2]:
+            assert several.unload(unused).status_code == 200
+
+    def ask() -> Counter[int]:
+        statuses: Counter[int] = Counter()
+        while not stop.is_set():
+            statuses[several.post(f"/models/{versions[-1]}/invoke").status_code] += 1
+        return statuses
+
+    replace_model(0)
+    with ThreadPoolExecutor(3) as pool:
+        clients = [pool.submit(ask) for _ in range(3)]
+        try:
+            for number in range(1, len(rows)):
+                replace_model(number)
+        finally:
+            stop.set()
+        statuses = sum((client.result() for client in clients), Counter[int]())
+    assert set(statuses) == {200}
+    assert statuses.total() > len(rows)
 
 
 def test_models_are_listed_page_by_page_while_they_come_and_go(several: RunningServer, write: Write) -> None:

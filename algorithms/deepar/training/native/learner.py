@@ -20,6 +20,7 @@ from forecastle.algorithms.deepar.training.native.step import Batch, losses_and_
 from forecastle.algorithms.deepar.training.native.vector import WeightVector
 from forecastle.algorithms.deepar.training.native.weights import pack
 from forecastle.algorithms.deepar.training.settings import Settings
+from forecastle.algorithms.deepar.training.team import Team
 from forecastle.algorithms.deepar.training.windows import Windows
 from forecastle.kernels.threads import in_parallel
 
@@ -27,10 +28,15 @@ _SHARES = 16  # of a batch at most: each has its own gradients
 
 
 class NativeLearner:
-    """A `Learner` that runs on `threads` threads, by default one for each available core."""
+    """A `Learner` that runs on `threads` threads, by default one for each available core.
 
-    def __init__(self, settings: Settings, threads: int | None) -> None:
+    Each host of a `team` computes the gradients of some shares of each batch, and the first one the new weights, which
+    all hosts get; so the hosts' weights never differ, and are those of one host, but for the order of additions.
+    """
+
+    def __init__(self, settings: Settings, threads: int | None, team: Team | None = None) -> None:
         self._settings, self._threads = settings, threads
+        self._team = team if team is not None and team.size > 1 else None
         self._vector = WeightVector.of(settings)
         self._weights = self._vector.initial(settings.seed)
         self._means, self._variances = np.zeros_like(self._weights), np.zeros_like(self._weights)
@@ -45,10 +51,11 @@ class NativeLearner:
         batch, micro_batches = self._batch(windows, seed), -(-len(windows) // WIDTH)
         pack(self._plan, self._packed)
         shares = min(micro_batches, _SHARES)
-        losses = np.empty(len(windows), np.float32)
-        if len(self._gradients) < shares:
-            self._gradients = np.empty((shares, self._vector.size), np.float32)
-        gradients = self._gradients[:shares]
+        own = range(shares) if self._team is None else self._team.shares(shares)
+        losses = np.zeros(len(windows), np.float32)
+        if len(self._gradients) < len(own):
+            self._gradients = np.empty((len(own), self._vector.size), np.float32)
+        gradients = self._gradients[: len(own)]
         gradients[:] = 0.0
 
         def work(start: int, stop: int) -> None:
@@ -56,7 +63,7 @@ class NativeLearner:
                 workspace = self._workspaces.get_nowait()
             except Empty:
                 workspace = workspace_of(self._plan)
-            for share in range(start, stop):
+            for row, share in enumerate(own[start:stop], start):
                 for micro_batch in range(share * micro_batches // shares, (share + 1) * micro_batches // shares):
                     losses_and_gradients(
                         self._plan,
@@ -65,11 +72,18 @@ class NativeLearner:
                         micro_batch * WIDTH,
                         workspace,
                         losses,
-                        gradients[share],
+                        gradients[row],
                     )
             self._workspaces.put(workspace)
 
-        in_parallel(work, shares, block=1, threads=self._threads)
+        in_parallel(work, len(own), block=1, threads=self._threads)
+        if self._team is not None:
+            return self._descend_together(losses, gradients, learning_rate, self._team)
+        self._descend(losses, gradients, learning_rate)
+        return losses
+
+    def _descend(self, losses: Floats, gradients: Floats, learning_rate: float) -> None:
+        """Update the weights by the gradients, (any, size), of a batch with these losses, (windows,)."""
         if np.isfinite(losses).all():
             self._steps += 1
             descend(
@@ -77,10 +91,22 @@ class NativeLearner:
                 self._means,
                 self._variances,
                 gradients,
-                self._settings.gradient_scale / len(windows),
+                self._settings.gradient_scale / len(losses),
                 learning_rate_at(learning_rate, self._steps),
             )
-        return losses
+
+    def _descend_together(self, losses: Floats, gradients: Floats, learning_rate: float, team: Team) -> Floats:
+        """The same with the gradients of all hosts; return the losses of all windows."""
+        count = len(losses)
+
+        def combine(parts: Floats) -> Floats:  # (hosts, windows + size)
+            of_all = parts[:, :count].sum(axis=0)  # each window is computed by one host, and 0 elsewhere
+            self._descend(of_all, np.ascontiguousarray(parts[:, count:]), learning_rate)
+            return np.concatenate([of_all, self._weights])
+
+        result = team.exchange(np.concatenate([losses, gradients.sum(axis=0)]), combine)
+        self._weights[:] = result[count:]
+        return result[:count].copy()
 
     def state(self) -> dict[str, NDArray[Any]]:
         vectors = {"weight": self._weights, "mean": self._means, "variance": self._variances}

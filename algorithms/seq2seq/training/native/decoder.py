@@ -24,7 +24,7 @@ from forecastle.kernels.lanes import aligned
 _NOTHING = np.zeros(0, np.float32)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Source:
     """What the decoder reads: a row for each word of all sentences."""
 
@@ -34,7 +34,7 @@ class Source:
     longest: int
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Decoder:
     """The decoder of a batch with N target words, and what its backward pass needs.
 

@@ -60,7 +60,7 @@ def test_members_that_are_null_are_as_if_they_were_missing() -> None:
         ("num_eval_samples", ": did you mean num_samples?"),
         ("output_type", ": did you mean output_types?"),
         ("quantile", ": did you mean quantiles?"),
-        ("freq", "; known are num_samples, output_types, quantiles, seed."),
+        ("freq", "; known are num_samples, output_types, quantiles, seed, calibrated."),
     ],
 )
 def test_an_unknown_member_is_refused_with_the_nearest(name: str, hint: str) -> None:

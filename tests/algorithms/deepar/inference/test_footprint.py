@@ -3,17 +3,12 @@
 import json
 import tracemalloc
 
-import orjson
 import pytest
 
 from forecastle.algorithms.deepar.inference.configuration import LIVE, Configuration
 from forecastle.algorithms.deepar.inference.footprint import (
-    BYTES_READ_AT_MOST,
-    UNCHECKED_BYTES,
-    bytes_read,
     footprint,
     require,
-    require_readable,
 )
 from forecastle.algorithms.deepar.inference.forecast import bytes_for
 from forecastle.algorithms.deepar.model import DeepARModel
@@ -21,6 +16,7 @@ from forecastle.algorithms.interface import Payload
 from forecastle.contract.errors import PayloadTooLarge
 from forecastle.contract.free_memory import available_memory
 from forecastle.contract.media_type import JSON, MediaType
+from forecastle.formats.json_size import UNCHECKED_BYTES
 from tests.algorithms.deepar.networks import random_network
 
 TINY = random_network(prediction_length=1, context_length=1, cells=1, layers=1, lags=(1,))
@@ -34,39 +30,6 @@ def test_series_that_are_many_and_empty_are_refused_with_their_number() -> None:
         require(10**10, TINY, ONE_PATH, threads=2)
     assert footprint(500_000, TINY, ONE_PATH, threads=2) > UNCHECKED_BYTES
     require(1_000, TINY, ONE_PATH, threads=2)
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        b"{}",
-        b"[]",
-        b"1.5",
-        b'"ab"',
-        b'{"a":1.5}',
-        b"[[],[1000]]",
-        b'{"start":"2009","target":[1.5,2.5]}',
-        b'{"start":"2009-11-01 00:00:00","target":[],"cat":[0],"dynamic_feat":[[]],"id":"a"}',
-    ],
-)
-def test_reading_a_body_takes_no_more_than_was_reckoned(value: bytes) -> None:
-    body = b"[" + b",".join([value] * 10_000) + b"]"
-    tracemalloc.start()
-    try:
-        document = orjson.loads(body)
-        taken = tracemalloc.get_traced_memory()[0]
-    finally:
-        tracemalloc.stop()
-    assert len(document) == 10_000
-    assert taken <= bytes_read(body) <= len(body) * BYTES_READ_AT_MOST
-
-
-def test_a_body_of_more_values_than_the_memory_holds_is_refused_unread() -> None:
-    body = b'{"instances": [' + b"{}," * 400_000 + b"{}]}"
-    with pytest.raises(PayloadTooLarge, match=r"^Body: expected values that fit 0\.05 GB .* got 1200019 bytes, "):
-        require_readable(body, free=100_000_000)
-    require_readable(body, free=240_000_000)
-    require_readable(b"[" + b"12.3456," * 400_000 + b"1]", free=100_000_000)
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def test_its_lines_are_those_of_sagemaker(model: DeepARModel, tmp_path: Path) ->
     records = [{"start": START, "target": walk(seed, 20)} for seed in range(25)]
     asked, log = job(tmp_path, records, mini_batch_size="2")
     metrics = evaluate(model, asked)
-    levels = [f"0.{tenth}" for tenth in range(1, 10)]
+    levels, bands = [f"0.{tenth}" for tenth in range(1, 10)], ["0.8", "0.6", "0.4", "0.2"]
     assert log.lines == [
         "Evaluating model accuracy on testset using 20 samples",
         "Number of test batches scored: 10",
@@ -97,8 +97,13 @@ def test_its_lines_are_those_of_sagemaker(model: DeepARModel, tmp_path: Path) ->
             f"#test_score (algo-1, wQuantileLoss[{level}]): {metrics[f'test:wQuantileLoss[{level}]']}"
             for level in levels
         ],
+        *[f"#test_score (algo-1, coverage[{band}]): {metrics[f'test:coverage[{band}]']}" for band in bands],
         f"#quality_metric: host=algo-1, test RMSE <loss>={metrics['test:RMSE']}",
         f"#quality_metric: host=algo-1, test mean_wQuantileLoss <loss>={metrics['test:mean_wQuantileLoss']}",
+        *[
+            f"#quality_metric: host=algo-1, test coverage[{band}] <score>={metrics[f'test:coverage[{band}]']}"
+            for band in bands
+        ],
     ]
     assert all(re.fullmatch(r".*\d\.\d+(e-\d+)?", line) for line in log.lines[2:])
 

@@ -25,6 +25,15 @@ def test_quantile_losses_weigh_values_above_and_below_as_in_the_developer_guide(
     )
 
 
+def test_coverage_is_the_share_of_values_in_the_band_between_two_levels() -> None:
+    levels = [0.05, 0.3, 0.95, 0.7, 0.5]
+    observed = np.array([0.0, 1.0, 2.0, 3.0, np.nan])
+    quantiles = np.repeat([[0.5], [1.0], [9.0], [2.5], [1.5]], 5, axis=1)  # (levels, values)
+    metrics = metrics_of(losses_of(observed, observed, quantiles, levels), levels)
+    coverage = {name: value for name, value in metrics.items() if name.startswith("coverage")}
+    assert coverage == {"coverage[0.9]": 0.75, "coverage[0.4]": 0.5}
+
+
 def test_missing_values_are_left_out() -> None:
     rng = np.random.default_rng(3)
     observed, mean, quantiles = rng.normal(size=(3, 5)), rng.normal(size=(3, 5)), rng.normal(size=(2, 3, 5))

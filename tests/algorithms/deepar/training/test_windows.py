@@ -89,8 +89,10 @@ def test_beta_keeps_away_from_0_and_1() -> None:
     assert future.max() == np.float32(1 - 1e-6)
 
 
+@pytest.mark.mxnet
 def test_windows_are_those_of_gluonts() -> None:
-    transform = pytest.importorskip("gluonts.transform", reason="GluonTS, whose windows ours are held to, is not here")
+    from gluonts import transform
+
     series = waves(3, 40, cat=True, dynamic=True)
     series[1].target[[3, 20, 21]] = np.nan
     source = WindowSource(series, settings(num_dynamic_feat=1, cardinality=(2,)))

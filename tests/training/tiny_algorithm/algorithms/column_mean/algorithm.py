@@ -26,6 +26,7 @@ Mood = Literal[
     "starving",
     "evaluation_stopped",
     "evaluation_refused",
+    "joined",
     "stepping",
     "stumbling",
 ]
@@ -95,11 +96,16 @@ class ColumnMeanAlgorithm(Algorithm[ColumnMeanHyperparameters]):
             time.sleep(0.01)
         if mood == "stopped":
             raise Stopped("Stopped by SIGTERM; there is no model.")
+        if mood == "joined":
+            job.log.line("Joined")
+            while not job.stopping():  # which raises what another host has failed with
+                time.sleep(0.01)
         numbers = _numbers(job.channels["train"])
         for done in range(len(numbers)):
             job.log.progress((done + 1) / len(numbers), "averaging")
         job.log.metrics("training", started, {"numbers": [len(numbers)]})
-        return ColumnMean(sum(numbers) / len(numbers) * (1 - job.hyperparameters.shrinkage))
+        total, count = job.group.sum(np.array([sum(numbers), len(numbers)])).tolist()
+        return ColumnMean(total / count * (1 - job.hyperparameters.shrinkage))
 
     def evaluate(self, model: Model[Any, Any], job: Job[ColumnMeanHyperparameters]) -> dict[str, float]:
         assert isinstance(model, ColumnMean)
@@ -114,6 +120,12 @@ class ColumnMeanAlgorithm(Algorithm[ColumnMeanHyperparameters]):
         if "test" not in job.channels:
             return {}
         return {"test:error": abs(float(np.mean(_numbers(job.channels["test"]))) - model.mean)}
+
+    def trains_alone(
+        self, hyperparameters: ColumnMeanHyperparameters, channels: Mapping[str, Channel], settings: Any
+    ) -> str | None:
+        del hyperparameters, settings
+        return None if channels["train"].sharded else "a mean is quickly computed"
 
     def infer(self, given: Mapping[str, str], channels: Mapping[str, Channel]) -> dict[str, str]:
         return {} if "shrinkage" in given else {"shrinkage": str(1 / len(_numbers(channels["train"])))}

@@ -1,0 +1,316 @@
+"""A transform: every output written from its sources, in order, and kept whatever happens."""
+
+import base64
+import errno
+import fcntl
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from threading import Thread
+from typing import Any, BinaryIO
+
+from forecastle.container.transform.journal import Journal, Mark
+from forecastle.container.transform.plan import Output, Source
+from forecastle.container.transform.requests import Outcome, Records, Refused
+from forecastle.contract.bar import Bar
+from forecastle.contract.errors import InvalidData, InvalidJob, OutOfSpace
+from forecastle.contract.place import Source as At
+from forecastle.contract.transform.packs import Position
+from forecastle.contract.transform.window import in_order
+
+MARK_SECONDS = 1.0  # between two marks in the journal
+SHORTER = "is shorter than an interrupted run left it: discard that run with --restart."
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A source's packs from a position on, and how they are answered.
+
+    Attributes
+    ----------
+    done : how many of the source's bytes were read.
+    """
+
+    packs: Iterator[Records]
+    answer: Callable[[Any], Outcome]
+    done: Callable[[], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a run does.
+
+    Attributes
+    ----------
+    read : opens a source at a position, as a context.
+    asked : what the run was asked for, by the names that a refusal to go on uses.
+    threads, waiting : requests under way, and those under way or answered and not yet written.
+    finish : writes an output from its complete part; None: the part becomes the output.
+    """
+
+    outputs: Sequence[Output]
+    read: Callable[[Output, Source, Position, ExitStack], Reading]
+    asked: Mapping[str, Any]
+    threads: int
+    waiting: int
+    errors: Path | None
+    restart: bool
+    finish: Callable[[Output, Path], bool] = lambda output, part: False  # noqa: ARG005
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a run has done, and its bar."""
+
+    bar: Bar
+    total: int
+    passed: int = 0  # bytes of sources that are done
+    records: int = 0
+    refused: int = 0
+    earlier: int = 0  # records of an interrupted run
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def rate(self) -> float:
+        """Records a second."""
+        return (self.records - self.earlier) / max(time.monotonic() - self.began, 1e-9)
+
+    def draw(self, done: int) -> None:
+        share = min((self.passed + done) / self.total, 0.999) if self.total else 0.0
+        refused = f", {self.refused:,} refused" if self.refused else ""
+        self.bar.draw(share, f"{self.records:,} records, {self.rate:,.0f}/s{refused}", steady=self.total > 0)
+
+
+def run(work: Work, tally: Tally) -> None:
+    """Write every output. Raises `InvalidData`, `InvalidJob` and `OutOfSpace`; what is written so far is kept."""
+    journals = [_journal(output, work) for output in work.outputs]
+    marks = [None if journal is None else journal.read(work.restart) for journal in journals]
+    with _errors_file(work, marks) as errors:
+        for output, journal, mark in zip(work.outputs, journals, marks, strict=True):
+            try:
+                if journal is None:
+                    _stream(output, work, errors, tally)
+                else:
+                    _write(output, journal, mark or Mark(errors=_size(errors)), work, errors, tally)
+            except OSError as error:
+                raise _unwritable(error, output) from error
+            tally.passed += sum(source.size() for source in output.sources)
+        for journal in reversed(journals):  # those that are left if this is interrupted are those of the first outputs
+            if journal is not None:
+                journal.remove()
+        if work.errors is not None:
+            os.replace(_part(work.errors), work.errors)
+    tally.bar.draw(1.0)
+
+
+def _journal(output: Output, work: Work) -> Journal | None:
+    if output.path is None or any(source.path is None for source in output.sources):
+        return None  # what was read of a stream is gone
+    data = {"input": [source.identity() for source in output.sources]}
+    return Journal(output.beside("transform"), data | dict(work.asked))
+
+
+def _stream(output: Output, work: Work, errors: BinaryIO | None, tally: Tally) -> None:
+    """Write an output from the beginning: to standard output, or from standard input."""
+    if output.path is None:
+        _answers(output, Mark(), work, sys.stdout.buffer, errors, tally, _unmarked)
+        sys.stdout.buffer.flush()
+        return
+    with _part_file(output) as file:
+        file.truncate()
+        _answers(output, Mark(), work, file, errors, tally, _unmarked)
+    _finish(output, work)
+
+
+def _write(output: Output, journal: Journal, mark: Mark, work: Work, errors: BinaryIO | None, tally: Tally) -> None:
+    """Write an output from the mark of an earlier run on."""
+    tally.records += mark.records
+    tally.earlier += mark.records
+    tally.refused += mark.refused
+    if not mark.done:
+        with _part_file(output) as file:
+            if _size(file) < mark.written:
+                raise InvalidJob(SHORTER, place=(At(str(output.beside("part"))),))
+            _cut(file, mark.written)
+            keeper = Keeper(journal, [file] if errors is None else [file, errors], mark)
+            try:
+                mark = _answers(output, mark, work, file, errors, tally, keeper.passed)
+            finally:
+                keeper.close()
+        journal.write(replace(mark, done=True))
+    _finish(output, work)
+
+
+def _answers(
+    output: Output,
+    mark: Mark,
+    work: Work,
+    file: BinaryIO,
+    errors: BinaryIO | None,
+    tally: Tally,
+    passed: Callable[[Mark], None],
+) -> Mark:
+    """Write the answers to everything after `mark`; `passed` is called with each new mark. Returns the last one."""
+    for index, source in enumerate(output.sources):
+        if index < mark.source:
+            continue
+        identity = source.identity()
+        with ExitStack() as stack:
+            reading = work.read(output, source, mark.position, stack)
+            answers = stack.enter_context(closing(in_order(reading.answer, reading.packs, work.threads, work.waiting)))
+            for outcome in answers:
+                file.write(outcome.answer)
+                lines = b"".join(_error_line(source, refused) for refused in outcome.refused)
+                if errors is not None:
+                    errors.write(lines)
+                mark = replace(
+                    mark,
+                    source=index,
+                    offset=outcome.end.offset,
+                    number=outcome.end.number,
+                    written=mark.written + len(outcome.answer),
+                    errors=mark.errors + len(lines),
+                    records=mark.records + outcome.count,
+                    refused=mark.refused + len(outcome.refused),
+                )
+                tally.records += outcome.count
+                tally.refused += len(outcome.refused)
+                tally.draw(reading.done())
+                passed(mark)
+        if source.identity() != identity:
+            raise InvalidData("changed while it was read.", place=(At(source.name),))
+        mark = replace(mark, source=index + 1, offset=0, number=1)
+    return mark
+
+
+def _unmarked(mark: Mark) -> None:
+    """No mark is kept of a stream."""
+
+
+class Keeper:
+    """Saves marks in a journal, every now and then, once everything before them is on disk."""
+
+    def __init__(self, journal: Journal, files: Sequence[BinaryIO], mark: Mark) -> None:
+        self._journal = journal
+        self._files = files
+        self._mark = mark
+        self._saved = time.monotonic()
+        self._saving: Future[None] | None = None
+        journal.write(mark)  # from now on, other options are refused
+
+    def passed(self, mark: Mark) -> None:
+        """Save `mark`, in a thread, if it is time."""
+        self._mark = mark
+        if time.monotonic() - self._saved < MARK_SECONDS or (self._saving is not None and not self._saving.done()):
+            return
+        self._wait()
+        for file in self._files:
+            file.flush()
+        self._saved = time.monotonic()
+        self._saving = Future()
+        Thread(target=self._save, args=(mark, self._saving), daemon=True).start()
+
+    def close(self) -> None:
+        """Save the last mark."""
+        self._wait()
+        for file in self._files:
+            file.flush()
+        self._saving = Future()
+        self._save(self._mark, self._saving)
+        self._wait()
+
+    def _wait(self) -> None:
+        if self._saving is not None:
+            self._saving.result()
+
+    def _save(self, mark: Mark, saving: "Future[None]") -> None:
+        try:
+            for file in self._files:
+                os.fsync(file.fileno())
+            self._journal.write(mark)
+            saving.set_result(None)
+        except BaseException as error:
+            saving.set_exception(error)
+
+
+@contextmanager
+def _part_file(output: Output) -> Iterator[BinaryIO]:
+    """The file that becomes the output. Raises `InvalidJob` if another run writes it."""
+    assert output.path is not None
+    with _locked(output.beside("part"), str(output.path)) as file:
+        yield file
+
+
+@contextmanager
+def _errors_file(work: Work, marks: Sequence[Mark | None]) -> Iterator[BinaryIO | None]:
+    """The file that becomes the one with refused records, as long as the last mark says."""
+    if work.errors is None:
+        yield None
+        return
+    with _locked(_part(work.errors), str(work.errors)) as file:
+        size = max((mark.errors for mark in marks if mark is not None), default=0)
+        if _size(file) < size:
+            raise InvalidJob(SHORTER, place=(At(str(_part(work.errors))),))
+        _cut(file, size)
+        yield file
+
+
+@contextmanager
+def _locked(path: Path, name: str) -> Iterator[BinaryIO]:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o644), "r+b", 2**20)
+    except OSError as error:
+        raise InvalidJob(f"cannot be written ({os.strerror(error.errno or 0)}).", place=(At(name),)) from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InvalidJob("another run is writing it.", place=(At(name),)) from None
+        except OSError:
+            pass  # a file system without locks
+        yield file
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(f".{path.name}.part")
+
+
+def _finish(output: Output, work: Work) -> None:
+    """Give a complete output its name; an earlier run may have done so."""
+    part = output.beside("part")
+    if part.exists() and not work.finish(output, part):
+        assert output.path is not None
+        os.replace(part, output.path)
+    part.unlink(missing_ok=True)
+
+
+def _cut(file: BinaryIO, size: int) -> None:
+    file.seek(size)
+    file.truncate()
+
+
+def _size(file: BinaryIO | None) -> int:
+    return 0 if file is None else file.seek(0, os.SEEK_END)
+
+
+def _error_line(source: Source, refused: Refused) -> bytes:
+    """A refused record as a line of JSON."""
+    try:
+        record = {"record": refused.record.decode().rstrip("\n")}
+    except UnicodeDecodeError:
+        record = {"record_base64": base64.b64encode(refused.record).decode()}
+    content = {"source": source.name, "number": refused.number, "error": refused.sentence, **record}
+    return json.dumps(content, ensure_ascii=False).encode() + b"\n"
+
+
+def _unwritable(error: OSError, output: Output) -> Exception:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return OutOfSpace("no space left on its disk.", place=(At(output.name),))
+    return error

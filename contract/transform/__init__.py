@@ -1,0 +1,1 @@
+"""Batch transform: files split into records, requests of several records, filters, and answers in order."""

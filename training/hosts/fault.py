@@ -1,0 +1,44 @@
+"""Why a host has failed, as the others are informed of it."""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from forecastle.contract.errors import ForecastleError, HostLost, InvalidJob, Stopped, UserError
+from forecastle.training.failure import blame, cause
+
+Kind = Literal["user", "stopped", "other"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A host's failure.
+
+    Attributes
+    ----------
+    kind : who can fix it: the user; nobody, as the job was stopped; otherwise "other".
+    sentence : what happened, with the host's name.
+    """
+
+    kind: Kind
+    sentence: str
+
+    @classmethod
+    def of(cls, host: str, error: BaseException) -> "Fault":
+        """The fault of a host that ends with `error`."""
+        blamed = blame(error) if isinstance(error, Exception) else Exception(type(error).__name__)
+        kind: Kind = "user" if isinstance(blamed, UserError) else "stopped" if isinstance(blamed, Stopped) else "other"
+        return cls(kind, f"Host {host} failed: {cause(blamed)}")
+
+    @classmethod
+    def from_json(cls, content: bytes) -> "Fault":
+        """The fault that `as_json` wrote."""
+        return cls(**json.loads(content))
+
+    def as_json(self) -> bytes:
+        return json.dumps(asdict(self)).encode()
+
+    def error(self) -> ForecastleError:
+        """What the other hosts raise."""
+        kinds: dict[Kind, type[ForecastleError]] = {"user": InvalidJob, "stopped": Stopped, "other": HostLost}
+        return kinds[self.kind](self.sentence)
