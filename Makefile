@@ -8,7 +8,7 @@ MXNET := .venv-mxnet
 BIN := $(VENV)/bin
 LOCK := uv pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-annotate --no-header
 
-.PHONY: help env kernels demo test test-mxnet test-pythons test-image test-page image wheel check format docs site lock bench clean
+.PHONY: help env kernels demo test test-mxnet test-pythons test-image test-page test-daft image wheel check format docs site lock bench clean
 
 help:
 	@echo "make env         create the environment, $(VENV)"
@@ -21,6 +21,7 @@ help:
 	@echo "make wheel       build a wheel with compiled kernels for this platform, in dist/"
 	@echo "make test-image  build and test the image; needs a Docker engine"
 	@echo "make test-page   test the server's page in Chromium; writes screenshots to build/page"
+	@echo "make test-daft   test transforms by Daft, in an environment with it"
 	@echo "make check       check format, lint, types and import rules"
 	@echo "make format      format and fix with ruff"
 	@echo "make docs        update the generated parts of docs/"
@@ -116,6 +117,24 @@ $(PAGE)/.complete: tests/page/page.lock
 test-page: env $(PAGE)/.complete
 	FORECASTLE=$(BIN)/forecastle $(PAGE)/bin/python -m pytest -o addopts='-ra -p no:cacheprovider' --confcutdir tests/page tests/page $(ARGS)
 
+# Daft and Ray, which `forecastle transform --engine` can use, have an environment of their own: 500 MB more than `env`.
+DAFT := .venv-daft
+$(DAFT)/.complete: tests/daft/daft.lock
+	@rm -rf $(@D)
+	@if command -v uv >/dev/null 2>&1; then \
+	  uv venv --quiet --python $(PYTHON) $(@D) && \
+	  uv pip install --quiet --python $(@D)/bin/python --require-hashes -r $< && \
+	  uv pip install --quiet --python $(@D)/bin/python --no-deps -e . ; \
+	else \
+	  $(PYTHON) -m venv $(@D) && \
+	  $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $< && \
+	  $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e . ; \
+	fi
+	@touch $@
+
+test-daft: $(DAFT)/.complete
+	$(DAFT)/bin/python -m pytest tests/daft $(ARGS)
+
 demo: env
 	@$(BIN)/forecastle demo
 
@@ -125,6 +144,7 @@ bench: env
 	$(BIN)/python -m benchmarks.deepar_training
 	$(BIN)/python -m benchmarks.hosts
 	$(BIN)/python -m benchmarks.monte_carlo
+	[ -z "$(TORCH_PYTHON)" ] || $(BIN)/python -m benchmarks.seq2seq
 	$(BIN)/python -m benchmarks.region
 	$(BIN)/python -m benchmarks.region_jobs
 	$(BIN)/python -m benchmarks.transform
@@ -159,6 +179,7 @@ lock:
 	echo hatchling | $(LOCK) -c requirements-dev.lock - -o requirements-build.lock
 	$(LOCK) --upgrade tests/attack/schemathesis.in -o tests/attack/schemathesis.lock
 	$(LOCK) --upgrade tests/page/page.in -o tests/page/page.lock
+	$(LOCK) --upgrade --extra ray --extra region pyproject.toml tests/daft/daft.in -o tests/daft/daft.lock
 	$(LOCK) --upgrade -c requirements-dev.lock tests/serving/opentelemetry.in -o tests/serving/opentelemetry.lock
 	$(LOCK) --upgrade tests/deploy/kubernetes.in -o tests/deploy/kubernetes.lock
 	$(LOCK) --upgrade docs/site.in -o docs/site.lock

@@ -1,6 +1,7 @@
 """A chart as data: a request and its response, to be drawn with matplotlib or in a terminal.
 
-An algorithm's `plot.py` makes panels of plain arrays; `draw` draws one with matplotlib, which is optional.
+An algorithm's `plot.py` makes panels of plain arrays; `draw` and `draw_grid` draw them with matplotlib, if it is
+installed.
 """
 
 from collections.abc import Sequence
@@ -69,10 +70,20 @@ class Panel:
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
+class Grid:
+    """A heat map: a shade for each value from 0 to 1. rows, columns : their labels; values : (rows, columns)."""
+
+    title: str
+    rows: Sequence[str]
+    columns: Sequence[str]
+    values: Values
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Chart:
     """Panels below each other."""
 
-    panels: Sequence[Panel]
+    panels: Sequence[Panel | Grid]
     title: str = ""
     note: str = ""  # such as the number of series that are not drawn
 
@@ -121,6 +132,15 @@ def draw(panel: Panel, axes: Any) -> None:
         axes.set_ylim(low, high + 0.15 * (high - low))  # room for the legend
 
 
+def draw_grid(grid: Grid, axes: Any) -> None:
+    """Draw a heat map on matplotlib's `axes`."""
+    if grid.values.size:  # an empty translation has no rows
+        axes.imshow(grid.values, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    axes.set_title(grid.title, loc="left")
+    axes.set_xticks(range(len(grid.columns)), labels=grid.columns)
+    axes.set_yticks(range(len(grid.rows)), labels=grid.rows)
+
+
 def _marker(line: Line) -> str:
     """A dot for a line of one value, which would otherwise be invisible."""
     return "." if np.isfinite(line.y).sum() <= 1 else ""
@@ -144,7 +164,11 @@ def figure_of(chart: Chart) -> Any:
     count = len(chart.panels)
     figure = Figure(figsize=(12, 5 if count == 1 else 1 + 2.5 * count), layout="constrained")
     for number, panel in enumerate(chart.panels, start=1):
-        draw(panel, figure.add_subplot(count, 1, number))
+        axes = figure.add_subplot(count, 1, number)
+        if isinstance(panel, Grid):
+            draw_grid(panel, axes)
+        else:
+            draw(panel, axes)
     if chart.title:
         figure.suptitle(chart.title)
     return figure

@@ -45,6 +45,7 @@ class Algorithm(ABC, Generic[H]):
     hyperparameters: ClassVar[type[Hyperparameters]]
     settings: ClassVar[type[EnvironmentSettings]] = EnvironmentSettings  # its own environment variables
     channels: ClassVar[Mapping[str, str]]  # name → what it is for; the first is required
+    test_channel: ClassVar[str] = "test"  # the one that `forecastle train NAME --test` gives
     request_types: ClassVar[Sequence[str]]  # media types that it reads; the first is the default
     response_types: ClassVar[Sequence[str]]  # media types that it writes; the first is the default
     # In batch transform, request type → response type if Accept is missing; the first is assumed for an untyped body.

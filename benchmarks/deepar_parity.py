@@ -39,7 +39,7 @@ from benchmarks.deepar_tasks import EPOCHS, TASKS, Task
 from benchmarks.deepar_variants import VARIANTS, Variant
 from benchmarks.engine_speed import settings_of
 from benchmarks.gluonts_mxnet import Floats
-from forecastle.algorithms.deepar.inference.calibration import LEVELS, Calibration
+from forecastle.algorithms.deepar.inference.calibration import LOWER, Calibration
 from forecastle.algorithms.deepar.inference.forecast import forecast
 from forecastle.algorithms.deepar.network import Network
 from forecastle.algorithms.deepar.series import Series
@@ -52,6 +52,7 @@ from forecastle.algorithms.deepar.training.train import new_learner
 from forecastle.algorithms.deepar.training.windows import WindowSource
 
 DECILES = [tenth / 10 for tenth in range(1, 10)]
+LEVELS = [*sorted(LOWER), 0.5, *(1 - level for level in LOWER)]  # from which those of a calibration are interpolated
 BANDS = {0.8: (0.1, 0.9), 0.6: (0.2, 0.8), 0.4: (0.3, 0.7), 0.2: (0.4, 0.6)}
 SAMPLES = 100
 SHARE = 0.25
@@ -180,7 +181,8 @@ def _calibrated(training: Training, task: Task, grids: Mapping[str, Floats]) -> 
 
 def trained(training: Training, task: Task, series: Sequence[Series]) -> dict[str, Network]:
     """The networks of one training; it never ends early."""
-    settings = settings_of(task.asked, series, training.seed, network=training.network)
+    augmentation = 1.0 if training.variant == "scaled" else 0.0
+    settings = settings_of(task.asked, series, training.seed, network=training.network, scale_augmentation=augmentation)
     learner = VARIANTS[training.variant](new_learner(training.trainer, settings, 1), settings)
     kept = Kept(learner, settings)
     run(learner, WindowSource(series, settings), settings, kept, lambda: False, None)

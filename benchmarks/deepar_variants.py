@@ -2,13 +2,13 @@
 
 Each wraps a learner, so that the trainer itself stays as it is. `plain` is the trainer. `cosine`: the learning rate
 falls along half a cosine, to a hundredth. `constant`: it never falls. `double`: it begins twice as high. `warm`: it
-rises in the first twentieth of the epochs. `scaled`: each window is multiplied by a random number, log-normal with a
-standard deviation of 1. `halved`: two batches of half the size for each, so twice as many steps for the same windows.
+rises in the first twentieth of the epochs. `scaled`: the trainer with scale_augmentation=1. `halved`: two batches of
+half the size for each, so twice as many steps for the same windows.
 """
 
 import math
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -64,13 +64,6 @@ class Warm(Variant):
         return self.learner.step(windows, learning_rate * min(1.0, 0.05 + 20 * self.progress), seed)
 
 
-class Scaled(Variant):
-    def step(self, windows: Windows, learning_rate: float, seed: int) -> Floats:
-        factor = np.exp(np.random.default_rng(seed).normal(size=(len(windows), 1))).astype(np.float32)
-        scaled = replace(windows, past=windows.past * factor, future=windows.future * factor)
-        return self.learner.step(scaled, learning_rate, seed)
-
-
 class Halved(Variant):
     def step(self, windows: Windows, learning_rate: float, seed: int) -> Floats:
         middle = len(windows) // 2
@@ -88,6 +81,6 @@ VARIANTS: dict[str, type[Variant]] = {
     "constant": Constant,
     "double": Double,
     "warm": Warm,
-    "scaled": Scaled,
+    "scaled": Variant,
     "halved": Halved,
 }

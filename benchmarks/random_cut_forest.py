@@ -26,10 +26,10 @@ KRCF_POINTS = {1: 10_000, 10: 5_000, 100: 1_000}  # its cost is linear in them
 
 TARGETS = {
     "score_d1_vs_krcf": 30.0,
-    "score_d10_vs_krcf": 10.0,
-    "score_d100_vs_krcf": 20.0,
+    "score_d10_vs_krcf": 30.0,
+    "score_d100_vs_krcf": 40.0,
     "score_d1_vs_isolation_forest": 1.0,
-    "score_d10_vs_isolation_forest": 1 / 4,
+    "score_d10_vs_isolation_forest": 1.0,
     "score_d100_vs_isolation_forest": 1 / 8,
     "fit_d1_vs_isolation_forest": 10.0,
     "fit_d10_vs_isolation_forest": 10.0,

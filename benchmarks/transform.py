@@ -55,7 +55,7 @@ def _files(rows: int) -> Iterator[tuple[Path, Path]]:
 def _in_process(runs: int) -> Iterator[Row]:
     with _files(ROWS) as (folder, data):
         threads = available_cores()
-        held = load_model(folder, threads, Settings())
+        held = load_model(folder, threads, Settings.from_environ({}))
         payload = Payload(b"", MediaType.parse(CSV), threads=threads)
 
         def work() -> None:

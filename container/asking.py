@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from forecastle.container.completion import complete_chart_options
+from forecastle.container.garbage import never_collect
 from forecastle.container.pairs import pair
 from forecastle.container.target_options import TARGET_OPTIONS, Chosen, timeout_option
-from forecastle.contract.errors import InvalidJob
+from forecastle.contract.errors import InvalidData, InvalidJob
 
 if TYPE_CHECKING:
     from forecastle.algorithms.chart import Chart
@@ -83,6 +84,7 @@ def invoke(selection: _Selection, attributes: str, output: str | None) -> None:
       forecastle invoke --url http://10.0.0.7:8080 request.json --output csv
       forecastle invoke --endpoint taxi rows.csv --attributes attribution=true
     """
+    never_collect()
     from forecastle.algorithms.interface import Payload
     from forecastle.container.answer_table import table_of
     from forecastle.container.request_file import read_request
@@ -119,13 +121,14 @@ def plot(selection: _Selection, out: Path | None, given: tuple[str, ...]) -> Non
     """Draw the answer to a request, in the terminal or as a PNG.
 
     Forecasts are a fan chart: the series, the median and the bands between quantiles. Anomalies are the values and
-    their scores, with a dot where a score is above the mean plus three standard deviations. REQUEST is a file, or
-    standard input if it is omitted.
+    their scores, with a dot where a score is above the mean plus three standard deviations. Translations are heat maps
+    of the attention. REQUEST is a file, or standard input if it is omitted.
 
     \b
     Options of the chart, by --set:
-      DeepAR             time_freq, history, hold_out, series
-      Random Cut Forest  sigmas, column
+      DeepAR                time_freq, history, hold_out, series
+      Random Cut Forest     sigmas, column
+      Sequence to Sequence  sentence
 
     \b
     Examples:
@@ -133,6 +136,7 @@ def plot(selection: _Selection, out: Path | None, given: tuple[str, ...]) -> Non
       forecastle plot request.json --set history=168
       forecastle plot --model ./demand test.json --set hold_out=12 --set series=3
     """
+    never_collect()
     from forecastle.algorithms.chart import save
     from forecastle.algorithms.interface import Payload
     from forecastle.container.request_file import read_request
@@ -158,7 +162,7 @@ def _chart(target: "Target", payload: "Payload", given: dict[str, str]) -> "Char
     from forecastle.training.catalogue import catalogue
 
     own = [find(target.algorithm)] if target.algorithm else list(catalogue().usable.values())
-    charting = [each for each in own if _has_chart(each)]
+    charting, refused = [each for each in own if _has_chart(each)], None
     for algorithm in charting:
         options = algorithm.chart_options()
         known = {
@@ -168,9 +172,17 @@ def _chart(target: "Target", payload: "Payload", given: dict[str, str]) -> "Char
         }
         if not target.algorithm and not options.known().keys() >= given.keys():
             continue
-        chart = algorithm.plot(target.ask, payload, options.parse(known | given))
+        try:
+            chart = algorithm.plot(target.ask, payload, options.parse(known | given))
+        except InvalidData as error:  # it may be for another algorithm
+            if target.algorithm:
+                raise
+            refused = refused or error
+            continue
         if chart is not None:
             return chart
+    if refused is not None:
+        raise refused
     if not charting:
         raise InvalidJob(f"{own[0].title} has no chart: `forecastle invoke` prints the answer.")
     if not target.algorithm and given:

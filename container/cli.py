@@ -1,6 +1,5 @@
 """The command line: `forecastle train`, `serve`, `demo` and so on."""
 
-import gc
 import os
 import signal
 import sys
@@ -14,6 +13,7 @@ import click
 from forecastle.container.asking import invoke, plot
 from forecastle.container.colour import colour_wanted, failure_line
 from forecastle.container.completion import complete_algorithms, complete_hyperparameters
+from forecastle.container.garbage import collections_restored, never_collect, seldom_collect
 from forecastle.container.pairs import pair
 from forecastle.container.transform.command import transform
 from forecastle.contract.errors import (
@@ -39,7 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Until a command installs its own: process 1, as in a container, ignores signals without a handler.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(Stopped.exit_code))
     try:
-        outcome = cli.main(arguments, prog_name="forecastle", standalone_mode=False, color=colour_wanted(os.environ))
+        with collections_restored():
+            outcome = cli.main(
+                arguments, prog_name="forecastle", standalone_mode=False, color=colour_wanted(os.environ)
+            )
     except click.ClickException as error:
         error.show()
         return UserError.exit_code
@@ -93,6 +96,7 @@ def train(
     Without arguments, run the job described in /opt/ml, as SageMaker does. With an ALGORITHM, train from files with the
     hyperparameters given by --set; those that the data determines, such as feature_dim, may be omitted.
     """
+    seldom_collect()
     from forecastle.training.job import train, train_files
 
     _report_compilation(context)
@@ -117,7 +121,7 @@ def train(
 def serve(context: click.Context, model: Path | None, host: str | None, port: int | None) -> None:
     """Serve a model over HTTP until SIGTERM or Ctrl-C."""
 
-    gc.disable()  # until the model is loaded: while modules are imported, collections take a tenth of the time
+    never_collect()
     from forecastle.contract.opt_ml import OptMl
     from forecastle.contract.settings import Settings
     from forecastle.serving.server import serve
@@ -176,6 +180,7 @@ def check(context: click.Context, path: Path) -> None:
       forecastle check ./model
       forecastle check /opt/ml
     """
+    never_collect()
     from forecastle.container.tree_check import is_tree
 
     _report_compilation(context)

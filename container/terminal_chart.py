@@ -6,7 +6,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from forecastle.algorithms.chart import Band, Chart, Dots, Line, Panel, Places, Values
+from forecastle.algorithms.chart import Band, Chart, Dots, Grid, Line, Panel, Places, Values
 
 ROWS = 14  # of a panel, without its title and labels
 LOWER_ROWS = 6  # of the second axis, below the first
@@ -16,6 +16,7 @@ DOTS_ACROSS, DOTS_DOWN = 2, 4  # of a Braille character
 BRAILLE = 0x2800
 BITS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])  # (down, across)
 SHADE, DOT = "░", "●"
+SHADES = " ░▒▓█"  # of a heat map, from 0 to 1
 COLOURS = {"observed": None, "predicted": "blue", "score": "yellow", "actual": "red"}
 
 
@@ -28,7 +29,8 @@ def lines_of(chart: Chart, columns: int, *, encoding: str = "utf-8") -> Iterator
     if chart.title:
         yield click.style(chart.title, bold=True)
     for panel in chart.panels:
-        for text in _panel(panel, max(NARROWEST, columns - MARGIN - 1)):
+        width = max(NARROWEST, columns - MARGIN - 1)
+        for text in _grid(panel, width) if isinstance(panel, Grid) else _panel(panel, width):
             yield _ascii(text) if plain else text
     if chart.note:
         yield chart.note
@@ -43,7 +45,19 @@ def _can_encode(encoding: str) -> bool:
 
 
 def _ascii(text: str) -> str:
-    replaced = {SHADE: ":", DOT: "o", "│": "|", "└": "+", "─": "-", "σ": " sigma", "–": "-"}
+    replaced = {
+        SHADE: ":",
+        "▒": "+",
+        "▓": "#",
+        "█": "@",
+        "→": "->",
+        DOT: "o",
+        "│": "|",
+        "└": "+",
+        "─": "-",
+        "σ": " sigma",
+        "–": "-",
+    }
     return "".join("*" if BRAILLE < ord(each) <= BRAILLE + 255 else replaced.get(each, each) for each in text)
 
 
@@ -65,6 +79,23 @@ def _panel(panel: Panel, width: int) -> Iterator[str]:
     yield _horizontal(span, width, panel.horizontal)
     if legend := _legend(panel):
         yield " " * (MARGIN + 1) + legend
+    yield ""
+
+
+def _grid(grid: Grid, width: int) -> Iterator[str]:
+    """A heat map: a shade for each value; the columns' labels are cut where they are too long."""
+    yield click.style(grid.title, bold=True)
+    margin = min(max([MARGIN, *map(len, grid.rows)]), 2 * MARGIN)
+    cell = max(
+        1, min(max(map(len, grid.columns), default=1) + 1, (width + MARGIN - margin) // max(len(grid.columns), 1))
+    )
+    for label, values in zip(grid.rows, grid.values, strict=True):
+        steps = np.clip(np.ceil(values * (len(SHADES) - 1)), 0, len(SHADES) - 1).astype(int)
+        text = "".join(SHADES[step] * cell for step in steps)
+        yield f"{label[:margin]:>{margin}}│{click.style(text, fg=COLOURS['predicted'])}"
+    yield " " * margin + "└" + "─" * (cell * len(grid.columns))
+    if cell > 1:
+        yield " " * (margin + 1) + "".join(f"{label[: cell - 1]:<{cell}}" for label in grid.columns).rstrip()
     yield ""
 
 

@@ -1,16 +1,19 @@
-"""The translation lab's console steps, in boto3: a Lambda function in front of an endpoint, and an API with CORS.
+"""The translation lab's console steps, in boto3: a training job, an endpoint, a Lambda function, an API with CORS.
 
     eval "$(forecastle region env)"                        # or AWS credentials, to run it on AWS
-    python examples/translation_lab.py lambda_function.py ENDPOINT
+    python examples/translation_lab.py lambda_function.py --train algorithms/seq2seq/example/input
+    python examples/translation_lab.py lambda_function.py --endpoint NAME   # which exists already
 
-`lambda_function.py` is the lab's function; the endpoint's name in its line `endpoint_name = …` is replaced by ENDPOINT.
-Prints the invoke URL, for POST requests from curl and web pages.
+`lambda_function.py` is the lab's function; the endpoint's name in its line `endpoint_name = …` is replaced. The job is
+run by forecastle's image: a region's own, on AWS that of the account's registry. Prints the invoke URL, for POST
+requests from curl and web pages.
 """
 
 import argparse
 import io
 import json
 import re
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -27,6 +30,46 @@ CORS = {
 }
 
 
+def train(folder: Path, role: str) -> str:
+    """Upload the channels in `folder`, run the training job, and deploy its model; the endpoint's name."""
+    sagemaker, s3, identity = (boto3.client(name) for name in ("sagemaker", "s3", "sts"))
+    account, region = identity.get_caller_identity()["Account"], sagemaker.meta.region_name
+    bucket, image = f"{NAME}-{region}-{account}", f"{account}.dkr.ecr.{region}.amazonaws.com/forecastle:latest"
+    where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+    s3.create_bucket(Bucket=bucket, **where)
+    channels = sorted(path for path in (folder / "data").iterdir() if path.is_dir())
+    for file in (path for channel in channels for path in channel.iterdir()):
+        s3.upload_file(str(file), bucket, str(file.relative_to(folder)))
+    job = f"{NAME}-{time.strftime('%Y-%m-%d-%H-%M-%S')}"
+    sagemaker.create_training_job(
+        TrainingJobName=job,
+        AlgorithmSpecification={"TrainingImage": image, "TrainingInputMode": "File"},
+        RoleArn=role,
+        HyperParameters=json.loads((folder / "config" / "hyperparameters.json").read_text("utf-8")),
+        InputDataConfig=[channel(each.name, f"s3://{bucket}/data/{each.name}") for each in channels],
+        OutputDataConfig={"S3OutputPath": f"s3://{bucket}/models"},
+        ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 10},
+        StoppingCondition={"MaxRuntimeInSeconds": 3600},
+    )
+    sagemaker.get_waiter("training_job_completed_or_stopped").wait(
+        TrainingJobName=job, WaiterConfig={"Delay": 5, "MaxAttempts": 720}
+    )
+    artifact = sagemaker.describe_training_job(TrainingJobName=job)["ModelArtifacts"]["S3ModelArtifacts"]
+    container = {"Image": image, "ModelDataUrl": artifact}
+    sagemaker.create_model(ModelName=job, ExecutionRoleArn=role, PrimaryContainer=container)
+    variant = {"VariantName": "all", "ModelName": job, "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+    sagemaker.create_endpoint_config(EndpointConfigName=job, ProductionVariants=[variant])
+    sagemaker.create_endpoint(EndpointName=job, EndpointConfigName=job)
+    sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=job, WaiterConfig={"Delay": 5, "MaxAttempts": 360})
+    return job
+
+
+def channel(name: str, uri: str) -> dict[str, Any]:
+    """A channel of a job, of all files below `uri`."""
+    source = {"S3DataType": "S3Prefix", "S3Uri": uri, "S3DataDistributionType": "FullyReplicated"}
+    return {"ChannelName": name, "DataSource": {"S3DataSource": source}}
+
+
 def code(source: str, endpoint: str) -> bytes:
     """The function's zip, with the endpoint's name filled in."""
     filled = re.sub(r"(?m)^(\s*endpoint_name\s*=\s*).*$", lambda line: line[1] + repr(endpoint), source)
@@ -37,12 +80,13 @@ def code(source: str, endpoint: str) -> bytes:
 
 
 def create_role() -> str:
-    """The role that the function runs as."""
-    statement = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    """The role that the function, the job and the endpoint run as."""
+    services = {"Service": ["lambda.amazonaws.com", "sagemaker.amazonaws.com"]}
+    statement = {"Effect": "Allow", "Principal": services, "Action": "sts:AssumeRole"}
     trust = {"Version": "2012-10-17", "Statement": [statement]}
     iam = boto3.client("iam")
     role = iam.create_role(RoleName=f"{NAME}-role", AssumeRolePolicyDocument=json.dumps(trust))["Role"]
-    for policy in ("AmazonSageMakerFullAccess", "service-role/AWSLambdaBasicExecutionRole"):
+    for policy in ("AmazonSageMakerFullAccess", "AmazonS3FullAccess", "service-role/AWSLambdaBasicExecutionRole"):
         iam.attach_role_policy(RoleName=f"{NAME}-role", PolicyArn=f"arn:aws:iam::aws:policy/{policy}")
     return str(role["Arn"])
 
@@ -99,9 +143,13 @@ def method(client: Any, api: str, resource: str, verb: str, headers: dict[str, s
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("function", type=Path, help="the lab's lambda_function.py")
-    parser.add_argument("endpoint", help="the endpoint's name")
+    one = parser.add_mutually_exclusive_group(required=True)
+    one.add_argument("--train", type=Path, help="a folder with config/hyperparameters.json and the channels in data/")
+    one.add_argument("--endpoint", help="the name of an endpoint")
     given = parser.parse_args()
-    print(create_api(create_function(code(given.function.read_text("utf-8"), given.endpoint), create_role())))
+    role = create_role()
+    endpoint = given.endpoint or train(given.train, role)
+    print(create_api(create_function(code(given.function.read_text("utf-8"), endpoint), role)))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""SageMaker's DeepAR and Random Cut Forest without SageMaker.
+"""SageMaker's DeepAR, Random Cut Forest and Sequence to Sequence without SageMaker.
 
 The public names for use from Python, imported on first use so that `import forecastle` stays cheap:
 
 - `DeepAR`: forecasts of many time series from one network, an estimator after scikit-learn's conventions.
 - `RandomCutForest`: the anomaly detector, a scikit-learn estimator.
-- `DeepARPredictor`, `RandomCutForestPredictor`: clients of a model on a server, on a SageMaker endpoint or in a folder.
-  They need numpy alone; pandas is optional.
+- `DeepARPredictor`, `RandomCutForestPredictor`, `Seq2SeqPredictor`: clients of a model on a server, on a SageMaker
+  endpoint or in a folder. They need numpy alone; pandas is optional.
 - `PredictorError`: what a client raises if the model refuses a request or does not answer.
 - `StreamWatcher`: anomaly scores and alerts for rows as they come.
 - `explore`: a forecast with sliders, in a notebook.
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from forecastle.algorithms.random_cut_forest.estimator import RandomCutForest
     from forecastle.algorithms.random_cut_forest.predictor import RandomCutForestPredictor
     from forecastle.algorithms.random_cut_forest.watcher import StreamWatcher
+    from forecastle.algorithms.seq2seq.predictor import Seq2SeqPredictor
     from forecastle.client.errors import PredictorError
 
     __version__: str
@@ -32,6 +33,7 @@ __all__ = [
     "PredictorError",
     "RandomCutForest",
     "RandomCutForestPredictor",
+    "Seq2SeqPredictor",
     "StreamWatcher",
     "__version__",
     "explore",
@@ -43,6 +45,7 @@ _MODULES = {
     "PredictorError": "forecastle.client.errors",
     "RandomCutForest": "forecastle.algorithms.random_cut_forest.estimator",
     "RandomCutForestPredictor": "forecastle.algorithms.random_cut_forest.predictor",
+    "Seq2SeqPredictor": "forecastle.algorithms.seq2seq.predictor",
     "StreamWatcher": "forecastle.algorithms.random_cut_forest.watcher",
     "explore": "forecastle.algorithms.deepar.explorer",
 }

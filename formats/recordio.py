@@ -154,7 +154,7 @@ def _scan(
     stop = len(data)
     rows, count, sparse, position = 0, 0, False, 0
     while position < stop:
-        fault, detail, length = _frame(data, position, stop)
+        fault, detail, length = frame(data, position, stop)
         if fault != COMPLETE:
             return rows, width, sparse, position, fault, position, detail, 0
         fault, at, detail, other, numbers, columns, rounded = read_record(
@@ -176,12 +176,12 @@ def _scan(
         count += numbers
         ends[rows], exact[rows] = count, not rounded
         rows += 1
-        position += 8 + _padded(length)
+        position += 8 + padded(length)
     return rows, width, sparse, stop, COMPLETE, 0, 0, 0
 
 
 @kernel
-def _frame(data: NDArray[np.uint8], position: int, stop: int) -> tuple[int, int, int]:
+def frame(data: NDArray[np.uint8], position: int, stop: int) -> tuple[int, int, int]:
     """The frame at `position` of `data`, (bytes,). → error and its detail, length of the record."""
     if stop - position >= 4:
         magic = protobuf.word(data, position)
@@ -194,14 +194,14 @@ def _frame(data: NDArray[np.uint8], position: int, stop: int) -> tuple[int, int,
         return CONTINUED, length >> 29, 0
     if length > LONGEST_RECORD:
         return TOO_LONG, length, 0
-    missing = position + 8 + _padded(length) - stop
+    missing = position + 8 + padded(length) - stop
     if missing > 0:
         return TRUNCATED, missing, 0
     return COMPLETE, 0, length
 
 
 @kernel
-def _padded(length: int) -> int:
+def padded(length: int) -> int:
     """The bytes of a record in its frame."""
     return (length + 3) // 4 * 4
 

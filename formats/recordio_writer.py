@@ -5,6 +5,7 @@ Kernels take pieces as `data`, (bytes,), and `ends`, (rows,), and write others t
 they return the number of bytes written.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +39,19 @@ def write_sparse(
     tensor = _joined(tensor, _wrapped(_varints(keys, ends), protobuf.KEYS + 2))
     tensor = _joined(tensor, _wrapped(shape, protobuf.SHAPE + 2))
     return _records(tensor, _kind(values), labels)
+
+
+def write_integers(tensors: Mapping[str, tuple[NDArray[np.integer[Any]], NDArray[np.int64]]]) -> bytes:
+    """A record for each row of all tensors, which have the same number of rows, with an int32 tensor under each name.
+
+    Row r of a tensor has its values from `ends[r - 1]` up to `ends[r]`.
+    """
+    records: _Pieces | None = None
+    for name, (values, ends) in tensors.items():
+        entries = _entries(_numbers(values, ends), protobuf.INT32, name.encode(), protobuf.FEATURES)
+        records = entries if records is None else _joined(records, entries)
+    assert records is not None
+    return _framed(records)
 
 
 def write_scores(scores: NDArray[np.floating[Any]]) -> bytes:

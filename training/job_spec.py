@@ -68,7 +68,7 @@ def from_files(
     media_type = MediaType.parse(content_type) if content_type else None
     channels = {first: Channel(first, data, media_type)}
     if test is not None:
-        channels["test"] = Channel("test", test)
+        channels[algorithm.test_channel] = Channel(algorithm.test_channel, test)
     return JobSpec(
         hyperparameters={**given, **algorithm.infer(given, channels)},
         source="the command line",

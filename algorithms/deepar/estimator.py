@@ -84,6 +84,9 @@ class DeepAR(BaseEstimator):  # type: ignore[misc]
     network : {"auto", "sagemaker", "gluonts"}, default="auto"
         The kind of network: "sagemaker" handles missing values, and the time before a series' start, as SageMaker's
         models do, "gluonts" as GluonTS does. "auto" is "sagemaker". SageMaker has no such hyperparameter.
+    scale_augmentation : float, default=0.0
+        The standard deviation of the logarithm of a random factor for each training window, so that the network learns
+        from all magnitudes. For student-T and gaussian; SageMaker has no such hyperparameter.
     seed : int, default=None
         Makes training repeatable, with any number of threads; None draws one.
     threads : int, default=None
@@ -164,6 +167,7 @@ class DeepAR(BaseEstimator):  # type: ignore[misc]
         average_weights: float = 0.25,
         calibrate: bool = False,
         network: Literal["auto", "sagemaker", "gluonts"] = "auto",
+        scale_augmentation: float = 0.0,
         seed: int | None = None,
         threads: int | None = None,
     ) -> None:
@@ -186,6 +190,7 @@ class DeepAR(BaseEstimator):  # type: ignore[misc]
         self.average_weights = average_weights
         self.calibrate = calibrate
         self.network = network
+        self.scale_augmentation = scale_augmentation
         self.seed = seed
         self.threads = threads
 

@@ -1,7 +1,7 @@
 """The hyperparameters of DeepAR.
 
-Source: "DeepAR Hyperparameters", AWS's developer guide; `average_weights`, `calibrate`, `network` and
-`seed` are ours.
+Source: "DeepAR Hyperparameters", AWS's developer guide; `average_weights`, `calibrate`, `network`,
+`scale_augmentation` and `seed` are ours.
 """
 
 from typing import Annotated, Literal, Self
@@ -36,7 +36,7 @@ def _frequency(value: object) -> Frequency:
         raise ValueError from None
 
 
-_OURS = ("average_weights", "calibrate", "network", "seed")  # and not SageMaker's
+_OURS = ("average_weights", "calibrate", "network", "scale_augmentation", "seed")  # and not SageMaker's
 
 PositiveInteger = Annotated[int, Field(ge=1)]
 Off = Literal["ignore", ""]
@@ -103,6 +103,13 @@ class DeepARHyperparameters(Hyperparameters):
         description="Kind of network: sagemaker handles missing values and the time before a series' start as "
         "SageMaker's models do, gluonts as GluonTS does; auto is sagemaker, and gluonts for the engine mxnet.",
     )
+    scale_augmentation: float = Field(
+        0.0,
+        ge=0,
+        le=5,
+        description="Standard deviation of the logarithm of a random factor for each training window, so that the "
+        "network learns from all magnitudes; 0 for none, as in SageMaker. For student-T and gaussian.",
+    )
     seed: int | None = Field(
         None, ge=0, lt=2**63, description="Makes training repeatable: the same seed and data give the same model."
     )
@@ -123,6 +130,16 @@ class DeepARHyperparameters(Hyperparameters):
             raise ValueError(
                 f"{self.noun} calibrate must be false with likelihood {self.likelihood.name}, "
                 "all of whose quantiles are the same. Got 'true'."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _a_scaled_value_is_one_that_it_draws(self) -> Self:
+        real = self.likelihood.support is None and not self.likelihood.point
+        if self.scale_augmentation and not real:
+            raise ValueError(
+                f"{self.noun} scale_augmentation must be 0 with likelihood {self.likelihood.name}. "
+                f"Got '{self.scale_augmentation}'."
             )
         return self
 

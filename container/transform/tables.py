@@ -16,6 +16,7 @@ from forecastle.contract.errors import InvalidData, InvalidJob
 from forecastle.contract.media_type import CSV, JSON_LINES
 from forecastle.contract.place import Source
 from forecastle.contract.transform.packs import Position
+from forecastle.contract.transform.selection import selection
 from forecastle.contract.whole_file import write_whole
 
 NUMBER_BYTES = 20  # of a number as text, at most
@@ -26,11 +27,17 @@ ANSWER = "answer"  # the column of an answer without names
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Rows:
-    """Consecutive rows of a table, sent as text: see `Records`."""
+    """Consecutive rows of a table, sent as text: see `Records`.
+
+    Attributes
+    ----------
+    columns : the names of those that are sent; None: all.
+    """
 
     batch: pyarrow.RecordBatch
     media_type: str
     begin: Position
+    columns: tuple[str, ...] | None = None
 
     noun = "row"
 
@@ -44,17 +51,21 @@ class Rows:
 
     @cached_property
     def body(self) -> bytes:
-        return b"".join(self._lines()) if self.media_type == JSON_LINES else _csv(self.batch)
+        return b"".join(self._lines()) if self.media_type == JSON_LINES else _csv(self._sent)
 
     def records(self) -> list[tuple[int, bytes]]:
         if self.media_type == JSON_LINES:
             lines = [*self._lines()]
         else:
-            lines = [_csv(self.batch.slice(row, 1)) for row in range(self.count)]
+            lines = [_csv(self._sent.slice(row, 1)) for row in range(self.count)]
         return [*enumerate(lines, self.begin.number)]
 
+    @cached_property
+    def _sent(self) -> pyarrow.RecordBatch:
+        return self.batch if self.columns is None else self.batch.select(self.columns)
+
     def _lines(self) -> Iterator[bytes]:
-        for row in self.batch.to_pylist():
+        for row in self._sent.to_pylist():
             members = {name: value for name, value in row.items() if value is not None}
             yield orjson.dumps(members, default=str, option=orjson.OPT_PASSTHROUGH_DATETIME) + b"\n"
 
@@ -69,6 +80,17 @@ def media_type_of(schema: pyarrow.Schema, reads: Callable[[str], bool]) -> str:
     """How rows are sent: as CSV if they are flat and the target reads it, as JSON Lines otherwise."""
     flat = not any(pyarrow.types.is_nested(column.type) for column in schema)
     return CSV if flat and reads(CSV) else JSON_LINES
+
+
+def columns_of(schema: pyarrow.Schema, input_filter: str) -> tuple[str, ...] | None:
+    """The columns that a filter selects from each row as CSV; None: all. Raises `InvalidJob`."""
+    if input_filter == "$":
+        return None
+    try:
+        selected = selection(input_filter)([*schema.names])
+    except (ValueError, KeyError, IndexError, TypeError) as error:
+        raise InvalidJob(f"the filter {input_filter} does not fit {len(schema)} columns ({error}).") from None
+    return (selected,) if isinstance(selected, str) else tuple(selected)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +109,8 @@ class Table:
                 f"is no Parquet file that can be read ({_first_line(error)}).", place=(Source(str(path)),)
             ) from None
 
-    def packs(self, begin: Position, media_type: str, size: int) -> Iterator[Rows]:
-        """The rows from a position on, as many at a time as take at most about `size` bytes of text."""
+    def packs(self, begin: Position, media_type: str, size: int, columns: tuple[str, ...] | None) -> Iterator[Rows]:
+        """The rows from a position on, as many at a time as take about `size` bytes of text; these columns are sent."""
         metadata = self.file.metadata
         width = max(1, metadata.num_rows) and sum(
             metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups)
@@ -101,7 +123,7 @@ class Table:
                 position = Position(position.offset + count, position.number + count)
                 continue
             for batch in self.file.iter_batches(rows, row_groups=[group]):
-                found = Rows(batch, media_type, position)
+                found = Rows(batch, media_type, position, columns)
                 position = found.end
                 if found.begin.offset >= begin.offset:
                     yield found

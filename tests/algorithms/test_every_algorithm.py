@@ -19,7 +19,9 @@ from grimp import ImportGraph, build_graph
 from forecastle import algorithms
 from forecastle.algorithms import available, find
 from forecastle.algorithms.interface import Algorithm, Model, Payload
+from forecastle.container.cli import main
 from forecastle.container.request_file import SUFFIXES
+from forecastle.container.target import model_here
 from forecastle.contract.artifact import Artifact, read_artifact, write_artifact
 from forecastle.contract.errors import InvalidJob, NotAcceptable, UserError
 from forecastle.contract.media_type import MediaType
@@ -74,6 +76,7 @@ class Trained:
 def trained(request: pytest.FixtureRequest, others: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     algorithm, tree = find(request.param), tmp_path_factory.mktemp(request.param)
     shutil.copytree(algorithm.example_folder / "input", tree / "input")
+    hasten(algorithm, tree)
     given = {name: value for name, value in os.environ.items() if not name.startswith(("FORECASTLE_", "SAGEMAKER_"))}
     folders = os.pathsep.join(filter(None, [str(others), os.environ.get("FORECASTLE_ALGORITHMS")]))
     environ = given | {"SAGEMAKER_BASE_DIR": str(tree), "FORECASTLE_ALGORITHMS": folders}
@@ -81,6 +84,13 @@ def trained(request: pytest.FixtureRequest, others: Path, tmp_path_factory: pyte
     done = subprocess.run([COMMAND, "train"], env=environ, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     return Trained(algorithm, tree, environ)
+
+
+def hasten(algorithm: Algorithm[Any], tree: Path) -> None:
+    """Shorten a job on the example with the hyperparameters in example/quick.json, if there is such a file."""
+    quick, file = algorithm.example_folder / "quick.json", tree / "input" / "config" / "hyperparameters.json"
+    if quick.is_file():
+        file.write_text(json.dumps(json.loads(file.read_text()) | json.loads(quick.read_text())))
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +144,24 @@ def test_it_answers_every_request_type_in_every_response_type(trained: Trained) 
             with suppress(NotAcceptable):
                 assert all(model.encode(prediction, media_type) for prediction in predictions)
     assert read == set(trained.algorithm.request_types)
+
+
+def test_a_transform_answers_every_request_type_as_the_model_does(trained: Trained, tmp_path: Path) -> None:
+    target = model_here(trained.tree / "model", {"SAGEMAKER_BATCH": "true"}, threads=1)
+    assert target.batch_types is not None
+    for number, payload in enumerate(trained.model().sample_requests()):
+        if payload.attributes:
+            continue
+        media_type = payload.content_type.essence
+        answer, again = (target.answer(payload, target.batch_types[media_type]).body for _ in range(2))
+        (tmp_path / f"{number}").write_bytes(payload.body)
+        arguments = ["--data", str(tmp_path / f"{number}"), "--content-type", str(payload.content_type)]
+        assert main(["transform", "--model", str(trained.tree / "model"), *arguments]) == 0
+        written = (tmp_path / f"{number}.out").read_bytes()
+        if again == answer:
+            assert written.rstrip(b"\n") == answer.rstrip(b"\n")
+        else:  # sampled
+            assert written.count(b"\n") == max(1, answer.count(b"\n"))
 
 
 def test_a_seedless_answer_does_not_depend_on_threads(trained: Trained) -> None:

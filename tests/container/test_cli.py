@@ -1,5 +1,6 @@
 """The verbs of the command."""
 
+import gc
 import os
 import re
 import signal
@@ -52,6 +53,13 @@ def test_the_command_and_the_module_are_the_same() -> None:
     module = subprocess.run([sys.executable, "-m", "forecastle", "--help"], capture_output=True, text=True, timeout=60)
     assert forecastle("--help").stdout == module.stdout
     assert module.returncode == 0
+
+
+def test_garbage_is_collected_again_after_a_command_that_ran_in_this_process(tmp_path: Path) -> None:
+    before = gc.isenabled(), gc.get_threshold()
+    assert main(["check", str(tmp_path)]) == UserError.exit_code
+    assert main(["train", "random_cut_forest", "--data", str(tmp_path)]) == UserError.exit_code
+    assert (gc.isenabled(), gc.get_threshold()) == before
 
 
 def test_the_version_is_the_distributions() -> None:

@@ -238,6 +238,7 @@ def test_an_interrupted_run_goes_on(number: signal.Signals, capfd: pytest.Captur
         (["--data", "a.csv", "--data", "in/a.csv", "--out", "out"], "would both be answered in out/a.csv.out"),
         (["--data", "a.csv", "--out", "e", "--errors", "e"], "--errors and --out name the same file."),
         (["--data", "a.csv", "--out", "b.parquet"], "a.csv: a Parquet file of answers needs one as input"),
+        (["--data", "b.parquet", "--input-filter", "$[9]"], "the filter $[9] does not fit 1 columns"),
         (["--data", "a.parquet"], "a.parquet: is no Parquet file that can be read"),
         (["--data", "a.gz"], "a.gz: the gzip stream is damaged"),
         (["--data", "a.csv", "--out", "a.csv/b"], "a.csv/b: cannot be written"),
@@ -254,6 +255,7 @@ def test_wrong_usage_is_a_sentence(
     Path("in").mkdir()
     for name in ("a.csv", "in/a.csv"):
         Path(name).write_text("1\n")
+    parquet.write_table(pyarrow.table({"x": [1]}), "b.parquet")
     Path("a.parquet").write_bytes(b"PAR1")
     Path("a.pbr").write_bytes(b"\x0a\x23\xd7\xce\0\0\0\0")
     Path("a.gz").write_bytes(gzip.compress(b"1\n" * 9999)[:-9])

@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import subprocess
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from forecastle.algorithms.random_cut_forest import RandomCutForest
 from forecastle.contract.artifact import read_artifact
 from tests.image.clients import Clients
 from tests.image.conftest import REPOSITORY, Figures
-from tests.image.container import docker, pinged
+from tests.image.container import PATIENCE_SECONDS, docker, pinged
 
 pytestmark = pytest.mark.image
 
@@ -130,7 +131,10 @@ def test_the_demo_trains_serves_and_shows_the_page(image: str, checkout: Path, p
     shown = compose(checkout, image, "--profile", "demo", "up", "--wait", port=port)
     assert shown.returncode == 0, shown.stderr
     page = f"http://127.0.0.1:{port}/docs"
-    assert f"The model's page: {page}\n" in compose(checkout, image, "logs", "demo", port=port).stdout
+    since = time.monotonic()  # it is printed after a check of its own, which may come after Docker's
+    while f"The model's page: {page}\n" not in compose(checkout, image, "logs", "demo", port=port).stdout:
+        assert time.monotonic() < since + PATIENCE_SECONDS
+        time.sleep(0.2)
     with urllib.request.urlopen(page) as response:
         assert b"<title>forecastle</title>" in response.read()
 

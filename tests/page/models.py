@@ -21,11 +21,13 @@ def write_models(forecastle: str, folder: Path) -> dict[str, Path]:
     lines.write_text("1\n2\n3\n")
     daily = {"time_freq": "D", "context_length": "14", "prediction_length": "14", "epochs": "8", "num_cells": "20"}
     electricity = {"time_freq": "2H", "context_length": "48", "prediction_length": "36", "epochs": "25"}
+    translator = {"rnn_num_hidden": "64", "max_num_batches": "120"}
     jobs: dict[str, tuple[str, Path, dict[str, str]]] = {
         "demand": ("deepar", examples / "deepar/example/input/data/train", electricity),
         "features": ("deepar", features, daily),
         "taxi": ("random_cut_forest", examples / "random_cut_forest/example/input/data/train", {"num_trees": "50"}),
         "sensors": ("random_cut_forest", columns, {"num_trees": "50"}),
+        "translator": ("seq2seq", examples / "seq2seq/example/input/data/train", translator),
         "plain": ("column_mean", lines, {"shrinkage": "0.5"}),
     }
     for name, (algorithm, data, given) in jobs.items():

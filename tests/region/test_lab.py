@@ -1,7 +1,8 @@
-"""The translation lab: its unchanged function, called by an API, with an endpoint in place of the translation model."""
+"""The translation lab as a whole: a job, its endpoint, the unchanged function, and an API that calls it."""
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,6 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.region.endpoints import config, endpoint, model, trained
 from tests.region.running_region import ROOT, RunningRegion
 from tests.region.test_region import forecastle
 
@@ -30,13 +30,22 @@ def cells() -> list[str]:
     return ["".join(cell["source"]) for cell in code]
 
 
+def example(folder: Path) -> Path:
+    """The example's job, of few batches: no good translator."""
+    source = ROOT / "algorithms" / "seq2seq" / "example"
+    shutil.copytree(source / "input", folder)
+    file = folder / "config" / "hyperparameters.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | json.loads((source / "quick.json").read_text())))
+    return folder
+
+
 @pytest.mark.skipif(not NOTEBOOK.exists(), reason=f"the lab's notebook {NOTEBOOK} is not here")
 def test_the_labs_function_is_called_through_the_labs_api(region: RunningRegion, tmp_path: Path) -> None:
     source, event = cells()
     (tmp_path / "lambda_function.py").write_text(source)
-    name = endpoint(region, config(region, {"one": (model(region, trained(region)), 1.0)}))
+    script, job = str(ROOT / "examples/translation_lab.py"), example(tmp_path / "job")
     done = subprocess.run(
-        [sys.executable, str(ROOT / "examples/translation_lab.py"), str(tmp_path / "lambda_function.py"), name],
+        [sys.executable, script, str(tmp_path / "lambda_function.py"), "--train", str(job)],
         env=environ(region),
         capture_output=True,
         text=True,
@@ -49,12 +58,9 @@ def test_the_labs_function_is_called_through_the_labs_api(region: RunningRegion,
         answer = client.post(url, content=event.encode(), headers={"Content-Type": "application/json"})
     assert (allowed.status_code, allowed.headers["access-control-allow-methods"]) == (200, "OPTIONS,POST")
     assert answer.headers["access-control-allow-origin"] == "*"
-    # The endpoint reads CSV only, so its error shows that the lab's request has reached it unchanged.
-    assert answer.json()["errorType"] == "ModelError"
-    assert "Received client error (415) from primary" in answer.json()["errorMessage"]
-    logged = region.client("logs").filter_log_events(logGroupName="/aws/lambda/translate", filterPattern="ModelError")
-    assert logged["events"]
-    region.client("sagemaker").delete_endpoint(EndpointName=name)
+    assert [list(each) for each in answer.json()["predictions"]] == [["target"], ["target"]]
+    (found,) = region.client("sagemaker").list_endpoints(NameContains="translate-")["Endpoints"]
+    region.client("sagemaker").delete_endpoint(EndpointName=found["EndpointName"])
 
 
 def test_a_function_and_an_api_are_created_from_the_command_line(region: RunningRegion, tmp_path: Path) -> None:

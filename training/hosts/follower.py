@@ -24,21 +24,23 @@ Lost = (OSError, http.client.HTTPException)
 class FollowingHost(Group):
     """The host with that number; `leader` is the name of the leading one, which listens at `address`."""
 
-    def __init__(self, number: int, size: int, leader: str, address: tuple[str, int], token: str, log: JobLog) -> None:
+    def __init__(
+        self, number: int, size: int, leader: str, address: tuple[str, int], token: str, log: JobLog, seconds: float
+    ) -> None:  # `seconds`: to wait for the leading host
         self.number, self.size = number, size
         self._leader, self._address, self._log = leader, address, log
         self._headers = {"Authorization": f"Bearer {token}"}
         self._connection = http.client.HTTPConnection(*address, timeout=TRANSFER_SECONDS)
-        self._rounds = 0
+        self._rounds, self._seconds = 0, seconds
         self._fault: Fault | None = None
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="hosts", daemon=True)
 
-    def join(self, seconds: float, stopping: Callable[[], bool]) -> None:
+    def join(self, stopping: Callable[[], bool]) -> None:
         """Wait for the leading host. Raises `HostLost` if it does not answer, `Stopped` on SIGTERM."""
         host, port = self._address
         self._log.line(f"Waiting for {self._leader} at {host}:{port}.")
-        deadline, process, reason = time.monotonic() + seconds, uuid.uuid4().hex.encode(), ""
+        deadline, process, reason = time.monotonic() + self._seconds, uuid.uuid4().hex.encode(), ""
         while time.monotonic() < deadline:
             if stopping():
                 raise Stopped("stopped by SIGTERM before all hosts had come; there is no model.")
@@ -60,8 +62,8 @@ class FollowingHost(Group):
                 connection.close()
             time.sleep(RETRY_SECONDS)
         raise HostLost(
-            f"Host {self._leader}, which leads, did not answer {self._log.host} at {host}:{port} within {seconds:g} "
-            f"seconds: {reason}."
+            f"Host {self._leader}, which leads, did not answer {self._log.host} at {host}:{port} within "
+            f"{self._seconds:g} seconds: {reason}."
         )
 
     def exchange(self, part: bytes, combine: Callable[[Sequence[bytes]], bytes]) -> bytes:

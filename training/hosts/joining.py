@@ -23,12 +23,12 @@ def joined(
     names = sorted(hosts.all)
     number, address = names.index(hosts.current), leading_address(names[0], settings.leader)
     group = (
-        LeadingHost(names[1:], address, token, log)
+        LeadingHost(names[1:], address, token, log, settings.hosts_timeout)
         if hosts.leads
-        else FollowingHost(number, len(names), names[0], address, token, log)
+        else FollowingHost(number, len(names), names[0], address, token, log, settings.hosts_timeout)
     )
     try:
-        group.join(settings.hosts_timeout, stopping)
+        group.join(stopping)
         log.line(f"All {len(names)} hosts have come: {', '.join(names)}.")
         yield group
         group.finish()

@@ -3,7 +3,6 @@
 import asyncio
 import concurrent.futures
 import contextlib
-import errno
 import os
 import socket
 import threading
@@ -21,6 +20,7 @@ from forecastle.training.hosts.app import app_of
 from forecastle.training.hosts.fault import Fault
 from forecastle.training.hosts.meeting import Failed, Meeting
 
+RETRY_SECONDS = 0.2
 FAREWELL_SECONDS = 5.0  # in which the others are informed of a failure
 KEEP_ALIVE_SECONDS = 10**6  # a host may compute for long between two rounds
 
@@ -30,34 +30,38 @@ T = TypeVar("T")
 class LeadingHost(Group):
     """The first of the hosts; `others` are the names of all others, in order."""
 
-    def __init__(self, others: Sequence[str], address: tuple[str, int], token: str, log: JobLog) -> None:
+    def __init__(
+        self, others: Sequence[str], address: tuple[str, int], token: str, log: JobLog, seconds: float
+    ) -> None:  # `seconds`: to wait until the address can be resolved, and then until the others have come
         self.size = 1 + len(others)
         self._others, self._address, self._token, self._log = tuple(others), address, token, log
         self._strangers: set[str] = set()
-        self._rounds = 0
+        self._rounds, self._deadline = 0, time.monotonic() + seconds
+        self._seconds = seconds
         self._loop: asyncio.AbstractEventLoop
         self._meeting: Meeting
         self._server: uvicorn.Server
-        self._listener = _listening(address)
+        self._listener = _listening(address, self._deadline)
         self._started = threading.Event()
         self._thread = threading.Thread(target=self._run, name="hosts", daemon=True)
         self._thread.start()
         self._started.wait()
 
-    def join(self, seconds: float, stopping: Callable[[], bool]) -> None:
+    def join(self, stopping: Callable[[], bool]) -> None:
         """Wait for the others. Raises `HostLost` if one does not come, what one failed with, `Stopped` on SIGTERM."""
         self._log.line(f"Waiting for {', '.join(self._others)} at {self._address[0]}:{self._address[1]}.")
-        deadline = time.monotonic() + seconds
         here = self._submit(self._meeting.all_here())
         while True:
             try:
-                return self._result(here, min(0.5, max(deadline - time.monotonic(), 0.0)))
+                return self._result(here, min(0.5, max(self._deadline - time.monotonic(), 0.0)))
             except concurrent.futures.TimeoutError:
                 if stopping():
                     raise Stopped("stopped by SIGTERM before all hosts had come; there is no model.") from None
-                if time.monotonic() >= deadline:
+                if time.monotonic() >= self._deadline:
                     missing = ", ".join(self._meeting.missing)
-                    raise HostLost(f"{missing} did not come to {self._log.host} within {seconds:g} seconds.") from None
+                    raise HostLost(
+                        f"{missing} did not come to {self._log.host} within {self._seconds:g} seconds."
+                    ) from None
 
     def exchange(self, part: bytes, combine: Callable[[Sequence[bytes]], bytes]) -> bytes:
         number, self._rounds = self._rounds, self._rounds + 1
@@ -104,6 +108,7 @@ class LeadingHost(Group):
         config = uvicorn.Config(
             app_of(self._meeting, self._token, self._refused),
             log_config=None,
+            log_level="critical",
             access_log=False,
             lifespan="off",
             ws="none",
@@ -125,15 +130,20 @@ class LeadingHost(Group):
             self._log.warning(f"A connection from {address} was refused: it does not have this job's token.")
 
 
-def _listening(address: tuple[str, int]) -> socket.socket:
-    """A socket that listens at the address. Raises `InvalidJob`."""
+def _listening(address: tuple[str, int], deadline: float) -> socket.socket:
+    """A socket that listens at the address, once its name can be resolved. Raises `InvalidJob`."""
     host, port = address
-    try:
-        family, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(place[:2], family=family, backlog=1024)
-    except OSError as error:
-        known = error.errno in errno.errorcode and not isinstance(error, socket.gaierror)
-        reason = os.strerror(error.errno) if known and error.errno is not None else "its name cannot be resolved"
+    while True:
+        try:
+            family, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+            return socket.create_server(place[:2], family=family, backlog=1024)
+        except socket.gaierror:
+            reason = "its name cannot be resolved"
+            if time.monotonic() < deadline:
+                time.sleep(RETRY_SECONDS)
+                continue
+        except OSError as error:
+            reason = os.strerror(error.errno or 0)
         raise InvalidJob(
             f"{host}:{port}: the leading host cannot listen there ({reason}); set FORECASTLE_LEADER to another address."
-        ) from None
+        )

@@ -143,7 +143,13 @@ def _epoch(
     seen: list[NDArray[np.float32]] = []
     for batch, first in enumerate(range(0, len(drawn), settings.given.mini_batch_size)):
         windows = source.batch(drawn[first : first + settings.given.mini_batch_size])
-        of_batch = learner.step(windows, rate, int(rng.integers(2**31)))
+        seed, spread = int(rng.integers(2**31)), settings.given.scale_augmentation
+        if spread:
+            # The density of a value that is multiplied is divided: the logarithm makes the losses those of the data.
+            logarithms = (spread * rng.standard_normal(len(windows))).astype(np.float32)
+            of_batch = learner.step(windows.scaled(np.exp(logarithms)), rate, seed) - logarithms
+        else:
+            of_batch = learner.step(windows, rate, seed)
         watcher.batch(epoch, batch, of_batch)
         seen.append(of_batch)
         if stopping():

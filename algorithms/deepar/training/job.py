@@ -10,7 +10,13 @@ from forecastle.algorithms.deepar.history import History, example_of
 from forecastle.algorithms.deepar.hyperparameters import DeepARHyperparameters
 from forecastle.algorithms.deepar.training.calibration import calibrate_by_training, hold_out
 from forecastle.algorithms.deepar.training.checkpoint import seed_in, shared
-from forecastle.algorithms.deepar.training.dataset import Dataset, Statistics, read_dataset, statistics
+from forecastle.algorithms.deepar.training.dataset import (
+    Dataset,
+    Statistics,
+    read_dataset,
+    read_shard,
+    statistics,
+)
 from forecastle.algorithms.deepar.training.evaluation import TrainedModel, read_test
 from forecastle.algorithms.deepar.training.fields import fields_of_train
 from forecastle.algorithms.deepar.training.kind import GLUONTS
@@ -80,9 +86,9 @@ def fit(job: Job[DeepARHyperparameters]) -> TrainedModel:
         first, last = trained.averaged
         line(f"The model has the average weights of epochs {first} to {last}.")
     calibration = None
-    if held_out is not None and job.group.leads and not trained.stopped:
+    if held_out is not None and not trained.stopped:
         line(f"Calibrating quantiles: another network is trained without {len(held_out.known)} windows to forecast.")
-        calibration = calibrate_by_training(held_out, settings, job.log, job.stopping, name, job.threads)
+        calibration = calibrate_by_training(held_out, settings, job.log, job.stopping, name, job.threads, team)
         if calibration is None:
             line("No calibration: stopped by SIGTERM, or no value that was held out is observed.")
     history = History(
@@ -119,11 +125,15 @@ def _log_waiting(team: Team, seconds: float, log: JobLog) -> None:
 
 def examine(job: Job[DeepARHyperparameters]) -> Iterator[str]:
     """Read all series without training, and yield a line for each channel. Raises what `fit` raises on data."""
-    train = read_dataset(
-        job.channels["train"], fields_of_train(job.hyperparameters), job.hyperparameters.likelihood, job.stopping
-    )
+    channel, fields = job.channels["train"], fields_of_train(job.hyperparameters)
+    reader = read_shard if channel.may_be_empty else read_dataset
+    train = reader(channel, fields, job.hyperparameters.likelihood, job.stopping)
+    if train is None:
+        yield "Channel train: this host has no series."
+        return
     numbers = statistics(train.series)
-    _require_enough(numbers)
+    if not channel.may_be_empty:  # the shards of other hosts count, too
+        _require_enough(numbers)
     _warn(job.hyperparameters, train, numbers, job.log)
     if job.hyperparameters.calibrate:
         hold_out(train.series, job.hyperparameters.prediction_length)

@@ -128,5 +128,5 @@ class Settings:
 _TRAINING = {
     "time_freq", "context_length", "prediction_length", "likelihood", "embedding_dimension", "num_cells", "num_layers",
     "dropout_rate", "learning_rate", "mini_batch_size", "epochs", "early_stopping_patience",
-    "average_weights",
+    "average_weights", "scale_augmentation",
 }  # fmt: skip

@@ -6,7 +6,7 @@ are computed once, not at every pass over the series.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -55,6 +55,10 @@ class Windows:
 
     def __len__(self) -> int:
         return len(self.past)
+
+    def scaled(self, factors: Floats) -> "Windows":
+        """The windows with the values of each multiplied by one of `factors`, (n,)."""
+        return replace(self, past=self.past * factors[:, None], future=self.future * factors[:, None])
 
 
 class WindowSource:

@@ -29,7 +29,6 @@ from forecastle.kernels.lanes import Floats as Lanes
 from forecastle.kernels.pointer import memory
 
 _VECTOR = SIZES[1]
-Places = Offsets
 Slices = Offsets  # flat, four integers for each of some nodes: node, depth, start and stop of its points in the order
 
 
@@ -48,10 +47,10 @@ class Block(NamedTuple):
 
     size: int  # n
     dimensions: int
-    points: Floats  # (n, d)
+    columns: Floats  # (d, n), the points' numbers: a column, which a cut compares, fits the L1 cache
     exact: Marks  # (n,)
     scores: Floats  # (n,)
-    order: Places  # (2·n,)
+    order: Integers  # (2·n,)
     tiles: Floats  # (n padded to 8, d)
     rem: Floats  # (n padded to 8,)
     sums: Floats  # (n padded to 8,)
@@ -90,7 +89,11 @@ def score_space(points: Floats, exact: Marks, levels: int, trees: Trees, scores:
     padded = (count + LANES - 1) // LANES * LANES
     tiles = np.zeros(padded * dimensions, np.float32)
     rem, sums = np.empty(padded, np.float32), np.empty(padded, np.float32)
-    order = np.empty(2 * count, np.int64)
+    order = np.empty(2 * count, np.int32)
+    columns = np.empty(dimensions * count, np.float32)
+    for i in range(count):
+        for j in range(dimensions):
+            columns[j * count + i] = points[i, j]
     most_leaves = 0
     for tree in range(len(norms)):
         most_leaves = max(most_leaves, offsets[tree + 1] - offsets[tree])
@@ -102,7 +105,7 @@ def score_space(points: Floats, exact: Marks, levels: int, trees: Trees, scores:
         block = Block(
             count,
             dimensions,
-            memory(points),
+            memory(columns),
             memory(exact),
             memory(scores),
             memory(order),
@@ -189,11 +192,11 @@ def _part(block: Block, start: int, count: int, dimension: int, cut: np.float32,
 
     → the number of these.
     """
-    points, dimensions, order = block.points, block.dimensions, block.order
+    column, order = dimension * block.size, block.order
     left = 0
     for k in range(count):
         i = order[start + k]
-        goes_left = points[i * dimensions + dimension] <= cut
+        goes_left = block.columns[column + i] <= cut
         order[target + left + (0 if goes_left else count - 1 - k)] = i
         left += goes_left
     return left
@@ -202,11 +205,16 @@ def _part(block: Block, start: int, count: int, dimension: int, cut: np.float32,
 @kernel
 def _tile(block: Block, scale: np.float32) -> None:
     """Write point order[k], scaled, to lane k % 8 of tile k // 8."""
-    points, dimensions, order, tiles = block.points, block.dimensions, block.order, block.tiles
-    for k in range(block.size):
-        row, place = order[k] * dimensions, (k // LANES) * LANES * dimensions + k % LANES
-        for j in range(dimensions):
-            tiles[place + j * LANES] = points[row + j] * scale
+    count, dimensions, order, tiles = block.size, block.dimensions, block.order, block.tiles
+    whole = count - count % LANES
+    for j in range(dimensions):
+        column, place = j * count, j * LANES
+        for first in range(0, whole, LANES):
+            for lane in range(LANES):
+                tiles[place + lane] = block.columns[column + order[first + lane]] * scale
+            place += dimensions * LANES
+        for k in range(whole, count):
+            tiles[place + k - whole] = block.columns[column + order[k]] * scale
 
 
 @kernel
@@ -273,22 +281,22 @@ def _step(gap: Lanes, start: int, stop: int, first: int, weight: np.float32, rem
 @kernel
 def _add(block: Block, tree: Tree, num_outer: int) -> None:
     """Add the tree's score of each point: that of a leaf equal to it, else S with the last rem, times the norm."""
-    points, dimensions, scores = block.points, block.dimensions, block.scores
+    scores = block.scores
     for visit in range(num_outer):
         leaf, depth, start, stop = _slice(block.outer, visit)
         weight = np.float32(1.0) / np.float32(depth + 1)
         for k in range(start, stop):
             i = block.order[k]
-            if block.exact[i] and _equal(points, i * dimensions, tree.leaf_points, leaf * dimensions, dimensions):
+            if block.exact[i] and _equal(block, i, tree.leaf_points, leaf):
                 scores[i] += tree.hit_scores[leaf]
             else:
                 scores[i] += (block.sums[k] + block.rem[k] * weight) * tree.norm
 
 
 @kernel
-def _equal(points: Floats, i: int, leaf_points: Floats, leaf: int, dimensions: int) -> bool:
-    """Whether the point at `i` of `points`, flat, equals the leaf at `leaf` of `leaf_points`, flat."""
-    for j in range(dimensions):  # noqa: SIM110
-        if points[i + j] != leaf_points[leaf + j]:
+def _equal(block: Block, i: int, leaf_points: Floats, leaf: int) -> bool:
+    """Whether point `i` equals a leaf; `leaf_points` is flat."""
+    for j in range(block.dimensions):
+        if block.columns[j * block.size + i] != leaf_points[leaf * block.dimensions + j]:
             return False
     return True

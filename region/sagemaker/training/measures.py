@@ -19,11 +19,15 @@ DEEPAR = {
     "test:mean_wQuantileLoss": rf"{QUALITY}test mean_wQuantileLoss <loss>=(\S+)",
     **{f"test:coverage[{band}]": rf"{QUALITY}test coverage\[{band}\] <score>=(\S+)" for band in (0.8, 0.6, 0.4, 0.2)},
 }
+SEQ2SEQ = {
+    f"validation:{name}": rf"{QUALITY}(?:epoch=\S+, )?validation {name} <score>=(\S+)"
+    for name in ("accuracy", "bleu", "perplexity")
+}
 SHARED = {
     "train:progress": r"#progress_metric: host=\S+, completed (\S+) %",
     "train:throughput": r"#throughput_metric: host=\S+, train throughput=(\S+) records/second",
 }
-BUILT_IN = {"random_cut_forest": SHARED | FOREST, "deepar": SHARED | DEEPAR}
+BUILT_IN = {"random_cut_forest": SHARED | FOREST, "deepar": SHARED | DEEPAR, "seq2seq": SHARED | SEQ2SEQ}
 
 
 def definitions(given: Sequence[dict[str, str]], algorithm: str | None) -> list[dict[str, str]]:

@@ -37,6 +37,7 @@ def test_what_is_not_given_is_as_in_sagemaker() -> None:
         "average_weights": 0.25,
         "calibrate": False,
         "network": "auto",
+        "scale_augmentation": 0.0,
         "seed": None,
         "context_length": 84,
         "prediction_length": 84,

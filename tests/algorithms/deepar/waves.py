@@ -34,6 +34,7 @@ SETTINGS: dict[str, Any] = {
     "early_stopping_patience": None,
     "average_weights": 0.0,
     "network": "gluonts",
+    "scale_augmentation": 0.0,
     "seed": 5,
     "default_scale": 10.0,
 }

@@ -1,12 +1,21 @@
 """A sample of the rows of several hosts."""
 
+import io
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy import stats
 
+from forecastle.algorithms import find
 from forecastle.algorithms.group import Group, packed
+from forecastle.algorithms.interface import Job
+from forecastle.algorithms.random_cut_forest.hyperparameters import RandomCutForestHyperparameters
 from forecastle.algorithms.random_cut_forest.training.reservoir import Reservoir
 from forecastle.algorithms.random_cut_forest.training.shards import Sample, draw_counts, draw_from_all, seed_of_host
+from forecastle.contract.channel import Channel
+from forecastle.contract.settings import EnvironmentSettings
+from forecastle.training.job_log import StreamLog
 from tests.algorithms.groups import on_hosts
 
 CAPACITY = 40
@@ -92,3 +101,39 @@ def test_a_host_sends_about_a_megabyte_for_a_hundred_trees_of_256_rows_of_ten_co
     )
     assert sum(sent) < 1.1 * 2**20
     assert len(packed({"rows": rows})) < 1.01 * rows.nbytes
+
+
+def test_rows_that_every_host_has_count_once(tmp_path: Path) -> None:
+    rows = np.random.default_rng(1).normal(size=(200, 1)).round(3)
+    for name, numbers in (("train", rows), ("test", np.column_stack([rows[:, 0] > 2, rows]))):
+        np.savetxt(tmp_path / name, numbers, "%g", ",")
+    given = RandomCutForestHyperparameters.parse({"feature_dim": "1", "num_trees": "50", "seed": "3"})
+    algorithm = find("random_cut_forest")
+    logs = [io.StringIO() for _ in range(2)]
+
+    def on_host(group: Group, sharded: bool) -> tuple[int, dict[str, float]]:
+        path = tmp_path / "test" if group.leads or not sharded else tmp_path / "none"
+        test = Channel("test", path, sharded=sharded, may_be_empty=True)
+        channels = {"train": Channel("train", tmp_path / "train"), "test": test}
+        log = StreamLog(logs[group.number], "algo", {})
+        job = Job(given, channels, log, lambda: False, group=group)
+        model = algorithm.fit(job)
+        return model.artifact().parameters["training_rows"], algorithm.evaluate(model, job)
+
+    (alone,) = on_hosts(1, lambda group: on_host(group, False))
+    assert alone[0] == 200
+    for sharded in (False, True):
+        first, second = on_hosts(2, lambda group, sharded=sharded: on_host(group, sharded))  # type: ignore[misc]
+        assert first == alone
+        assert second == (200, {})
+    assert "test f1 <score>=" not in logs[1].getvalue()
+
+
+def test_the_first_host_samples_rows_alone_that_every_host_has() -> None:
+    given = RandomCutForestHyperparameters.parse({"feature_dim": "1"})
+    algorithm, settings = find("random_cut_forest"), EnvironmentSettings.from_environ({})
+    replicated, sharded = Channel("train", Path()), Channel("train", Path(), sharded=True)
+    assert algorithm.trains_alone(given, {"train": replicated}, settings) == (
+        "every host has all rows, and sampling them once is enough"
+    )
+    assert algorithm.trains_alone(given, {"train": sharded}, settings) is None

@@ -1,5 +1,6 @@
 """Jobs on several hosts, each a process with its own tree, as SageMaker starts them."""
 
+import io
 import json
 import shutil
 import signal
@@ -15,9 +16,10 @@ import pytest
 from forecastle.algorithms import find
 from forecastle.contract.artifact import read_artifact
 from forecastle.contract.opt_ml import OptMl
+from forecastle.training.job import train
 from tests.algorithms.deepar.waves import json_lines, waves
 from tests.training.hosts.addresses import some_hosts
-from tests.training.tree import run_train, start_train, write_job
+from tests.training.tree import start_train, write_job
 
 ROWS = np.random.default_rng(3).normal(size=(900, 2)).round(3)
 FOREST = {"feature_dim": "2", "num_trees": "50", "num_samples_per_tree": "20", "seed": "7"}
@@ -86,7 +88,7 @@ def test_a_forest_of_shards_is_that_of_all_rows(tmp_path: Path) -> None:
     alone = write_job(
         tmp_path / "alone", FOREST, {"train/a.csv": csv(ROWS), "test/a.csv": tests[0], "test/b.csv": tests[1]}
     )
-    assert run_train(alone).returncode == 0
+    train({"SAGEMAKER_BASE_DIR": str(alone.base)}, io.StringIO())
     assert model_files(hosts.trees[0]) == model_files(alone)
 
 
@@ -135,6 +137,7 @@ def test_deepar_on_shards_learns_what_one_host_learns(tmp_path: Path) -> None:
         "epochs": "3",
         "seed": "5",
         "num_eval_samples": "10",
+        "calibrate": "true",
     }
     series = waves()
     shards = [
@@ -154,7 +157,7 @@ def test_deepar_on_shards_learns_what_one_host_learns(tmp_path: Path) -> None:
     assert not any(hosts.trees[1].checkpoints.iterdir())
 
     alone = write_job(tmp_path / "alone", given, {**shards[0], **shards[1]})
-    assert run_train(alone).returncode == 0
+    train({"SAGEMAKER_BASE_DIR": str(alone.base)}, io.StringIO())
     expected, found = read_artifact(alone.model), read_artifact(hosts.trees[0].model)
     assert found.metrics == pytest.approx(expected.metrics, rel=1e-2)
     for name, array in expected.arrays.items():
@@ -168,7 +171,7 @@ def test_deepar_on_shards_learns_what_one_host_learns(tmp_path: Path) -> None:
     ends = hosts.ends()
     assert [(code, failure) for code, _, failure in ends] == [(0, "")] * 2
     assert all("3 epochs are done." in log for _, log, _ in ends)
-    assert run_train(alone).returncode == 0
+    train({"SAGEMAKER_BASE_DIR": str(alone.base)}, io.StringIO())
     expected, found = read_artifact(alone.model), read_artifact(hosts.trees[0].model)
     for name, array in expected.arrays.items():
         np.testing.assert_allclose(found.arrays[name], array, atol=1e-3)

@@ -2,10 +2,13 @@
 
 import http.client
 import io
+import select
+import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -181,6 +184,57 @@ def test_a_stranger_is_refused_and_disturbs_nobody() -> None:
     assert crew.logs[leader].getvalue().count(warning) == 1
 
 
+def test_a_connection_that_ends_is_opened_again() -> None:
+    crew = Crew(2)
+
+    def work(group: Group) -> list[int]:
+        totals = []
+        for number in range(30):
+            time.sleep(0.15)
+            totals.append(int(group.sum(np.array([number]))[0]))
+        return totals
+
+    (first,) = crew.start(work, 0)
+    with cutting_proxy((crew.names[0], PORT), seconds=1.3) as (port, cut):
+        far = Crew(1, FORECASTLE_LEADER=f"127.0.0.1:{port}")
+        far.names, far.logs = crew.names, crew.logs
+        (second,) = far.start(work, 1)
+        assert results([first, second]) == [[2 * number for number in range(30)]] * 2
+    assert len(cut) >= 3
+
+
+@contextmanager
+def cutting_proxy(to: tuple[str, int], seconds: float) -> Iterator[tuple[int, list[float]]]:
+    """A port that leads to another address and ends each connection after some seconds, and the times of these ends."""
+    cut: list[float] = []
+    threads: list[threading.Thread] = []
+
+    def pass_on(near: socket.socket) -> None:
+        until = time.monotonic() + seconds
+        with near, socket.create_connection(to) as far, suppress(OSError):
+            while (left := until - time.monotonic()) > 0:
+                for ready in select.select([near, far], [], [], left)[0]:
+                    data = ready.recv(1 << 16)
+                    if not data:
+                        return
+                    (far if ready is near else near).sendall(data)
+            cut.append(time.monotonic())
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                threads.append(threading.Thread(target=pass_on, args=(listener.accept()[0],)))
+                threads[-1].start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        serving = threading.Thread(target=serve)
+        serving.start()
+        yield listener.getsockname()[1], cut
+        listener.shutdown(socket.SHUT_RDWR)
+        for thread in (serving, *threads):
+            thread.join()
+
+
 def test_a_second_host_of_the_same_name_is_refused() -> None:
     crew, done = Crew(2), threading.Event()
     hosts = crew.start(lambda group: (group.broadcast(b""), done.wait(30)))
@@ -201,7 +255,8 @@ def test_sigterm_ends_the_waiting() -> None:
 
 
 def test_an_address_where_the_first_host_cannot_listen_is_refused() -> None:
-    (first,) = Crew(2, FORECASTLE_LEADER="no.such.host.invalid:80").start(lambda group: group.broadcast(b""), 0)
+    settings = {"FORECASTLE_LEADER": "no.such.host.invalid:80", "FORECASTLE_HOSTS_TIMEOUT": "0.1"}
+    (first,) = Crew(2, **settings).start(lambda group: group.broadcast(b""), 0)
     with pytest.raises(InvalidJob, match=r"^no.such.host.invalid:80: the leading host cannot listen there \(its name"):
         first.result(30)
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from forecastle.algorithms.deepar.algorithm import ALGORITHM
-from forecastle.algorithms.deepar.inference.calibration import LEVELS, Calibration
+from forecastle.algorithms.deepar.inference.calibration import LOWER, Calibration
 from forecastle.algorithms.deepar.inference.forecast import forecast
 from forecastle.algorithms.deepar.model import DeepARModel
 from forecastle.algorithms.deepar.series import Series
@@ -104,7 +104,7 @@ def test_a_model_without_calibration_refuses(jobs: tuple[OptMl, OptMl, str]) -> 
 
 def test_the_job_logs_it_and_scores_calibrated_quantiles_too(jobs: tuple[OptMl, OptMl, str]) -> None:
     plain, calibrated, log = jobs
-    assert "Calibrating quantiles: another network is trained without 42 windows to forecast.\n" in log
+    assert "Calibrating quantiles: another network is trained without 14 windows to forecast.\n" in log
     scores = [json.loads((tree.output_data / "metrics.json").read_text()) for tree in (plain, calibrated)]
     assert {name: value for name, value in scores[1].items() if "calibrated" not in name} == scores[0]
     assert f"test calibrated_coverage[0.8] <score>={scores[1]['test:calibrated_coverage[0.8]']}\n" in log
@@ -116,7 +116,7 @@ def test_bands_contain_the_share_of_held_out_values_that_they_should() -> None:
     network = random_network(prediction_length=6, seed=4)
     rng = np.random.default_rng(0)
     start = np.datetime64("2024-01-01", "s")
-    series = [Series(start, (20 + 3 * rng.normal(size=80)).astype(np.float32)) for _ in range(50)]
+    series = [Series(start, (20 + 30 * rng.normal(size=80)).astype(np.float32)) for _ in range(50)]
     series[3].target[70:] = np.nan
     held_out = hold_out(series, 6)
     calibration = calibrate(network, held_out, 2, lambda: False)
@@ -133,9 +133,10 @@ def test_bands_contain_the_share_of_held_out_values_that_they_should() -> None:
 
 def test_the_ends_of_all_series_are_held_out_more_of_few_and_none_of_short_ones() -> None:
     few = hold_out(waves(2, 200), 5)
-    assert [len(one.target) for one in few.train] == [160, 160]
-    assert [len(one.target) for one in few.known] == [*range(160, 200, 5)] * 2
-    assert np.array_equal(few.observed[9], waves(2, 200)[1].target[165:170])
+    assert [len(one.target) for one in few.train] == [175, 175]
+    assert [len(one.target) for one in few.known] == [*range(175, 200, 5)] * 2
+    assert np.array_equal(few.observed[6], waves(2, 200)[1].target[180:185])
+    assert [len(one.target) for one in hold_out(waves(1, 100), 5).train] == [80]  # a fifth at most
     many = hold_out([*waves(149, 30), *waves(1, 9)], 5)
     assert [len(one.target) for one in many.train] == [25] * 149 + [9]
     assert len(many.known) == 149
@@ -165,33 +166,36 @@ def test_a_point_forecast_has_nothing_to_calibrate(tmp_path: Path) -> None:
     )
 
 
-def test_levels_are_ascending_whatever_was_counted() -> None:
+def test_levels_are_ascending_and_never_nearer_to_the_median() -> None:
+    wanted = np.linspace(0.0001, 0.9999, 501)
     for seed in range(20):
-        rng = np.random.default_rng(seed)
-        counted = np.sort(rng.choice([0.0, 0.2, 0.5, 0.97, 1.0], len(LEVELS)))
-        calibration = Calibration.of(counted)
-        levels = [calibration.level(wanted) for wanted in np.linspace(0.0001, 0.9999, 500)]
+        counted = np.sort(np.random.default_rng(seed).choice([0.0, 0.2, 0.5, 0.97, 1.0], len(LOWER)))
+        levels = np.array(list(map(Calibration.of(counted).level, wanted)))
         assert (np.diff(levels) >= 0).all()
-        assert LEVELS[0] <= levels[0] <= levels[-1] <= LEVELS[-1]
-    narrow = Calibration.of(0.5 + (np.array(LEVELS) - 0.5) / 2)  # half as many values in each band
-    assert [narrow.level(wanted) for wanted in (0.3, 0.5, 0.7, 0.9)] == pytest.approx([0.1, 0.5, 0.9, LEVELS[-1]])
+        assert (np.abs(levels - 0.5) >= np.abs(wanted - 0.5) - 1e-12).all()
+        assert 0 < levels[0] <= levels[-1] < 1
+    bands = 1 - 2 * np.array(LOWER)
+    half = Calibration.of(bands / 2)  # half as many values in each band as there should be
+    assert [half.level(level) for level in (0.3, 0.5, 0.7, 0.9)] == pytest.approx([0.1, 0.5, 0.9, 0.999])
+    wide = Calibration.of(np.minimum(2 * bands, 1))
+    assert [wide.level(level) for level in (0.1, 0.5, 0.7)] == pytest.approx([0.1, 0.5, 0.7])
 
 
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (lambda array: array[0], "arrays.calibration: expected 2 × at least 2 floats, got 105."),
+        (lambda array: array[0], "arrays.calibration: expected 2 × at least 2 floats, got 52."),
         (lambda array: array[:, ::-1], "arrays.calibration: expected ascending numbers between 0 and 1."),
         (lambda array: 2 * array, "arrays.calibration: expected ascending numbers between 0 and 1."),
         (lambda array: array * np.nan, "arrays.calibration: expected ascending numbers between 0 and 1."),
     ],
 )
 def test_a_calibration_that_is_none_is_refused(change: Callable[[Any], Any], sentence: str) -> None:
-    model = DeepARModel(random_network(), calibration=Calibration.of(LEVELS))
+    model = DeepARModel(random_network(), calibration=Calibration.of(sorted(LOWER)))
     artifact = model.artifact()
     again = DeepARModel.from_artifact(artifact).calibration
     assert again is not None
-    assert np.array_equal(again.shares, LEVELS)
+    assert np.array_equal(again.shares, sorted(LOWER))
     damaged = {**artifact.arrays, "calibration": change(artifact.arrays["calibration"])}
     with pytest.raises(InvalidData) as refused:
         DeepARModel.from_artifact(replace(artifact, arrays=damaged))

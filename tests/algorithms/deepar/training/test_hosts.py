@@ -1,5 +1,6 @@
 """Several hosts that train one network together."""
 
+import io
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
@@ -7,16 +8,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from forecastle.algorithms import find
 from forecastle.algorithms.deepar.likelihood import DEFAULT
 from forecastle.algorithms.deepar.series import Series
+from forecastle.algorithms.deepar.settings import DeepARSettings
 from forecastle.algorithms.deepar.training.fields import OptionalFields
 from forecastle.algorithms.deepar.training.learner import Trained
 from forecastle.algorithms.deepar.training.shards import read_everywhere
 from forecastle.algorithms.deepar.training.team import Team
 from forecastle.algorithms.deepar.training.train import train
 from forecastle.algorithms.group import Group
+from forecastle.algorithms.interface import Job
 from forecastle.contract.channel import Channel
 from forecastle.contract.errors import InvalidData
+from forecastle.training.job_log import StreamLog
 from tests.algorithms.deepar.waves import Recorded, after, json_lines, never, settings, waves
 from tests.algorithms.groups import on_hosts
 
@@ -121,3 +126,31 @@ def test_shards_that_are_all_empty_are_refused(tmp_path: Path) -> None:
             2,
             lambda group: read_everywhere(channels[group.number], OptionalFields(), DEFAULT, never, group),
         )
+
+
+@pytest.mark.parametrize(
+    ("batch", "engine", "sharded", "reason"),
+    [
+        (16, "native", False, "mini_batch_size 16 is too small to divide: it must be above 16"),
+        (17, "native", False, None),
+        (16, "native", True, None),
+        (128, "mxnet", True, "the engine mxnet trains on one host"),
+    ],
+)
+def test_hosts_train_together_if_each_has_something_to_do(
+    batch: int, engine: str, sharded: bool, reason: str | None
+) -> None:
+    given = settings(mini_batch_size=batch).given
+    channels = {"train": Channel("train", Path(), sharded=sharded)}
+    own = DeepARSettings.from_environ({"DEEPAR_ENGINE": engine})
+    assert find("deepar").trains_alone(given, channels, own) == reason
+
+
+def test_a_host_s_shard_may_be_checked_without_the_others(tmp_path: Path) -> None:
+    few = shard(tmp_path, 0, {"a.json": waves(2, cat=True)})
+    sentences: list[str] = []
+    for channel in (few, shard(tmp_path, 1, {})):
+        job = Job(settings().given, {"train": channel}, StreamLog(io.StringIO(), "algo-2", {}), never)
+        sentences += find("deepar").examine(job)
+    assert sentences[0].startswith("Channel train: 2 series with 120 values")
+    assert sentences[1:] == ["Channel train: this host has no series."]

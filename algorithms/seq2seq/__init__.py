@@ -1,0 +1,1 @@
+"""Sequence to sequence: translation with a recurrent network and attention."""

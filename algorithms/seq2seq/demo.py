@@ -1,0 +1,23 @@
+"""The demo: the sentences of a lab on SageMaker, from English to German, without SageMaker."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from forecastle.algorithms.chart import Chart, save
+from forecastle.algorithms.interface import Ask
+from forecastle.algorithms.seq2seq.plot import attention_grid
+from forecastle.contract.media_type import JSON
+
+SENTENCES = ("I love you", "I love you.", "I love you, too", "I love you, too.")
+
+
+def demonstrate(ask: Ask, picture: Path) -> Iterable[str]:
+    """Have a server translate the sentences, and draw the attention of the last one to `picture`."""
+    instances = [{"data": text, "configuration": {"attention_matrix": "true"}} for text in SENTENCES]
+    answer = json.loads(ask(json.dumps({"instances": instances}).encode(), JSON, JSON))["predictions"]
+    save(Chart([attention_grid(SENTENCES[-1], answer[-1])], "What each word was translated from"), picture)
+    yield "English to German, learned from a few thousand short sentences:"
+    width = max(map(len, SENTENCES))
+    for text, prediction in zip(SENTENCES, answer, strict=True):
+        yield f"  {text:<{width}}  {prediction['target']}"

@@ -1,0 +1,1 @@
+"""Translation: beam search with a network of neutral arrays."""

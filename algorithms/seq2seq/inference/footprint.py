@@ -1,0 +1,48 @@
+"""The memory that sentences take while they are translated and their answer is written."""
+
+from collections.abc import Sequence
+
+from forecastle.algorithms.seq2seq.architecture import Architecture
+from forecastle.algorithms.seq2seq.inference.request import Sentence
+from forecastle.contract.errors import PayloadTooLarge
+from forecastle.contract.place import Source
+from forecastle.formats.json_size import fits
+
+AT_ONCE = 64  # sentences of a thread, see `beam`
+BYTES_WRITTEN = 60  # of a number of a matrix in an answer: itself, its objects and its text
+SENTENCE_BYTES = 2_000  # of a sentence and its translation: their objects
+
+
+def footprint(sentences: Sequence[Sentence], network: Architecture, threads: int) -> int:
+    """The bytes that these sentences take at most."""
+    largest = max(_searched(each, network) for each in sentences)
+    together = min(len(sentences), AT_ONCE * threads) * largest
+    return together + sum(_answered(each, network) for each in sentences)
+
+
+def require(sentences: Sequence[Sentence], network: Architecture, threads: int) -> None:
+    """Raise `PayloadTooLarge` if the sentences take more memory than is free."""
+    size = footprint(sentences, network, threads)
+    if not fits(size):
+        raise PayloadTooLarge(
+            place=(Source("Body"),),
+            expected="sentences whose translation fits the free memory",
+            got=f"{len(sentences)} that take {size / 1e9:.2g} GB",
+            hint="send fewer at a time, or ask for a smaller beam_size or no attention_matrix",
+        )
+
+
+def _searched(sentence: Sentence, network: Architecture) -> int:
+    """The bytes of a sentence's beam: its words' scores and states, what was read of the source, and the attention."""
+    beam, length = sentence.configuration.beam_size, len(sentence.words)
+    states = 4 * network.num_layers_decoder * network.rnn_num_hidden
+    numbers = beam * (2 * network.target_words + states) + 3 * length * network.rnn_num_hidden
+    if sentence.configuration.attention_matrix:
+        numbers += beam * length * network.max_seq_len_target
+    return 4 * numbers
+
+
+def _answered(sentence: Sentence, network: Architecture) -> int:
+    wanted = sentence.configuration
+    cells = len(sentence.words) * network.max_seq_len_target if wanted.attention_matrix else 0
+    return wanted.n_best * (SENTENCE_BYTES + BYTES_WRITTEN * cells)

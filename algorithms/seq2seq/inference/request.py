@@ -1,0 +1,142 @@
+"""Requests: JSON, JSON Lines and RecordIO to ids and the configuration of each answer.
+
+    {"instances": [{"data": "I love you", "configuration": {"attention_matrix": "true"}}, …]}
+
+`configuration` beside `instances`, which is ours, is the default of all instances. In JSON Lines each line is
+`{"source": "…"}`, as in SageMaker's batch transform, and may have a configuration. In RecordIO the ids are under
+`features["source"]`.
+
+Source: "Input/Output Interface for the Sequence-to-Sequence Algorithm", AWS's developer guide.
+"""
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import orjson
+
+from forecastle.algorithms.interface import Payload
+from forecastle.algorithms.seq2seq.arrays import Words
+from forecastle.algorithms.seq2seq.inference.configuration import Configuration, configuration
+from forecastle.algorithms.seq2seq.tokens import Tokens, require_unicode
+from forecastle.contract import quotation
+from forecastle.contract.errors import InvalidData
+from forecastle.contract.media_type import JSON_LINES, RECORDIO
+from forecastle.contract.place import At, Place
+from forecastle.formats import json_document, sequences
+from forecastle.formats.json_size import require_readable
+from forecastle.formats.members import require_known
+
+SETTING = "SEQ2SEQ_MAX_TOKENS"
+_BYTES_OF_A_TOKEN = 64  # far longer than any: a longer text is refused before it is split
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Sentence:
+    """A sentence to translate."""
+
+    words: Words  # (S,), at least one
+    configuration: Configuration
+
+
+Request = tuple[Sentence, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class RequestReader:
+    """Reads the requests of a model: its source tokens, its default configuration, and the longest sentence."""
+
+    tokens: Tokens
+    default: Configuration
+    max_tokens: int
+
+    def decode(self, payload: Payload) -> Request:
+        """Parse and check a body. Raises `InvalidData` with the place of the error."""
+        payload.content_type.require_utf8()
+        if payload.content_type.essence == RECORDIO:
+            return tuple(self._of_records(payload.body))
+        if payload.content_type.essence == JSON_LINES:
+            return tuple(self._of_lines(payload.body))
+        return tuple(self._of_document(payload.body))
+
+    def _of_document(self, body: bytes) -> Iterator[Sentence]:
+        document = _parse(body, 1)
+        if not isinstance(document, dict):
+            raise InvalidData(expected="an object", got=quotation.of_json(document))
+        require_known(document, ("instances", "configuration"))  # first, as a misspelled "instances" is also missing
+        if "instances" not in document:
+            raise InvalidData(expected='"instances", which is missing')
+        instances = document["instances"]
+        if not isinstance(instances, list):
+            raise InvalidData(place=("instances",), expected="a list", got=quotation.of_json(instances))
+        if not instances:
+            raise InvalidData(place=("instances",), expected="at least one sentence", got="none")
+        default = configuration(document.get("configuration"), ("configuration",), self.default)
+        for index, instance in enumerate(instances):
+            yield self._sentence(instance, "data", ("instances", index), default)
+
+    def _of_lines(self, body: bytes) -> Iterator[Sentence]:
+        empty = True
+        for number, line in enumerate(io.BytesIO(body), 1):
+            if not line.isspace():
+                empty = False
+                yield self._sentence(_parse(line, number), "source", (At("line", number),), self.default)
+        if empty:
+            raise InvalidData(place=(At("line", 1),), expected='an object with "source"', got="nothing")
+
+    def _of_records(self, body: bytes) -> Iterator[Sentence]:
+        (found,) = sequences.decode(body, ("source",))
+        for number in range(len(found)):
+            words, place = found[number], (At("record", number + 1), "source")
+            odd = np.flatnonzero((words < 0) | (words >= self.tokens.size))
+            if len(odd):
+                raise InvalidData(
+                    place=(*place, int(odd[0])),
+                    expected=f"an id from 0 to {self.tokens.size - 1}",
+                    got=str(words[odd[0]]),
+                )
+            self._require_length(len(words), place)
+            yield Sentence(words, self.default)
+
+    def _sentence(self, instance: Any, member: str, place: Place, default: Configuration) -> Sentence:
+        if not isinstance(instance, dict):
+            raise InvalidData(place=place, expected=f'an object with "{member}"', got=quotation.of_json(instance))
+        require_known(instance, (member, "configuration"), place)
+        if member not in instance:
+            raise InvalidData(place=place, expected=f'"{member}", which is missing')
+        text, place_of_text = instance[member], (*place, member)
+        if not isinstance(text, str):
+            raise InvalidData(place=place_of_text, expected="a string", got=quotation.of_json(text))
+        words = self.words(text, place_of_text)
+        return Sentence(words, configuration(instance.get("configuration"), (*place, "configuration"), default))
+
+    def words(self, text: str, place: Place) -> Words:
+        """The ids of a sentence. Raises `InvalidData` if it is empty or too long."""
+        require_unicode(text, place)
+        if len(text) > _BYTES_OF_A_TOKEN * self.max_tokens:
+            expected = f"at most {_BYTES_OF_A_TOKEN * self.max_tokens} characters"
+            raise self._too_long(place, expected, len(text))
+        words = self.tokens.encode(text)
+        self._require_length(len(words), place)
+        return words
+
+    def _require_length(self, length: int, place: Place) -> None:
+        if not length:
+            raise InvalidData(place=place, expected="a sentence", got="an empty one")
+        if length > self.max_tokens:
+            raise self._too_long(place, f"at most {self.max_tokens} tokens", length)
+
+    def _too_long(self, place: Place, expected: str, length: int) -> InvalidData:
+        hint = f"send its sentences one by one, or set {SETTING}"
+        return InvalidData(place=place, expected=expected, got=str(length), hint=hint)
+
+
+def _parse(body: bytes, first_line: int) -> Any:
+    require_readable(body, "send fewer sentences at a time")
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        # Find the error and its place, or read what Python writes although it is not JSON, such as half a surrogate.
+        return json_document.parse(json_document.decode_text(body), first_line)

@@ -1,0 +1,17 @@
+"""The settings of Sequence to Sequence, in addition to those of every algorithm."""
+
+from pydantic import Field
+
+from forecastle.contract.settings import EnvironmentSettings
+
+
+class Seq2SeqSettings(EnvironmentSettings):
+    """Limits of requests."""
+
+    max_tokens: int = Field(
+        1000,
+        alias="SEQ2SEQ_MAX_TOKENS",
+        ge=1,
+        le=100_000,
+        description="Tokens (words or subwords) of a sentence in a request, at most; a longer one is refused.",
+    )

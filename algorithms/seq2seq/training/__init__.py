@@ -1,0 +1,1 @@
+"""Training: the learner and the engine that computes it."""

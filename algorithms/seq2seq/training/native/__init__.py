@@ -1,0 +1,1 @@
+"""Our own trainer: the network, its gradients and the optimisers in compiled kernels."""

@@ -1,0 +1,53 @@
+"""The plan of a training: hyperparameters, the network that follows from them and the data, and the seed."""
+
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
+
+from forecastle.algorithms.seq2seq.architecture import Architecture
+from forecastle.algorithms.seq2seq.hyperparameters import Seq2SeqHyperparameters
+from forecastle.algorithms.seq2seq.network import Initialization, Network
+from forecastle.algorithms.seq2seq.training.learner import Learner
+from forecastle.algorithms.seq2seq.training.native.learner import NativeLearner
+from forecastle.algorithms.seq2seq.training.settings import Optimization, Regularization
+
+# Those that may differ when a training continues, as they only say when it ends, or how text becomes the data.
+_FREE = {"max_num_batches", "max_num_epochs", "checkpoint_threshold", "training_metric", "seed"}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that determines a training."""
+
+    given: Seq2SeqHyperparameters
+    source_words: int
+    target_words: int
+    data: str  # the fingerprint of the data
+    seed: int  # that of the hyperparameters, or one drawn for this job
+
+    @property
+    def architecture(self) -> Architecture:
+        return _of(Architecture, self.given, source_words=self.source_words, target_words=self.target_words)
+
+    def learner(self, threads: int) -> Learner:
+        """A network with fresh weights, to be trained on so many threads."""
+        given = self.given
+        return NativeLearner(
+            Network.initial(self.architecture, self.seed, _of(Initialization, given)),
+            _of(Regularization, given),
+            _of(Optimization, given),
+            threads,
+        )
+
+    def record(self) -> dict[str, Any]:
+        """Everything that determines the result, as flat JSON: jobs with equal values are the same."""
+        return self.given.model_dump(mode="json", exclude=_FREE) | {"data": self.data, "seed": self.seed}
+
+
+T = TypeVar("T", Architecture, Initialization, Regularization, Optimization)
+
+
+def _of(kind: type[T], given: Seq2SeqHyperparameters, **more: Any) -> T:
+    """The record with the hyperparameters of its fields' names; None, where it is a default, is left out."""
+    names = {field.name for field in fields(kind)} & Seq2SeqHyperparameters.model_fields.keys()
+    values: dict[str, Any] = {name: value for name in names if (value := getattr(given, name)) is not None}
+    return kind(**values, **more)

@@ -1,0 +1,111 @@
+"""Beam search finds what PyTorch's finds, whatever the batch and the threads."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from forecastle.algorithms.seq2seq.architecture import END, Architecture
+from forecastle.algorithms.seq2seq.inference.beam import translate
+from forecastle.algorithms.seq2seq.inference.hypothesis import Hypothesis
+from forecastle.algorithms.seq2seq.network import Initialization, Network
+from forecastle.algorithms.seq2seq.training.learner import Batch
+from forecastle.algorithms.seq2seq.training.native.learner import NativeLearner
+from tests.algorithms.seq2seq.golden_networks import NAMES, Golden, golden
+
+BEAM, ALPHA, LONGEST = 4, 0.7, 12  # as in golden/make.py
+
+
+def found(
+    case: Golden, sources: list[NDArray[np.int32]], *, threads: int = 1, best: int = BEAM
+) -> list[list[Hypothesis]]:
+    return translate(
+        case.network,
+        sources,
+        beam_size=BEAM,
+        length_penalty=ALPHA,
+        best=best,
+        longest=LONGEST,
+        want_attention=True,
+        threads=threads,
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_translations_are_pytorchs(name: str) -> None:
+    case = golden(name)
+    for hypotheses, expected in zip(found(case, case.sources), case.translations, strict=True):
+        assert [each.words.tolist() for each in hypotheses] == [words for words, _ in expected]
+        assert [each.score for each in hypotheses] == pytest.approx([score for _, score in expected], abs=1e-5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_translation_depends_neither_on_its_batch_nor_on_threads(name: str) -> None:
+    case = golden(name)
+    together = found(case, case.sources)
+    for others in (found(case, case.sources, threads=2), [found(case, [source])[0] for source in case.sources]):
+        for hypotheses, again in zip(together, others, strict=True):
+            for one, other in zip(hypotheses, again, strict=True):
+                assert (one.score, one.words.tolist()) == (other.score, other.words.tolist())
+                assert np.array_equal(one.attention, other.attention)  # type: ignore[arg-type]
+
+
+def test_the_best_translation_is_the_first_of_several() -> None:
+    case = golden("lstm_mlp")
+    for several, one in zip(found(case, case.sources), found(case, case.sources, best=1), strict=True):
+        assert len(one) == 1
+        assert one[0].words.tolist() == several[0].words.tolist()
+        assert [each.score for each in several] == sorted((each.score for each in several), reverse=True)
+
+
+def test_each_word_has_its_attention_to_the_source() -> None:
+    case = golden("gru_mlp")
+    for source, hypotheses in zip(case.sources, found(case, case.sources), strict=True):
+        for each in hypotheses:
+            assert each.attention is not None
+            assert each.attention.shape == (len(each.words), len(source))
+            assert each.attention.sum(axis=1) == pytest.approx(np.ones(len(each.words)), abs=1e-5)
+
+
+def test_fixed_attention_reads_the_last_word_only() -> None:
+    case = golden("lstm_fixed")
+    for hypotheses in found(case, case.sources):
+        for each in hypotheses:
+            assert each.attention is not None
+            assert (each.attention[:, -1] == 1).all()
+
+
+def test_a_translation_ends_at_the_longest_length() -> None:
+    case = golden("gru_bilinear")
+    for hypotheses in translate(case.network, case.sources, beam_size=2, best=2, longest=3, threads=1):
+        assert all(len(each.words) <= 3 and each.attention is None for each in hypotheses)
+
+
+@pytest.mark.parametrize("words", [20, 50_000], ids=["table of words", "too many words for a table"])
+def test_a_score_is_the_log_probability_that_training_computes(words: int) -> None:
+    architecture = Architecture(9, words, rnn_num_hidden=90, num_embed_source=8, num_embed_target=8)
+    network = Network.initial(architecture, 1, Initialization("uniform", 0.3))
+    source = np.array([4, 8, 5], np.int32)
+    (found,) = translate(network, [source], length_penalty=0.0, longest=4, threads=1, best=5)
+    learner = NativeLearner(network, threads=1)
+    for each in found:
+        target = np.append(each.words, [] if len(each.words) == 4 else [END]).astype(np.int32)
+        batch = Batch(source[None], np.array([3]), target[None], np.array([len(target)]))
+        assert learner.evaluate(batch).negative_log_likelihood == pytest.approx(-each.score, rel=1e-5)
+
+
+def test_no_sentences_have_no_translations() -> None:
+    assert translate(golden("gru_mlp").network, []) == []
+
+
+def test_more_long_sentences_take_no_more_memory() -> None:
+    case = golden("lstm_mlp")
+    long = np.full(3_000, 5, np.int32)
+    peaks = []
+    for count in (10, 30):
+        tracemalloc.start()
+        translate(case.network, [long] * count, longest=1, threads=1)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.2 * peaks[0]
