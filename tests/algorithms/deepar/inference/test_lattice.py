@@ -27,7 +27,7 @@ Doubles = NDArray[np.float64]
 @cache
 def plain_paths(likelihood: str) -> tuple[Network, Series, Doubles]:
     """A network whose paths differ, a series, and independent paths from the network's definition, (paths, T)."""
-    network = random_network(likelihood, cells=5, prediction_length=5, lags=(1, 2, 3), context_length=6, seed=3)
+    network = random_network(likelihood, cells=5, prediction_length=4, lags=(1, 2, 3), context_length=2, seed=3)
     layers = [replace(layer, input_weight=2 * layer.input_weight) for layer in network.layers]
     network = replace(network, layers=tuple(layers), projection_weight=2 * network.projection_weight)
     generator = np.random.default_rng(0)
