@@ -103,7 +103,7 @@ class Table:
     def opened(cls, path: Path) -> "Table":
         """Raises `InvalidData` if it is no Parquet file."""
         try:
-            return cls(parquet.ParquetFile(path, memory_map=True, buffer_size=2**20, pre_buffer=False))
+            return cls(parquet.ParquetFile(path, buffer_size=2**20, pre_buffer=False))
         except (pyarrow.ArrowException, OSError) as error:
             raise InvalidData(
                 f"is no Parquet file that can be read ({_first_line(error)}).", place=(Source(str(path)),)
@@ -210,7 +210,7 @@ def assemble(part: Path, path: Path) -> None:
 
 
 def _streams(part: Path) -> Iterator[pyarrow.Table]:
-    with pyarrow.memory_map(str(part)) if part.stat().st_size else pyarrow.BufferReader(b"") as file:
+    with pyarrow.OSFile(str(part)) if part.stat().st_size else pyarrow.BufferReader(b"") as file:
         while file.tell() < file.size():
             yield ipc.open_stream(file).read_all()
 
