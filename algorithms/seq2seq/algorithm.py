@@ -58,12 +58,12 @@ class Seq2SeqAlgorithm(Algorithm[Seq2SeqHyperparameters]):
         return demonstrate(ask, picture)
 
     def chart_options(self) -> type[ChartOptions]:
-        from forecastle.algorithms.seq2seq.plot import AttentionChartOptions
+        from forecastle.algorithms.attention_chart import AttentionChartOptions
 
         return AttentionChartOptions
 
     def plot(self, ask: Ask, payload: Payload, options: Any) -> "Chart | None":
-        from forecastle.algorithms.seq2seq.plot import plot
+        from forecastle.algorithms.attention_chart import plot
 
         return plot(ask, payload, options)
 

@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from forecastle.algorithms.attention_chart import attention_grid
 from forecastle.algorithms.chart import Chart, save
 from forecastle.algorithms.interface import Ask
-from forecastle.algorithms.seq2seq.plot import attention_grid
 from forecastle.contract.media_type import JSON
 
 SENTENCES = ("I love you", "I love you.", "I love you, too", "I love you, too.")

@@ -1,6 +1,6 @@
 /** An attention matrix as a heat map: a table of percentages with a shade for each. */
 
-import { make } from "../../dom.js";
+import { make } from "./dom.js";
 
 const DARKEST = 45; // percent of the colour, on which the numbers can still be read
 const SPACE = /▁/g; // how sentencepiece marks the beginning of a word

@@ -15,7 +15,7 @@ PANELS = 4  # at most, unless the options name one sentence
 
 
 class AttentionChartOptions(ChartOptions):
-    """The options of `forecastle plot --set` for Sequence to Sequence."""
+    """The options of `forecastle plot --set` for models that translate."""
 
     sentence: int | None = Field(None, ge=0, description="The number of the only sentence to draw, counted from 0.")
 

@@ -1,7 +1,7 @@
 /** The sentences in the user's data: a request as JSON or JSON Lines, or a text with one a line. */
 
 /**
- * @param {import("../../input.js").Given} given
+ * @param {import("./input.js").Given} given
  * @returns {string[] | null} null if there are none, or what is no request
  */
 export function sentencesOf({ text, type }) {
