@@ -28,7 +28,7 @@ def import_model(model: Path, out: Path) -> Artifact:
     with unpacked(model) as folder:
         if (folder / MANIFEST).exists():
             place, got = (Source(str(folder)),), "one of forecastle, which needs no conversion: serve it as it is"
-            raise InvalidData(place=place, expected="SageMaker's model", got=got)
+            raise InvalidData(place=place, expected="another trainer's model", got=got)
         artifact = read_model(folder)
     write_artifact(out, artifact)
     return artifact

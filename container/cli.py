@@ -226,6 +226,23 @@ def sagemaker(model: Path, out: Path) -> None:
 
     The result contains only arrays and JSON, and answers requests like MODEL itself.
     """
+    _import(model, out)
+
+
+@import_.command()
+@click.argument("model", type=MODEL)
+@click.option("--out", type=FOLDER, default=Path("model"), show_default=True, help="Where to write the model.")
+def ctranslate2(model: Path, out: Path) -> None:
+    """Convert MODEL, the folder or archive of a Transformer in CTranslate2's format.
+
+    It must also contain the sentencepiece models of the original, such as source.spm and target.spm. The result answers
+    the same requests as a model of seq2seq.
+    """
+    _import(model, out)
+
+
+def _import(model: Path, out: Path) -> None:
+    """Convert a model, and report what it is."""
     from forecastle.algorithms.foreign import import_model
 
     artifact = import_model(model, out)
@@ -269,7 +286,7 @@ def _found(origin: str | None, hyperparameters: Mapping[str, Any]) -> str:
     if origin is None:
         return ""
     listed = ", ".join(f"{name} {value}" for name, value in hyperparameters.items())
-    return f" of {origin} ({listed})"
+    return f" of {origin} ({listed})" if listed else f" of {origin}"
 
 
 def _shown(value: Any) -> str:

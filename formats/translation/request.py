@@ -49,7 +49,8 @@ class RequestReader:
     ----------
     tokens : of the source language.
     default : the configuration of sentences without one.
-    max_tokens, setting : of the longest sentence, and the environment variable that sets it.
+    max_tokens : of the longest sentence.
+    setting : the environment variable that sets it; empty if it is the model's limit.
     """
 
     tokens: Tokens
@@ -134,7 +135,7 @@ class RequestReader:
             raise self._too_long(place, f"at most {self.max_tokens} tokens", length)
 
     def _too_long(self, place: Place, expected: str, length: int) -> InvalidData:
-        hint = f"send its sentences one by one, or set {self.setting}"
+        hint = "send its sentences one by one" + (f", or set {self.setting}" if self.setting else "")
         return InvalidData(place=place, expected=expected, got=str(length), hint=hint)
 
 

@@ -22,7 +22,7 @@ from forecastle.contract.errors import (
 )
 from tests.training.tree import REPOSITORY, environ_of, start_train, write_job
 
-HEAVY = {"numba", "sklearn", "pandas", "mxnet", "gluonts", "scipy", "matplotlib"}
+HEAVY = {"numba", "sklearn", "pandas", "mxnet", "gluonts", "scipy", "matplotlib", "sentencepiece", "ctranslate2"}
 
 
 def forecastle(*arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":

@@ -32,7 +32,7 @@ def test_the_example_of_every_algorithm_can_start(algorithm: str) -> None:
     *lines, last = done.stdout.splitlines()
     assert last == f"{tree.base}: a training job that can start."
     assert {line.split()[0] for line in lines} == {"ok"}
-    assert any("Channel train: " in line for line in lines)
+    assert any(f"Channel {next(iter(find(algorithm).channels))}: " in line for line in lines)
     assert not (tree.base / "model").exists()
 
 

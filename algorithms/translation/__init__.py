@@ -1,0 +1,1 @@
+"""Translation by pretrained Transformers, converted to CTranslate2's format."""

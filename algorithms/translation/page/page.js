@@ -1,0 +1,3 @@
+/** The page of translation. */
+
+export { create } from "../../translations.js";
