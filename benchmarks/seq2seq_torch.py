@@ -205,7 +205,7 @@ def translate(
     for step in range(1, longest + 1):
         fed, states, _ = network.step(words, fed, states, encoded, keys, lengths)
         logs = torch.log_softmax(network.scores(fed), 1)
-        logs[:, [0, START]] = -torch.inf
+        logs[:, [0, START] if step > 1 else [0, START, END]] = -torch.inf
         found, places = (totals[:, :, None] + logs.view(len(alive), beam, -1)).view(len(alive), -1).topk(beam, 1)
         size = logs.shape[1]
         parents, next_words, values = (places // size).tolist(), (places % size).tolist(), found.tolist()
