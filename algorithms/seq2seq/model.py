@@ -167,7 +167,11 @@ class Seq2SeqModel(Model[Request, Prediction]):
         return "ask for shorter sentences, or for a smaller beam_size"
 
     def predict(self, requests: Sequence[Request], threads: int) -> Sequence[Prediction]:
-        """Translate. Raises `OutOfSpace` if there is too little free memory now for the requests together."""
+        """Translate.
+
+        Raises `OutOfSpace` if there is too little free memory now for the requests together, and `InvalidData` if a
+        sentence has no translation, as the network's numbers overflow.
+        """
         together = [sentence for request in requests for sentence in request]
         size = footprint.footprint(together, self.network.architecture, threads)
         if not fits(size):
@@ -190,6 +194,8 @@ class Seq2SeqModel(Model[Request, Prediction]):
                 threads=threads,
             )
             for index, best in zip(indices, hypotheses, strict=True):
+                if not best:
+                    raise InvalidData("The model's weights are too large: no translation has a finite probability.")
                 found[index] = Translation(together[index].words, best, wanted)
         answers = iter(translation for translation in found if translation is not None)
         return [tuple(next(answers) for _ in request) for request in requests]

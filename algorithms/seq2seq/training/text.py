@@ -68,4 +68,6 @@ def _of_columns(text: str, place: Place) -> tuple[str, str]:
             expected="a source text, a tab and its target text",
             got=f"no tab in {quotation.of_text(text.encode())}",
         )
+    if len(columns) == 4 and columns[0].isdecimal() and columns[2].isdecimal():  # Tatoeba's, each text after its id
+        return columns[1], columns[3]
     return columns[0], columns[1]

@@ -95,6 +95,15 @@ def test_a_score_is_the_log_probability_that_training_computes(words: int) -> No
         assert learner.evaluate(batch).negative_log_likelihood == pytest.approx(-each.score, rel=1e-5)
 
 
+def test_no_translation_is_empty() -> None:
+    case = golden("gru_mlp")
+    arrays = dict(case.network.arrays())
+    arrays["output_bias"] = arrays["output_bias"] + np.float32(50) * (np.arange(len(arrays["output_bias"])) == END)
+    network = Network.from_artifact(case.network.parameters(), arrays)
+    for hypotheses in translate(network, case.sources, beam_size=BEAM, best=BEAM, longest=LONGEST, threads=1):
+        assert [len(each.words) for each in hypotheses] == [1] * BEAM
+
+
 def test_no_sentences_have_no_translations() -> None:
     assert translate(golden("gru_mlp").network, []) == []
 

@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from forecastle.algorithms import find
+from forecastle.algorithms.seq2seq.training.corpus import Texts
+from forecastle.algorithms.seq2seq.training.dataset import held_out
+from forecastle.algorithms.seq2seq.training.text import read_texts
 from forecastle.contract.artifact import read_artifact
 from forecastle.contract.channel import Channel
 from forecastle.contract.errors import ForecastleError
@@ -56,7 +59,7 @@ def test_text_with_a_vocabulary_is_split_at_white_space(tmp_path: Path) -> None:
     data = {"train/a.tsv": "\n".join("\t".join(pair) for pair in spaced), **jobs.VOCABULARIES}
     tree = write_job(tmp_path, jobs.SMALL | {"max_num_epochs": "1"}, data)
     log = jobs.log_of(tree)
-    assert "the model is validated on the 60 pairs that it learns from" in log
+    assert "the model is validated on 60 pairs that it learns from" in log
     assert "Vocabulary: 11 source tokens, 11 target tokens." in log
 
 
@@ -77,6 +80,15 @@ def test_a_checkpoint_of_another_job_is_not_continued(tmp_path: Path) -> None:
     tree.checkpoints.mkdir()
     jobs.log_of(tree)
     log = jobs.log_of(jobs.of_text(tmp_path, {"max_num_epochs": "1", "learning_rate": "0.02"}))
+    assert "is a checkpoint of other hyperparameters or data: training starts over." in log
+
+
+def test_a_rate_that_falls_to_the_end_is_not_continued_to_another_end(tmp_path: Path) -> None:
+    given = {"lr_scheduler_type": "cosine", "max_num_batches": "5", "max_num_epochs": ""}
+    tree = jobs.of_text(tmp_path, given)
+    tree.checkpoints.mkdir()
+    assert "Checkpoint [1] after 5 batches: perplexity best so far, learning rate 0\n" in jobs.log_of(tree)
+    log = jobs.log_of(jobs.of_text(tmp_path, given | {"max_num_batches": "6"}))
     assert "is a checkpoint of other hyperparameters or data: training starts over." in log
 
 
@@ -112,6 +124,20 @@ def test_pairs_are_held_out_of_large_data(tmp_path: Path) -> None:
     out, kept = map(int, found.groups())
     assert out + kept == 1200
     assert 10 < out < 50
+
+
+def test_the_note_says_on_how_many_pairs_a_model_is_validated() -> None:
+    """At most 500, also where none can be held out: here all pairs have the same source."""
+    for count in (700, 2000):
+        _, validation, note = held_out(Texts([("one", str(number)) for number in range(count)]))
+        assert len(validation) == 500
+        assert "the model is validated on 500 pairs that it learns from" in note
+
+
+def test_exports_of_tatoebas_have_each_text_after_its_id() -> None:
+    lines = b"1276\tLet's try.\t77\tVersuchen wir es!\none\teins\tCC-BY 2.0\n1\t2\n"
+    texts = [(source, target) for _, source, target in read_texts(io.BytesIO(lines))]
+    assert texts == [("Let's try.", "Versuchen wir es!"), ("one", "eins"), ("1", "2")]
 
 
 GOOD = jobs.json_lines(jobs.pairs(3))
