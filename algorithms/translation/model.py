@@ -51,6 +51,7 @@ class TranslationModel(Model[Request, Prediction]):
         if parts.longest_target is not None:
             self.longest = max(1, min(self.longest, parts.longest_target - len(self._prefix)))
         self._engine = Engine(parts.for_engine, hyperparameters.compute_type, parallel or available_cores())
+        self._products = parts.weights.products("encoder"), parts.weights.products("decoder")
         self._footprint = Footprint.of(parts.weights, self.longest)
         default = Configuration(beam_size=hyperparameters.beam_size, length_penalty=hyperparameters.length_penalty)
         setting = MAX_TOKENS
@@ -131,7 +132,8 @@ class TranslationModel(Model[Request, Prediction]):
         """Of one sentence: each source token is read once, and each token of each hypothesis in the beam written."""
         length = len(sentence.words)
         written = min(length + 10, self.longest)
-        products = (length + written * sentence.configuration.beam_size) * self._parts.weights.size
+        read, wrote = self._products
+        products = length * read + written * sentence.configuration.beam_size * wrote
         return SECONDS_PER_SENTENCE + written * SECONDS_PER_STEP + products * SECONDS_PER_PRODUCT
 
     def rows(self, request: Request) -> int:

@@ -23,15 +23,28 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """A model's specification, such as TransformerSpec, and the shapes of its variables."""
+    """A model's specification, such as TransformerSpec, and the shapes of its variables.
+
+    `aliases` are the names of variables that are others, such as a projection that is the embeddings.
+    """
 
     specification: str
     shapes: Mapping[str, Shape]
+    aliases: frozenset[str]
 
     @property
     def size(self) -> int:
         """The number of weights."""
-        return sum(math.prod(shape) for shape in self.shapes.values() if len(shape) > 1)
+        names = [name for name in self.shapes if name not in self.aliases and "position_encodings" not in name]
+        return sum(math.prod(self.shapes[name]) for name in names if self.shapes[name])
+
+    def products(self, side: str) -> int:
+        """The multiplications for a token in the encoder or the decoder, without those of its attention."""
+        return sum(
+            math.prod(shape)
+            for name, shape in self.shapes.items()
+            if name.startswith(f"{side}/") and name.endswith("/weight") and "embeddings" not in name
+        )
 
     def first(self, *names: str) -> Shape | None:
         """The shape of the first of these variables that the model has."""
@@ -74,13 +87,11 @@ def read(content: bytes) -> Weights:
             shapes[name] = tuple(reader.number("I") for _ in range(rank))
             reader.number("B")  # type
             reader.skip(reader.number("I"))
-        for _ in range(reader.number("I")):
-            alias, name = reader.text(), reader.text()
-            if name in shapes:
-                shapes[alias] = shapes[name]
+        aliases = {reader.text(): reader.text() for _ in range(reader.number("I"))}
     except (struct.error, UnicodeDecodeError):
         raise InvalidData(expected="a complete model of CTranslate2", got="a part of one, or a damaged one") from None
-    return Weights(specification, shapes)
+    shapes |= {alias: shapes[name] for alias, name in aliases.items() if name in shapes}
+    return Weights(specification, shapes, frozenset(aliases))
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""Train the example: a Transformer of 37,000 weights that knows a few phrases, as a model directory of CTranslate2.
+"""Train the example: a Transformer of 41,000 weights that knows a few phrases, as a model directory of CTranslate2.
 
     python generate.py input/data/model
 
