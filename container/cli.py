@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="forecastle", message="%(prog)s %(version)s")
 def cli() -> None:
-    """Train and serve SageMaker's Random Cut Forest and DeepAR without SageMaker."""
+    """Train and serve SageMaker's Random Cut Forest, DeepAR and Sequence to Sequence without SageMaker."""
     if folders := os.environ.get("FORECASTLE_ALGORITHMS"):
         from forecastle.algorithms import join
 

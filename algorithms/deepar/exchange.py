@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecastle.algorithms.deepar.data.collection import Item
+from forecastle.client.as_json import as_json
 from forecastle.client.errors import PredictorError
 from forecastle.contract.place import Place, text_of
 
@@ -26,13 +27,7 @@ def configuration_of(
         configuration["seed"] = seed
     if calibrated:
         configuration["calibrated"] = True
-    return json.dumps(configuration, default=_number).encode()
-
-
-def _number(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        return value.item()
-    raise ValueError(f"Expected a number, got an object of type {type(value).__name__}.")
+    return as_json(configuration)
 
 
 def instance_of(item: Item, ahead: int | None) -> bytes:
@@ -47,7 +42,7 @@ def instance_of(item: Item, ahead: int | None) -> bytes:
         instance["cat"] = record["cat"]
     if "dynamic_feat" in record:
         instance["dynamic_feat"] = [_listed(row) for row in record["dynamic_feat"]]
-    return json.dumps(instance, default=_number).encode()
+    return as_json(instance)
 
 
 def _listed(values: NDArray[np.float64]) -> list[Any]:

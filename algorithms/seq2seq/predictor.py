@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecastle.algorithms.opened_model import OpenedModel, open_model
+from forecastle.client.as_json import as_json
 from forecastle.client.endpoint import JSON, Endpoint
 from forecastle.client.errors import PredictorError
 from forecastle.client.pieces import in_pieces
@@ -95,12 +96,12 @@ class Seq2SeqPredictor:
         A score is a log-probability, divided by the length penalty. Raises as `predict` does.
         """
         wanted = {"beam_size": beam_size or max(count, 5), "length_penalty": length_penalty, "scores": True}
-        (one,) = self._asked(_sentences(sentence), {**wanted, "n_best": count})
+        (one,) = self._asked([_sentence(sentence)], {**wanted, "n_best": count})
         return [(str(each["target"]), float(each["score"])) for each in one.get("n_best", [one])]
 
     def attention(self, sentence: str) -> Attention:
         """The translation of a sentence with its attention. Raises as `predict` does."""
-        (one,) = self._asked(_sentences(sentence), {}, {"attention_matrix": "true"})
+        (one,) = self._asked([_sentence(sentence)], {}, {"attention_matrix": "true"})
         source = one.get("source_tokens", sentence.split())
         target = one.get("target_tokens", str(one["target"]).split())
         matrix = np.array(one.get("matrix", []), np.float64).reshape(len(target), len(source))
@@ -116,9 +117,9 @@ class Seq2SeqPredictor:
     ) -> list[dict[str, Any]]:
         """The predictions; `wanted` is for the whole request, which is ours, `of_each` for SageMaker's instances."""
         own = {} if of_each is None else {"configuration": of_each}
-        instances = [json.dumps({"data": text, **own}).encode() for text in sentences]
+        instances = [as_json({"data": text, **own}) for text in sentences]
         given = {name: value for name, value in wanted.items() if value is not None}
-        tail = b"]" + (b',"configuration":' + json.dumps(given).encode() if given else b"") + b"}"
+        tail = b"]" + (b',"configuration":' + as_json(given) if given else b"") + b"}"
 
         def ask(piece: Sequence[bytes]) -> list[dict[str, Any]]:
             answer = self._endpoint.ask(b'{"instances":[' + b",".join(piece) + tail, JSON)
@@ -136,6 +137,12 @@ class Seq2SeqPredictor:
         if len(predictions) != len(sentences):
             raise PredictorError(f"Expected {len(sentences)} translations, got {len(predictions)}.")
         return predictions
+
+
+def _sentence(given: Any) -> str:
+    if not isinstance(given, str):
+        raise ValueError(f"sentence: expected a text, got an object of type {type(given).__name__}.")
+    return given
 
 
 def _sentences(data: Any) -> list[str]:

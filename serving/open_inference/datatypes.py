@@ -2,7 +2,7 @@
 
 import functools
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from math import prod
 from typing import Any
@@ -25,6 +25,7 @@ DTYPES = {
 }
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
 BLOCK = 2**16  # elements
+TEXT = "a string of Unicode characters"  # what `utf8` expects
 _LENGTH = struct.Struct("<I")  # of an element of BYTES, before it
 
 Shape = tuple[int, ...]
@@ -129,11 +130,24 @@ def _blocks(count: int) -> Iterator[slice]:
 def _reader(datatype: str) -> Callable[[list[Any]], Any]:
     """A function that converts some elements, or returns None if one is not of the datatype."""
     if datatype == BYTES:
-        return lambda values: _objects([value.encode() for value in values]) if _are(values, {str}) else None
+        return _texts
     if datatype == BOOL:
         return lambda values: values if _are(values, {bool}) else None
     dtype = DTYPES[datatype]
     return functools.partial(_reals if dtype.kind == "f" else _integers, dtype=dtype)
+
+
+def _texts(values: list[Any]) -> Tensor | None:
+    elements = [utf8(value) for value in values]
+    return None if None in elements else _objects(elements)
+
+
+def utf8(value: Any) -> bytes | None:
+    """The bytes of a text; None of anything else, half of a surrogate pair among it, which JSON can spell."""
+    try:
+        return value.encode() if isinstance(value, str) else None
+    except UnicodeEncodeError:
+        return None
 
 
 def _reals(values: list[Any], dtype: "np.dtype[Any]") -> Tensor | None:
@@ -160,7 +174,7 @@ def _expected(datatype: str) -> str:
     if kind in "iu":
         limits = np.iinfo(DTYPES[datatype])
         return f"a whole number from {limits.min} to {limits.max}"
-    return {"f": f"a number in the range of {datatype}", "b": "true or false", "O": "a string"}[kind]
+    return {"f": f"a number in the range of {datatype}", "b": "true or false", "O": TEXT}[kind]
 
 
 def _elements(data: memoryview, wanted: int, place: Place) -> Tensor:
@@ -180,7 +194,7 @@ def _elements(data: memoryview, wanted: int, place: Place) -> Tensor:
     return _objects(elements)
 
 
-def _objects(elements: list[bytes]) -> Tensor:
+def _objects(elements: Sequence[bytes | None]) -> Tensor:
     tensor = np.empty(len(elements), object)
     tensor[:] = elements
     return tensor

@@ -53,8 +53,8 @@ class InferRequest:
         rest = memoryview(body)[len(body) if header_length is None else header_length :]
         parameters = _parameters(document, ())
         identity = document.get("id")
-        if not (identity is None or isinstance(identity, str)):
-            raise InvalidData(place=("id",), expected="a string", got=quotation.of_json(identity))
+        if identity is not None and datatypes.utf8(identity) is None:
+            raise InvalidData(place=("id",), expected=datatypes.TEXT, got=quotation.of_json(identity))
         outputs = _outputs(document, form.outputs)
         return cls(
             identity,

@@ -43,7 +43,8 @@ class HeldOut:
 def hold_out(series: Sequence[Series], steps: int) -> HeldOut:
     """Hold out the last `steps` values of each series; more windows of each if there are few series.
 
-    A series that would keep fewer than `steps` values for the training loses none. Raises `InvalidData` if that is all.
+    A series that would keep fewer than `steps` values for the training loses none. Raises `InvalidData` if nothing can
+    be held out, or no value of it is observed.
     """
     each = ceil(FEWEST_WINDOWS / len(series))
     counts = [_windows(len(one.target), steps, each) for one in series]
@@ -59,8 +60,11 @@ def hold_out(series: Sequence[Series], steps: int) -> HeldOut:
         for one, count in (some[index] for index in chosen)
         for left in range(count, 0, -1)
     ]
-    observed = [one.target[cut : cut + steps] for one, cut in cuts]
-    return HeldOut(train, [_until(one, cut) for one, cut in cuts], np.array(observed, np.float32).reshape(-1, steps))
+    observed = np.array([one.target[cut : cut + steps] for one, cut in cuts], np.float32)
+    if np.isnan(observed).all():
+        expected = f"values at the ends of series, as calibrate holds out the last {steps}"
+        raise InvalidData(place=(Source("Channel train"),), expected=expected, got="missing ones only")
+    return HeldOut(train, [_until(one, cut) for one, cut in cuts], observed)
 
 
 def calibrate_by_training(
@@ -72,7 +76,7 @@ def calibrate_by_training(
     threads: int,
     team: Team | None = None,
 ) -> Calibration | None:
-    """Train the second network and count; None on SIGTERM, or if no value that was held out is observed.
+    """Train the second network and count; None on SIGTERM.
 
     The hosts of a `team` train it together.
     """
@@ -82,7 +86,7 @@ def calibrate_by_training(
 
 
 def calibrate(network: Network, held_out: HeldOut, threads: int, stopping: Callable[[], bool]) -> Calibration | None:
-    """Count the shares of values in the network's bands; None if no value is observed, or on SIGTERM."""
+    """Count the shares of values in the network's bands; None on SIGTERM."""
     inside, values = np.zeros(len(LOWER)), 0
     for first in range(0, len(held_out.known), _BATCH):
         if stopping():
@@ -101,7 +105,7 @@ def calibrate(network: Network, held_out: HeldOut, threads: int, stopping: Calla
             low, high = np.split(one.quantiles[:, known], 2)  # (bands, values) each
             inside += ((low <= observed[known]) & (observed[known] <= high)).sum(axis=1)
             values += int(known.sum())
-    return Calibration.of(inside / values) if values else None
+    return Calibration.of(inside / values)
 
 
 class _Quiet:

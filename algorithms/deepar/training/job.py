@@ -87,10 +87,11 @@ def fit(job: Job[DeepARHyperparameters]) -> TrainedModel:
         line(f"The model has the average weights of epochs {first} to {last}.")
     calibration = None
     if held_out is not None and not trained.stopped:
-        line(f"Calibrating quantiles: another network is trained without {len(held_out.known)} windows to forecast.")
+        windows = len(held_out.known)
+        line(f"Calibrating quantiles: another network is trained, and forecasts held-out windows ({windows}).")
         calibration = calibrate_by_training(held_out, settings, job.log, job.stopping, name, job.threads, team)
         if calibration is None:
-            line("No calibration: stopped by SIGTERM, or no value that was held out is observed.")
+            line("Stopped by SIGTERM: the model has no calibration.")
     history = History(
         losses=trained.losses,
         epoch=trained.epoch,

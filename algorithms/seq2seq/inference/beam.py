@@ -16,9 +16,9 @@ from forecastle.algorithms.seq2seq.architecture import END, START
 from forecastle.algorithms.seq2seq.arrays import Floats, Indices, Words
 from forecastle.algorithms.seq2seq.inference.candidates import Doubles, best_candidates
 from forecastle.algorithms.seq2seq.inference.decoder import advance, read
-from forecastle.algorithms.seq2seq.inference.hypothesis import Hypothesis
 from forecastle.algorithms.seq2seq.inference.weights import Weights
 from forecastle.algorithms.seq2seq.network import Network
+from forecastle.formats.translation.hypothesis import Hypothesis
 from forecastle.kernels.arrays import Flags
 from forecastle.kernels.threads import available_cores, in_parallel
 

@@ -101,13 +101,12 @@ def read_dataset(job: Job[Seq2SeqHyperparameters]) -> Dataset:
 
 def held_out(texts: Texts) -> tuple[Texts, Texts, str]:
     """Texts to train on and others to validate with; which ones depends only on the sources."""
-    if len(texts) < HELD_OUT_FROM:
-        note = f"Channel validation is missing: the model is validated on the {len(texts)} pairs that it learns from."
-        return texts, Texts(texts.pairs[:MOST_VALIDATED]), note
-    chosen = [_hash(source) >= 1 - HELD_OUT for source, _ in texts.pairs]
+    chosen = [len(texts) >= HELD_OUT_FROM and _hash(source) >= 1 - HELD_OUT for source, _ in texts.pairs]
     validation = [pair for pair, out in zip(texts.pairs, chosen, strict=True) if out][:MOST_VALIDATED]
-    if not validation:  # all sources are the same few
-        return texts, Texts(texts.pairs[:MOST_VALIDATED]), "Channel validation is missing: no pairs can be held out."
+    if not validation:  # there are few pairs, or the same few sources
+        validation = texts.pairs[:MOST_VALIDATED]
+        note = f"Channel validation is missing: the model is validated on {len(validation)} pairs that it learns from."
+        return texts, Texts(validation), note
     train = Texts([pair for pair, out in zip(texts.pairs, chosen, strict=True) if not out])
     note = (
         f"Channel validation is missing: {len(validation)} of the pairs are held out for it, "

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from forecastle.algorithms.seq2seq.tokens import require_unicode
 from forecastle.contract import quotation
 from forecastle.contract.errors import InvalidData
 from forecastle.contract.place import At, Place
 from forecastle.formats import json_document
+from forecastle.formats.translation.tokens import require_unicode
 
 MEMBERS = ("source", "target")
 _TITLE = ["source", "target"]  # a first line that is not a pair
@@ -68,4 +68,6 @@ def _of_columns(text: str, place: Place) -> tuple[str, str]:
             expected="a source text, a tab and its target text",
             got=f"no tab in {quotation.of_text(text.encode())}",
         )
+    if len(columns) == 4 and columns[0].isdecimal() and columns[2].isdecimal():  # Tatoeba's, each text after its id
+        return columns[1], columns[3]
     return columns[0], columns[1]

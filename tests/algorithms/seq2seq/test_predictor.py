@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from forecastle import PredictorError, Seq2SeqPredictor
@@ -29,6 +30,12 @@ def test_a_sentence_or_several_are_translated(predictor: Seq2SeqPredictor) -> No
     assert predictor.predict([]) == []
 
 
+def test_numbers_may_be_numpys(predictor: Seq2SeqPredictor) -> None:
+    width, penalty = np.int64(2), np.float32(0.5)
+    given = predictor.predict("one.", beam_size=width, length_penalty=penalty)  # type: ignore[call-overload]
+    assert given == predictor.predict("one.", beam_size=2, length_penalty=0.5)
+
+
 def test_the_best_translations_have_scores(predictor: Seq2SeqPredictor) -> None:
     found = predictor.best("one two.", 3)
     assert found[0][0] == predictor.predict("one two.", beam_size=5)
@@ -48,6 +55,9 @@ def test_errors_are_one_sentence(predictor: Seq2SeqPredictor, tmp_path: Path) ->
         predictor.predict(["one", 2])  # type: ignore[list-item]
     with pytest.raises(ValueError, match=r"^data: expected a text, or several, got an object of type int\.$"):
         predictor.predict(7)  # type: ignore[call-overload]
+    for ask in (predictor.best, predictor.attention):
+        with pytest.raises(ValueError, match=r"^sentence: expected a text, got an object of type list\.$"):
+            ask(["one", "two"])  # type: ignore[arg-type]
     with pytest.raises(PredictorError, match=re.escape("instances[0].data: expected a sentence, got an empty one.")):
         predictor.predict(" ")
     with pytest.raises(PredictorError, match=r"expected a model.s folder or model\.tar\.gz, there is none"):

@@ -237,6 +237,15 @@ def test_elements_of_bytes_must_be_whole(server: RunningServer) -> None:
         assert "expected" in response.json()["error"]
 
 
+def test_half_of_a_surrogate_pair_is_refused(server: RunningServer, forest: RunningServer) -> None:
+    response = infer(server, TINY, text("1,\ud83d\n"))
+    expected = r'inputs[0].data[0]: expected a string of Unicode characters, got "1,\ud83d\n".'
+    assert (response.status_code, response.json()) == (400, {"error": expected})
+    response = infer(forest, FOREST, tensor(ROWS), id="\ud83d")
+    expected = r'id: expected a string of Unicode characters, got "\ud83d".'
+    assert (response.status_code, response.json()) == (400, {"error": expected})
+
+
 def test_unknown_models_and_versions_and_codings_are_refused(forest: RunningServer) -> None:
     for path in ("/v2/models/other", f"{FOREST}/versions/2"):
         for method, suffix in (("GET", ""), ("GET", "/ready"), ("POST", "/infer")):

@@ -104,7 +104,7 @@ def test_a_model_without_calibration_refuses(jobs: tuple[OptMl, OptMl, str]) -> 
 
 def test_the_job_logs_it_and_scores_calibrated_quantiles_too(jobs: tuple[OptMl, OptMl, str]) -> None:
     plain, calibrated, log = jobs
-    assert "Calibrating quantiles: another network is trained without 14 windows to forecast.\n" in log
+    assert "Calibrating quantiles: another network is trained, and forecasts held-out windows (14).\n" in log
     scores = [json.loads((tree.output_data / "metrics.json").read_text()) for tree in (plain, calibrated)]
     assert {name: value for name, value in scores[1].items() if "calibrated" not in name} == scores[0]
     assert f"test calibrated_coverage[0.8] <score>={scores[1]['test:calibrated_coverage[0.8]']}\n" in log
@@ -153,6 +153,19 @@ def test_series_that_are_all_too_short_are_refused_before_the_training(tmp_path:
         log_of(tree)
     assert refused.value.sentence == (
         "Channel train: expected a series of at least 8 values, as calibrate holds out the last 4, got at most 7."
+    )
+
+
+def test_ends_without_any_value_are_refused_before_the_training(tmp_path: Path) -> None:
+    series = waves(20, 60)
+    for each in series:
+        each.target[-4:] = np.nan
+    tree = write_job(tmp_path, SMALL | {"calibrate": "true"}, {"train/a.json": json_lines(series)})
+    with pytest.raises(InvalidData) as refused:
+        log_of(tree)
+    assert refused.value.sentence == (
+        "Channel train: expected values at the ends of series, as calibrate holds out the last 4, "
+        "got missing ones only."
     )
 
 

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from forecastle.algorithms.seq2seq.architecture import END, Architecture
 from forecastle.algorithms.seq2seq.inference.beam import translate
-from forecastle.algorithms.seq2seq.inference.hypothesis import Hypothesis
 from forecastle.algorithms.seq2seq.network import Initialization, Network
 from forecastle.algorithms.seq2seq.training.learner import Batch
 from forecastle.algorithms.seq2seq.training.native.learner import NativeLearner
+from forecastle.formats.translation.hypothesis import Hypothesis
 from tests.algorithms.seq2seq.golden_networks import NAMES, Golden, golden
 
 BEAM, ALPHA, LONGEST = 4, 0.7, 12  # as in golden/make.py

@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from forecastle.algorithms import find
+from forecastle.algorithms.seq2seq.training.corpus import Texts
+from forecastle.algorithms.seq2seq.training.dataset import held_out
+from forecastle.algorithms.seq2seq.training.text import read_texts
 from forecastle.contract.artifact import read_artifact
 from forecastle.contract.channel import Channel
 from forecastle.contract.errors import ForecastleError
@@ -56,7 +59,7 @@ def test_text_with_a_vocabulary_is_split_at_white_space(tmp_path: Path) -> None:
     data = {"train/a.tsv": "\n".join("\t".join(pair) for pair in spaced), **jobs.VOCABULARIES}
     tree = write_job(tmp_path, jobs.SMALL | {"max_num_epochs": "1"}, data)
     log = jobs.log_of(tree)
-    assert "the model is validated on the 60 pairs that it learns from" in log
+    assert "the model is validated on 60 pairs that it learns from" in log
     assert "Vocabulary: 11 source tokens, 11 target tokens." in log
 
 
@@ -130,6 +133,20 @@ def test_pairs_are_held_out_of_large_data(tmp_path: Path) -> None:
     out, kept = map(int, found.groups())
     assert out + kept == 1200
     assert 10 < out < 50
+
+
+def test_the_note_says_on_how_many_pairs_a_model_is_validated() -> None:
+    """At most 500, also where none can be held out: here all pairs have the same source."""
+    for count in (700, 2000):
+        _, validation, note = held_out(Texts([("one", str(number)) for number in range(count)]))
+        assert len(validation) == 500
+        assert "the model is validated on 500 pairs that it learns from" in note
+
+
+def test_exports_of_tatoebas_have_each_text_after_its_id() -> None:
+    lines = b"1276\tLet's try.\t77\tVersuchen wir es!\none\teins\tCC-BY 2.0\n1\t2\n"
+    texts = [(source, target) for _, source, target in read_texts(io.BytesIO(lines))]
+    assert texts == [("Let's try.", "Versuchen wir es!"), ("one", "eins"), ("1", "2")]
 
 
 GOOD = jobs.json_lines(jobs.pairs(3))
