@@ -42,8 +42,11 @@ from forecastle.algorithms.seq2seq.training.corpus import Texts, read_corpus
 from forecastle.algorithms.seq2seq.training.dataset import read_dataset
 from forecastle.algorithms.seq2seq.training.job import fit
 from forecastle.algorithms.seq2seq.training.laptop import hyperparameters
+from forecastle.algorithms.seq2seq.training.learner import Outcome, Pairs
+from forecastle.algorithms.seq2seq.training.native.learner import NativeLearner
 from forecastle.algorithms.seq2seq.training.plan import Plan
 from forecastle.algorithms.seq2seq.training.schedule import learning_rate
+from forecastle.algorithms.seq2seq.training.validation import metrics_of
 from forecastle.contract.channel import Channel
 
 HELD_OUT, MOST_WORDS, BEAM = 1000, 12, 5
@@ -98,7 +101,8 @@ def main() -> None:
     if arguments.translations:
         lines = ("\t".join((text, wanted, found)) for (text, wanted), found in zip(held_out, texts, strict=True))
         arguments.translations.write_text("".join(f"{line}\n" for line in lines))
-    result: dict[str, Any] = scores(texts, references) | more
+    perplexity = perplexity_of(network, source, target, held_out, job.hyperparameters)
+    result: dict[str, Any] = scores(texts, references) | {"held_out_perplexity": round(perplexity, 2)} | more
     result |= {"seconds": round(seconds, 1), "epochs": int(given["max_num_epochs"]), "trained_pairs": len(train)}
     result |= {"trainer": "torch" if arguments.torch else "native", "set": arguments.set, "perplexities": log.values}
     show(result, arguments.json)
@@ -215,6 +219,19 @@ def seconds_of_an_epoch(job: Job[Seq2SeqHyperparameters]) -> float:
     for batch in others:
         learner.step(batch, 0.001, 1)
     return (time.time() - begin) / len(others) * len(batches)
+
+
+def perplexity_of(
+    network: Network, source: Tokens, target: Tokens, pairs: list[Pair], given: Seq2SeqHyperparameters
+) -> float:
+    """The perplexity of a subword of the held-out translations."""
+    learner, total = NativeLearner(network, threads=1), Outcome(0.0, 0, 0)
+    sources, targets = [source.encode(text) for text, _ in pairs], [target.encode(text) for _, text in pairs]
+    source_ends, target_ends = (np.cumsum([len(ids) for ids in texts]) for texts in (sources, targets))
+    encoded = Pairs(np.concatenate(sources), source_ends, np.concatenate(targets), target_ends)
+    for batch in Batches(encoded, given).in_order():
+        total += learner.evaluate(batch)
+    return metrics_of(total)["perplexity"]
 
 
 def translations(

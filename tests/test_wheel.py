@@ -113,7 +113,12 @@ def test_it_contains_machine_code_and_each_source_once(python: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("algorithm", "fewer"), [("deepar", {"epochs": "2"}), ("random_cut_forest", {"num_trees": "50"})]
+    ("algorithm", "fewer"),
+    [
+        ("deepar", {"epochs": "2"}),
+        ("random_cut_forest", {"num_trees": "50"}),
+        ("seq2seq", {"max_num_batches": "4"}),
+    ],
 )
 def test_training_and_serving_compile_nothing(
     algorithm: str, fewer: dict[str, str], python: Path, environ: dict[str, str], tmp_path: Path

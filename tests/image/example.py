@@ -1,4 +1,4 @@
-"""The jobs and requests of the image's tests: the algorithms' examples, DeepAR's with fewer epochs."""
+"""The jobs and requests of the image's tests: the algorithms' examples, shortened."""
 
 import json
 import os
@@ -14,14 +14,21 @@ from forecastle.algorithms import find
 from forecastle.algorithms.interface import Payload
 from forecastle.contract.artifact import read_artifact
 from forecastle.contract.media_type import CSV, JSON, JSON_LINES, RECORDIO, MediaType
+from forecastle.formats import sequences
 from forecastle.formats.recordio_writer import write_dense
+from forecastle.formats.sequences import Sequences
 from tests.image.container import may_write
 
-ALGORITHMS = ("random_cut_forest", "deepar")
-SHORT = {"random_cut_forest": {}, "deepar": {"epochs": "2", "num_cells": "16"}}
+ALGORITHMS = ("random_cut_forest", "deepar", "seq2seq")
+SHORT = {
+    "random_cut_forest": {},
+    "deepar": {"epochs": "2", "num_cells": "16"},
+    "seq2seq": {"max_num_batches": "4"},
+}
 WRONG = {
     "random_cut_forest": ("num_trees", "20", "Hyperparameter num_trees must be an integer in [50, 1000]. Got '20'."),
     "deepar": ("epochs", "0", "Hyperparameter epochs must be an integer of at least 1. Got '0'."),
+    "seq2seq": ("beam_size", "0", "Hyperparameter beam_size must be an integer in [1, 100]. Got '0'."),
 }
 SEEDED = '{"num_samples": 50, "output_types": ["mean", "quantiles"], "seed": 7}'  # of DeepAR's JSON Lines
 ENVIRON = {"DEEPAR_INFERENCE_CONFIG": SEEDED}
@@ -58,6 +65,12 @@ def requests(algorithm: str) -> Iterator[tuple[str, bytes]]:
         document["configuration"] = json.loads(SEEDED)
         yield JSON, json.dumps(document).encode()
         yield JSON_LINES, b"".join(json.dumps(each).encode() + b"\n" for each in document["instances"])
+        return
+    if algorithm == "seq2seq":
+        texts = [each["data"] for each in json.loads(body)["instances"]]
+        yield JSON, body
+        yield JSON_LINES, b"".join(json.dumps({"source": text}).encode() + b"\n" for text in texts)
+        yield RECORDIO, sequences.write(source=Sequences.of([[4, 5, 6], [7]]))
         return
     rows = np.loadtxt(path, delimiter=",", ndmin=2, dtype=np.float32)
     yield CSV, body

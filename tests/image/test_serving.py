@@ -70,6 +70,8 @@ def slow_request(algorithm: str) -> tuple[str, bytes]:
     if algorithm == "random_cut_forest":
         return content_type, body * 1_000_000
     document = json.loads(body)
+    if algorithm == "seq2seq":
+        return content_type, json.dumps({"instances": document["instances"] * 5_000}).encode()
     document["configuration"]["num_samples"] = 20_000
     return content_type, json.dumps(document).encode()
 

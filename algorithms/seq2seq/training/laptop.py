@@ -1,7 +1,8 @@
 """The hyperparameters of `forecastle train seq2seq --data FILE` that are not given.
 
-SageMaker's defaults are a network of 121 million parameters, for days on GPUs. These are a network of about four
-million, trained for about twenty minutes on two cores of a laptop, whatever the size of the data.
+SageMaker's defaults are a network of 121 million parameters, for days on GPUs. These are a network of about two
+million, trained for about twenty minutes on two cores, whatever the size of the data. They are the best of those
+that `benchmarks/seq2seq_tatoeba.py` compared on 16,000 pairs; see docs/seq2seq.md.
 """
 
 from collections.abc import Mapping
@@ -13,10 +14,11 @@ from forecastle.contract.channel import Channel
 CELLS = 256
 BARE = 0.2  # of the pairs, also without their full stop
 SECONDS = 1200
-TOKENS_PER_SECOND = 8000  # of the target, on two cores: 5,000 a second on one were measured
+TOKENS_PER_SECOND = 6000  # of the target, as `_size` counts them: measured on two of sixteen busy cores
 TOKENS_PER_WORD = 1.4
 FEWEST_EPOCHS, MOST_EPOCHS = 1, 60
 VALIDATIONS = 20  # at the least, if there are as many batches
+SUBWORDS, MOST_CHARACTERS = 2000, 500  # texts of more characters, such as Chinese, take the default of jobs
 
 
 def hyperparameters(given: Mapping[str, str], train: Channel) -> dict[str, str]:
@@ -33,17 +35,19 @@ def hyperparameters(given: Mapping[str, str], train: Channel) -> dict[str, str]:
         "embed_dropout_target": "0.2",
         "rnn_decoder_hidden_dropout": "0.2",
         "label_smoothing": "0.1",
-        "batch_size": "64",
+        "batch_size": "32",
         "bucket_width": "2",
         "learning_rate": "0.002",
-        "plateau_reduce_lr_threshold": "1",
-        "plateau_reduce_lr_factor": "0.7",
         "seed": "1",
     }
+    ours = {"max_num_epochs", "max_num_batches"}.isdisjoint(given)  # the end
+    if ours or given.get("max_num_epochs") or given.get("max_num_batches", "-1") not in ("-1", ""):
+        fixed["lr_scheduler_type"] = "cosine"
     wanted = {**fixed, **given}
-    endless = "max_num_epochs" not in given and "max_num_batches" not in given
-    batches, tokens = _size(train, wanted | ({"max_num_epochs": str(MOST_EPOCHS)} if endless else {}))
-    if endless:
+    batches, tokens, characters = _size(train, wanted | ({"max_num_epochs": str(MOST_EPOCHS)} if ours else {}))
+    if "vocabulary_size" not in given and characters <= MOST_CHARACTERS:
+        wanted["vocabulary_size"] = str(SUBWORDS)
+    if ours:
         epochs = round(SECONDS * TOKENS_PER_SECOND / tokens)
         wanted["max_num_epochs"] = str(min(max(epochs, FEWEST_EPOCHS), MOST_EPOCHS))
     if "checkpoint_frequency_num_batches" not in given:
@@ -52,11 +56,12 @@ def hyperparameters(given: Mapping[str, str], train: Channel) -> dict[str, str]:
     return {name: value for name, value in wanted.items() if name not in given}
 
 
-def _size(train: Channel, wanted: Mapping[str, str]) -> tuple[int, float]:
-    """The batches and, roughly, the target tokens of an epoch."""
+def _size(train: Channel, wanted: Mapping[str, str]) -> tuple[int, float, int]:
+    """The batches and, roughly, the target tokens of an epoch, and the number of different characters."""
     given = Seq2SeqHyperparameters.parse(wanted)
     texts = read_corpus(train, None, lambda: False)
     pairs = getattr(texts, "pairs", [])
     copies = 1 + given.without_final_stop
     words = sum(len(target.split()) + 2 for _, target in pairs)
-    return round(copies * len(pairs)) // given.batch_size + 1, copies * TOKENS_PER_WORD * max(words, 1)
+    characters = len({character for pair in pairs for text in pair for character in text})
+    return round(copies * len(pairs)) // given.batch_size + 1, copies * TOKENS_PER_WORD * max(words, 1), characters

@@ -14,8 +14,11 @@ def best_checkpoint(scores: Sequence[float], optimized_metric: str) -> int:
 
 
 def exhausted(scores: Sequence[float], given: Seq2SeqHyperparameters) -> bool:
-    """Whether early stopping ends the training; it is off if `max_num_epochs` is given, as on SageMaker."""
-    if given.max_num_epochs is not None or not scores:
+    """Whether early stopping ends the training.
+
+    It is off if `max_num_epochs` is given, as on SageMaker, and if the learning rate falls to 0 at a set end.
+    """
+    if given.max_num_epochs is not None or given.lr_scheduler_type == "cosine" or not scores:
         return False
     best = best_checkpoint(scores, given.optimized_metric)
     return len(scores) - 1 - best >= given.checkpoint_threshold

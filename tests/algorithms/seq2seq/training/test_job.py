@@ -109,7 +109,16 @@ def test_a_command_needs_no_hyperparameters(tmp_path: Path) -> None:
     assert "Channel validation: 60 pairs" in log.getvalue()
     used = read_artifact(tmp_path / "model").hyperparameters
     assert (used["rnn_cell_type"], used["num_embed_target"], used["without_final_stop"]) == ("gru", 16, 0.2)
-    assert find("seq2seq").infer({}, {"train": Channel("train", file)})["max_num_epochs"] == "60"
+    inferred, channels = find("seq2seq").infer, {"train": Channel("train", file)}
+    taken = inferred({}, channels)
+    assert (taken["max_num_epochs"], taken["lr_scheduler_type"], taken["vocabulary_size"]) == ("60", "cosine", "2000")
+    assert "lr_scheduler_type" not in inferred({"max_num_batches": "-1"}, channels)  # without an end
+
+
+def test_a_command_learns_more_subwords_of_more_characters(tmp_path: Path) -> None:
+    file = tmp_path / "pairs.tsv"
+    file.write_text("".join(f"one {number}\t{chr(0x4E00 + number)}\n" for number in range(600)), "utf-8")
+    assert "vocabulary_size" not in find("seq2seq").infer({}, {"train": Channel("train", file)})
 
 
 def test_pairs_are_held_out_of_large_data(tmp_path: Path) -> None:

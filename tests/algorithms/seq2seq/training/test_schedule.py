@@ -51,3 +51,5 @@ def test_training_stops_without_improvement_unless_epochs_are_given() -> None:
     assert exhausted(scores, Seq2SeqHyperparameters.parse(given))
     assert not exhausted(scores[:3], Seq2SeqHyperparameters.parse(given))
     assert not exhausted(scores, Seq2SeqHyperparameters.parse(given | {"max_num_epochs": "9"}))
+    falling = {"lr_scheduler_type": "cosine", "max_num_batches": "9"}
+    assert not exhausted(scores, Seq2SeqHyperparameters.parse(given | falling))
