@@ -57,6 +57,8 @@ def read_hosts(tree: OptMl) -> Hosts:
         raise InvalidJob(place=(*place, "current_host"), expected="a string", got=as_json(current))
     if not (isinstance(hosts, list) and hosts and all(isinstance(host, str) for host in hosts)):
         raise InvalidJob(place=(*place, "hosts"), expected="a list of strings", got=as_json(hosts))
+    if len(set(hosts)) < len(hosts):
+        raise InvalidJob(place=(*place, "hosts"), expected="different names", got=as_json(hosts))
     if current not in hosts:
         raise InvalidJob(place=(*place, "current_host"), expected=f"one of {', '.join(hosts)}", got=as_json(current))
     return Hosts(current, tuple(hosts))

@@ -86,7 +86,7 @@ class Settings(EnvironmentSettings):
     leader: str = Field(
         "",
         alias="FORECASTLE_LEADER",
-        pattern=r"^(.+:\d{1,5})?$",
+        pattern=r"^(.+:([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5]))?$",
         description="Where the leading host of a training job on several hosts listens, as HOST:PORT; by default its "
         "name and port 9099.",
         json_schema_extra={"must_be": "a host and a port such as algo-1:9099"},

@@ -108,6 +108,7 @@ def test_exactly_one_of_many_hosts_leads() -> None:
     [
         ({"hosts": ["a"]}, "current_host: expected a string, got null."),
         ({"current_host": "a"}, "hosts: expected a list of strings, got null."),
+        ({"current_host": "a", "hosts": ["a", "b", "a"]}, 'hosts: expected different names, got ["a", "b", "a"].'),
         ({"current_host": "a", "hosts": []}, "hosts: expected a list of strings, got []."),
         ({"current_host": "a", "hosts": ["b", "c"]}, 'current_host: expected one of b, c, got "a".'),
     ],

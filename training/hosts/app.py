@@ -81,7 +81,7 @@ def app_of(meeting: Meeting, token: str, on_stranger: Callable[[str], None]) -> 
 
     async def fault(request: Request, host: str) -> Response:
         meeting.leave(host)
-        meeting.fail(Fault.from_json(await request.body()))
+        meeting.fail(Fault.from_json(await request.body()) or Fault("other", f"Host {host} failed."))
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
     async def end(request: Request, host: str) -> Response:

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from forecastle.contract.errors import ForecastleError, HostLost, InvalidJob, Stopped, UserError
 from forecastle.training.failure import blame, cause
@@ -31,9 +31,13 @@ class Fault:
         return cls(kind, f"Host {host} failed: {cause(blamed)}")
 
     @classmethod
-    def from_json(cls, content: bytes) -> "Fault":
-        """The fault that `as_json` wrote."""
-        return cls(**json.loads(content))
+    def from_json(cls, content: bytes) -> "Fault | None":
+        """The fault that `as_json` wrote; None if something else did, such as a proxy."""
+        try:
+            found = cls(**json.loads(content))
+        except (ValueError, TypeError):
+            return None
+        return found if found.kind in get_args(Kind) else None
 
     def as_json(self) -> bytes:
         return json.dumps(asdict(self)).encode()

@@ -19,6 +19,7 @@ RETRY_SECONDS = 0.2
 TRANSFER_SECONDS = 600.0  # for one part or result; a lost host is noticed earlier
 
 Lost = (OSError, http.client.HTTPException)
+PROXIED = (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT)  # also by proxies
 
 
 class FollowingHost(Group):
@@ -55,9 +56,9 @@ class FollowingHost(Group):
                     return
                 if status == HTTPStatus.CONFLICT:
                     raise InvalidJob(f"Another host called {self._log.host} has joined this job already.")
-                if status == HTTPStatus.SERVICE_UNAVAILABLE:
-                    raise Fault.from_json(body).error()
-                reason = body.decode("utf-8", "replace").strip().rstrip(".")
+                if status == HTTPStatus.SERVICE_UNAVAILABLE and (fault := Fault.from_json(body)):
+                    raise fault.error()
+                reason = body.decode("utf-8", "replace").strip()[:200].rstrip(".") or f"the status {status}"
             finally:
                 connection.close()
             time.sleep(RETRY_SECONDS)
@@ -98,7 +99,7 @@ class FollowingHost(Group):
         self._connection.close()
 
     def _ask(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
-        """The answer to a request, which is repeated if the connection ends. Raises a failed host's error."""
+        """The answer to a request, repeated if the leading host did not answer it. Raises a failed host's error."""
         while True:
             self.check()
             try:
@@ -107,8 +108,9 @@ class FollowingHost(Group):
                 self._connection.close()
                 time.sleep(RETRY_SECONDS)
                 continue  # until the thread that watches says that the host is lost
-            if status == HTTPStatus.SERVICE_UNAVAILABLE:
-                self._fault = Fault.from_json(answer)
+            if status in PROXIED:
+                self._fault = self._fault or Fault.from_json(answer)
+                time.sleep(RETRY_SECONDS)
             elif status == HTTPStatus.GONE:
                 raise Stopped("The leading host was stopped; its model has been written.")
             elif status not in (HTTPStatus.OK, HTTPStatus.ACCEPTED):
@@ -130,12 +132,13 @@ class FollowingHost(Group):
         while self._fault is None and not self._over.is_set():
             try:
                 status, body = self._request(connection, "GET", f"/hosts/{self._log.host}")
-                heard = time.monotonic()
-                if status == HTTPStatus.SERVICE_UNAVAILABLE:
+                if status in PROXIED:
                     self._fault = Fault.from_json(body)
+                    raise ConnectionError
+                heard = time.monotonic()
             except Lost:
                 connection.close()
-                if time.monotonic() > heard + GRACE_SECONDS:
+                if self._fault is None and time.monotonic() > heard + GRACE_SECONDS:
                     self._fault = Fault(
                         "other",
                         f"Host {self._leader}, which leads, is gone: it was killed, or cannot be reached any more.",

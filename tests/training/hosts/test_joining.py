@@ -8,7 +8,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import numpy as np
@@ -201,6 +202,48 @@ def test_a_connection_that_ends_is_opened_again() -> None:
         (second,) = far.start(work, 1)
         assert results([first, second]) == [[2 * number for number in range(30)]] * 2
     assert len(cut) >= 3
+
+
+def test_a_proxy_that_does_not_reach_the_first_host_is_asked_again() -> None:
+    crew = Crew(2)
+    first: list[Future[Any]] = []
+
+    class Proxy(BaseHTTPRequestHandler):
+        count = 0
+
+        def answer(self) -> None:
+            Proxy.count += 1
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            if Proxy.count == 2:
+                first.extend(crew.start(lambda group: group.broadcast(b"well"), 0))
+            status, answer = 503, b"upstream connect error"
+            with suppress(OSError):
+                if Proxy.count not in (1, 2, 5):
+                    with closing(http.client.HTTPConnection(crew.names[0], PORT, timeout=30)) as to:
+                        to.request(self.command, self.path, body, {"Authorization": self.headers["Authorization"]})
+                        response = to.getresponse()
+                        status, answer = response.status, response.read()
+            self.send_response(status)
+            if status != 204:
+                self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        do_GET = do_POST = answer  # noqa: N815 - http.server's names
+
+        def log_message(self, *values: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as server:
+        threading.Thread(target=server.serve_forever).start()
+        far = Crew(1, FORECASTLE_LEADER=f"127.0.0.1:{server.server_port}")
+        far.names, far.logs = crew.names, crew.logs
+        second = far.start(lambda group: group.broadcast(b""), 1)
+        try:
+            assert results(second) == [b"well"]
+            assert results(first) == [b"well"]
+        finally:
+            server.shutdown()
 
 
 @contextmanager
