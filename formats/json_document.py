@@ -82,6 +82,7 @@ def parse(text: str, first_line: int = 1, *, quotable: bool = False) -> Any:
     outside the range of float32 is a `quotation.Written`.
     """
     real = _real if quotable else float
+    text = text.rstrip("\r\n")  # so that what is missing at the end is missing in the last line
     try:
         return json.loads(
             text,
