@@ -29,6 +29,7 @@ class Translator(nn.Module):  # type: ignore[misc]  # torch is not installed her
     ) -> None:
         super().__init__()
         self.p, self.dtype = dict(parameters), dtype
+        self.dropout: dict[str, float] = {}
         self.lstm = self.p["rnn_cell_type"] == "lstm"
         self.hidden, self.layers = self.p["rnn_num_hidden"], self.p["num_layers_decoder"]
         self.attends_after = 0 if self.p["rnn_attention_in_upper_layers"] else self.layers - 1
@@ -77,15 +78,20 @@ class Translator(nn.Module):  # type: ignore[misc]  # torch is not installed her
             self.p["rnn_residual_connections"] and layer > 0 and layer + 1 >= self.p["rnn_first_residual_layer"]
         )
 
+    def dropped(self, values: Tensor, rate: str) -> Tensor:
+        """The values with the dropout of a hyperparameter, of which there is none unless `dropout` is set."""
+        return functional.dropout(values, self.dropout[rate]) if self.dropout.get(rate, 0.0) > 0 else values
+
     def encode(self, source: Tensor, lengths: Tensor) -> Tensor:
         """(B, S) → (B, S, H)."""
         embedded = functional.embedding(source, self._shared("embedding_source"))
         pack, unpack = nn.utils.rnn.pack_padded_sequence, nn.utils.rnn.pad_packed_sequence
-        packed = pack(embedded, lengths, batch_first=True, enforce_sorted=False)
+        embedded, on_cpu = self.dropped(embedded, "embed_dropout_source"), lengths.cpu()
+        packed = pack(embedded, on_cpu, batch_first=True, enforce_sorted=False)
         outputs = unpack(self.first(packed)[0], batch_first=True)[0]
         for number, layer in enumerate(self.above, 1):
             inputs = outputs
-            packed = pack(inputs, lengths, batch_first=True, enforce_sorted=False)
+            packed = pack(inputs, on_cpu, batch_first=True, enforce_sorted=False)
             outputs = unpack(layer(packed)[0], batch_first=True)[0]
             if self._residual(number):
                 outputs = outputs + inputs
@@ -135,7 +141,8 @@ class Translator(nn.Module):  # type: ignore[misc]  # torch is not installed her
         self, words: Tensor, fed: Tensor, states: list[Any], encoded: Tensor, keys: Tensor, lengths: Tensor
     ) -> tuple[Tensor, list[Any], Tensor]:
         """ŝ_t, the states of all layers, and the attention's weights."""
-        inputs = torch.cat([functional.embedding(words, self._shared("embedding_target")), fed], 1)
+        embedded = self.dropped(functional.embedding(words, self._shared("embedding_target")), "embed_dropout_target")
+        inputs = torch.cat([embedded, fed], 1)
         new = []
         for layer, cell in enumerate(self.cells):
             states_of_layer = cell(inputs, states[layer])
@@ -146,6 +153,7 @@ class Translator(nn.Module):  # type: ignore[misc]  # torch is not installed her
             if layer == self.attends_after:
                 weights, context = self.attend(output, encoded, keys, lengths)
             inputs = torch.cat([output, context], 1) if layer >= self.attends_after else output
+        inputs = self.dropped(inputs, "rnn_decoder_hidden_dropout")
         return (
             torch.tanh(functional.linear(inputs, self.rest["hidden_weight"], self.rest["hidden_bias"])),
             new,
@@ -197,7 +205,7 @@ def translate(
     for step in range(1, longest + 1):
         fed, states, _ = network.step(words, fed, states, encoded, keys, lengths)
         logs = torch.log_softmax(network.scores(fed), 1)
-        logs[:, [0, START]] = -torch.inf
+        logs[:, [0, START] if step > 1 else [0, START, END]] = -torch.inf
         found, places = (totals[:, :, None] + logs.view(len(alive), beam, -1)).view(len(alive), -1).topk(beam, 1)
         size = logs.shape[1]
         parents, next_words, values = (places // size).tolist(), (places % size).tolist(), found.tolist()

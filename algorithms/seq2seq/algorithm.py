@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from forecastle.algorithms.interface import Algorithm, Ask, ChartOptions, Job, Payload
-from forecastle.algorithms.seq2seq import schemas
 from forecastle.algorithms.seq2seq.hyperparameters import Seq2SeqHyperparameters
 from forecastle.algorithms.seq2seq.settings import Seq2SeqSettings
 from forecastle.contract.artifact import Artifact
 from forecastle.contract.channel import Channel
 from forecastle.contract.media_type import JSON, JSON_LINES, RECORDIO
+from forecastle.formats.translation import schemas
 
 if TYPE_CHECKING:
     from forecastle.algorithms.chart import Chart

@@ -123,8 +123,10 @@ class Seq2SeqHyperparameters(Hyperparameters):
     clip_gradient: float = Field(
         1.0, description="Gradients are clipped to this absolute value; negative for no clipping."
     )
-    lr_scheduler_type: Literal["plateau_reduce", "fixed_rate_inv_t", "fixed_rate_inv_sqrt_t"] = Field(
-        "plateau_reduce", description="How the learning rate falls: on a plateau of optimized_metric, or with time."
+    lr_scheduler_type: Literal["plateau_reduce", "fixed_rate_inv_t", "fixed_rate_inv_sqrt_t", "cosine"] = Field(
+        "plateau_reduce",
+        description="How the learning rate falls: on a plateau of optimized_metric, or with time; with cosine, which "
+        "is ours, to 0 at the end that max_num_epochs or max_num_batches sets.",
     )
     plateau_reduce_lr_factor: float = Field(
         0.5, gt=0, lt=1, description="Factor of the learning rate on a plateau, for plateau_reduce."
@@ -184,6 +186,14 @@ class Seq2SeqHyperparameters(Hyperparameters):
                     f"{self.noun} {name} must be rnn_num_hidden, {self.rnn_num_hidden}, with weight_tying "
                     f"{self.weight_tying}. Got {size}."
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _cosine_has_an_end(self) -> Self:
+        if self.lr_scheduler_type == "cosine" and self.max_num_epochs is None and self.max_num_batches < 0:
+            raise ValueError(
+                f"{self.noun} lr_scheduler_type cosine needs max_num_epochs or max_num_batches, as the rate is 0 there."
+            )
         return self
 
     @model_validator(mode="after")

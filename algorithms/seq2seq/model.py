@@ -11,12 +11,9 @@ import orjson
 from forecastle.algorithms.interface import Model, Payload, TensorForm
 from forecastle.algorithms.seq2seq.architecture import END
 from forecastle.algorithms.seq2seq.inference import footprint
-from forecastle.algorithms.seq2seq.inference.answer import Translation, write_answer
 from forecastle.algorithms.seq2seq.inference.beam import translate
-from forecastle.algorithms.seq2seq.inference.configuration import Configuration
-from forecastle.algorithms.seq2seq.inference.request import Request, RequestReader, Sentence
 from forecastle.algorithms.seq2seq.network import Network
-from forecastle.algorithms.seq2seq.settings import Seq2SeqSettings
+from forecastle.algorithms.seq2seq.settings import MAX_TOKENS, Seq2SeqSettings
 from forecastle.algorithms.seq2seq.tokens import Subwords, Tokens, from_files, to_files
 from forecastle.contract.artifact import Artifact
 from forecastle.contract.errors import InvalidData, OutOfSpace
@@ -25,6 +22,9 @@ from forecastle.contract.quotation import as_json
 from forecastle.formats import sequences
 from forecastle.formats.json_size import fits
 from forecastle.formats.sequences import Sequences
+from forecastle.formats.translation.answer import Translation, write_answer
+from forecastle.formats.translation.configuration import Configuration
+from forecastle.formats.translation.request import Request, RequestReader, Sentence
 
 EXAMPLES = "examples.json"  # the artifact's file with sentences for the model's page
 
@@ -58,7 +58,7 @@ class Seq2SeqModel(Model[Request, Prediction]):
         self.seed, self.training_pairs = seed, training_pairs  # of its training; None if unknown
         self.examples = list(examples)
         longest = Seq2SeqSettings.from_environ({}).max_tokens if max_tokens is None else max_tokens
-        self._reader = RequestReader(source, self.default, longest)
+        self._reader = RequestReader(source, self.default, longest, setting=MAX_TOKENS)
 
     @classmethod
     def from_artifact(cls, artifact: Artifact, settings: Seq2SeqSettings | None = None) -> "Seq2SeqModel":
@@ -136,12 +136,12 @@ class Seq2SeqModel(Model[Request, Prediction]):
         return self.examples[0] if self.examples else self.source.decode(np.array([END + 1], np.int32))
 
     def decode(self, payload: Payload) -> Request:
-        request = self._reader.decode(payload)
+        request = self._reader.decode(payload.body, payload.content_type)
         footprint.require(request, self.network.architecture, payload.threads)
         return request
 
     def tensors(self) -> TensorForm[Request, Prediction]:
-        from forecastle.algorithms.seq2seq.inference.tensors import SentencesAsTensors
+        from forecastle.algorithms.sentences_as_tensors import SentencesAsTensors
 
         return SentencesAsTensors(self._reader, self.target)
 
@@ -167,7 +167,11 @@ class Seq2SeqModel(Model[Request, Prediction]):
         return "ask for shorter sentences, or for a smaller beam_size"
 
     def predict(self, requests: Sequence[Request], threads: int) -> Sequence[Prediction]:
-        """Translate. Raises `OutOfSpace` if there is too little free memory now for the requests together."""
+        """Translate.
+
+        Raises `OutOfSpace` if there is too little free memory now for the requests together, and `InvalidData` if a
+        sentence has no translation, as the network's numbers overflow.
+        """
         together = [sentence for request in requests for sentence in request]
         size = footprint.footprint(together, self.network.architecture, threads)
         if not fits(size):
@@ -190,6 +194,8 @@ class Seq2SeqModel(Model[Request, Prediction]):
                 threads=threads,
             )
             for index, best in zip(indices, hypotheses, strict=True):
+                if not best:
+                    raise InvalidData("The model's weights are too large: no translation has a finite probability.")
                 found[index] = Translation(together[index].words, best, wanted)
         answers = iter(translation for translation in found if translation is not None)
         return [tuple(next(answers) for _ in request) for request in requests]

@@ -8,22 +8,19 @@ from typing import Any, Protocol
 import numpy as np
 
 from forecastle.algorithms.seq2seq.architecture import END, PAD, START, UNKNOWN
-from forecastle.algorithms.seq2seq.arrays import Words as Ids
 from forecastle.contract import quotation
 from forecastle.contract.errors import InvalidData, InvalidJob
-from forecastle.contract.place import Key, Place
+from forecastle.contract.place import Key
 from forecastle.formats import json_document
+from forecastle.formats.translation import tokens as translation
+from forecastle.formats.translation.tokens import Ids
 
 SPECIAL = {"<pad>": PAD, "<unk>": UNKNOWN, "<s>": START, "</s>": END}
 MOST_WORDS = 1_000_000
 
 
-class Tokens(Protocol):
-    """A language's tokens."""
-
-    @property
-    def size(self) -> int:
-        """The number of tokens, the special ones included."""
+class Tokens(translation.Tokens, Protocol):
+    """A language's tokens, of which `<pad>`, `<unk>`, `<s>` and `</s>` have the ids 0 to 3."""
 
     @property
     def suffix(self) -> str:
@@ -32,20 +29,12 @@ class Tokens(Protocol):
     def content(self) -> bytes:
         """Its file in the artifact."""
 
-    def encode(self, text: str) -> Ids:
-        """The ids of a text, without `<s>` and `</s>`; unknown parts are `<unk>`."""
-
-    def decode(self, ids: Ids) -> str:
-        """The text of ids."""
-
-    def pieces(self, ids: Ids) -> list[str]:
-        """Each id's own text, for showing it."""
-
 
 class Words:
     """Words between white space, with SageMaker's vocabulary: `{"<pad>": 0, "<unk>": 1, "<s>": 2, "</s>": 3, …}`."""
 
     suffix = "json"
+    are_subwords = False
 
     def __init__(self, words: Sequence[str]) -> None:
         self._words = words
@@ -101,6 +90,7 @@ class Subwords:
     """Subwords of sentencepiece, which also splits off punctuation and joins a text again."""
 
     suffix = "model"
+    are_subwords = True
 
     def __init__(self, processor: Any, content: bytes) -> None:
         self._processor, self._content = processor, content
@@ -187,13 +177,3 @@ def from_files(files: Mapping[str, bytes], name: str) -> Tokens:
 def to_files(source: Tokens, target: Tokens) -> dict[str, bytes]:
     """Both languages' tokens as an artifact's files."""
     return {f"{name}.{tokens.suffix}": tokens.content() for name, tokens in (("source", source), ("target", target))}
-
-
-def require_unicode(text: str, place: Place) -> None:
-    """Raise `InvalidData` for half of a surrogate pair, which JSON can spell but is no character."""
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError as error:
-            expected = f"characters of Unicode, not half of a surrogate pair (character {error.start + 1})"
-            raise InvalidData(place=place, expected=expected, got=f"\\u{ord(text[error.start]):04x}") from None

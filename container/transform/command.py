@@ -1,6 +1,7 @@
 """The verb `forecastle transform`."""
 
 import functools
+import math
 import os
 import sys
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from forecastle.container.target_options import TARGET_OPTIONS, Chosen, timeout_option
-from forecastle.contract.errors import INTERRUPTED_EXIT_CODE, InvalidJob, Stopped
+from forecastle.contract.errors import INTERRUPTED_EXIT_CODE, Stopped
 
 if TYPE_CHECKING:
     from forecastle.container.transform.plan import Output
@@ -26,6 +27,12 @@ def _with(options: "tuple[Callable[[Any], Any], ...]") -> Callable[[Any], Any]:
         return command
 
     return decorated
+
+
+def _at_least_a_byte(context: click.Context, option: click.Parameter, mebibytes: float | None) -> float | None:
+    if mebibytes is not None and not 2**-20 <= mebibytes < math.inf:
+        raise click.BadParameter(f"expected at least a byte, got {mebibytes} MiB.", context, option)
+    return mebibytes
 
 
 @click.command()
@@ -44,6 +51,7 @@ def _with(options: "tuple[Callable[[Any], Any], ...]") -> Callable[[Any], Any]:
 @click.option(
     "--max-payload",
     type=click.FloatRange(min=0, min_open=True),
+    callback=_at_least_a_byte,
     metavar="MIB",
     help="The size of a request; by default what the server takes.",
 )
@@ -99,9 +107,7 @@ def transform(
             raise click.UsageError("--errors and --restart are not of use with --engine.")
         _by_engine(engine, data, out, chosen, options, timeout)
         return None
-    plan = outputs(data or (STANDARD,), out)
-    if errors is not None and any(errors == output.path for output in plan):
-        raise InvalidJob("--errors and --out name the same file.")
+    plan = outputs(data or (STANDARD,), out, errors)
     with compilation_reported(sys.stderr):
         way = way_of(chosen, options, timeout)
     work = Work(
@@ -120,7 +126,8 @@ def transform(
         run(work, tally)
     except (KeyboardInterrupt, SystemExit) as stopped:
         tally.bar.draw(1.0)
-        click.echo(f"Stopped after {tally.records:,} records: the same command goes on from there.", err=True)
+        onward = ": the same command goes on from there" if all(output.can_go_on for output in plan) else ""
+        click.echo(f"Stopped after {tally.records:,} records{onward}.", err=True)
         return INTERRUPTED_EXIT_CODE if isinstance(stopped, KeyboardInterrupt) else Stopped.exit_code
     except BaseException:
         tally.bar.draw(1.0)

@@ -9,14 +9,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Thread
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from forecastle.container.transform.journal import Journal, Mark
-from forecastle.container.transform.plan import Output, Source
+from forecastle.container.transform.plan import Output, Source, is_special
 from forecastle.container.transform.requests import Outcome, Records, Refused
 from forecastle.contract.bar import Bar
 from forecastle.contract.errors import InvalidData, InvalidJob, OutOfSpace
@@ -25,6 +25,8 @@ from forecastle.contract.transform.packs import Position
 from forecastle.contract.transform.window import in_order
 
 MARK_SECONDS = 1.0  # between two marks in the journal
+ANOTHER = "another run is writing it."
+MISSING = "is missing, though an interrupted run had completed it: discard that run with --restart."
 SHORTER = "is shorter than an interrupted run left it: discard that run with --restart."
 
 
@@ -89,6 +91,8 @@ class Tally:
 
 def run(work: Work, tally: Tally) -> None:
     """Write every output. Raises `InvalidData`, `InvalidJob` and `OutOfSpace`; what is written so far is kept."""
+    for output in work.outputs:
+        _require_alone(output)
     journals = [_journal(output, work) for output in work.outputs]
     marks = [None if journal is None else journal.read(work.restart) for journal in journals]
     with _errors_file(work, marks) as errors:
@@ -97,21 +101,23 @@ def run(work: Work, tally: Tally) -> None:
                 if journal is None:
                     _stream(output, work, errors, tally)
                 else:
-                    _write(output, journal, mark or Mark(errors=_size(errors)), work, errors, tally)
+                    _write(
+                        output, journal, mark or Mark(errors=sum(map(_size, _kept(errors, work)))), work, errors, tally
+                    )
             except OSError as error:
                 raise _unwritable(error, output) from error
             tally.passed += sum(source.size() for source in output.sources)
         for journal in reversed(journals):  # those that are left if this is interrupted are those of the first outputs
             if journal is not None:
                 journal.remove()
-        if work.errors is not None:
+        if work.errors is not None and not is_special(work.errors):
             os.replace(_part(work.errors), work.errors)
     tally.bar.draw(1.0)
 
 
 def _journal(output: Output, work: Work) -> Journal | None:
-    if output.path is None or any(source.path is None for source in output.sources):
-        return None  # what was read of a stream is gone
+    if not output.can_go_on:
+        return None
     data = {"input": [source.identity() for source in output.sources]}
     return Journal(output.beside("transform"), data | dict(work.asked))
 
@@ -122,6 +128,10 @@ def _stream(output: Output, work: Work, errors: BinaryIO | None, tally: Tally) -
         _answers(output, Mark(), work, sys.stdout.buffer, errors, tally, _unmarked)
         sys.stdout.buffer.flush()
         return
+    if is_special(output.path):
+        with _opened(output.path, os.O_WRONLY | os.O_CREAT, "wb") as file:
+            _answers(output, Mark(), work, file, errors, tally, _unmarked)
+        return
     with _part_file(output) as file:
         file.truncate()
         _answers(output, Mark(), work, file, errors, tally, _unmarked)
@@ -130,15 +140,18 @@ def _stream(output: Output, work: Work, errors: BinaryIO | None, tally: Tally) -
 
 def _write(output: Output, journal: Journal, mark: Mark, work: Work, errors: BinaryIO | None, tally: Tally) -> None:
     """Write an output from the mark of an earlier run on."""
+    assert output.path is not None
     tally.records += mark.records
     tally.earlier += mark.records
     tally.refused += mark.refused
+    if mark.done and not (output.beside("part").exists() or output.path.exists()):
+        raise InvalidJob(MISSING, place=(At(output.name),))
     if not mark.done:
         with _part_file(output) as file:
             if _size(file) < mark.written:
                 raise InvalidJob(SHORTER, place=(At(str(output.beside("part"))),))
             _cut(file, mark.written)
-            keeper = Keeper(journal, [file] if errors is None else [file, errors], mark)
+            keeper = Keeper(journal, [file, *_kept(errors, work)], mark)
             try:
                 mark = _answers(output, mark, work, file, errors, tally, keeper.passed)
             finally:
@@ -253,6 +266,10 @@ def _errors_file(work: Work, marks: Sequence[Mark | None]) -> Iterator[BinaryIO 
     if work.errors is None:
         yield None
         return
+    if is_special(work.errors):
+        with _opened(work.errors, os.O_WRONLY | os.O_CREAT | os.O_APPEND, "wb") as file:
+            yield file
+        return
     with _locked(_part(work.errors), str(work.errors)) as file:
         size = max((mark.errors for mark in marks if mark is not None), default=0)
         if _size(file) < size:
@@ -263,19 +280,48 @@ def _errors_file(work: Work, marks: Sequence[Mark | None]) -> Iterator[BinaryIO 
 
 @contextmanager
 def _locked(path: Path, name: str) -> Iterator[BinaryIO]:
+    """A file that no other run writes. Raises `InvalidJob` with this name."""
+    with _opened(path, os.O_RDWR | os.O_CREAT, "r+b", name) as file:
+        if not (_lock(file) and _is_at(file, path)):
+            raise InvalidJob(ANOTHER, place=(At(name),))
+        yield file
+
+
+def _opened(path: Path, flags: int, mode: str, name: str | None = None) -> BinaryIO:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o644), "r+b", 2**20)
+        return cast(BinaryIO, os.fdopen(os.open(path, flags, 0o644), mode, 2**20))
     except OSError as error:
-        raise InvalidJob(f"cannot be written ({os.strerror(error.errno or 0)}).", place=(At(name),)) from None
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InvalidJob("another run is writing it.", place=(At(name),)) from None
-        except OSError:
-            pass  # a file system without locks
-        yield file
+        text = f"cannot be written ({os.strerror(error.errno or 0)})."
+        raise InvalidJob(text, place=(At(name or str(path)),)) from None
+
+
+def _lock(file: BinaryIO) -> bool:
+    """Whether no other run has the file locked."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass  # a file system without locks
+    return True
+
+
+def _is_at(file: BinaryIO, path: Path) -> bool:
+    """Whether `path` is still this file: a run that has just ended gave it another name."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _require_alone(output: Output) -> None:
+    """Raises `InvalidJob` if another run writes the output, before anything of that run is changed."""
+    if output.path is None or not (part := output.beside("part")).exists():
+        return
+    with suppress(FileNotFoundError), part.open("rb") as file:
+        if not _lock(file):
+            raise InvalidJob(ANOTHER, place=(At(output.name),))
 
 
 def _part(path: Path) -> Path:
@@ -296,8 +342,13 @@ def _cut(file: BinaryIO, size: int) -> None:
     file.truncate()
 
 
-def _size(file: BinaryIO | None) -> int:
-    return 0 if file is None else file.seek(0, os.SEEK_END)
+def _size(file: BinaryIO) -> int:
+    return file.seek(0, os.SEEK_END)
+
+
+def _kept(errors: BinaryIO | None, work: Work) -> list[BinaryIO]:
+    """The file with refused records, if it is one that an interrupted run leaves."""
+    return [] if errors is None or work.errors is None or is_special(work.errors) else [errors]
 
 
 def _error_line(source: Source, refused: Refused) -> bytes:
@@ -307,7 +358,8 @@ def _error_line(source: Source, refused: Refused) -> bytes:
     except UnicodeDecodeError:
         record = {"record_base64": base64.b64encode(refused.record).decode()}
     content = {"source": source.name, "number": refused.number, "error": refused.sentence, **record}
-    return json.dumps(content, ensure_ascii=False).encode() + b"\n"
+    # Names that are not UTF-8 have surrogates, which this writes as JSON does.
+    return json.dumps(content, ensure_ascii=False).encode(errors="backslashreplace") + b"\n"
 
 
 def _unwritable(error: OSError, output: Output) -> Exception:

@@ -121,4 +121,10 @@ class Processing:
         try:
             return select(record)
         except (KeyError, IndexError, TypeError) as error:
-            raise Unfit(f"a filter does not match the record {str(record)[:80]} ({error!r}).") from None
+            raise Unfit(f"a filter does not match the record {str(record)[:80]}: {_unmatched(error)}.") from None
+
+
+def _unmatched(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"it has no {error.args[0]!r}"
+    return "it has too few elements" if isinstance(error, IndexError) else "it is not of that kind"

@@ -37,7 +37,7 @@ def _step(text: str, named: bool, path: str) -> Callable[[Any], Any]:
         if len(names) == 1:
             return lambda record: record[names[0]]
         return lambda record: {name: record[name] for name in names}
-    if re.fullmatch(r"-?\d*:-?\d*", text):
+    if re.fullmatch(r"(-?\d+)?:(-?\d+)?", text):
         first, last = (int(bound) if bound else None for bound in text.split(":"))
         return lambda record: record[first:last]
     if all(re.fullmatch(r"-?\d+", part) for part in parts):

@@ -154,6 +154,49 @@ def test_refused_rows_of_parquet_are_left_out(model: str) -> None:
     assert json.loads(Path("bad.jsonl").read_text())["number"] == 3
 
 
+@pytest.mark.parametrize("option", ["--out", "--errors"])
+def test_a_file_that_is_read_is_not_replaced(model: str, option: str, capfd: pytest.CaptureFixture[str]) -> None:
+    Path("rows.csv").write_text("1\n")
+    Path("link.csv").symlink_to("rows.csv")
+    assert main(["transform", "--model", model, "--data", "link.csv", option, "rows.csv"]) == 1
+    assert capfd.readouterr().err == "forecastle: rows.csv: is read, and would be replaced: name another file.\n"
+    assert Path("rows.csv").read_text() == "1\n"
+
+
+@pytest.mark.parametrize("out", ["in/answers", "in/answers.jsonl"])
+def test_answers_and_errors_below_the_data_are_not_read(model: str, out: str) -> None:
+    Path("in").mkdir()
+    Path("in/rows.csv").write_text("1\nx\n")
+    command = ["transform", "--model", model, "--data", "in", "--out", out, "--errors", "in/refused.jsonl"]
+    assert main(command) == 0
+    before = written(Path("in"))
+    assert main(command) == 0
+    assert written(Path("in")) == before
+
+
+@pytest.mark.parametrize("option", ["--out", "--errors"])
+def test_pipes_are_read_once_and_written_in_place(model: str, option: str) -> None:
+    rows = subprocess.Popen(["printf", "1\n2\n"], stdout=subprocess.PIPE)
+    os.mkfifo("pipe")
+    seen: list[bytes] = []
+    reader = Thread(target=lambda: seen.append(Path("pipe").read_bytes()))
+    reader.start()
+    with rows:
+        assert rows.stdout is not None
+        data = f"/dev/fd/{rows.stdout.fileno()}"
+        assert main(["transform", "--model", model, "--data", data, "--out", "rows.out", option, "pipe"]) == 0
+    reader.join(PATIENCE_SECONDS)
+    assert seen == [b"1.0\n2.0\n" if option == "--out" else b""]
+    assert Path("pipe").is_fifo()
+
+
+def test_a_name_that_is_not_utf8_can_be_reported(model: str) -> None:
+    name = os.fsdecode(b"\xff.csv")
+    Path(name).write_text("x\n")
+    assert main(["transform", "--model", model, "--data", name, "--errors", "refused.jsonl"]) == 0
+    assert json.loads(Path("refused.jsonl").read_bytes())["source"] == name
+
+
 class _Slow(BaseHTTPRequestHandler):
     """Answers the lines of a body in upper case, after a while."""
 
@@ -242,6 +285,10 @@ def test_an_interrupted_run_goes_on(number: signal.Signals, capfd: pytest.Captur
         (["--data", "a.parquet"], "a.parquet: is no Parquet file that can be read"),
         (["--data", "a.gz"], "a.gz: the gzip stream is damaged"),
         (["--data", "a.csv", "--out", "a.csv/b"], "a.csv/b: cannot be written"),
+        (["--data", "a.csv", "--errors", "in"], "in: is a folder, and would be replaced with a file."),
+        (["--data", "a.csv", "--input-filter", "$[-:]"], "'$[-:]': [-:] is not supported."),
+        (["--data", "a.csv", "--input-filter", "$[1]"], "the record ['1']: it has too few elements."),
+        (["--data", "-", "--data", "-"], "standard input: can be read only once."),
         (
             ["--data", "a.csv", "--content-type", "image/png"],
             "Content-Type: expected one of text/csv, application/json",
@@ -263,6 +310,14 @@ def test_wrong_usage_is_a_sentence(
     said = capfd.readouterr().err
     assert sentence in said
     assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("size", ["0", "1e-9", "nan", "inf"])
+def test_a_payload_has_a_size(model: str, size: str, capfd: pytest.CaptureFixture[str]) -> None:
+    Path("a.csv").write_text("1\n")
+    assert main(["transform", "--model", model, "--data", "a.csv", "--max-payload", size]) == 1
+    assert "Invalid value for '--max-payload'" in capfd.readouterr().err
+    assert not Path("a.csv.out").exists()
 
 
 def test_a_terminal_shows_a_bar(model: str) -> None:

@@ -1,8 +1,9 @@
 """Beam search, batched over sentences.
 
 Each sentence has a beam of some hypotheses. At each step the best extensions by a word are kept; one that ends with
-</s> is finished, and takes its place in the beam for good. The search of a sentence ends when its beam is full of
-finished ones, or when none of the others can come among the best that were asked for.
+</s> is finished, and takes its place in the beam for good. The first word is never </s>: training has no empty target,
+so no translation is empty. The search of a sentence ends when its beam is full of finished ones, or when none of the
+others can come among the best that were asked for.
 """
 
 from collections.abc import Sequence
@@ -15,9 +16,9 @@ from forecastle.algorithms.seq2seq.architecture import END, START
 from forecastle.algorithms.seq2seq.arrays import Floats, Indices, Words
 from forecastle.algorithms.seq2seq.inference.candidates import Doubles, best_candidates
 from forecastle.algorithms.seq2seq.inference.decoder import advance, read
-from forecastle.algorithms.seq2seq.inference.hypothesis import Hypothesis
 from forecastle.algorithms.seq2seq.inference.weights import Weights
 from forecastle.algorithms.seq2seq.network import Network
+from forecastle.formats.translation.hypothesis import Hypothesis
 from forecastle.kernels.arrays import Flags
 from forecastle.kernels.threads import available_cores, in_parallel
 
@@ -55,7 +56,8 @@ def translate(
     sources : the ids of each sentence's words, without <s> and </s>; at least one word, all of them in the vocabulary.
     length_penalty : α ≥ 0 of Wu et al., "Google's neural machine translation system", 2016: log-probabilities are
         divided by ((5 + length) / 6)^α, where the length counts </s>. The coverage penalty is not applied.
-    best : how many translations of each sentence, at most `beam_size`; a sentence may have fewer.
+    best : how many translations of each sentence, at most `beam_size`; a sentence may have fewer, and none if the
+        network's numbers overflow.
     longest : the most words of a translation; hypotheses that are as long end there without </s>.
     threads : at most so many; by default one for each available core.
     """
@@ -123,7 +125,7 @@ class _Search:
         free = np.full(len(sources), self.beam_size)  # places in each beam
         for step in range(1, self.longest + 1):
             state, scores, attention = advance(weights, memory, live, words, state)
-            totals, rows, words, live = self._extend(weights, scores, totals, live, free)
+            totals, rows, words, live = self._extend(weights, scores, totals, live, free, may_end=step > 1)
             if self.want_attention:
                 self.attention.append(attention)
             ended = (words == END) | (step == self.longest)
@@ -142,7 +144,7 @@ class _Search:
         ]
 
     def _extend(
-        self, weights: Weights, scores: Floats, totals: Doubles, live: Indices, free: Indices
+        self, weights: Weights, scores: Floats, totals: Doubles, live: Indices, free: Indices, *, may_end: bool
     ) -> tuple[Doubles, Indices, Indices, Indices]:
         """The best extensions of each sentence: log-probabilities, rows, words and sentences."""
         starts = np.flatnonzero(np.concatenate([[True], live[1:] != live[:-1]]))  # they are sorted
@@ -156,6 +158,7 @@ class _Search:
             totals,
             np.concatenate([starts, [len(live)]]),
             free[sentences],
+            may_end,
             best,
             rows,
             words,

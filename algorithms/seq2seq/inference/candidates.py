@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from forecastle.algorithms.seq2seq.architecture import START
+from forecastle.algorithms.seq2seq.architecture import END, START
 from forecastle.algorithms.seq2seq.arrays import Floats, Indices
 from forecastle.algorithms.seq2seq.functions import LANES, exp
 from forecastle.kernels.compiled import inlined, kernel
@@ -25,13 +25,14 @@ def best_candidates(
     totals: Doubles,
     starts: Indices,
     widths: Indices,
+    may_end: bool,
     best: Doubles,
     rows: Indices,
     next_words: Indices,
 ) -> None:
     """The best extensions by a word of each sentence's hypotheses, best first; of equal ones the first.
 
-    <pad> and <s> are never among them.
+    <pad> and <s> are never among them, nor are extensions whose score is not a number.
 
     Parameters
     ----------
@@ -40,6 +41,7 @@ def best_candidates(
     totals : (n,): the hypotheses' log-probabilities.
     starts : (sentences + 1,): where each sentence's hypotheses begin.
     widths : (sentences,): how many extensions are wanted of each; at most the columns of `best`.
+    may_end : whether </s> may be among them.
     best, rows, next_words : (sentences, ·): receive the extensions' log-probabilities, hypotheses and words.
         Where there are fewer, `best` is −∞.
     """
@@ -58,7 +60,9 @@ def best_candidates(
                 for word in range(max(1, block * _BLOCK), min(words, (block + 1) * _BLOCK)):
                     score = scores[row, word]
                     extended = base + score
-                    if score >= limit and word != START and extended > best[sentence, width - 1]:
+                    if word == START or (word == END and not may_end):
+                        continue
+                    if score >= limit and extended > best[sentence, width - 1]:
                         place = width - 1
                         while place > 0 and extended > best[sentence, place - 1]:
                             best[sentence, place] = best[sentence, place - 1]

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from forecastle.algorithms.seq2seq.architecture import Architecture
-from forecastle.algorithms.seq2seq.inference.request import Sentence
 from forecastle.contract.errors import PayloadTooLarge
 from forecastle.contract.place import Source
 from forecastle.formats.json_size import fits
+from forecastle.formats.translation.request import Sentence
 
 AT_ONCE, STATES_AT_ONCE = 64, 1 << 20  # sentences of a thread, and the encoder's states, see `beam`
 BYTES_OF_STATE = 48  # of a source word

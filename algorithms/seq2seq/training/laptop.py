@@ -41,8 +41,9 @@ def hyperparameters(given: Mapping[str, str], train: Channel) -> dict[str, str]:
         "seed": "1",
     }
     wanted = {**fixed, **given}
-    batches, tokens = _size(train, wanted)
-    if "max_num_epochs" not in given and "max_num_batches" not in given:
+    endless = "max_num_epochs" not in given and "max_num_batches" not in given
+    batches, tokens = _size(train, wanted | ({"max_num_epochs": str(MOST_EPOCHS)} if endless else {}))
+    if endless:
         epochs = round(SECONDS * TOKENS_PER_SECOND / tokens)
         wanted["max_num_epochs"] = str(min(max(epochs, FEWEST_EPOCHS), MOST_EPOCHS))
     if "checkpoint_frequency_num_batches" not in given:

@@ -10,8 +10,9 @@ from forecastle.algorithms.seq2seq.training.learner import Learner
 from forecastle.algorithms.seq2seq.training.native.learner import NativeLearner
 from forecastle.algorithms.seq2seq.training.settings import Optimization, Regularization
 
-# Those that may differ when a training continues, as they only say when it ends, or how text becomes the data.
-_FREE = {"max_num_batches", "max_num_epochs", "checkpoint_threshold", "training_metric", "seed"}
+# Those that may differ when a training continues, as they only say when it ends, or are recorded apart.
+_ENDS = {"max_num_batches", "max_num_epochs"}
+_FREE = {"checkpoint_threshold", "training_metric", "seed"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,19 +29,24 @@ class Plan:
     def architecture(self) -> Architecture:
         return _of(Architecture, self.given, source_words=self.source_words, target_words=self.target_words)
 
+    @property
+    def optimization(self) -> Optimization:
+        return _of(Optimization, self.given)
+
     def learner(self, threads: int) -> Learner:
         """A network with fresh weights, to be trained on so many threads."""
         given = self.given
         return NativeLearner(
             Network.initial(self.architecture, self.seed, _of(Initialization, given)),
             _of(Regularization, given),
-            _of(Optimization, given),
+            self.optimization,
             threads,
         )
 
     def record(self) -> dict[str, Any]:
         """Everything that determines the result, as flat JSON: jobs with equal values are the same."""
-        return self.given.model_dump(mode="json", exclude=_FREE) | {"data": self.data, "seed": self.seed}
+        free = _FREE if self.given.lr_scheduler_type == "cosine" else _FREE | _ENDS
+        return self.given.model_dump(mode="json", exclude=free) | {"data": self.data, "seed": self.seed}
 
 
 T = TypeVar("T", Architecture, Initialization, Regularization, Optimization)

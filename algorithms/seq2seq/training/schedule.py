@@ -21,8 +21,12 @@ def exhausted(scores: Sequence[float], given: Seq2SeqHyperparameters) -> bool:
     return len(scores) - 1 - best >= given.checkpoint_threshold
 
 
-def learning_rate(batches: int, scores: Sequence[float], given: Seq2SeqHyperparameters) -> float:
-    """The rate of the next batch after so many, and after checkpoints with these scores."""
+def learning_rate(
+    batches: int, scores: Sequence[float], given: Seq2SeqHyperparameters, limit: int | None = None
+) -> float:
+    """The rate of the next batch after so many, and after checkpoints with these scores; training ends at `limit`."""
+    if given.lr_scheduler_type == "cosine" and limit:
+        return given.learning_rate * (1 + math.cos(math.pi * min(batches / limit, 1.0))) / 2
     half_life = given.fixed_rate_lr_half_life * given.checkpoint_frequency_num_batches
     if given.lr_scheduler_type == "fixed_rate_inv_t":
         return given.learning_rate / (1 + batches / half_life)

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from forecastle.algorithms.seq2seq.tokens import require_unicode
 from forecastle.contract import quotation
 from forecastle.contract.errors import InvalidData
 from forecastle.contract.place import At, Place
 from forecastle.formats import json_document
+from forecastle.formats.translation.tokens import require_unicode
 
 MEMBERS = ("source", "target")
 _TITLE = ["source", "target"]  # a first line that is not a pair

@@ -80,7 +80,7 @@ def train(
         if stopping():
             stopped = True
             break
-        outcome = learner.step(batch, learning_rate(done, scores(), given), seed)
+        outcome = learner.step(batch, learning_rate(done, scores(), given, limit), seed)
         done += 1
         finite |= bool(np.isfinite(outcome.negative_log_likelihood))
         log.batch(done, len(batch.source), outcome)
@@ -96,7 +96,7 @@ def train(
                 best = _copied(learner.network().arrays())
             if checkpoints is not None:
                 kept = _kept(Checkpoint(done, metrics, learner.state(), best), checkpoints, plan, log, kept)
-            log.checkpoint(len(metrics), done, metrics[-1], improved, learning_rate(done, scores(), given))
+            log.checkpoint(len(metrics), done, metrics[-1], improved, learning_rate(done, scores(), given, limit))
     if not metrics:
         return Trained(learner.network(), {}, done, 0, stopped)
     chosen = best_checkpoint(scores(), given.optimized_metric)

@@ -11,6 +11,7 @@ import pytest
 
 from forecastle.algorithms.interface import Payload
 from forecastle.algorithms.seq2seq.model import Seq2SeqModel
+from forecastle.algorithms.seq2seq.network import Network
 from forecastle.algorithms.seq2seq.settings import Seq2SeqSettings
 from forecastle.algorithms.tensors import Given, Tensor
 from forecastle.contract.artifact import read_artifact
@@ -48,6 +49,14 @@ def test_an_answer_has_sagemakers_members_alone(words: Seq2SeqModel) -> None:
     first, second = predictions(words, {"data": "one two ."}, {"data": "three unknown ."})
     assert list(first) == list(second) == ["target"]
     assert set(first["target"].split()) <= {".", "<unk>", *jobs.NUMBERS.values()}
+
+
+def test_weights_that_overflow_are_an_error_in_one_sentence(words: Seq2SeqModel) -> None:
+    arrays = {name: np.full_like(array, 3e38) for name, array in words.network.arrays().items()}
+    network = Network.from_artifact(words.network.parameters(), arrays)
+    model = Seq2SeqModel(network, words.source, words.target, beam_size=2, length_penalty=1.0)
+    with pytest.raises(InvalidData, match="weights are too large: no translation has a finite probability"):
+        predictions(model, {"data": "one two ."})
 
 
 @pytest.mark.parametrize("flag", ["true", True, "True"])

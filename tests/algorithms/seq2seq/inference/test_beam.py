@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from forecastle.algorithms.seq2seq.architecture import END, Architecture
 from forecastle.algorithms.seq2seq.inference.beam import translate
-from forecastle.algorithms.seq2seq.inference.hypothesis import Hypothesis
 from forecastle.algorithms.seq2seq.network import Initialization, Network
 from forecastle.algorithms.seq2seq.training.learner import Batch
 from forecastle.algorithms.seq2seq.training.native.learner import NativeLearner
+from forecastle.formats.translation.hypothesis import Hypothesis
 from tests.algorithms.seq2seq.golden_networks import NAMES, Golden, golden
 
 BEAM, ALPHA, LONGEST = 4, 0.7, 12  # as in golden/make.py
@@ -93,6 +93,15 @@ def test_a_score_is_the_log_probability_that_training_computes(words: int) -> No
         target = np.append(each.words, [] if len(each.words) == 4 else [END]).astype(np.int32)
         batch = Batch(source[None], np.array([3]), target[None], np.array([len(target)]))
         assert learner.evaluate(batch).negative_log_likelihood == pytest.approx(-each.score, rel=1e-5)
+
+
+def test_no_translation_is_empty() -> None:
+    case = golden("gru_mlp")
+    arrays = dict(case.network.arrays())
+    arrays["output_bias"] = arrays["output_bias"] + np.float32(50) * (np.arange(len(arrays["output_bias"])) == END)
+    network = Network.from_artifact(case.network.parameters(), arrays)
+    for hypotheses in translate(network, case.sources, beam_size=BEAM, best=BEAM, longest=LONGEST, threads=1):
+        assert [len(each.words) for each in hypotheses] == [1] * BEAM
 
 
 def test_no_sentences_have_no_translations() -> None:

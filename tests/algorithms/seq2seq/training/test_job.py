@@ -83,6 +83,15 @@ def test_a_checkpoint_of_another_job_is_not_continued(tmp_path: Path) -> None:
     assert "is a checkpoint of other hyperparameters or data: training starts over." in log
 
 
+def test_a_rate_that_falls_to_the_end_is_not_continued_to_another_end(tmp_path: Path) -> None:
+    given = {"lr_scheduler_type": "cosine", "max_num_batches": "5", "max_num_epochs": ""}
+    tree = jobs.of_text(tmp_path, given)
+    tree.checkpoints.mkdir()
+    assert "Checkpoint [1] after 5 batches: perplexity best so far, learning rate 0\n" in jobs.log_of(tree)
+    log = jobs.log_of(jobs.of_text(tmp_path, given | {"max_num_batches": "6"}))
+    assert "is a checkpoint of other hyperparameters or data: training starts over." in log
+
+
 def test_it_stops_when_checkpoints_no_longer_improve(tmp_path: Path) -> None:
     given = {"max_num_epochs": "", "checkpoint_frequency_num_batches": "1", "learning_rate": "1e-12"}
     given |= {"checkpoint_threshold": "2", "optimized_metric": "accuracy", "max_num_batches": "50"}

@@ -6,6 +6,7 @@ import pytest
 
 from forecastle.algorithms.seq2seq.hyperparameters import Seq2SeqHyperparameters
 from forecastle.algorithms.seq2seq.training.schedule import best_checkpoint, exhausted, learning_rate
+from forecastle.contract.errors import InvalidJob
 
 FIXED = {"learning_rate": "0.1", "fixed_rate_lr_half_life": "2", "checkpoint_frequency_num_batches": "50"}
 
@@ -24,6 +25,18 @@ def test_the_rate_falls_on_a_plateau() -> None:
     scores = [9.0, 8.0, 8.5, 8.0, 8.1, 8.2, 7.0, 7.1]
     rates = [learning_rate(0, scores[:count], given) for count in range(len(scores) + 1)]
     assert rates == pytest.approx([0.1, 0.1, 0.1, 0.1, 0.05, 0.05, 0.025, 0.025, 0.025])
+
+
+def test_the_rate_falls_to_0_at_the_end() -> None:
+    given = Seq2SeqHyperparameters.parse({"learning_rate": "0.1", "lr_scheduler_type": "cosine", "max_num_epochs": "5"})
+    rates = [learning_rate(batches, [], given, 100) for batches in (0, 25, 50, 75, 100)]
+    assert rates == pytest.approx([0.1, 0.0853553, 0.05, 0.0146447, 0.0], abs=1e-6)
+
+
+def test_a_rate_that_falls_to_the_end_needs_one() -> None:
+    with pytest.raises(InvalidJob, match="cosine needs max_num_epochs or max_num_batches"):
+        Seq2SeqHyperparameters.parse({"lr_scheduler_type": "cosine"})
+    Seq2SeqHyperparameters.parse({"lr_scheduler_type": "cosine", "max_num_batches": "10"})
 
 
 def test_the_best_checkpoint_has_the_lowest_perplexity_or_the_highest_of_others() -> None:

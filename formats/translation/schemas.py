@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from forecastle.algorithms.seq2seq.inference.configuration import LARGEST_PENALTY, WIDEST, WORDS
 from forecastle.contract.media_type import JSON
+from forecastle.formats.translation.configuration import LARGEST_PENALTY, WIDEST, WORDS
 
 _FLAG = {"anyOf": [{"type": ["boolean", "null"]}, {"enum": [*WORDS]}]}
 _WIDTH = {"type": ["integer", "null"], "minimum": 1, "maximum": WIDEST}

@@ -11,14 +11,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from forecastle.algorithms.seq2seq.inference.answer import Translation
-from forecastle.algorithms.seq2seq.inference.configuration import Configuration, configuration
-from forecastle.algorithms.seq2seq.inference.request import Request, RequestReader, Sentence
-from forecastle.algorithms.seq2seq.tokens import Tokens
 from forecastle.algorithms.tensors import Given, Tensor, TensorForm, TensorType
 from forecastle.contract.errors import InvalidData
 from forecastle.contract.place import Place
 from forecastle.formats import json_document
+from forecastle.formats.translation.answer import Translation
+from forecastle.formats.translation.configuration import Configuration, configuration
+from forecastle.formats.translation.request import Request, RequestReader, Sentence
+from forecastle.formats.translation.tokens import Tokens
 
 INSTANCES, CONFIGURATION = "instances", "configuration"
 TRANSLATIONS, SCORES = "translations", "scores"

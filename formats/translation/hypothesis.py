@@ -1,8 +1,11 @@
-"""A translation that beam search found."""
+"""A translation that a beam search found."""
 
 from dataclasses import dataclass
 
-from forecastle.algorithms.seq2seq.arrays import Floats, Words
+import numpy as np
+from numpy.typing import NDArray
+
+from forecastle.formats.translation.tokens import Ids
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -12,10 +15,10 @@ class Hypothesis:
     Attributes
     ----------
     words : (T,), without </s>.
-    score : its log-probability, </s> included, divided by the length penalty ((5 + T + 1) / 6)^α.
+    score : its log-probability, </s> included, divided by the length penalty of what translates.
     attention : (T, S), for each of its words the weight of each source word; None if it was not asked for.
     """
 
-    words: Words
+    words: Ids
     score: float
-    attention: Floats | None
+    attention: NDArray[np.float32] | None

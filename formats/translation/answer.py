@@ -6,21 +6,20 @@ from typing import Any
 
 import orjson
 
-from forecastle.algorithms.seq2seq.arrays import Words
-from forecastle.algorithms.seq2seq.inference.configuration import Configuration
-from forecastle.algorithms.seq2seq.inference.hypothesis import Hypothesis
-from forecastle.algorithms.seq2seq.tokens import Subwords, Tokens
 from forecastle.contract.errors import NotAcceptable
 from forecastle.contract.media_type import ACCEPT, JSON, JSON_LINES, RECORDIO
 from forecastle.formats import sequences
 from forecastle.formats.sequences import Sequences
+from forecastle.formats.translation.configuration import Configuration
+from forecastle.formats.translation.hypothesis import Hypothesis
+from forecastle.formats.translation.tokens import Ids, Tokens
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Translation:
     """A sentence's translations, the best first, and what was asked for."""
 
-    source: Words
+    source: Ids
     hypotheses: Sequence[Hypothesis]
     configuration: Configuration
 
@@ -49,7 +48,7 @@ def _answer(translation: Translation, source: Tokens, target: Tokens) -> dict[st
     wanted = translation.configuration
     described = [_described(each, wanted, target) for each in translation.hypotheses]
     answer = described[0]
-    if wanted.attention_matrix and isinstance(source, Subwords):
+    if wanted.attention_matrix and source.are_subwords:
         answer = {**answer, "source_tokens": source.pieces(translation.source)}
     if wanted.n_best > 1:
         answer = {**answer, "n_best": described}
@@ -62,7 +61,7 @@ def _described(hypothesis: Hypothesis, wanted: Configuration, target: Tokens) ->
         answer["score"] = hypothesis.score
     if wanted.attention_matrix:
         answer["matrix"] = hypothesis.attention
-        if isinstance(target, Subwords):
+        if target.are_subwords:
             answer["target_tokens"] = target.pieces(hypothesis.words)
     return answer
 

@@ -17,19 +17,16 @@ from typing import Any
 import numpy as np
 import orjson
 
-from forecastle.algorithms.interface import Payload
-from forecastle.algorithms.seq2seq.arrays import Words
-from forecastle.algorithms.seq2seq.inference.configuration import Configuration, configuration
-from forecastle.algorithms.seq2seq.tokens import Tokens, require_unicode
 from forecastle.contract import quotation
 from forecastle.contract.errors import InvalidData
-from forecastle.contract.media_type import JSON_LINES, RECORDIO
+from forecastle.contract.media_type import JSON_LINES, RECORDIO, MediaType
 from forecastle.contract.place import At, Place
 from forecastle.formats import json_document, sequences
 from forecastle.formats.json_size import require_readable
 from forecastle.formats.members import require_known
+from forecastle.formats.translation.configuration import Configuration, configuration
+from forecastle.formats.translation.tokens import Ids, Tokens, require_unicode
 
-SETTING = "SEQ2SEQ_MAX_TOKENS"
 _BYTES_OF_A_TOKEN = 64  # far longer than any: a longer text is refused before it is split
 
 
@@ -37,7 +34,7 @@ _BYTES_OF_A_TOKEN = 64  # far longer than any: a longer text is refused before i
 class Sentence:
     """A sentence to translate."""
 
-    words: Words  # (S,), at least one
+    words: Ids  # (S,), at least one
     configuration: Configuration
 
 
@@ -46,20 +43,28 @@ Request = tuple[Sentence, ...]
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class RequestReader:
-    """Reads the requests of a model: its source tokens, its default configuration, and the longest sentence."""
+    """Reads the requests of a model.
+
+    Attributes
+    ----------
+    tokens : of the source language.
+    default : the configuration of sentences without one.
+    max_tokens, setting : of the longest sentence, and the environment variable that sets it.
+    """
 
     tokens: Tokens
     default: Configuration
     max_tokens: int
+    setting: str
 
-    def decode(self, payload: Payload) -> Request:
+    def decode(self, body: bytes, content_type: MediaType) -> Request:
         """Parse and check a body. Raises `InvalidData` with the place of the error."""
-        payload.content_type.require_utf8()
-        if payload.content_type.essence == RECORDIO:
-            return tuple(self._of_records(payload.body))
-        if payload.content_type.essence == JSON_LINES:
-            return tuple(self._of_lines(payload.body))
-        return tuple(self._of_document(payload.body))
+        content_type.require_utf8()
+        if content_type.essence == RECORDIO:
+            return tuple(self._of_records(body))
+        if content_type.essence == JSON_LINES:
+            return tuple(self._of_lines(body))
+        return tuple(self._of_document(body))
 
     def _of_document(self, body: bytes) -> Iterator[Sentence]:
         document = _parse(body, 1)
@@ -112,7 +117,7 @@ class RequestReader:
         words = self.words(text, place_of_text)
         return Sentence(words, configuration(instance.get("configuration"), (*place, "configuration"), default))
 
-    def words(self, text: str, place: Place) -> Words:
+    def words(self, text: str, place: Place) -> Ids:
         """The ids of a sentence. Raises `InvalidData` if it is empty or too long."""
         require_unicode(text, place)
         if len(text) > _BYTES_OF_A_TOKEN * self.max_tokens:
@@ -129,7 +134,7 @@ class RequestReader:
             raise self._too_long(place, f"at most {self.max_tokens} tokens", length)
 
     def _too_long(self, place: Place, expected: str, length: int) -> InvalidData:
-        hint = f"send its sentences one by one, or set {SETTING}"
+        hint = f"send its sentences one by one, or set {self.setting}"
         return InvalidData(place=place, expected=expected, got=str(length), hint=hint)
 
 

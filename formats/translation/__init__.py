@@ -1,0 +1,1 @@
+"""Requests for translations and their answers, whatever translates."""
