@@ -36,7 +36,10 @@ Place = tuple[Part, ...]
 
 
 def text_of(place: Place) -> str:
-    """A place as text: `a.csv: row 3, column 2`, `a.json, line 7: target[0]`, `instances[2].cat`."""
+    """A place as text: `a.csv: row 3, column 2`, `a.json, line 7: target[0]`, `instances[2].cat`.
+
+    Half of a surrogate pair, of a key or of a file's name that is not UTF-8, is escaped, as it cannot be encoded.
+    """
     text, before = "", None
     for part in place:
         text += _separator(before, part)
@@ -49,7 +52,7 @@ def text_of(place: Place) -> str:
         else:
             text += f"[{part}]" if isinstance(part, int) else part
         before = part
-    return text
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def as_json(place: Place) -> list[str | int | dict[str, str | int]]:

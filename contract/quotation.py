@@ -1,6 +1,7 @@
 """Values quoted in errors: one scalar, truncated to 40 characters."""
 
 import json
+from dataclasses import dataclass
 
 LONGEST = 40
 
@@ -24,8 +25,17 @@ class Written(float):
         return written
 
 
+@dataclass(frozen=True, slots=True)
+class Ambiguous:
+    """An object in which a member is repeated."""
+
+    name: str
+
+
 def of_json(value: object) -> str:
     """A JSON value: `"abc"`, `12`, `null`, but `a list` and `an object`."""
+    if isinstance(value, Ambiguous):
+        return f"one with {of_json(value.name)} twice"
     if isinstance(value, Written):
         return _cut(value.token)
     if isinstance(value, dict):

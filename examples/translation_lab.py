@@ -15,6 +15,7 @@ import json
 import re
 import time
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ import boto3
 
 NAME = "translate"
 RUNTIME = "python3.11"
+ROLE_SECONDS = 15  # until a new role can be used everywhere in AWS
 HEADERS = "method.response.header.Access-Control-Allow-"
 CORS = {
     f"{HEADERS}Origin": "'*'",
@@ -36,7 +38,8 @@ def train(folder: Path, role: str) -> str:
     account, region = identity.get_caller_identity()["Account"], sagemaker.meta.region_name
     bucket, image = f"{NAME}-{region}-{account}", f"{account}.dkr.ecr.{region}.amazonaws.com/forecastle:latest"
     where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
-    s3.create_bucket(Bucket=bucket, **where)
+    with suppress(s3.exceptions.BucketAlreadyOwnedByYou):
+        s3.create_bucket(Bucket=bucket, **where)
     channels = sorted(path for path in (folder / "data").iterdir() if path.is_dir())
     for file in (path for channel in channels for path in channel.iterdir()):
         s3.upload_file(str(file), bucket, str(file.relative_to(folder)))
@@ -85,24 +88,32 @@ def create_role() -> str:
     statement = {"Effect": "Allow", "Principal": services, "Action": "sts:AssumeRole"}
     trust = {"Version": "2012-10-17", "Statement": [statement]}
     iam = boto3.client("iam")
-    role = iam.create_role(RoleName=f"{NAME}-role", AssumeRolePolicyDocument=json.dumps(trust))["Role"]
+    try:
+        role = iam.create_role(RoleName=f"{NAME}-role", AssumeRolePolicyDocument=json.dumps(trust))["Role"]
+    except iam.exceptions.EntityAlreadyExistsException:
+        return str(iam.get_role(RoleName=f"{NAME}-role")["Role"]["Arn"])
     for policy in ("AmazonSageMakerFullAccess", "AmazonS3FullAccess", "service-role/AWSLambdaBasicExecutionRole"):
         iam.attach_role_policy(RoleName=f"{NAME}-role", PolicyArn=f"arn:aws:iam::aws:policy/{policy}")
+    if iam.meta.endpoint_url.endswith(".amazonaws.com"):
+        time.sleep(ROLE_SECONDS)
     return str(role["Arn"])
 
 
 def create_function(content: bytes, role: str) -> str:
-    """The function's ARN."""
+    """The function's ARN; one that exists gets the new code."""
     client = boto3.client("lambda")
-    made = client.create_function(
-        FunctionName=NAME,
-        Runtime=RUNTIME,
-        Role=role,
-        Handler="lambda_function.lambda_handler",
-        Code={"ZipFile": content},
-        Timeout=60,
-        MemorySize=512,
-    )
+    try:
+        made = client.create_function(
+            FunctionName=NAME,
+            Runtime=RUNTIME,
+            Role=role,
+            Handler="lambda_function.lambda_handler",
+            Code={"ZipFile": content},
+            Timeout=60,
+            MemorySize=512,
+        )
+    except client.exceptions.ResourceConflictException:
+        return str(client.update_function_code(FunctionName=NAME, ZipFile=content)["FunctionArn"])
     client.add_permission(
         FunctionName=NAME,
         StatementId="api",

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -79,10 +78,11 @@ def decode_text(body: bytes) -> str:
 def parse(text: str, first_line: int = 1, *, quotable: bool = False) -> Any:
     """The JSON value of `text`. Raises `InvalidData` with line and column; its first line has number `first_line`.
 
-    Other than with `json.loads`, an object with a repeated member is an `_Ambiguous`; with `quotable`, a number outside
-    the range of float32 is a `quotation.Written`.
+    Other than with `json.loads`, an object with a repeated member is a `quotation.Ambiguous`; with `quotable`, a number
+    outside the range of float32 is a `quotation.Written`.
     """
     real = _real if quotable else float
+    text = text.rstrip("\r\n")  # so that what is missing at the end is missing in the last line
     try:
         return json.loads(
             text,
@@ -100,18 +100,11 @@ def parse(text: str, first_line: int = 1, *, quotable: bool = False) -> Any:
         raise InvalidData(place=begin, expected="JSON of a few levels", got="hundreds of them") from None
 
 
-@dataclass(frozen=True, slots=True)
-class _Ambiguous:
-    """An object with a repeated member."""
-
-    name: str
-
-
-def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any] | _Ambiguous:
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any] | quotation.Ambiguous:
     members: dict[str, Any] = {}
     for name, value in pairs:
         if name in members:
-            return _Ambiguous(name)
+            return quotation.Ambiguous(name)
         members[name] = value
     return members
 
@@ -197,10 +190,7 @@ def _tensor(tensor: dict[str, Any], place: Place) -> tuple[Sequence[int], list[f
 def _object(value: Any, place: Place) -> dict[str, Any]:
     if isinstance(value, dict):
         return value
-    got = (
-        f"one with {quotation.of_json(value.name)} twice" if isinstance(value, _Ambiguous) else quotation.of_json(value)
-    )
-    raise InvalidData(place=place, expected="an object", got=got)
+    raise InvalidData(place=place, expected="an object", got=quotation.of_json(value))
 
 
 def _member(members: dict[str, Any], name: str, place: Place) -> Any:

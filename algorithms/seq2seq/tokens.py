@@ -59,6 +59,9 @@ class Words:
             if number in taken:
                 expected = f"an id of its own, not that of {quotation.of_json(taken[number])}"
                 raise InvalidData(place=(Key(word),), expected=expected, got=str(number))
+            if word.encode("utf-8", "replace").decode() != word:
+                expected = "a word of Unicode characters"
+                raise InvalidData(place=(Key(word),), expected=expected, got="half of a surrogate pair")
             taken[number] = words[number] = word
         if len(words) <= len(SPECIAL):
             raise InvalidData(expected="words in addition to the four special ones", got="none")

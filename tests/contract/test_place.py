@@ -15,6 +15,7 @@ from forecastle.contract.place import At, Key, Place, Source, as_json, text_of
         ((Source("inputdataconfig.json"), "train", "ContentType"), "inputdataconfig.json: train.ContentType"),
         (("children", 5, At("tree", 1)), "children[5], tree 1"),
         (("data", Key("MT_001"), "index", 1), 'data["MT_001"].index[1]'),
+        ((Source("\udcff.csv"), Key("\ud83d")), r'\udcff.csv["\ud83d"]'),
         (("data", Key((7, "é")), Key("ds")), "data[(7, 'é')][\"ds\"]"),
     ],
 )

@@ -44,22 +44,22 @@ def test_the_labs_function_is_called_through_the_labs_api(region: RunningRegion,
     source, event = cells()
     (tmp_path / "lambda_function.py").write_text(source)
     script, job = str(ROOT / "examples/translation_lab.py"), example(tmp_path / "job")
-    done = subprocess.run(
-        [sys.executable, script, str(tmp_path / "lambda_function.py"), "--train", str(job)],
-        env=environ(region),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    url = done.stdout.strip()
+
+    def run(*arguments: str) -> str:
+        command = [sys.executable, script, str(tmp_path / "lambda_function.py"), *arguments]
+        done = subprocess.run(command, env=environ(region), capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    run("--train", str(job))
+    (found,) = region.client("sagemaker").list_endpoints(NameContains="translate-")["Endpoints"]
+    url = run("--endpoint", found["EndpointName"])  # again, with the role and the function that exist
     with httpx.Client(trust_env=False, timeout=60) as client:
         allowed = client.options(url, headers={"Origin": "https://page.example"})
         answer = client.post(url, content=event.encode(), headers={"Content-Type": "application/json"})
     assert (allowed.status_code, allowed.headers["access-control-allow-methods"]) == (200, "OPTIONS,POST")
     assert answer.headers["access-control-allow-origin"] == "*"
     assert [list(each) for each in answer.json()["predictions"]] == [["target"], ["target"]]
-    (found,) = region.client("sagemaker").list_endpoints(NameContains="translate-")["Endpoints"]
     region.client("sagemaker").delete_endpoint(EndpointName=found["EndpointName"])
 
 

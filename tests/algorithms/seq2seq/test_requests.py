@@ -185,6 +185,11 @@ def sentence(**configuration: Any) -> bytes:
             "line 2: data: unknown member; known are source, configuration.",
         ),
         (b"\n", JSON_LINES, 'line 1: expected an object with "source", got nothing.'),
+        (
+            b'{"source": "one"}\n{"source":\r\n',
+            JSON_LINES,
+            "line 2, column 11: expected valid JSON, got nothing (expecting value).",
+        ),
         (b'{"source": "\xff"}', JSON_LINES, "byte 12: expected text in UTF-8, got another encoding."),
         (
             sequences.write(source=Sequences.of([[4], [4, 11]])),

@@ -215,6 +215,16 @@ def pair_of_ids(source: list[int], target: list[int]) -> bytes:
             "vocab/vocab.trg.json: expected an object of words and their ids, got a list.",
         ),
         (
+            RECORDS | jobs.VOCABULARIES | {"vocab/vocab.trg.json": '{"<pad>": 0, "eins": 4, "eins": 5}'},
+            'vocab/vocab.trg.json: expected an object of words and their ids, got one with "eins" twice.',
+        ),
+        (
+            RECORDS
+            | jobs.VOCABULARIES
+            | {"vocab/vocab.trg.json": '{"<pad>": 0, "<unk>": 1, "<s>": 2, "</s>": 3, "\\ud83d": 4}'},
+            r'vocab/vocab.trg.json["\ud83d"]: expected a word of Unicode characters, got half of a surrogate pair.',
+        ),
+        (
             RECORDS | jobs.VOCABULARIES | {"train/train.rec": pair_of_ids([5, 99], [4])},
             (
                 "train/train.rec: record 2: source[1]: expected an id from 0 to 10, as vocab.src.json "
