@@ -197,6 +197,27 @@ def test_a_name_that_is_not_utf8_can_be_reported(model: str) -> None:
     assert json.loads(Path("refused.jsonl").read_bytes())["source"] == name
 
 
+def test_a_proxy_s_page_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:
+    class Proxy(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(400)
+            self.end_headers()
+            self.wfile.write(b"<html>\n<h1>bad\nrequest</h1>\n</html>\n")
+
+        def log_message(self, *values: object) -> None:
+            pass
+
+    Path("a.csv").write_text("1\n")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as server:
+        Thread(target=server.serve_forever).start()
+        try:
+            assert main(["transform", "--url", f"http://127.0.0.1:{server.server_port}", "--data", "a.csv"]) == 1
+        finally:
+            server.shutdown()
+    assert capfd.readouterr().err.endswith(": 400 Bad Request: <html> <h1>bad request</h1> </html>\n")
+
+
 class _Slow(BaseHTTPRequestHandler):
     """Answers the lines of a body in upper case, after a while."""
 
@@ -249,6 +270,8 @@ def test_an_interrupted_run_goes_on(number: signal.Signals, capfd: pytest.Captur
             assert time.monotonic() < deadline
             assert process.poll() is None
             time.sleep(0.01)
+        assert main([*arguments, "--restart"]) == 1
+        assert "out/2.csv.gz.out: another run is writing it." in capfd.readouterr().err
         process.send_signal(number)
         _, said = process.communicate(timeout=PATIENCE_SECONDS)
         assert process.returncode == {signal.SIGINT: INTERRUPTED_EXIT_CODE}.get(number, -number)
@@ -256,6 +279,10 @@ def test_an_interrupted_run_goes_on(number: signal.Signals, capfd: pytest.Captur
         assert not Path("out/2.csv.gz.out").exists()
         assert main([*arguments, "--accept", "text/plain"]) == 1
         assert "with another --accept: repeat that run, or discard it with --restart." in capfd.readouterr().err
+        Path("out/1.csv.out").rename("elsewhere")
+        assert main(arguments) == 1
+        assert "out/1.csv.out: is missing, though an interrupted run had completed it" in capfd.readouterr().err
+        Path("elsewhere").rename("out/1.csv.out")
         before = _Slow.bodies
         assert main(arguments) == 0
         rest = _Slow.bodies - before
