@@ -146,6 +146,17 @@ def test_parquet_keeps_its_columns_and_gets_the_answers(model: str) -> None:
     assert [float(line) for line in Path("lines.csv").read_text().splitlines()] == expected
 
 
+def test_parquet_without_rows_keeps_its_columns_and_names_stay_apart(model: str) -> None:
+    table = pyarrow.table({"x": [1], "answer": ["a"], "answer_answer": ["b"]})
+    for name, rows in (("none", table.slice(0, 0)), ("one", table)):
+        parquet.write_table(rows, f"{name}.parquet")
+        command = ["transform", "--model", model, "--data", f"{name}.parquet", "--input-filter", "$[0:1]"]
+        assert main([*command, "--accept", "text/csv"]) == 0
+    assert parquet.read_table("none.out.parquet").schema == table.schema
+    names = [*table.column_names, "answer_answer_answer"]
+    assert parquet.read_table("one.out.parquet").column_names == names
+
+
 def test_refused_rows_of_parquet_are_left_out(model: str) -> None:
     parquet.write_table(pyarrow.table({"answer": [1.0, 2.0, None, 4.0]}), "rows.parquet")
     assert main(["transform", "--model", model, "--data", "rows.parquet", "--errors", "bad.jsonl"]) == 0
