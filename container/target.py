@@ -209,7 +209,8 @@ def _refusal(place: str, status: int, sentence: str) -> ForecastleError:
         phrase = f"{status} {HTTPStatus(status).phrase}"
     except ValueError:
         phrase = str(status)
-    return kind(f"{place}: {phrase}: {sentence or 'no message'}")
+    line = " ".join(sentence.split())  # proxies answer with pages of HTML
+    return kind(f"{place}: {phrase}: {line or 'no message'}")
 
 
 __all__ = ["ACCEPT", "Answer", "Target", "UserError", "endpoint", "model_here", "server"]

@@ -55,14 +55,18 @@ def lines_of(file: IO[bytes], path: Path | None) -> Iterator[str | None]:
             return
         yield None
         time.sleep(WAIT)
-        if not path.exists():  # between two files
+        try:
+            now = path.stat()
+        except FileNotFoundError:  # between two files
             continue
-        now, open_one, place = path.stat(), os.fstat(file.fileno()), os.lseek(file.fileno(), 0, os.SEEK_CUR)
+        open_one, place = os.fstat(file.fileno()), os.lseek(file.fileno(), 0, os.SEEK_CUR)
         if (now.st_ino, now.st_dev) == (open_one.st_ino, open_one.st_dev):
             if now.st_size < place:
                 os.lseek(file.fileno(), 0, os.SEEK_SET)
                 rest = b""
         elif open_one.st_size == place:  # the old file has been read to its end
+            if rest:
+                yield rest.decode("utf-8", "replace")
             file, rest = path.open("rb", buffering=0), b""
 
 
@@ -215,7 +219,12 @@ def watch(arguments: argparse.Namespace, file: IO[bytes]) -> str:
                     output.idle()
                 continue
             number += 1
-            fields = _fields(line.lstrip("\ufeff"), arguments.separator)
+            try:
+                fields = _fields(line.lstrip("\ufeff"), arguments.separator)
+            except csv.Error as error:
+                skipped += 1
+                print(f"line {number}: expected CSV, got {line[:40]!r} ({error}); skipped.", file=sys.stderr)
+                continue
             if not fields:
                 continue
             if table is None:
@@ -265,8 +274,11 @@ def main() -> None:
     parser.add_argument("--only-alerts", action="store_true", help="in text, lines with an alert alone")
     parser.add_argument("--plot", nargs="?", const="", metavar="FILE.png", help="a live chart, in a window or a file")
     arguments = parser.parse_args()
-    if arguments.follow and arguments.file is None:
+    if arguments.follow and (arguments.file is None or not arguments.file.is_file()):
         parser.error("--follow needs a file")
+    arguments.separator = {"\\t": "\t"}.get(arguments.separator, arguments.separator)
+    if len(arguments.separator) != 1 or arguments.separator in '"\r\n':
+        parser.error(f"--separator: expected one character, got {arguments.separator!r}")
     try:
         with sys.stdin.buffer if arguments.file is None else arguments.file.open("rb", buffering=0) as file:
             print(watch(arguments, file), file=sys.stderr)

@@ -85,6 +85,10 @@ class StreamWatcher:
         ):
             if not value >= least:
                 raise ValueError(f"{name}: expected a number of at least {least}, got {value}.")
+            if name != "one_in" and isinstance(value, float):
+                raise ValueError(f"{name}: expected a whole number, got {value}.")
+        if forest is not None and forest.__sklearn_is_fitted__() and getattr(forest, "_past", None) is None:
+            raise ValueError("forest: expected an estimator with the rows it was fitted to, got a loaded model.")
         self.forest = RandomCutForest(random_state=0) if forest is None else forest
         self._one_in, self._mute, self._refit_every, self._warm_up = one_in, mute, refit_every, warm_up
         self._new: list[NDArray[np.float64]] = []  # rows that the forest has not seen
@@ -126,7 +130,9 @@ class StreamWatcher:
 
     def _threshold(self) -> float:
         count = len(self._sorted)
-        return self._sorted[math.ceil(count * (1 - 1 / self._one_in)) - 1] if count >= self._warm_up else math.inf
+        if count < self._warm_up:
+            return math.inf
+        return self._sorted[max(0, math.ceil(count * (1 - 1 / self._one_in)) - 1)]
 
     def _remember(self, score: float) -> None:
         if len(self._past) == MEMORY:
@@ -137,7 +143,7 @@ class StreamWatcher:
     def _checked(self, rows: ArrayLike) -> NDArray[np.float64]:
         """`rows`, (n, columns), finite as float32 and as wide as those before."""
         given = np.asarray(rows, np.float64)
-        if given.ndim != 2:
+        if given.ndim != 2 or given.shape[1] == 0:
             raise ValueError(f"rows: expected an array of (rows, columns), got one of shape {given.shape}.")
         width = len(self._new[0]) if self._new else getattr(self.forest, "n_features_in_", given.shape[1])
         if given.shape[1] != width:

@@ -158,6 +158,8 @@ def _finished(output: "Output", part: Path) -> bool:
     if output.is_parquet:
         from forecastle.container.transform.tables import assemble
 
+        source = output.sources[0].path
         assert output.path is not None
-        assemble(part, output.path)
+        assert source is not None
+        assemble(part, output.path, source)
     return output.is_parquet

@@ -147,7 +147,9 @@ def with_answers(batch: pyarrow.RecordBatch, answer: bytes, media_type: str) -> 
         raise InvalidData(f"the model answered {batch.num_rows} rows with {found.num_rows} records.")
     table = pyarrow.Table.from_batches([batch])
     for column, values in zip(found.schema, found.columns):
-        name = f"{column.name}_{ANSWER}" if column.name in table.column_names else column.name
+        name = column.name
+        while name in table.column_names:
+            name += f"_{ANSWER}"
         table = table.append_column(name, values.cast(_as_floats(column.type)))
     return table.combine_chunks()
 
@@ -183,8 +185,11 @@ def _stream(table: pyarrow.Table) -> bytes:
     return text.getvalue()
 
 
-def assemble(part: Path, path: Path) -> None:
-    """Write the streams in `part` as one Parquet file. Raises `InvalidData` if their columns differ."""
+def assemble(part: Path, path: Path, source: Path) -> None:
+    """Write the streams in `part` as one Parquet file, with the columns of `source` alone if there are none.
+
+    Raises `InvalidData` if their columns differ.
+    """
 
     def write(file: Any) -> None:
         writer, count = None, 0
@@ -201,7 +206,7 @@ def assemble(part: Path, path: Path) -> None:
                 waiting, count = waiting[:1], 0
                 waiting[0] = waiting[0].slice(0, 0)
         if writer is None:
-            writer = parquet.ParquetWriter(file, pyarrow.schema([]))
+            writer = parquet.ParquetWriter(file, parquet.read_schema(source))
         elif count:
             writer.write_table(pyarrow.concat_tables(waiting))
         writer.close()

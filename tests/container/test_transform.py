@@ -146,6 +146,17 @@ def test_parquet_keeps_its_columns_and_gets_the_answers(model: str) -> None:
     assert [float(line) for line in Path("lines.csv").read_text().splitlines()] == expected
 
 
+def test_parquet_without_rows_keeps_its_columns_and_names_stay_apart(model: str) -> None:
+    table = pyarrow.table({"x": [1], "answer": ["a"], "answer_answer": ["b"]})
+    for name, rows in (("none", table.slice(0, 0)), ("one", table)):
+        parquet.write_table(rows, f"{name}.parquet")
+        command = ["transform", "--model", model, "--data", f"{name}.parquet", "--input-filter", "$[0:1]"]
+        assert main([*command, "--accept", "text/csv"]) == 0
+    assert parquet.read_table("none.out.parquet").schema == table.schema
+    names = [*table.column_names, "answer_answer_answer"]
+    assert parquet.read_table("one.out.parquet").column_names == names
+
+
 def test_refused_rows_of_parquet_are_left_out(model: str) -> None:
     parquet.write_table(pyarrow.table({"answer": [1.0, 2.0, None, 4.0]}), "rows.parquet")
     assert main(["transform", "--model", model, "--data", "rows.parquet", "--errors", "bad.jsonl"]) == 0
@@ -195,6 +206,27 @@ def test_a_name_that_is_not_utf8_can_be_reported(model: str) -> None:
     Path(name).write_text("x\n")
     assert main(["transform", "--model", model, "--data", name, "--errors", "refused.jsonl"]) == 0
     assert json.loads(Path("refused.jsonl").read_bytes())["source"] == name
+
+
+def test_a_proxy_s_page_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:
+    class Proxy(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(400)
+            self.end_headers()
+            self.wfile.write(b"<html>\n<h1>bad\nrequest</h1>\n</html>\n")
+
+        def log_message(self, *values: object) -> None:
+            pass
+
+    Path("a.csv").write_text("1\n")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as server:
+        Thread(target=server.serve_forever).start()
+        try:
+            assert main(["transform", "--url", f"http://127.0.0.1:{server.server_port}", "--data", "a.csv"]) == 1
+        finally:
+            server.shutdown()
+    assert capfd.readouterr().err.endswith(": 400 Bad Request: <html> <h1>bad request</h1> </html>\n")
 
 
 class _Slow(BaseHTTPRequestHandler):
@@ -249,6 +281,8 @@ def test_an_interrupted_run_goes_on(number: signal.Signals, capfd: pytest.Captur
             assert time.monotonic() < deadline
             assert process.poll() is None
             time.sleep(0.01)
+        assert main([*arguments, "--restart"]) == 1
+        assert "out/2.csv.gz.out: another run is writing it." in capfd.readouterr().err
         process.send_signal(number)
         _, said = process.communicate(timeout=PATIENCE_SECONDS)
         assert process.returncode == {signal.SIGINT: INTERRUPTED_EXIT_CODE}.get(number, -number)
@@ -256,6 +290,10 @@ def test_an_interrupted_run_goes_on(number: signal.Signals, capfd: pytest.Captur
         assert not Path("out/2.csv.gz.out").exists()
         assert main([*arguments, "--accept", "text/plain"]) == 1
         assert "with another --accept: repeat that run, or discard it with --restart." in capfd.readouterr().err
+        Path("out/1.csv.out").rename("elsewhere")
+        assert main(arguments) == 1
+        assert "out/1.csv.out: is missing, though an interrupted run had completed it" in capfd.readouterr().err
+        Path("elsewhere").rename("out/1.csv.out")
         before = _Slow.bodies
         assert main(arguments) == 0
         rest = _Slow.bodies - before

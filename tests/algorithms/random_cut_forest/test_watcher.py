@@ -4,6 +4,7 @@ import doctest
 import math
 import pickle
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -70,6 +71,18 @@ def test_one_row_in_so_many_is_above_the_threshold() -> None:
     assert 80 < sum(each.alert for each in found[2000:]) < 125
 
 
+def test_every_row_but_the_lowest_can_be_above_the_threshold(rows: NDArray[np.float64]) -> None:
+    found = StreamWatcher(RandomCutForest(50, 64, random_state=1), one_in=1, mute=0).observe(rows)
+    scores = [each.score for each in found[50:]]  # before, there is no forest
+    assert [each.threshold for each in found[150:]] == [min(scores[:number]) for number in range(100, len(scores))]
+
+
+def test_a_forest_without_its_past_is_refused(rows: NDArray[np.float64], tmp_path: Path) -> None:
+    RandomCutForest(10, 16).fit(rows).save(tmp_path / "model")
+    with pytest.raises(ValueError, match="expected an estimator with the rows it was fitted to, got a loaded model"):
+        StreamWatcher(RandomCutForest.load(tmp_path / "model"))
+
+
 def test_rows_amiss_are_refused_and_none_of_them_is_observed(rows: NDArray[np.float64]) -> None:
     watcher, other = watching(), watching()
     watcher.observe(rows[:60])
@@ -85,3 +98,5 @@ def test_rows_amiss_are_refused_and_none_of_them_is_observed(rows: NDArray[np.fl
     assert repr(watcher.observe(rows[60:120])) == repr(other.observe(rows[60:120]))
     with pytest.raises(ValueError, match="mute: expected a number of at least 0, got -1"):
         watching(mute=-1)
+    with pytest.raises(ValueError, match=r"refit_every: expected a whole number, got 50\.5"):
+        watching(refit_every=50.5)
