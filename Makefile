@@ -180,7 +180,7 @@ lock:
 	$(LOCK) --upgrade tests/attack/schemathesis.in -o tests/attack/schemathesis.lock
 	$(LOCK) --upgrade tests/page/page.in -o tests/page/page.lock
 	$(LOCK) --upgrade --extra ray --extra region pyproject.toml tests/daft/daft.in -o tests/daft/daft.lock
-	$(LOCK) --upgrade -c requirements-dev.lock tests/serving/opentelemetry.in -o tests/serving/opentelemetry.lock
+	$(LOCK) --upgrade tests/serving/opentelemetry.in -o tests/serving/opentelemetry.lock
 	$(LOCK) --upgrade tests/deploy/kubernetes.in -o tests/deploy/kubernetes.lock
 	$(LOCK) --upgrade docs/site.in -o docs/site.lock
 	$(LOCK) --upgrade tests/sagemaker/sdk2.in -o tests/sagemaker/sdk2.lock

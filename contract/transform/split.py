@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from forecastle.contract.errors import InvalidData
 from forecastle.contract.place import At
 
@@ -85,6 +83,8 @@ class Lines(Split):
         return body, self.passed(body)
 
     def passed(self, data: bytes) -> int:
+        import numpy as np  # here, as a region imports this module and most regions transform nothing
+
         return int(np.count_nonzero(np.frombuffer(data, np.uint8) == NEWLINE))  # bytes.count takes ten times as long
 
 
@@ -108,6 +108,8 @@ def _joined(lines: list[bytes], number: int) -> Iterator[tuple[int, bytes]]:
 
 def _has_blank_lines(data: bytes) -> bool:
     """Whether there may be some: an indented line counts as well."""
+    import numpy as np
+
     characters = np.frombuffer(data, np.uint8)
     return data[:1].isspace() or bool(np.any((characters[:-1] == NEWLINE) & (characters[1:] <= SPACE)))
 

@@ -13,6 +13,9 @@ from tests.serving.conftest import Start
 from tests.serving.running_server import PATIENCE_SECONDS, RunningServer, write_model
 
 
+BUSY_SECONDS = 3.0  # in which a test sends what shall wait, on a machine that has other work
+
+
 def metric(server: RunningServer, name: str) -> float:
     lines = server.get("/metrics").text.splitlines()
     return next((float(line.split()[-1]) for line in lines if line.startswith(name)), 0.0)
@@ -37,7 +40,7 @@ def occupy(server: RunningServer, pool: ThreadPoolExecutor, seconds: float) -> l
 def test_requests_that_wait_together_are_predicted_together(start: Start) -> None:
     server = start().await_ready()
     with ThreadPoolExecutor(16) as pool:
-        busy = occupy(server, pool, 1.0)
+        busy = occupy(server, pool, BUSY_SECONDS)
         waiting = [pool.submit(server.ask, rows=[[number]], sleep=0.01) for number in range(5)]
         await_metric(server, "forecastle_queue_requests", len(busy) + 5)
         answers = [task.result().json() for task in waiting]
@@ -50,7 +53,7 @@ def test_requests_that_wait_together_are_predicted_together(start: Start) -> Non
 def test_a_fault_in_a_batch_is_answered_to_the_request_it_belongs_to(start: Start) -> None:
     server = start(lone_example=True).await_ready()  # JSON, of which none was answered yet, is decoded in the queue
     with ThreadPoolExecutor(16) as pool:
-        busy = occupy(server, pool, 1.0)
+        busy = occupy(server, pool, BUSY_SECONDS)
         faults = [{}, {"fault": "predict"}, {"refuse": "predict"}, {"refuse": "decode"}, {"fault": "encode"}, {}]
         waiting = [pool.submit(server.ask, sleep=0.01, **fault) for fault in faults]
         await_metric(server, "forecastle_queue_requests", len(busy) + len(faults))
@@ -61,7 +64,7 @@ def test_a_fault_in_a_batch_is_answered_to_the_request_it_belongs_to(start: Star
 def test_a_request_beyond_the_capacity_of_the_queue_is_503_with_retry_after(start: Start) -> None:
     server = start({"FORECASTLE_QUEUE": str(runner_count())}).await_ready()
     with ThreadPoolExecutor(16) as pool:
-        busy = occupy(server, pool, 0.7)
+        busy = occupy(server, pool, BUSY_SECONDS)
         refused = server.ask(sleep=0.01)
         assert server.get("/ping").status_code == 200
         assert [task.result().status_code for task in busy] == [200] * len(busy)
@@ -92,7 +95,7 @@ def test_a_request_whose_client_went_away_is_not_predicted(start: Start) -> None
     body = b'{"rows": [[1]], "sleep": 0.01}'
     head = b"POST /invocations HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nX-Request-Id: gone\r\n"
     with ThreadPoolExecutor(16) as pool:
-        busy = occupy(server, pool, 0.7)
+        busy = occupy(server, pool, BUSY_SECONDS)
         with server.connection() as connection:
             connection.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
             await_metric(server, "forecastle_queue_requests", len(busy) + 1)
@@ -122,7 +125,7 @@ def test_of_requests_that_wait_those_given_up_are_withdrawn_and_the_others_answe
     body = b'{"rows": [[1]], "sleep": 0.01}'
     head = b"POST /invocations HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nX-Request-Id: gone\r\n"
     with ThreadPoolExecutor(16) as pool:
-        busy = occupy(server, pool, 1.0)
+        busy = occupy(server, pool, BUSY_SECONDS)
         before = pool.submit(server.ask, rows=[[1]], sleep=0.01)
         await_metric(server, "forecastle_queue_requests", len(busy) + 1)
         with server.connection() as connection:
@@ -155,7 +158,7 @@ def test_a_prediction_that_outlasts_the_drain_is_given_up_and_does_not_keep_the_
 def test_a_ping_is_answered_while_every_core_predicts(start: Start) -> None:
     server = start().await_ready()
     with ThreadPoolExecutor(16) as pool:
-        busy = [pool.submit(server.ask, spin=0.5) for _ in range(2 * runner_count())]
+        busy = [pool.submit(server.ask, spin=BUSY_SECONDS) for _ in range(2 * runner_count())]
         await_metric(server, "forecastle_queue_requests", len(busy))
         pings = [server.get("/ping").status_code for _ in range(5)]
         assert not any(task.done() for task in busy)

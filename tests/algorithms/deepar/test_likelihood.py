@@ -13,7 +13,7 @@ from forecastle.algorithms.deepar.likelihood import LIKELIHOODS, Likelihood
 
 FOLDER = Path(likelihood.__file__).resolve().parent
 NUMBERS = {"GAUSSIAN", "BETA", "NEGATIVE_BINOMIAL", "STUDENT_T", "DETERMINISTIC_L1"}
-KERNELS = {Path("inference/draw.py"), Path("training/native/loss.py")}
+KERNELS = {Path("inference/draw.py"), Path("inference/paths.py"), Path("training/native/loss.py")}
 FOREIGN = {Path("sagemaker/distribution.py")}  # compares another's draws with those that are known
 
 
@@ -32,7 +32,7 @@ def test_no_other_source_names_a_likelihood() -> None:
     assert named == {}
 
 
-def test_only_the_kernels_of_draws_and_losses_and_what_compares_them_know_one_by_its_number() -> None:
+def test_only_the_kernels_of_draws_paths_and_losses_and_what_compares_them_know_one_by_its_number() -> None:
     users = {
         name
         for name, tree in sources().items()
