@@ -8,7 +8,7 @@ from typing import Protocol
 
 from forecastle.algorithms.interface import Payload
 from forecastle.container.target import Answer
-from forecastle.contract.errors import InvalidData, PayloadTooLarge, PlatformError, UserError
+from forecastle.contract.errors import InvalidData, InvalidJob, PayloadTooLarge, PlatformError, UserError
 from forecastle.contract.media_type import CSV, JSON, JSON_LINES, RECORDIO, MediaType
 from forecastle.contract.transform.packs import Position
 from forecastle.contract.transform.processing import Processing
@@ -124,9 +124,20 @@ class Requests:
         if len(payload.body) > self.most:
             raise PayloadTooLarge(f"has {len(payload.body)} bytes, and --max-payload allows {self.most}.")
         answer = self._asked(payload)
+        self._require_all(count, answer)
         output = self.processing.written(body, count, answer.body)
         ended = not output or output.endswith(b"\n") or answer.media_type == RECORDIO
         return output if ended else output + b"\n", answer.media_type
+
+    def _require_all(self, count: int, answer: Answer) -> None:
+        """Raise `InvalidJob` if lines of an answer to rows are missing: it would be unknown which ones."""
+        if self.media_type.essence not in (CSV, JSON_LINES) or answer.media_type != JSON_LINES:
+            return
+        if answer.body.count(b"\n") == count:  # the usual case, fast
+            return
+        found = sum(bool(line.strip()) for line in answer.body.split(b"\n"))
+        if found != count:
+            raise InvalidJob(f"{self.source}: {count} records were answered with {found} lines of {JSON_LINES}.")
 
     def _asked(self, payload: Payload) -> Answer:
         for pause in PAUSES:

@@ -209,24 +209,40 @@ def test_a_name_that_is_not_utf8_can_be_reported(model: str) -> None:
 
 
 def test_a_proxy_s_page_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:
-    class Proxy(BaseHTTPRequestHandler):
+    Path("a.csv").write_text("1\n")
+    with answering(400, b"<html>\n<h1>bad\nrequest</h1>\n</html>\n") as url:
+        assert main(["transform", "--url", url, "--data", "a.csv"]) == 1
+    assert capfd.readouterr().err.endswith(": 400 Bad Request: <html> <h1>bad request</h1> </html>\n")
+
+
+def test_an_answer_with_fewer_lines_than_records_ends_the_run(capfd: pytest.CaptureFixture[str]) -> None:
+    Path("a.csv").write_text("1\n2\n3\n")
+    with answering(200, b'{"score":1}\n{"score":2}\n', "application/jsonlines") as url:
+        assert main(["transform", "--url", url, "--data", "a.csv", "--errors", "bad"]) == 1
+    assert capfd.readouterr().err.endswith("a.csv: 3 records were answered with 2 lines of application/jsonlines.\n")
+
+
+@contextmanager
+def answering(status: int, answer: bytes, media_type: str = "text/html") -> Iterator[str]:
+    """A server that always answers the same."""
+
+    class Server(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(400)
+            self.send_response(status)
+            self.send_header("Content-Type", media_type)
             self.end_headers()
-            self.wfile.write(b"<html>\n<h1>bad\nrequest</h1>\n</html>\n")
+            self.wfile.write(answer)
 
         def log_message(self, *values: object) -> None:
             pass
 
-    Path("a.csv").write_text("1\n")
-    with ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
         Thread(target=server.serve_forever).start()
         try:
-            assert main(["transform", "--url", f"http://127.0.0.1:{server.server_port}", "--data", "a.csv"]) == 1
+            yield f"http://127.0.0.1:{server.server_port}"
         finally:
             server.shutdown()
-    assert capfd.readouterr().err.endswith(": 400 Bad Request: <html> <h1>bad request</h1> </html>\n")
 
 
 class _Slow(BaseHTTPRequestHandler):

@@ -12,7 +12,6 @@ from forecastle.serving.queue import runner_count
 from tests.serving.conftest import Start
 from tests.serving.running_server import PATIENCE_SECONDS, RunningServer, write_model
 
-
 BUSY_SECONDS = 3.0  # in which a test sends what shall wait, on a machine that has other work
 
 
