@@ -94,7 +94,7 @@ def read(content: bytes) -> Weights:
     return Weights(specification, shapes, frozenset(aliases))
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class _Reader:
     content: bytes
     at: int = 0
