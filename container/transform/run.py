@@ -2,20 +2,19 @@
 
 import base64
 import errno
-import fcntl
 import json
 import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from threading import Thread
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 from forecastle.container.transform.journal import Journal, Mark
+from forecastle.container.transform.keeper import Keeper
+from forecastle.container.transform.locked_file import ANOTHER, cut, lock, locked, opened, size_of
 from forecastle.container.transform.plan import Output, Source, is_special
 from forecastle.container.transform.requests import Outcome, Records, Refused
 from forecastle.contract.bar import Bar
@@ -24,8 +23,6 @@ from forecastle.contract.place import Source as At
 from forecastle.contract.transform.packs import Position
 from forecastle.contract.transform.window import in_order
 
-MARK_SECONDS = 1.0  # between two marks in the journal
-ANOTHER = "another run is writing it."
 MISSING = "is missing, though an interrupted run had completed it: discard that run with --restart."
 SHORTER = "is shorter than an interrupted run left it: discard that run with --restart."
 
@@ -102,7 +99,12 @@ def run(work: Work, tally: Tally) -> None:
                     _stream(output, work, errors, tally)
                 else:
                     _write(
-                        output, journal, mark or Mark(errors=sum(map(_size, _kept(errors, work)))), work, errors, tally
+                        output,
+                        journal,
+                        mark or Mark(errors=sum(map(size_of, _kept(errors, work)))),
+                        work,
+                        errors,
+                        tally,
                     )
             except OSError as error:
                 raise _unwritable(error, output) from error
@@ -129,7 +131,7 @@ def _stream(output: Output, work: Work, errors: BinaryIO | None, tally: Tally) -
         sys.stdout.buffer.flush()
         return
     if is_special(output.path):
-        with _opened(output.path, os.O_WRONLY | os.O_CREAT, "wb") as file:
+        with opened(output.path, os.O_WRONLY | os.O_CREAT, "wb") as file:
             _answers(output, Mark(), work, file, errors, tally, _unmarked)
         return
     with _part_file(output) as file:
@@ -148,9 +150,9 @@ def _write(output: Output, journal: Journal, mark: Mark, work: Work, errors: Bin
         raise InvalidJob(MISSING, place=(At(output.name),))
     if not mark.done:
         with _part_file(output) as file:
-            if _size(file) < mark.written:
+            if size_of(file) < mark.written:
                 raise InvalidJob(SHORTER, place=(At(str(output.beside("part"))),))
-            _cut(file, mark.written)
+            cut(file, mark.written)
             keeper = Keeper(journal, [file, *_kept(errors, work)], mark)
             try:
                 mark = _answers(output, mark, work, file, errors, tally, keeper.passed)
@@ -206,57 +208,11 @@ def _unmarked(mark: Mark) -> None:
     """No mark is kept of a stream."""
 
 
-class Keeper:
-    """Saves marks in a journal, every now and then, once everything before them is on disk."""
-
-    def __init__(self, journal: Journal, files: Sequence[BinaryIO], mark: Mark) -> None:
-        self._journal = journal
-        self._files = files
-        self._mark = mark
-        self._saved = time.monotonic()
-        self._saving: Future[None] | None = None
-        journal.write(mark)  # from now on, other options are refused
-
-    def passed(self, mark: Mark) -> None:
-        """Save `mark`, in a thread, if it is time."""
-        self._mark = mark
-        if time.monotonic() - self._saved < MARK_SECONDS or (self._saving is not None and not self._saving.done()):
-            return
-        self._wait()
-        for file in self._files:
-            file.flush()
-        self._saved = time.monotonic()
-        self._saving = Future()
-        Thread(target=self._save, args=(mark, self._saving), daemon=True).start()
-
-    def close(self) -> None:
-        """Save the last mark."""
-        self._wait()
-        for file in self._files:
-            file.flush()
-        self._saving = Future()
-        self._save(self._mark, self._saving)
-        self._wait()
-
-    def _wait(self) -> None:
-        if self._saving is not None:
-            self._saving.result()
-
-    def _save(self, mark: Mark, saving: "Future[None]") -> None:
-        try:
-            for file in self._files:
-                os.fsync(file.fileno())
-            self._journal.write(mark)
-            saving.set_result(None)
-        except BaseException as error:
-            saving.set_exception(error)
-
-
 @contextmanager
 def _part_file(output: Output) -> Iterator[BinaryIO]:
     """The file that becomes the output. Raises `InvalidJob` if another run writes it."""
     assert output.path is not None
-    with _locked(output.beside("part"), str(output.path)) as file:
+    with locked(output.beside("part"), str(output.path)) as file:
         yield file
 
 
@@ -267,52 +223,15 @@ def _errors_file(work: Work, marks: Sequence[Mark | None]) -> Iterator[BinaryIO 
         yield None
         return
     if is_special(work.errors):
-        with _opened(work.errors, os.O_WRONLY | os.O_CREAT | os.O_APPEND, "wb") as file:
+        with opened(work.errors, os.O_WRONLY | os.O_CREAT | os.O_APPEND, "wb") as file:
             yield file
         return
-    with _locked(_part(work.errors), str(work.errors)) as file:
+    with locked(_part(work.errors), str(work.errors)) as file:
         size = max((mark.errors for mark in marks if mark is not None), default=0)
-        if _size(file) < size:
+        if size_of(file) < size:
             raise InvalidJob(SHORTER, place=(At(str(_part(work.errors))),))
-        _cut(file, size)
+        cut(file, size)
         yield file
-
-
-@contextmanager
-def _locked(path: Path, name: str) -> Iterator[BinaryIO]:
-    """A file that no other run writes. Raises `InvalidJob` with this name."""
-    with _opened(path, os.O_RDWR | os.O_CREAT, "r+b", name) as file:
-        if not (_lock(file) and _is_at(file, path)):
-            raise InvalidJob(ANOTHER, place=(At(name),))
-        yield file
-
-
-def _opened(path: Path, flags: int, mode: str, name: str | None = None) -> BinaryIO:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return cast(BinaryIO, os.fdopen(os.open(path, flags, 0o644), mode, 2**20))
-    except OSError as error:
-        text = f"cannot be written ({os.strerror(error.errno or 0)})."
-        raise InvalidJob(text, place=(At(name or str(path)),)) from None
-
-
-def _lock(file: BinaryIO) -> bool:
-    """Whether no other run has the file locked."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        pass  # a file system without locks
-    return True
-
-
-def _is_at(file: BinaryIO, path: Path) -> bool:
-    """Whether `path` is still this file: a run that has just ended gave it another name."""
-    try:
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
-    except FileNotFoundError:
-        return False
 
 
 def _require_alone(output: Output) -> None:
@@ -320,7 +239,7 @@ def _require_alone(output: Output) -> None:
     if output.path is None or not (part := output.beside("part")).exists():
         return
     with suppress(FileNotFoundError), part.open("rb") as file:
-        if not _lock(file):
+        if not lock(file):
             raise InvalidJob(ANOTHER, place=(At(output.name),))
 
 
@@ -335,15 +254,6 @@ def _finish(output: Output, work: Work) -> None:
         assert output.path is not None
         os.replace(part, output.path)
     part.unlink(missing_ok=True)
-
-
-def _cut(file: BinaryIO, size: int) -> None:
-    file.seek(size)
-    file.truncate()
-
-
-def _size(file: BinaryIO) -> int:
-    return file.seek(0, os.SEEK_END)
 
 
 def _kept(errors: BinaryIO | None, work: Work) -> list[BinaryIO]:
