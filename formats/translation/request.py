@@ -23,7 +23,7 @@ from forecastle.contract.media_type import JSON_LINES, RECORDIO, MediaType
 from forecastle.contract.place import At, Place
 from forecastle.formats import json_document, sequences
 from forecastle.formats.json_size import require_readable
-from forecastle.formats.members import require_known
+from forecastle.formats.members import require_instances, require_known
 from forecastle.formats.translation.configuration import Configuration, configuration
 from forecastle.formats.translation.tokens import Ids, Tokens, require_unicode
 
@@ -68,17 +68,7 @@ class RequestReader:
         return tuple(self._of_document(body))
 
     def _of_document(self, body: bytes) -> Iterator[Sentence]:
-        document = _parse(body, 1)
-        if not isinstance(document, dict):
-            raise InvalidData(expected="an object", got=quotation.of_json(document))
-        require_known(document, ("instances", "configuration"))  # first, as a misspelled "instances" is also missing
-        if "instances" not in document:
-            raise InvalidData(expected='"instances", which is missing')
-        instances = document["instances"]
-        if not isinstance(instances, list):
-            raise InvalidData(place=("instances",), expected="a list", got=quotation.of_json(instances))
-        if not instances:
-            raise InvalidData(place=("instances",), expected="at least one sentence", got="none")
+        document, instances = require_instances(_parse(body, 1), "sentence")
         default = configuration(document.get("configuration"), ("configuration",), self.default)
         for index, instance in enumerate(instances):
             yield self._sentence(instance, "data", ("instances", index), default)

@@ -32,7 +32,7 @@ from forecastle.contract.media_type import JSON_LINES
 from forecastle.contract.place import At
 from forecastle.formats import json_document
 from forecastle.formats.json_size import require_readable
-from forecastle.formats.members import require_known
+from forecastle.formats.members import require_instances
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -68,16 +68,7 @@ def _of_document(body: bytes, network: Network, batch: Configuration, live: Conf
     if _is_instance(document):
         footprint.require(1, network, batch, threads)
         return request_of((read_instance(document, network, ("instance",)),), batch)
-    if not isinstance(document, dict):
-        raise InvalidData(expected="an object", got=quotation.of_json(document))
-    require_known(document, ("instances", "configuration"))  # first, as a misspelled "instances" is also missing
-    if "instances" not in document:
-        raise InvalidData(expected='"instances", which is missing')
-    instances = document["instances"]
-    if not isinstance(instances, list):
-        raise InvalidData(place=("instances",), expected="a list", got=quotation.of_json(instances))
-    if not instances:
-        raise InvalidData(place=("instances",), expected="at least one series", got="none")
+    document, instances = require_instances(document, "series")
     given = document.get("configuration")
     wanted = live if given is None else configuration(given, live)
     footprint.require(len(instances), network, wanted, threads)
