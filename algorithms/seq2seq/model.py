@@ -1,28 +1,26 @@
 """A network that translates: requests to answers."""
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import orjson
 
-from forecastle.algorithms.interface import Model, Payload, TensorForm
+from forecastle.algorithms.interface import Payload
 from forecastle.algorithms.seq2seq.architecture import END
 from forecastle.algorithms.seq2seq.inference import footprint
 from forecastle.algorithms.seq2seq.inference.beam import translate
 from forecastle.algorithms.seq2seq.network import Network
 from forecastle.algorithms.seq2seq.settings import MAX_TOKENS, Seq2SeqSettings
 from forecastle.algorithms.seq2seq.tokens import Subwords, Tokens, from_files, to_files
+from forecastle.algorithms.translator import Prediction, Translator
 from forecastle.contract.artifact import Artifact
 from forecastle.contract.errors import InvalidData, OutOfSpace
-from forecastle.contract.media_type import JSON, JSON_LINES, RECORDIO, MediaType
+from forecastle.contract.media_type import JSON, MediaType
 from forecastle.contract.quotation import as_json
-from forecastle.formats import sequences
 from forecastle.formats.json_size import fits
-from forecastle.formats.sequences import Sequences
-from forecastle.formats.translation.answer import Translation, write_answer
+from forecastle.formats.translation.answer import Translation
 from forecastle.formats.translation.configuration import Configuration
 from forecastle.formats.translation.request import Request, RequestReader, Sentence
 
@@ -32,10 +30,8 @@ EXAMPLES = "examples.json"  # the artifact's file with sentences for the model's
 SECONDS_PER_SENTENCE = 300e-6
 SECONDS_PER_PRODUCT = 70e-12
 
-Prediction = tuple[Translation, ...]
 
-
-class Seq2SeqModel(Model[Request, Prediction]):
+class Seq2SeqModel(Translator):
     """A network and the tokens of both languages."""
 
     def __init__(
@@ -58,7 +54,7 @@ class Seq2SeqModel(Model[Request, Prediction]):
         self.seed, self.training_pairs = seed, training_pairs  # of its training; None if unknown
         self.examples = list(examples)
         longest = Seq2SeqSettings.from_environ({}).max_tokens if max_tokens is None else max_tokens
-        self._reader = RequestReader(source, self.default, longest, setting=MAX_TOKENS)
+        super().__init__(RequestReader(source, self.default, longest, setting=MAX_TOKENS), target)
 
     @classmethod
     def from_artifact(cls, artifact: Artifact, settings: Seq2SeqSettings | None = None) -> "Seq2SeqModel":
@@ -113,25 +109,10 @@ class Seq2SeqModel(Model[Request, Prediction]):
         }
 
     def page_request(self) -> Payload:
-        instances = [{"data": text} for text in self.examples or [self._example()]]
+        instances = [{"data": text} for text in self.examples or [self.example()]]
         return Payload(orjson.dumps({"instances": instances}), MediaType.parse(JSON))
 
-    def sample_request(self) -> Payload:
-        return Payload(orjson.dumps({"instances": [{"data": self._example()}]}), MediaType.parse(JSON))
-
-    def sample_requests(self) -> Sequence[Payload]:
-        """The example in every request type, alone and with others, with the attention and without."""
-        text = self._example()
-        every = {"attention_matrix": "true", "n_best": self.default.beam_size, "scores": True}
-        several = {"instances": [{"data": text, "configuration": every}, {"data": text}]}
-        return (
-            self.sample_request(),
-            Payload(orjson.dumps(several), MediaType.parse(JSON)),
-            Payload(orjson.dumps({"source": text}) + b"\n", MediaType.parse(JSON_LINES)),
-            Payload(sequences.write(source=Sequences.of([self.source.encode(text)])), MediaType.parse(RECORDIO)),
-        )
-
-    def _example(self) -> str:
+    def example(self) -> str:
         """A sentence of the training, or else the first word."""
         return self.examples[0] if self.examples else self.source.decode(np.array([END + 1], np.int32))
 
@@ -140,15 +121,7 @@ class Seq2SeqModel(Model[Request, Prediction]):
         footprint.require(request, self.network.architecture, payload.threads)
         return request
 
-    def tensors(self) -> TensorForm[Request, Prediction]:
-        from forecastle.algorithms.sentences_as_tensors import SentencesAsTensors
-
-        return SentencesAsTensors(self._reader, self.target)
-
-    def cost(self, request: Request) -> float:
-        return sum(map(self._seconds, request))
-
-    def _seconds(self, sentence: Sentence) -> float:
+    def seconds(self, sentence: Sentence) -> float:
         """Of one sentence: every source word is read once, and every word of every translation in the beam written."""
         network = self.network.architecture
         products = sum(
@@ -156,15 +129,6 @@ class Seq2SeqModel(Model[Request, Prediction]):
         ) + (network.target_words * network.rnn_num_hidden if network.weight_tying != "none" else 0)
         written = min(len(sentence.words) + 10, network.max_seq_len_target) * sentence.configuration.beam_size
         return SECONDS_PER_SENTENCE + (len(sentence.words) + written) * products * SECONDS_PER_PRODUCT
-
-    def rows(self, request: Request) -> int:
-        return len(request)
-
-    def advice(self, request: Request, seconds: float) -> str:
-        most = math.floor(len(request) * seconds / self.cost(request))
-        if most >= 1:
-            return f"with sentences like these a request may have at most {most}, got {len(request)}"
-        return "ask for shorter sentences, or for a smaller beam_size"
 
     def predict(self, requests: Sequence[Request], threads: int) -> Sequence[Prediction]:
         """Translate.
@@ -199,9 +163,6 @@ class Seq2SeqModel(Model[Request, Prediction]):
                 found[index] = Translation(together[index].words, best, wanted)
         answers = iter(translation for translation in found if translation is not None)
         return [tuple(next(answers) for _ in request) for request in requests]
-
-    def encode(self, prediction: Prediction, media_type: str) -> bytes:
-        return write_answer(prediction, self.source, self.target, media_type)
 
 
 def _number(parameters: Mapping[str, Any], name: str, kind: type, least: float) -> Any:

@@ -1,25 +1,21 @@
 """A Transformer that translates: requests to answers."""
 
-import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-import orjson
 
-from forecastle.algorithms.interface import Model, Payload, TensorForm
+from forecastle.algorithms.interface import Payload
 from forecastle.algorithms.translation.bundle import Bundle, bundle
 from forecastle.algorithms.translation.engine import Engine, Found
 from forecastle.algorithms.translation.footprint import Footprint
 from forecastle.algorithms.translation.hyperparameters import TranslationHyperparameters
 from forecastle.algorithms.translation.settings import MAX_TOKENS, TranslationSettings
+from forecastle.algorithms.translator import Prediction, Translator
 from forecastle.contract.artifact import Artifact
 from forecastle.contract.errors import InvalidData, InvalidJob
-from forecastle.contract.media_type import JSON, JSON_LINES, RECORDIO, MediaType
-from forecastle.formats import sequences
-from forecastle.formats.sequences import Sequences
-from forecastle.formats.translation.answer import Translation, write_answer
+from forecastle.formats.translation.answer import Translation
 from forecastle.formats.translation.configuration import Configuration
 from forecastle.formats.translation.hypothesis import Hypothesis
 from forecastle.formats.translation.request import Request, RequestReader, Sentence
@@ -32,10 +28,8 @@ SECONDS_PER_SENTENCE = 1e-3
 SECONDS_PER_STEP = 200e-6
 SECONDS_PER_PRODUCT = 70e-12
 
-Prediction = tuple[Translation, ...]
 
-
-class TranslationModel(Model[Request, Prediction]):
+class TranslationModel(Translator):
     """A Transformer and the tokens of both languages."""
 
     def __init__(
@@ -59,7 +53,7 @@ class TranslationModel(Model[Request, Prediction]):
             most = parts.longest_source - len(self._before) - len(self._after)
             if most <= max_tokens:
                 max_tokens, setting = max(1, most), ""
-        self._reader = RequestReader(parts.source, default, max_tokens, setting)
+        super().__init__(RequestReader(parts.source, default, max_tokens, setting), parts.target)
 
     @classmethod
     def from_artifact(cls, artifact: Artifact, settings: TranslationSettings) -> "TranslationModel":
@@ -92,58 +86,30 @@ class TranslationModel(Model[Request, Prediction]):
             "examples": [self._example],
         }
 
+    def example(self) -> str:
+        return self._example
+
     @cached_property
     def _example(self) -> str:
-        """A sentence that the model can read: the usual one, or else some words of its vocabulary."""
+        """The usual sentence, or else a word of the model's vocabulary."""
         source = self._parts.source
         if "<unk>" not in source.pieces(source.encode(EXAMPLE)):
             return EXAMPLE
         words = (source.decode(np.array([number], np.int32)) for number in range(source.size))
         return next((word for word in words if word.isalpha() and len(source.encode(word))), EXAMPLE)
 
-    def sample_request(self) -> Payload:
-        return Payload(orjson.dumps({"instances": [{"data": self._example}]}), MediaType.parse(JSON))
-
-    def sample_requests(self) -> Sequence[Payload]:
-        text = self._example
-        every = {"attention_matrix": "true", "n_best": self._given.beam_size, "scores": True}
-        several = {"instances": [{"data": text, "configuration": every}, {"data": text}]}
-        return (
-            self.sample_request(),
-            Payload(orjson.dumps(several), MediaType.parse(JSON)),
-            Payload(orjson.dumps({"source": text}) + b"\n", MediaType.parse(JSON_LINES)),
-            Payload(sequences.write(source=Sequences.of([self._parts.source.encode(text)])), MediaType.parse(RECORDIO)),
-        )
-
     def decode(self, payload: Payload) -> Request:
         request = self._reader.decode(payload.body, payload.content_type)
         self._footprint.require(request, payload.threads)
         return request
 
-    def tensors(self) -> TensorForm[Request, Prediction]:
-        from forecastle.algorithms.sentences_as_tensors import SentencesAsTensors
-
-        return SentencesAsTensors(self._reader, self._parts.target)
-
-    def cost(self, request: Request) -> float:
-        return sum(map(self._seconds, request))
-
-    def _seconds(self, sentence: Sentence) -> float:
+    def seconds(self, sentence: Sentence) -> float:
         """Of one sentence: each source token is read once, and each token of each hypothesis in the beam written."""
         length = len(sentence.words)
         written = min(length + 10, self.longest)
         read, wrote = self._products
         products = length * read + written * sentence.configuration.beam_size * wrote
         return SECONDS_PER_SENTENCE + written * SECONDS_PER_STEP + products * SECONDS_PER_PRODUCT
-
-    def rows(self, request: Request) -> int:
-        return len(request)
-
-    def advice(self, request: Request, seconds: float) -> str:
-        most = math.floor(len(request) * seconds / self.cost(request))
-        if most >= 1:
-            return f"with sentences like these a request may have at most {most}, got {len(request)}"
-        return "ask for shorter sentences, or for a smaller beam_size"
 
     def predict(self, requests: Sequence[Request], threads: int) -> Sequence[Prediction]:
         """Translate; only sentences of one request are translated together, so that rounding is always the same."""
@@ -182,9 +148,6 @@ class TranslationModel(Model[Request, Prediction]):
             rows = [row[len(self._before) :][:length] for row in found.attention]
             attention = np.array(rows, np.float32).reshape(len(found.tokens), length)
         return Hypothesis(self._parts.target.ids(found.tokens), found.score, attention)
-
-    def encode(self, prediction: Prediction, media_type: str) -> bytes:
-        return write_answer(prediction, self._parts.source, self._parts.target, media_type)
 
 
 def _known(hyperparameters: TranslationHyperparameters, name: str, parts: Bundle) -> list[str]:
