@@ -23,7 +23,7 @@ class TensorType:
 
     Attributes
     ----------
-    datatypes : the protocol's names of what is accepted; the first is the one that clients are told.
+    datatypes : the protocol's names of what is accepted; the first is the one in the metadata of the model.
     shape : −1 is any length.
     """
 

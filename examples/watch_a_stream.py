@@ -282,7 +282,7 @@ def main() -> None:
     try:
         with sys.stdin.buffer if arguments.file is None else arguments.file.open("rb", buffering=0) as file:
             print(watch(arguments, file), file=sys.stderr)
-    except BrokenPipeError:  # nobody reads on: `| head`
+    except BrokenPipeError:  # the reader has ended: `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (OSError, ValueError) as error:  # no such file; an option out of its range
         raise SystemExit(str(error)) from None

@@ -19,8 +19,8 @@ def in_order(
     """`work` of each item, in the order of the items, on so many threads.
 
     At most `waiting` items, by default `threads`, are under way or done and not yet taken. An exception is raised in
-    its item's turn. If the caller takes no more, items that have not begun are dropped; nobody waits for the others,
-    whose threads do not keep the process from exiting.
+    its item's turn. If the caller takes no more, items that have not begun are dropped. The others are not waited for,
+    and their threads do not keep the process from exiting.
     """
     waiting = threads if waiting is None else waiting
     tasks: SimpleQueue[tuple[Future[R], T] | None] = SimpleQueue()

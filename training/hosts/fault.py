@@ -16,7 +16,7 @@ class Fault:
 
     Attributes
     ----------
-    kind : who can fix it: the user; nobody, as the job was stopped; otherwise "other".
+    kind : "user" for an error that the user can fix, "stopped" if the job was stopped, otherwise "other".
     sentence : what happened, with the host's name.
     """
 
