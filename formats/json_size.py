@@ -1,6 +1,6 @@
 """The memory that a JSON document takes while it is parsed."""
 
-from forecastle.contract.errors import PayloadTooLarge
+from forecastle.contract.errors import OutOfSpace, PayloadTooLarge
 from forecastle.contract.free_memory import available_memory
 from forecastle.contract.place import Source
 
@@ -14,6 +14,12 @@ BYTES_READ_AT_MOST = 90  # for a byte of JSON: "{}," is an object and a place in
 def fits(size: int, free: int | None = None) -> bool:
     """Whether a request may take `size` bytes; `free` is the free memory, by default measured."""
     return size <= UNCHECKED_BYTES or size <= SHARE * _available(free)
+
+
+def require_free(size: int) -> None:
+    """Raise `OutOfSpace` if requests that fit one by one take more memory together than is free now."""
+    if not fits(size):
+        raise OutOfSpace(f"There is too little free memory now for the {size / 1e9:.2g} GB that it takes: retry later.")
 
 
 def bytes_read(body: bytes) -> int:

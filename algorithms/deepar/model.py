@@ -17,10 +17,10 @@ from forecastle.algorithms.deepar.inference.request import Request, decode
 from forecastle.algorithms.deepar.network import Network
 from forecastle.algorithms.interface import Model, Payload, TensorForm
 from forecastle.contract.artifact import Artifact
-from forecastle.contract.errors import InvalidData, InvalidJob, OutOfSpace
+from forecastle.contract.errors import InvalidData, InvalidJob
 from forecastle.contract.media_type import JSON, JSON_LINES, MediaType
 from forecastle.contract.place import Place
-from forecastle.formats.json_size import fits
+from forecastle.formats.json_size import require_free
 from forecastle.kernels.threads import in_parallel
 
 # Costs measured by benchmarks/deepar.py: of a series, a multiplication in the network, and a draw.
@@ -226,10 +226,7 @@ class DeepARModel(Model[Request, Prediction]):
             footprint.footprint(len(request.series), self.network, request.configuration, threads)
             for request in requests
         )
-        if not fits(size):
-            raise OutOfSpace(
-                f"There is too little free memory now for the {size / 1e9:.2g} GB that it takes: retry later."
-            )
+        require_free(size)
 
 
 def _typical(network: Network, step: int) -> float:

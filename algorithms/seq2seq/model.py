@@ -16,10 +16,10 @@ from forecastle.algorithms.seq2seq.settings import MAX_TOKENS, Seq2SeqSettings
 from forecastle.algorithms.seq2seq.tokens import Subwords, Tokens, from_files, to_files
 from forecastle.algorithms.translator import Prediction, Translator
 from forecastle.contract.artifact import Artifact
-from forecastle.contract.errors import InvalidData, OutOfSpace
+from forecastle.contract.errors import InvalidData
 from forecastle.contract.media_type import JSON, MediaType
 from forecastle.contract.quotation import as_json
-from forecastle.formats.json_size import fits
+from forecastle.formats.json_size import require_free
 from forecastle.formats.translation.answer import Translation
 from forecastle.formats.translation.configuration import Configuration
 from forecastle.formats.translation.request import Request, RequestReader, Sentence
@@ -137,11 +137,7 @@ class Seq2SeqModel(Translator):
         sentence has no translation, as the network's numbers overflow.
         """
         together = [sentence for request in requests for sentence in request]
-        size = footprint.footprint(together, self.network.architecture, threads)
-        if not fits(size):
-            raise OutOfSpace(
-                f"There is too little free memory now for the {size / 1e9:.2g} GB that it takes: retry later."
-            )
+        require_free(footprint.footprint(together, self.network.architecture, threads))
         found: list[Translation | None] = [None] * len(together)
         alike: dict[Configuration, list[int]] = {}
         for index, sentence in enumerate(together):

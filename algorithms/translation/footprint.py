@@ -4,10 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from forecastle.algorithms.translation.weights import Weights
-from forecastle.contract.errors import PayloadTooLarge
-from forecastle.contract.place import Source
-from forecastle.formats.json_size import fits
-from forecastle.formats.translation.request import Sentence
+from forecastle.formats.translation.request import Sentence, require_fit
 
 MOST_SENTENCES = 32  # of a batch
 BATCH_BYTES = 256 * 2**20  # of a batch, or one sentence
@@ -60,11 +57,4 @@ class Footprint:
         """Raise `PayloadTooLarge` if the sentences take more memory than is free."""
         largest = max(map(self.of_sentence, sentences))
         at_once = min(len(sentences) * largest, threads * max(BATCH_BYTES, largest))
-        size = at_once + sum(map(self._answered, sentences))
-        if not fits(size):
-            raise PayloadTooLarge(
-                place=(Source("Body"),),
-                expected="sentences whose translation fits the free memory",
-                got=f"{len(sentences)} that take {size / 1e9:.2g} GB",
-                hint="send fewer at a time, or ask for a smaller beam_size or no attention_matrix",
-            )
+        require_fit(sentences, at_once + sum(map(self._answered, sentences)))

@@ -10,7 +10,7 @@ Source: "Input/Output Interface for the Sequence-to-Sequence Algorithm", AWS's d
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,11 +18,11 @@ import numpy as np
 import orjson
 
 from forecastle.contract import quotation
-from forecastle.contract.errors import InvalidData
+from forecastle.contract.errors import InvalidData, PayloadTooLarge
 from forecastle.contract.media_type import JSON_LINES, RECORDIO, MediaType
-from forecastle.contract.place import At, Place
+from forecastle.contract.place import At, Place, Source
 from forecastle.formats import json_document, sequences
-from forecastle.formats.json_size import require_readable
+from forecastle.formats.json_size import fits, require_readable
 from forecastle.formats.members import require_instances, require_known
 from forecastle.formats.translation.configuration import Configuration, configuration
 from forecastle.formats.translation.tokens import Ids, Tokens, require_unicode
@@ -127,6 +127,17 @@ class RequestReader:
     def _too_long(self, place: Place, expected: str, length: int) -> InvalidData:
         hint = "send its sentences one by one" + (f", or set {self.setting}" if self.setting else "")
         return InvalidData(place=place, expected=expected, got=str(length), hint=hint)
+
+
+def require_fit(sentences: Sequence[Sentence], size: int) -> None:
+    """Raise `PayloadTooLarge` if the `size` in bytes that translating the sentences takes is more than is free."""
+    if not fits(size):
+        raise PayloadTooLarge(
+            place=(Source("Body"),),
+            expected="sentences whose translation fits the free memory",
+            got=f"{len(sentences)} that take {size / 1e9:.2g} GB",
+            hint="send fewer at a time, or ask for a smaller beam_size or no attention_matrix",
+        )
 
 
 def _parse(body: bytes, first_line: int) -> Any:

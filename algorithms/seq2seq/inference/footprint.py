@@ -3,10 +3,7 @@
 from collections.abc import Sequence
 
 from forecastle.algorithms.seq2seq.architecture import Architecture
-from forecastle.contract.errors import PayloadTooLarge
-from forecastle.contract.place import Source
-from forecastle.formats.json_size import fits
-from forecastle.formats.translation.request import Sentence
+from forecastle.formats.translation.request import Sentence, require_fit
 
 AT_ONCE, STATES_AT_ONCE = 64, 1 << 20  # sentences of a thread, and the encoder's states, see `beam`
 BYTES_OF_STATE = 48  # of a source word
@@ -24,14 +21,7 @@ def footprint(sentences: Sequence[Sentence], network: Architecture, threads: int
 
 def require(sentences: Sequence[Sentence], network: Architecture, threads: int) -> None:
     """Raise `PayloadTooLarge` if the sentences take more memory than is free."""
-    size = footprint(sentences, network, threads)
-    if not fits(size):
-        raise PayloadTooLarge(
-            place=(Source("Body"),),
-            expected="sentences whose translation fits the free memory",
-            got=f"{len(sentences)} that take {size / 1e9:.2g} GB",
-            hint="send fewer at a time, or ask for a smaller beam_size or no attention_matrix",
-        )
+    require_fit(sentences, footprint(sentences, network, threads))
 
 
 def _searched(sentence: Sentence, network: Architecture) -> int:
