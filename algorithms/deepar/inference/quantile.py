@@ -63,6 +63,9 @@ def _cast(values: Floats, centre: float, bins: NDArray[np.int32]) -> None:
     sums = np.empty(_LANES, np.float32)
     store(memory(sums), 0, deviations)
     reach = np.float32(_REACH) * sums.sum() / np.float32(len(values))
+    if not reach < np.inf:  # of infinite draws, or of draws whose distance from `centre` is above float32's range
+        bins[:] = 0
+        return
     per_unit = np.float32(_BINS) / (np.float32(2.0) * reach)
     for at in range(0, len(values), _LANES):
         place = fma(load(source, at, _SIZE) - centre, per_unit, np.float32(_BINS / 2))

@@ -69,6 +69,19 @@ def test_infinite_draws_do_no_harm_to_the_quantiles_between_them() -> None:
     np.testing.assert_allclose(quantiles[0, 0], np.quantile(draws, 0.5), rtol=1e-6)
 
 
+@pytest.mark.parametrize("largest", [np.finfo(np.float32).max, np.float32(np.inf)])
+def test_draws_farther_from_their_mean_than_float32_reaches_are_in_order(largest: np.float32) -> None:
+    draws = np.array([-largest, 0, 1, largest] * 8, np.float32).reshape(1, 2, 16)
+    expected = np.full((1, 16), -1e38, np.float32)
+    mean, quantiles = np.empty(1, np.float32), np.empty((len(LEVELS), 1), np.float32)
+
+    summarise(expected, draws, LEVELS, 0, 1, mean, quantiles)
+
+    assert quantiles[LEVELS == 0, 0] == -largest
+    assert quantiles[LEVELS == 1, 0] == largest
+    assert quantiles[LEVELS == 0.5, 0] == 0.5
+
+
 def test_steps_may_be_done_in_parts() -> None:
     draws = np.random.default_rng(0).normal(size=(7, 16, 48)).astype(np.float32)
     mean, quantiles = summary(draws)
