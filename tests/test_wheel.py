@@ -157,14 +157,14 @@ def serving(
     command: list[str], environ: dict[str, str], folder: Path, *arguments: str
 ) -> Iterator[tuple["subprocess.Popen[str]", int, str]]:
     """The server's process, its port, and its log so far; `command` is what starts forecastle."""
-    pipe = subprocess.PIPE
+    pipe, workers = subprocess.PIPE, int(environ.get("MODEL_SERVER_WORKERS", "1"))
     with subprocess.Popen(
         [*command, "serve", *arguments], env=environ, cwd=folder, stdout=pipe, stderr=pipe, text=True
     ) as server:
         assert server.stdout is not None
         log = ""
         try:
-            while not ((port := re.search(r'"port": ?(\d+)', log)) and '"ready"' in log):
+            while not ((port := re.search(r'"port": ?(\d+)', log)) and log.count('"ready"') == workers):
                 line = server.stdout.readline()
                 assert line, log
                 log += line
