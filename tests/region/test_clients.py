@@ -71,8 +71,8 @@ def test_the_aws_cli(region: RunningRegion, way: Variables, tmp_path: Path) -> N
     assert run([sys.executable, "-c", script, url], environ, tmp_path) == "small\n"
     name = endpoint(region, config(region, {"one": (model(region, trained(region)), 1.0)}))
     (tmp_path / "body").write_text("1\n")
-    told = ("--content-type", "text/csv", "--body", "fileb://body", "answer")
-    call("sagemaker-runtime", "invoke-endpoint", "--endpoint-name", name, *told)
+    options = ("--content-type", "text/csv", "--body", "fileb://body", "answer")
+    call("sagemaker-runtime", "invoke-endpoint", "--endpoint-name", name, *options)
     assert (tmp_path / "answer").read_bytes() == b'{"mean": 2.000}'
     call("sagemaker", "wait", "endpoint-in-service", "--endpoint-name", name)
     call("sagemaker", "delete-endpoint", "--endpoint-name", name)
@@ -112,8 +112,8 @@ def test_sdk_2_without_our_sitecustomize(tmp_path: Path) -> None:
         fill(region)
         environ = environ_of(region, proxied_variables, tmp_path) | {"PYTHONPATH": str(tmp_path)}
         script = str(Path(__file__).with_name("sdk2_flow.py"))
-        told = json.loads(run([str(sdk(2).python), script], environ, tmp_path).splitlines()[-1])
-    assert (told["role"], told["same"]) == ("arn:aws:iam::123456789012:role/forecastle", True)
+        printed = json.loads(run([str(sdk(2).python), script], environ, tmp_path).splitlines()[-1])
+    assert (printed["role"], printed["same"]) == ("arn:aws:iam::123456789012:role/forecastle", True)
 
 
 def test_sdk_3_without_our_sitecustomize(tmp_path: Path) -> None:
@@ -153,5 +153,5 @@ predictor.delete_endpoint()
     with RunningRegion(tmp_path / "home", "--bucket", "my-bucket") as region:
         fill(region)
         environ = environ_of(region, way, tmp_path)
-        told = json.loads(run([str(python), "-W", "ignore", "-c", script], environ, tmp_path).splitlines()[-1])
-    assert told == ["arn:aws:iam::123456789012:role/forecastle", "sagemaker-us-east-1-123456789012", 2]
+        printed = json.loads(run([str(python), "-W", "ignore", "-c", script], environ, tmp_path).splitlines()[-1])
+    assert printed == ["arn:aws:iam::123456789012:role/forecastle", "sagemaker-us-east-1-123456789012", 2]

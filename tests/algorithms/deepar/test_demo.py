@@ -52,8 +52,8 @@ def test_it_prints_how_good_the_forecasts_are_and_draws_the_chart(model: DeepARM
 
 def test_the_example_s_request_is_one_that_its_model_answers(model: DeepARModel) -> None:
     request = model.decode(Payload((EXAMPLE / "request.json").read_bytes(), MediaType.parse(JSON)))
-    told = json.loads(model.encode(model.predict([request], threads=1)[0], JSON))
-    assert list(told["predictions"][0]["quantiles"]) == ["0.1", "0.5", "0.9"]
+    answer = json.loads(model.encode(model.predict([request], threads=1)[0], JSON))
+    assert list(answer["predictions"][0]["quantiles"]) == ["0.1", "0.5", "0.9"]
 
 
 def test_the_train_channel_lacks_what_is_to_be_forecast(hyperparameters: DeepARHyperparameters) -> None:

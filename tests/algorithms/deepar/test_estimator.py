@@ -212,10 +212,10 @@ def test_a_saved_model_answers_as_its_server_does(fitted: DeepAR, wide: pd.DataF
         answer = httpx.post(
             f"http://{server.host}:{server.port}/invocations", json={"instances": instances, "configuration": asked}
         ).json()
-    for name, told in zip(wide, answer["predictions"], strict=True):
+    for name, each in zip(wide, answer["predictions"], strict=True):
         of_series = forecast.loc[name]
-        assert told["mean"] == of_series["mean"].round(10).tolist()
-        assert told["quantiles"] == {level: of_series[level].round(10).tolist() for level in ("0.1", "0.75")}
+        assert each["mean"] == of_series["mean"].round(10).tolist()
+        assert each["quantiles"] == {level: of_series[level].round(10).tolist() for level in ("0.1", "0.75")}
 
 
 @pytest.mark.skipif(not SAGEMAKERS.is_dir(), reason=f"SageMaker's model is not at {SAGEMAKERS}")

@@ -50,38 +50,38 @@ def answered(model: DeepARModel, request: Payload, media_type: str = JSON) -> by
 
 
 def predictions(model: DeepARModel, request: Payload) -> list[dict[str, Any]]:
-    told = json.loads(answered(model, request))
-    assert list(told) == ["predictions"]
-    found: list[dict[str, Any]] = told["predictions"]
+    answer = json.loads(answered(model, request))
+    assert list(answer) == ["predictions"]
+    found: list[dict[str, Any]] = answer["predictions"]
     return found
 
 
 def test_all_requested_output_is_in_the_order_of_the_developer_guide(model: DeepARModel) -> None:
-    (told,) = predictions(model, payload(INSTANCE, **ALL))
-    assert list(told) == ["quantiles", "samples", "mean"]
-    assert list(told["quantiles"]) == ["0.1", "0.9"]
-    assert np.shape(told["samples"]) == (20, 4)
-    assert np.shape(told["mean"]) == (4,)
-    assert (np.array(told["quantiles"]["0.1"]) < told["quantiles"]["0.9"]).all()
+    (answer,) = predictions(model, payload(INSTANCE, **ALL))
+    assert list(answer) == ["quantiles", "samples", "mean"]
+    assert list(answer["quantiles"]) == ["0.1", "0.9"]
+    assert np.shape(answer["samples"]) == (20, 4)
+    assert np.shape(answer["mean"]) == (4,)
+    assert (np.array(answer["quantiles"]["0.1"]) < answer["quantiles"]["0.9"]).all()
 
 
 def test_answers_are_what_the_forecaster_returns(model: DeepARModel) -> None:
-    (told,) = predictions(model, payload(INSTANCE, **ALL))
+    (answer,) = predictions(model, payload(INSTANCE, **ALL))
     series = Series(np.datetime64("2024-01-01T00:00:00", "s"), np.array(TARGET, np.float32))
     (own,) = forecast(model.network, [series], num_samples=20, quantiles=[0.1, 0.9], seed=5, want_samples=True)
-    assert told["mean"] == pytest.approx(own.mean, abs=6e-11)
-    assert told["samples"] == pytest.approx(own.samples, abs=6e-11)
-    assert list(told["quantiles"].values()) == pytest.approx(own.quantiles, abs=6e-11)
+    assert answer["mean"] == pytest.approx(own.mean, abs=6e-11)
+    assert answer["samples"] == pytest.approx(own.samples, abs=6e-11)
+    assert list(answer["quantiles"].values()) == pytest.approx(own.quantiles, abs=6e-11)
 
 
 def test_without_a_configuration_only_the_mean_is_returned(model: DeepARModel) -> None:
-    assert [list(told) for told in predictions(model, payload(INSTANCE, INSTANCE))] == [["mean"], ["mean"]]
+    assert [list(answer) for answer in predictions(model, payload(INSTANCE, INSTANCE))] == [["mean"], ["mean"]]
 
 
 def test_json_lines_are_answered_a_line_each_with_the_deciles(model: DeepARModel) -> None:
-    told = answered(model, lines(INSTANCE, INSTANCE, INSTANCE), JSON_LINES)
-    assert told.endswith(b"}\n")
-    answers = [json.loads(line) for line in told.splitlines()]
+    answer = answered(model, lines(INSTANCE, INSTANCE, INSTANCE), JSON_LINES)
+    assert answer.endswith(b"}\n")
+    answers = [json.loads(line) for line in answer.splitlines()]
     assert [list(answer) for answer in answers] == [["quantiles", "mean"]] * 3
     assert list(answers[0]["quantiles"]) == [f"0.{tenth}" for tenth in range(1, 10)]
 
@@ -121,24 +121,24 @@ def test_another_seed_another_place_and_no_seed_give_other_numbers(model: DeepAR
     (other,) = predictions(model, payload(INSTANCE, **ALL | {"seed": 6}))
     (fresh,) = predictions(model, payload(INSTANCE, **ALL | {"seed": None}))
     (again,) = predictions(model, payload(INSTANCE, **ALL | {"seed": None}))
-    found = [told["samples"] for told in (first, second, other, fresh, again)]
+    found = [answer["samples"] for answer in (first, second, other, fresh, again)]
     assert all(one != another for index, one in enumerate(found) for another in found[:index])
 
 
 def test_missing_values_and_an_empty_target_are_forecast(model: DeepARModel) -> None:
     gaps = [*TARGET[:10], None, "NaN", *TARGET[12:], None]
     for target in (gaps, [], [None], ["NaN"] * 40):
-        (told,) = predictions(model, payload({**INSTANCE, "target": target}, **ALL))
-        assert np.isfinite(told["samples"]).all()
+        (answer,) = predictions(model, payload({**INSTANCE, "target": target}, **ALL))
+        assert np.isfinite(answer["samples"]).all()
 
 
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
 @pytest.mark.parametrize("rich", [False, True])
 def test_its_example_is_a_request_that_it_answers(likelihood: str, rich: bool) -> None:
     model = DeepARModel(small(likelihood=likelihood, cardinality=(3, 2) if rich else (), num_dynamic_feat=2 * rich))
-    (told,) = predictions(model, model.sample_request())
-    assert list(told["quantiles"]) == ["0.1", "0.5", "0.9"]
-    assert np.isfinite(told["mean"]).all()
+    (answer,) = predictions(model, model.sample_request())
+    assert list(answer["quantiles"]) == ["0.1", "0.5", "0.9"]
+    assert np.isfinite(answer["mean"]).all()
 
 
 def test_categories_and_dynamic_features_tell() -> None:
@@ -146,8 +146,8 @@ def test_categories_and_dynamic_features_tell() -> None:
 
     def mean(cat: int, last: float) -> list[float]:
         features = [[0.0] * (len(TARGET) + 3) + [last]]
-        (told,) = predictions(model, payload({**INSTANCE, "cat": cat, "dynamic_feat": features}, seed=1))
-        numbers: list[float] = told["mean"]
+        (answer,) = predictions(model, payload({**INSTANCE, "cat": cat, "dynamic_feat": features}, seed=1))
+        numbers: list[float] = answer["mean"]
         return numbers
 
     assert mean(0, 0.0) == mean(0, 0.0)

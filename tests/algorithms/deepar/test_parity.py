@@ -47,8 +47,8 @@ def test_forecasts_are_those_of_gluonts(mx: Any, likelihood: str, features: bool
 def test_so_are_point_forecasts(mx: Any, features: bool) -> None:
     for ours, theirs in forecasts(mx, "deterministic-L1", features, 10):
         assert ours.samples is not None
-        for told in (ours.mean, *ours.quantiles, *ours.samples):
-            np.testing.assert_allclose(told, theirs[0], rtol=1e-4)
+        for path in (ours.mean, *ours.quantiles, *ours.samples):
+            np.testing.assert_allclose(path, theirs[0], rtol=1e-4)
 
 
 def forecasts(mx: Any, likelihood: str, features: bool, paths: int) -> Iterator[tuple[Forecast, NDArray[Any]]]:

@@ -153,9 +153,9 @@ def test_more_paths_than_time_allows_are_refused_with_the_number_that_would_do(t
             response = asked(server, *[INSTANCE] * series, num_samples=num_samples)
             assert response.status_code == 413
             before = r"The answer would take about \d+ seconds, and 1 are allowed \(setting MODEL_SERVER_TIMEOUT\): "
-            told = re.fullmatch(before + re.escape(sentence).replace(r"\{\}", r"(\d+)"), response.text)
-            assert told is not None, response.text
-            most = int(told[1])
+            match = re.fullmatch(before + re.escape(sentence).replace(r"\{\}", r"(\d+)"), response.text)
+            assert match is not None, response.text
+            most = int(match[1])
             instead = {3: (3, most), 2000: (most, 100), 4000: (1, most)}[series]
             assert 0.2 < cost(*instead) <= 1
 

@@ -93,7 +93,7 @@ def json_lines(series: Sequence[Series]) -> str:
 
 @dataclass
 class Recorded:
-    """A watcher that keeps what it is told."""
+    """A watcher that keeps what is reported to it."""
 
     first_epoch: int | None = None
     notices: list[str] = field(default_factory=list)

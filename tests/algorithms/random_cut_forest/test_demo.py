@@ -28,9 +28,9 @@ def test_it_prints_the_four_events_and_draws_the_chart(tmp_path: Path) -> None:
 
     lines = list(find("random_cut_forest").demonstrate(ask, tmp_path / "chart.png"))
     assert (tmp_path / "chart.png").read_bytes()[:8] == PNG
-    told = "\n".join(lines)
+    printed = "\n".join(lines)
     for day in ("2014-08-30", "2014-11-02", "2015-01-01", "2015-01-26"):
-        assert day in told
+        assert day in printed
 
 
 def test_rows_close_to_each_other_are_one_episode() -> None:

@@ -116,7 +116,7 @@ def test_a_client_that_disconnects_during_an_upload_leaves_no_file(start: Start)
 
 
 def test_a_full_disk_is_an_error_and_loses_nothing(start: Start) -> None:
-    """The server may write 20 MB to a file; beyond, it is told what a full disk tells it: an OSError."""
+    """The server may write 20 MB to a file; beyond, it gets what a full disk gives: an OSError."""
     running = start()
     s3 = running.client()
     s3.create_bucket(Bucket="bucket")

@@ -36,7 +36,9 @@ def series_for(
     return Series(START, target.astype(np.float32), cat, dynamic)
 
 
-def told(network: Network, *series: Series, seed: int = 5, num_samples: int = 96, threads: int = 1) -> list[Forecast]:
+def forecasts(
+    network: Network, *series: Series, seed: int = 5, num_samples: int = 96, threads: int = 1
+) -> list[Forecast]:
     return forecast(
         network, series, num_samples=num_samples, quantiles=LEVELS, seed=seed, want_samples=True, threads=threads
     )
@@ -44,7 +46,7 @@ def told(network: Network, *series: Series, seed: int = 5, num_samples: int = 96
 
 def holds_to_the_definition(network: Network, series: Series, num_samples: int = 1600) -> None:
     """Mean, quantiles and paths are those of the distributions that the definition gives along these paths."""
-    (ours,) = told(network, series, num_samples=num_samples)
+    (ours,) = forecasts(network, series, num_samples=num_samples)
     assert ours.samples is not None
     scale, parameters = conditional_distributions(network, series, ours.samples.astype(float))
     counts = network.likelihood.name == "negative-binomial"
@@ -121,7 +123,7 @@ def test_every_quantile_and_sample_of_a_point_forecast_is_its_mean() -> None:
     network = random_network("deterministic-L1")
     series = series_for(network)
 
-    (ours,) = told(network, series, num_samples=20)
+    (ours,) = forecasts(network, series, num_samples=20)
 
     scale, parameters = conditional_distributions(network, series, ours.mean[None].astype(float))
     np.testing.assert_allclose(ours.mean, parameters[0, 0] * scale, rtol=1e-4)
@@ -136,13 +138,13 @@ def test_neither_threads_nor_company_change_a_byte(likelihood: str) -> None:
     network = random_network(likelihood)
     many = [series_for(network, length, seed=length) for length in (40, 3, 0, 60, 41, 7, 22)]
 
-    alone = [fingerprint(told(network, *many[:1], num_samples=203)[0])]
-    together = [fingerprint(one) for one in told(network, *many, num_samples=203)]
+    alone = [fingerprint(forecasts(network, *many[:1], num_samples=203)[0])]
+    together = [fingerprint(one) for one in forecasts(network, *many, num_samples=203)]
 
     assert together[0] == alone[0]
     for threads in (2, 3):
-        assert [fingerprint(one) for one in told(network, *many, num_samples=203, threads=threads)] == together
-        assert fingerprint(told(network, many[0], num_samples=203, threads=threads)[0]) == alone[0]
+        assert [fingerprint(one) for one in forecasts(network, *many, num_samples=203, threads=threads)] == together
+        assert fingerprint(forecasts(network, many[0], num_samples=203, threads=threads)[0]) == alone[0]
 
 
 def fingerprint(one: Forecast) -> str:
@@ -154,9 +156,9 @@ def test_random_numbers_hang_on_the_seed_and_the_place_in_the_request() -> None:
     network = random_network()
     series = series_for(network)
 
-    first, second = told(network, series, series)
+    first, second = forecasts(network, series, series)
     again = forecast(network, [series], num_samples=96, quantiles=LEVELS, seed=5, positions=[1], want_samples=True)
-    (other,) = told(network, series, seed=6)
+    (other,) = forecasts(network, series, seed=6)
 
     assert fingerprint(again[0]) == fingerprint(second)
     assert len({fingerprint(first), fingerprint(second), fingerprint(other)}) == 3
@@ -180,4 +182,4 @@ def test_a_network_with_other_weights_forecasts_otherwise() -> None:
     other = replace(network, projection_bias=network.projection_bias + np.float32(1))
     series = series_for(network)
 
-    assert (told(other, series)[0].mean != told(network, series)[0].mean).all()
+    assert (forecasts(other, series)[0].mean != forecasts(network, series)[0].mean).all()

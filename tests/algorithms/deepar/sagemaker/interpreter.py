@@ -28,7 +28,7 @@ class Interpreter:
         `inputs` are the series' own, of one row; `paths` (T, paths) are the values that are drawn.
         """
         given = self._arrays | dict(inputs)
-        count, drawn, told = paths.shape[1], 0, []
+        count, drawn, drawn_from = paths.shape[1], 0, []
         results: list[Sequence[Doubles]] = []
         for node in self._nodes:
             name, attributes = node["op"], node.get("attrs", {})
@@ -38,7 +38,7 @@ class Interpreter:
             elif name == "repeat":
                 results.append([np.repeat(taken[0], count, axis=0)])
             elif name in DRAWS:
-                told.append(tuple(each.ravel() for each in taken))
+                drawn_from.append(tuple(each.ravel() for each in taken))
                 results.append([paths[drawn][:, None]])
                 drawn += 1
             elif name == "_sample_gamma":
@@ -47,7 +47,7 @@ class Interpreter:
                 results.append([taken[0].reshape(-1) if attributes["shape"] == "(-1,)" else taken[0]])
             else:
                 results.append(OPERATORS[name](attributes, *taken))
-        return told
+        return drawn_from
 
 
 def _slice(attributes: Mapping[str, str], x: Doubles) -> Sequence[Doubles]:

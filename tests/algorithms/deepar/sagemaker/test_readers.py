@@ -232,10 +232,10 @@ def test_a_text_that_is_no_plain_object_is_refused(text: bytes, expected: str) -
 
 def packed(array: np.ndarray[Any, Any], **header: Any) -> bytes:
     """A list of one array, with other numbers in its header."""
-    told = {"mark": 0xF993FAC9, "storage": 0, "dimensions": array.shape, "kind": 0} | header
-    dimensions = told["dimensions"]
-    content = struct.pack("<QQQ", 0x112, 0, 1) + struct.pack("<IiI", told["mark"], told["storage"], len(dimensions))
-    content += struct.pack(f"<{len(dimensions)}q", *dimensions) + struct.pack("<iii", 1, 0, told["kind"])
+    fields = {"mark": 0xF993FAC9, "storage": 0, "dimensions": array.shape, "kind": 0} | header
+    dimensions = fields["dimensions"]
+    content = struct.pack("<QQQ", 0x112, 0, 1) + struct.pack("<IiI", fields["mark"], fields["storage"], len(dimensions))
+    content += struct.pack(f"<{len(dimensions)}q", *dimensions) + struct.pack("<iii", 1, 0, fields["kind"])
     return content + array.tobytes() + struct.pack("<QQ", 1, 5) + b"arg:a"
 
 

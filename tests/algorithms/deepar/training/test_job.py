@@ -92,14 +92,14 @@ def test_a_batch_s_loss_is_the_mean_since_the_report_before_it_and_batches_count
     log = log_of(tree)
     for epoch in re.split(r"processed a total of .*", log)[:-1]:
         running = {int(batch): float(loss) for batch, loss in re.findall(r"Batch\[(\d+)\] avg_epoch_loss=(.*)", epoch)}
-        told = {int(batch): float(loss) for batch, loss in re.findall(r"batch=(\d+) train loss <loss>=(.*)", epoch)}
+        logged = {int(batch): float(loss) for batch, loss in re.findall(r"batch=(\d+) train loss <loss>=(.*)", epoch)}
         speed = {int(batch): float(loss) for batch, loss in re.findall(r"Batch \[(\d+)\]#011.*#011loss=(.*)", epoch)}
-        assert running.keys() == told.keys() == speed.keys() | {0}
-        assert speed == pytest.approx({batch: told[batch] for batch in speed}, abs=1e-6)
-        assert [running[0], running[5]] == pytest.approx([told[0], told[5]], abs=1e-6)
+        assert running.keys() == logged.keys() == speed.keys() | {0}
+        assert speed == pytest.approx({batch: logged[batch] for batch in speed}, abs=1e-6)
+        assert [running[0], running[5]] == pytest.approx([logged[0], logged[5]], abs=1e-6)
         for batch in sorted(running)[2:]:
             before = (batch - 4) * running[batch - 5]
-            assert (before + 5 * told[batch]) / (batch + 1) == pytest.approx(running[batch], abs=1e-5)
+            assert (before + 5 * logged[batch]) / (batch + 1) == pytest.approx(running[batch], abs=1e-5)
     # The numbers of SageMaker's own: 9.098472 is the mean of six batches' 9.164863 and five batches' 9.018803, though
     # the last batch had 26 windows and the others 64.
     mean = Mean()
@@ -265,8 +265,8 @@ def test_the_optional_fields_are_used_as_asked_for(
 
 def test_the_final_loss_is_in_the_metrics(tmp_path: Path) -> None:
     tree = write_job(tmp_path, SMALL | {"epochs": "2"}, {"train/a.json": json_lines(waves())})
-    told = re.findall(r"train final_loss <loss>=(.*)", log_of(tree))
-    assert json.loads((tree.output_data / "metrics.json").read_text())["train:final_loss"] == float(told[0])
+    logged = re.findall(r"train final_loss <loss>=(.*)", log_of(tree))
+    assert json.loads((tree.output_data / "metrics.json").read_text())["train:final_loss"] == float(logged[0])
 
 
 class Terminal(io.StringIO):
@@ -375,7 +375,7 @@ def test_a_job_killed_at_any_moment_goes_on_from_its_last_epoch(tmp_path: Path) 
     last = run_train(tree, cwd=None, **DEEPAR)
     assert last.returncode == 0, last.stderr
     rest = epochs_in(last.stdout)
-    # It may have been killed after its last checkpoint, and before it told of it.
+    # It may have been killed after its last checkpoint, and before it reported that.
     assert rest[0] in (done[-1] + 1, done[-1] + 2)
     assert rest == list(range(rest[0], 40))
     assert "completed 100.0 % of epochs" in last.stdout
@@ -388,25 +388,25 @@ def test_a_checkpoint_that_cannot_be_written_is_reported_once_and_loses_nothing(
     (tree.checkpoints / "deepar.npz").mkdir(parents=True)
     log = log_of(tree)
     file = tree.checkpoints / "deepar.npz"
-    told = f"{file}: cannot be written (Is a directory): training continues without a new checkpoint."
-    assert log.count(told) == 1
+    sentence = f"{file}: cannot be written (Is a directory): training continues without a new checkpoint."
+    assert log.count(sentence) == 1
     assert epochs_in(log) == [0, 1, 2]
     assert network_of(tree).cells == 6
 
 
 def _killed(process: "subprocess.Popen[str]", after: str) -> str:
     """Kill a job once its log has `after`; its log."""
-    told = []
+    lines = []
     with process:
         assert process.stdout is not None
         for line in process.stdout:
-            told.append(line)
+            lines.append(line)
             if after in line:
                 break
         time.sleep(0.05)  # somewhere in the next epoch, wherever that is
         process.send_signal(signal.SIGKILL)
-        told += process.stdout.readlines()
-    return "".join(line for line in told if line.endswith("\n"))
+        lines += process.stdout.readlines()
+    return "".join(line for line in lines if line.endswith("\n"))
 
 
 def test_sigterm_gives_a_model_of_what_was_learned(tmp_path: Path) -> None:

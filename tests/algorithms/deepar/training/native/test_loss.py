@@ -22,7 +22,7 @@ LEAST = 2.0**-23
 
 @numba.njit(error_model="numpy")  # type: ignore[untyped-decorator]
 def in_lanes(likelihood: int, rows: Any, out: Any, size: Size) -> None:
-    given, told = memory(rows), memory(out)
+    given, results = memory(rows), memory(out)
     loss, first, second, third = loss_in_lanes(
         likelihood,
         load(given, 0, size),
@@ -32,13 +32,13 @@ def in_lanes(likelihood: int, rows: Any, out: Any, size: Size) -> None:
         load(given, 64, size),
         load(given, 80, size),
     )
-    store(told, 0, loss)
-    store(told, 16, first)
-    store(told, 32, second)
-    store(told, 48, third)
+    store(results, 0, loss)
+    store(results, 16, first)
+    store(results, 32, second)
+    store(results, 48, third)
 
 
-def told(likelihood: int, value: float, scale: float, parameters: list[float]) -> np.ndarray[Any, np.dtype[Any]]:
+def computed(likelihood: int, value: float, scale: float, parameters: list[float]) -> np.ndarray[Any, np.dtype[Any]]:
     """The loss and the gradients of the three parameters, by whichever of our kernels is the one that gives them."""
     if likelihood in (BETA, NEGATIVE_BINOMIAL):
         return np.array([*loss_of_one(likelihood, value, scale, *parameters[:2]), 0.0])
@@ -100,7 +100,7 @@ def test_losses_and_gradients_are_those_of_the_density(
     step = 1e-5
     for value in values:
         for scale in (1.0, 40.0):
-            found = told(likelihood, value, scale, parameters)
+            found = computed(likelihood, value, scale, parameters)
             expected = [density(value, scale, *parameters)]
             for number in range(3):
                 ahead, behind = ([*parameters], [*parameters])
@@ -115,7 +115,7 @@ def test_losses_and_gradients_are_those_of_the_density(
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3e38])
 def test_what_is_not_finite_has_no_finite_loss(likelihood: int, value: float) -> None:
     with np.errstate(over="ignore"):
-        assert not np.isfinite(told(likelihood, value, 1e-3, [0.1, 0.2, 0.3])[0]) or (
+        assert not np.isfinite(computed(likelihood, value, 1e-3, [0.1, 0.2, 0.3])[0]) or (
             likelihood == DETERMINISTIC_L1 and np.isfinite(value)
         )
 
@@ -124,7 +124,7 @@ def test_what_is_not_finite_has_no_finite_loss(likelihood: int, value: float) ->
 def test_a_parameter_at_its_least_value_has_no_gradient(likelihood: int, parameter: int) -> None:
     parameters = [0.1, 0.2, 0.3]
     parameters[parameter] = -40.0
-    assert told(likelihood, 0.5, 1.0, parameters)[1 + parameter] == 0
+    assert computed(likelihood, 0.5, 1.0, parameters)[1 + parameter] == 0
 
 
 def test_the_logarithm_of_the_gamma_function_and_its_derivative() -> None:

@@ -130,7 +130,7 @@ def ways_of(losses: NDArray[np.float32], small: Small) -> NDArray[np.int64]:
 def losses_of_ways(small: Small) -> NDArray[np.float64]:
     given, weights, window = problem(small, 0.5, windows=1)
     losses = computed(given, {name: weight.astype(complex) for name, weight in weights.items()}, window, small).real
-    assert np.diff(np.sort(losses)).min() > 2 * PRECISION, "take other weights: two ways cannot be told apart"
+    assert np.diff(np.sort(losses)).min() > 2 * PRECISION, "take other weights: two ways cannot be distinguished"
     return losses
 
 
