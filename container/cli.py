@@ -11,9 +11,10 @@ from typing import Any
 import click
 
 from forecastle.container.asking import invoke, plot
+from forecastle.container.blas import let_idle_threads_sleep
 from forecastle.container.colour import colour_wanted, failure_line
 from forecastle.container.completion import complete_algorithms, complete_hyperparameters
-from forecastle.container.garbage import collections_restored, never_collect, seldom_collect
+from forecastle.container.garbage import collections_restored, never_at_exit, never_collect, seldom_collect
 from forecastle.container.pairs import pair
 from forecastle.container.transform.command import transform
 from forecastle.contract.errors import (
@@ -36,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by the parent process
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - open as long as the process runs
+    let_idle_threads_sleep(os.environ)
+    never_at_exit()
     # Until a command installs its own: process 1, as in a container, ignores signals without a handler.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(Stopped.exit_code))
     try:

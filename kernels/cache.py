@@ -1,6 +1,7 @@
 """The cache of kernels' machine code on disk.
 
-All private names of numba's cache are used only in this file: if one is missing, `compiled.py` works without a cache.
+Private names of numba's cache are used only in this file and in `stored.py`: if one is missing, `compiled.py` works
+without a cache.
 """
 
 import fcntl
@@ -18,6 +19,8 @@ from typing import Any
 import llvmlite.binding
 import numpy as np
 from numba.core import caching, config
+
+from forecastle.kernels.stored import StoredKernel
 
 _PACKAGES = Path(__file__).parents[1]
 # A wheel's machine code: a folder of `code_folder`s, and the CPU that they were compiled for.
@@ -111,11 +114,11 @@ class _Shipped(_StampedByItsImports, caching.UserProvidedCacheLocator):  # type:
         return super(caching.UserProvidedCacheLocator, cls).from_function(function, source)
 
 
-class _Compiled(caching.CompileResultCacheImpl):  # type: ignore[misc]
+class _Compiled(StoredKernel):
     _locator_classes = (_InNamedFolder, _BesideSource, _InUsersFolder)
 
 
-class _CompiledAhead(caching.CompileResultCacheImpl):  # type: ignore[misc]
+class _CompiledAhead(StoredKernel):
     _locator_classes = (_Shipped,)
 
 
@@ -231,26 +234,45 @@ def _stamp(source: Path) -> str:
     left += _extensions()
     found = set(left)
     while left:
-        new = _imports(left.pop()) - found
+        new = _read(left.pop()).imports - found
         found |= new
         left += new
     digest = hashlib.sha256(np.__version__.partition(".")[0].encode())  # machine code refers to numpy's names
     for each in sorted(found):
-        digest.update(hashlib.sha256(each.read_bytes()).digest())
+        digest.update(_read(each).digest)
     return digest.hexdigest()
 
 
 @functools.cache
 def _extensions() -> list[Path]:
     """The files that define types and operations for numba, also for kernels that do not import them."""
-    return [source for source in Path(__file__).parent.glob("*.py") if _IMPORT_OF_NUMBA.search(source.read_text())]
+    return [source for source in Path(__file__).parent.glob("*.py") if _read(source).imports_numba]
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """What a stamp needs of a source.
+
+    Attributes
+    ----------
+    imports : the files of this package that it imports, anywhere in it.
+    """
+
+    digest: bytes
+    imports: frozenset[Path]
+    imports_numba: bool
 
 
 @functools.cache
-def _imports(source: Path) -> frozenset[Path]:
-    """The files of this package that `source` imports, anywhere in it."""
+def _read(source: Path) -> _Source:
+    content = source.read_bytes()
+    text = content.decode()
+    return _Source(hashlib.sha256(content).digest(), _imports(text), _IMPORT_OF_NUMBA.search(text) is not None)
+
+
+def _imports(text: str) -> frozenset[Path]:
     names = set()
-    for package, members, module in _IMPORT.findall(source.read_text()):
+    for package, members, module in _IMPORT.findall(text):
         names |= {package or module} | {f"{package}.{member}" for member in re.findall(r"\w+", members)}
     bases = [_PACKAGES.joinpath(*name.split(".")[1:]) for name in names]
     files = [path for base in bases for path in (base.with_suffix(".py"), base / "__init__.py")]

@@ -23,7 +23,7 @@ from forecastle.serving.drain import drain, stop_accepting
 from forecastle.serving.lag import LagMonitor
 from forecastle.serving.loader import Loader, load_model
 from forecastle.serving.log import LogLines, write_line
-from forecastle.serving.memory import freeze_live_objects, share_one_heap
+from forecastle.serving.memory import freeze_imports, freeze_live_objects, share_one_heap
 from forecastle.serving.metrics import Metrics
 from forecastle.serving.models import Models
 from forecastle.serving.protocol import Protocol, State
@@ -51,6 +51,7 @@ def serve(settings: Settings, tree: OptMl, environ: MutableMapping[str, str]) ->
             "/models.",
             place=(Source(f"--model {tree.model_folder}"),),
         )
+    freeze_imports()  # before workers are forked, which then share them
     signal.signal(signal.SIGTERM, _leave)  # PID 1 ignores the signal unless it has a handler
     with _bound(settings) as listener:
         several = settings.workers > 1

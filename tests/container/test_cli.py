@@ -62,6 +62,28 @@ def test_garbage_is_collected_again_after_a_command_that_ran_in_this_process(tmp
     assert (gc.isenabled(), gc.get_threshold()) == before
 
 
+CYCLE = """
+import os
+from forecastle.container.cli import main
+
+class Cycle:
+    def __init__(self):
+        self.itself = self
+
+    def __del__(self):
+        os.write(1, b"collected")
+
+cycle = Cycle()
+main(["--version"])
+"""
+
+
+def test_a_command_ends_without_collecting_garbage() -> None:
+    done = subprocess.run([sys.executable, "-c", CYCLE], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("forecastle ")
+    assert "collected" not in done.stdout
+
+
 def test_the_version_is_the_distributions() -> None:
     assert re.fullmatch(r"forecastle \d+\.\d+\.\d+\n", forecastle("--version").stdout)
 

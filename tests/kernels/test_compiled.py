@@ -152,6 +152,40 @@ def test_code_is_compiled_anew_when_a_kernel_it_calls_was_changed(tmp_path: Path
     assert run_kernel(tmp_path, **cache) == "6\n"
 
 
+PARSED = """
+import llvmlite.binding
+parse, parsed = llvmlite.binding.parse_bitcode, []
+
+def counted(code, *more):
+    module = parse(code, *more)
+    parsed.extend(function.name for function in module.functions)
+    return module
+
+llvmlite.binding.parse_bitcode = counted
+
+from other import one
+from forecastle.kernels.compiled import kernel
+
+@kernel
+def twice():
+    return 2 * one()
+
+print(one(), any("one" in name for name in parsed))
+print(twice(), any("one" in name for name in parsed))
+"""
+
+
+def test_the_bitcode_of_a_cached_kernel_is_parsed_when_it_is_compiled_into_a_new_one(tmp_path: Path) -> None:
+    library = tmp_path / "library"  # not beside the module, or one change would make both stale
+    copy(library / "other.py", "from forecastle.kernels.compiled import kernel\n@kernel\ndef one():\n    return 1\n")
+    copy(tmp_path / "module.py", "from other import one\nprint(one())\n")
+    environ = {"NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": f"{REPOSITORY}:{library}"}
+    assert run_kernel(tmp_path, **environ) == "1\n"
+    copy(tmp_path / "module.py", PARSED)
+    assert run_kernel(tmp_path, **environ) == "1 False\n2 True\n"
+    assert run_kernel(tmp_path, **environ) == "1 False\n2 False\n"
+
+
 def test_code_stays_when_a_source_was_changed_that_the_kernel_does_not_import(tmp_path: Path) -> None:
     kernels = tmp_path / "packages" / "forecastle" / "kernels"
     copy(kernels.parent / "__init__.py", "")
