@@ -262,11 +262,14 @@ def _kept(errors: BinaryIO | None, work: Work) -> list[BinaryIO]:
 
 
 def _error_line(source: Source, refused: Refused) -> bytes:
-    """A refused record as a line of JSON."""
+    """A refused record as a line of JSON; of one that is too large only its place."""
+    record: dict[str, str | int]
     try:
         record = {"record": refused.record.decode().rstrip("\n")}
     except UnicodeDecodeError:
         record = {"record_base64": base64.b64encode(refused.record).decode()}
+    if refused.size:
+        record = {"offset": refused.offset, "bytes": refused.size}
     content = {"source": source.name, "number": refused.number, "error": refused.sentence, **record}
     # Names that are not UTF-8 have surrogates, which this writes as JSON does.
     return json.dumps(content, ensure_ascii=False).encode(errors="backslashreplace") + b"\n"

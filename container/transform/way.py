@@ -122,7 +122,7 @@ def reading(
         raise error.within(source.name) from None
     requests = _requests(source, media_type, way, options, tolerant)
     _skip(file, raw, begin.offset)
-    found = _placed(packs(file, _split(media_type), way.limit, begin), source.name)
+    found = _placed(packs(file, _split(media_type), way.limit, begin, tolerant=tolerant), source.name)
     return Reading(found, requests.answered, raw.tell if raw.seekable() else lambda: 0)
 
 

@@ -134,6 +134,22 @@ def test_refused_records_go_to_a_file_and_the_rest_goes_on(model: str, capfd: py
     assert capfd.readouterr().err.endswith(", 142 refused: bad.jsonl\n")
 
 
+def test_a_stray_quote_costs_a_line(model: str, capfd: pytest.CaptureFixture[str]) -> None:
+    for rows, answers, errors in (
+        ('1\n"2\n3\n4', "1.0\n3.0\n4.0\n", {2: "opens a double quote that is not closed."}),
+        ('1\n2"\n3\n4"\n5\n', "1.0\n3.0\n5.0\n", dict.fromkeys((2, 4), "column 1: expected a number, got 'abc'.")),
+        ('1\n"2\n3\n"4\n5\n', "1.0\n5.0\n", {2: "a double quote joins lines 2 to 4: column 1: expected a number, "}),
+    ):
+        Path("rows.csv").write_text(rows)
+        assert main(["transform", "--model", model, "--data", "rows.csv"]) == 1
+        assert "forecastle: rows.csv: line 2" in capfd.readouterr().err
+        assert main(["transform", "--model", model, "--data", "rows.csv", "--errors", "bad.jsonl"]) == 0
+        assert Path("rows.csv.out").read_text() == answers
+        refused = [json.loads(line) for line in Path("bad.jsonl").read_text().splitlines()]
+        assert [each["number"] for each in refused] == [*errors]
+        assert all(each["error"].startswith(errors[each["number"]]) for each in refused), refused
+
+
 def test_parquet_keeps_its_columns_and_gets_the_answers(model: str) -> None:
     ids = [f"row {row}" for row in range(1000)]
     table = pyarrow.table({"id": ids, "x": [*range(1000)], "y": [row / 4 for row in range(1000)]})
@@ -285,6 +301,7 @@ def mark(path: str) -> int:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_an_interrupted_run_goes_on(number: signal.Signals, capfd: pytest.CaptureFixture[str]) -> None:
     lines = [f"row {row}, bad {row}" if row % 600 == 7 else f"row {row}" for row in range(2500)]
+    lines[30] = f"bad {'x' * 7_000_000}"  # more than a request may have
     for name, part in (("1.csv", lines[:20]), ("2.csv.gz", lines[20:])):
         content = "".join(f"{line}\n" for line in part).encode()
         Path(name).write_bytes(gzip.compress(content) if name.endswith("gz") else content)
@@ -321,6 +338,13 @@ def test_an_interrupted_run_goes_on(number: signal.Signals, capfd: pytest.Captur
     kept = [f"{line},{line.upper()}" for line in lines if "bad" not in line]
     assert (interrupted["1.csv.out"] + interrupted["2.csv.gz.out"]).decode().splitlines() == kept
     assert interrupted["bad"].count(b"\n") == len(lines) - len(kept)
+    assert json.loads(interrupted["bad"].splitlines()[1]) == {
+        "source": "2.csv.gz",
+        "number": 11,
+        "error": "has 7000005 bytes, and --max-payload allows 6291456.",
+        "offset": len("".join(f"{line}\n" for line in lines[20:30])),
+        "bytes": 7_000_005,
+    }
     assert {path.name for path in Path().iterdir()} == {"1.csv", "2.csv.gz", "out", "bad.jsonl"}
 
 
