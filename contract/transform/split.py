@@ -17,9 +17,9 @@ RECORDIO_MAGIC = 0xCED7230A
 NEWLINE, SPACE = b"\n "
 LENGTH_BITS = 0x1FFFFFFF  # of the second word of a RecordIO header
 HEADER_BYTES = 12  # which contain the length of a frame of either kind
-# A row of CSV, as Python's csv reads it: double quotes enclose a field only if it begins with one.
+# A row of CSV, perhaps after a byte order mark. As in Python's csv, quotes enclose a field only if it begins with one.
 _FIELD = rb'(?:"[^"]*+(?:""[^"]*+)*+"[^,\n]*+|[^",\n][^,\n]*+)?+'
-ROW = re.compile(_FIELD + rb"(?:," + _FIELD + rb")*+\n")
+ROW = re.compile(rb"(?:\xef\xbb\xbf)?+" + _FIELD + rb"(?:," + _FIELD + rb")*+\n")
 
 
 class Split(ABC):

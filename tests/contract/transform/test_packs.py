@@ -101,7 +101,10 @@ def test_quotes_in_csv_join_lines_as_in_python(content: bytes) -> None:
 
 OPEN = b'1,"5\n'
 CASES = {
-    "csv": (Lines(quoted=True), [b"1\n", b'"2\n2"\n', b'5" 3\n', b"4" * 90 + b"\n", OPEN, b"6\n", b"7"]),
+    "csv": (
+        Lines(quoted=True),
+        [b'\xef\xbb\xbf"1\n1"\n', b'"2\n2"\n', b'5" 3\n', b"4" * 90 + b"\n", OPEN, b"6\n", b"7"],
+    ),
     "lines": (Lines(), [b"1\n", b"2" * 90 + b"\n", b"3\n", b"4" * 90]),
     "RecordIO": (SPLITS["RecordIO"], [frame(b"x" * size) for size in (1, 90, 3, 99)]),
     "TFRecord": (SPLITS["TFRecord"], [tf_frame(b"x" * size) for size in (1, 90, 3, 99)]),
