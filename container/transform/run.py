@@ -14,11 +14,11 @@ from typing import Any, BinaryIO
 
 from forecastle.container.transform.journal import Journal, Mark
 from forecastle.container.transform.keeper import Keeper
-from forecastle.container.transform.locked_file import ANOTHER, cut, lock, locked, opened, size_of
+from forecastle.container.transform.locked_file import ANOTHER, cut, lock, locked, opened, size_of, unwritable
 from forecastle.container.transform.plan import Output, Source, is_special
 from forecastle.container.transform.requests import Outcome, Records, Refused
 from forecastle.contract.bar import Bar
-from forecastle.contract.errors import InvalidData, InvalidJob, OutOfSpace
+from forecastle.contract.errors import InvalidData, InvalidJob
 from forecastle.contract.place import Source as At
 from forecastle.contract.transform.packs import Position
 from forecastle.contract.transform.window import in_order
@@ -87,7 +87,7 @@ class Tally:
 
 
 def run(work: Work, tally: Tally) -> None:
-    """Write every output. Raises `InvalidData`, `InvalidJob` and `OutOfSpace`; what is written so far is kept."""
+    """Write every output. Raises `InvalidData`, `InvalidJob` and `PlatformError`; what is written so far is kept."""
     for output in work.outputs:
         _require_alone(output)
     journals = [_journal(output, work) for output in work.outputs]
@@ -106,8 +106,10 @@ def run(work: Work, tally: Tally) -> None:
                         errors,
                         tally,
                     )
-            except OSError as error:
-                raise _unwritable(error, output) from error
+            except OSError as error:  # of standard output, or of what the disk has not taken yet
+                if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                    raise
+                raise unwritable(error, output.name) from error
             tally.passed += sum(source.size() for source in output.sources)
         for journal in reversed(journals):  # those that are left if this is interrupted are those of the first outputs
             if journal is not None:
@@ -273,9 +275,3 @@ def _error_line(source: Source, refused: Refused) -> bytes:
     content = {"source": source.name, "number": refused.number, "error": refused.sentence, **record}
     # Names that are not UTF-8 have surrogates, which this writes as JSON does.
     return json.dumps(content, ensure_ascii=False).encode(errors="backslashreplace") + b"\n"
-
-
-def _unwritable(error: OSError, output: Output) -> Exception:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return OutOfSpace("no space left on its disk.", place=(At(output.name),))
-    return error

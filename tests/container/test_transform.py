@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import chain
 from pathlib import Path
 from threading import Thread
 
@@ -215,6 +217,29 @@ def test_pipes_are_read_once_and_written_in_place(model: str, option: str) -> No
     reader.join(PATIENCE_SECONDS)
     assert seen == [b"1.0\n2.0\n" if option == "--out" else b""]
     assert Path("pipe").is_fifo()
+
+
+@pytest.mark.parametrize("option", ["--out", "--errors"])
+def test_a_full_disk_is_a_sentence_with_the_file_s_name(
+    model: str, option: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    Path("rows.csv").write_text("1\nx\n")
+    given = {"--out": "rows.out", "--errors": "bad.jsonl"} | {option: "/dev/full"}
+    assert main(["transform", "--model", model, "--data", "rows.csv", *chain(*given.items())]) == 3
+    assert capfd.readouterr().err == "forecastle: /dev/full: no space left on its disk.\n"
+
+
+def test_a_run_whose_output_may_not_grow_goes_on_later(model: str, capfd: pytest.CaptureFixture[str]) -> None:
+    Path("rows.csv").write_text("1\n" * 400_000)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, limits[1]))
+    try:
+        assert main(["transform", "--model", model, "--data", "rows.csv"]) == 3
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert capfd.readouterr().err == "forecastle: rows.csv.out: cannot be written (File too large).\n"
+    assert main(["transform", "--model", model, "--data", "rows.csv"]) == 0
+    assert Path("rows.csv.out").read_bytes() == b"1.0\n" * 400_000
 
 
 def test_a_name_that_is_not_utf8_can_be_reported(model: str) -> None:
