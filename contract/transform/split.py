@@ -14,7 +14,7 @@ from forecastle.contract.errors import InvalidData
 from forecastle.contract.place import At
 
 RECORDIO_MAGIC = 0xCED7230A
-NEWLINE, SPACE = b"\n "
+NEWLINE, SPACE, QUOTE, COMMA = b'\n ",'
 LENGTH_BITS = 0x1FFFFFFF  # of the second word of a RecordIO header
 HEADER_BYTES = 12  # which contain the length of a frame of either kind
 # A row of CSV, perhaps after a byte order mark. As in Python's csv, quotes enclose a field only if it begins with one.
@@ -77,7 +77,7 @@ class Lines(Split):
 
     def end(self, data: bytes, number: int) -> int:  # noqa: ARG002
         if self.quoted and b'"' in data:
-            return max(_row_ends(data), default=0)
+            return max(_row_ends(data)[-1:], default=0)
         return data.rfind(b"\n") + 1
 
     def last_end(self, data: bytes, number: int) -> int:
@@ -114,10 +114,10 @@ class Lines(Split):
             number += 1
 
     def body(self, data: bytes, number: int) -> tuple[bytes, int]:
-        if (self.quoted and b'"' in data) or _has_blank_lines(data):
+        if _has_blank_lines(data):
             return Split.body(self, data, number)
         body = _ended(data)
-        return body, self.passed(body)
+        return body, len(_row_ends(body)) if self.quoted and b'"' in body else self.passed(body)
 
     def passed(self, data: bytes) -> int:
         import numpy as np  # here, as a region imports this module and most regions transform nothing
@@ -130,12 +130,23 @@ def _ended(text: bytes) -> bytes:
     return text if text.endswith(b"\n") or not text else text + b"\n"
 
 
-def _row_ends(data: bytes) -> Iterator[int]:
+def _row_ends(data: bytes) -> list[int]:
     """The index after each whole row of CSV."""
-    end = 0
+    import numpy as np
+
+    text = np.frombuffer(data, np.uint8)
+    quotes = np.flatnonzero(text == QUOTE)
+    opening = quotes[::2]
+    before = np.where(opening == 0, NEWLINE, text[opening - 1])
+    if np.all((before == COMMA) | (before == NEWLINE) | (before == QUOTE)):
+        lines = np.flatnonzero(text == NEWLINE)
+        ends: list[int] = (lines[np.searchsorted(quotes, lines) % 2 == 0] + 1).tolist()
+        return ends
+    ends, end = [], 0  # there are quotes within fields
     while row := ROW.match(data, end):
         end = row.end()
-        yield end
+        ends.append(end)
+    return ends
 
 
 def _has_blank_lines(data: bytes) -> bool:
