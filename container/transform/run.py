@@ -158,8 +158,13 @@ def _write(output: Output, journal: Journal, mark: Mark, work: Work, errors: Bin
             keeper = Keeper(journal, [file, *_kept(errors, work)], mark)
             try:
                 mark = _answers(output, mark, work, file, errors, tally, keeper.passed)
-            finally:
+            except BaseException:
                 keeper.close()
+                if keeper.mark.records == 0:  # nothing to go on from
+                    journal.remove()
+                    output.beside("part").unlink()
+                raise
+            keeper.close()
         journal.write(replace(mark, done=True))
     _finish(output, work)
 
@@ -233,7 +238,12 @@ def _errors_file(work: Work, marks: Sequence[Mark | None]) -> Iterator[BinaryIO 
         if size_of(file) < size:
             raise InvalidJob(SHORTER, place=(At(str(_part(work.errors))),))
         cut(file, size)
-        yield file
+        try:
+            yield file
+        except BaseException:
+            if file.tell() == 0:
+                _part(work.errors).unlink()
+            raise
 
 
 def _require_alone(output: Output) -> None:

@@ -119,6 +119,14 @@ def test_a_refused_record_is_an_error_with_its_place(model: str, capfd: pytest.C
     assert not Path("rows.csv.out").exists()
 
 
+def test_a_run_that_ends_before_its_first_answer_leaves_nothing(model: str, tmp_path: Path) -> None:
+    Path("rows.csv").write_text("abc\n")
+    assert main(["transform", "--model", model, "--data", "rows.csv"]) == 1
+    Path("rows.gz").write_bytes(gzip.compress(b"1\n")[:-5])
+    assert main(["transform", "--model", model, "--data", "rows.gz", "--errors", "bad.jsonl"]) == 1
+    assert {path.name for path in tmp_path.iterdir()} == {"rows.csv", "rows.gz"}
+
+
 def test_refused_records_go_to_a_file_and_the_rest_goes_on(model: str, capfd: pytest.CaptureFixture[str]) -> None:
     lines = [str(row) if row % 7 else f"bad {row}" for row in range(1, 1001)]
     Path("rows.csv").write_text("\n".join(lines))
@@ -387,6 +395,7 @@ def test_an_interrupted_run_goes_on(number: signal.Signals, capfd: pytest.Captur
         (["--data", "b.parquet", "--input-filter", "$[9]"], "the filter $[9] does not fit 1 columns"),
         (["--data", "a.parquet"], "a.parquet: is no Parquet file that can be read"),
         (["--data", "a.gz"], "a.gz: the gzip stream is damaged"),
+        (["--data", "b.parquet.gz"], "b.parquet.gz: Parquet is not read from a stream or from gzip"),
         (["--data", "a.csv", "--out", "a.csv/b"], "a.csv/b: cannot be written"),
         (["--data", "a.csv", "--errors", "in"], "in: is a folder, and would be replaced with a file."),
         (["--data", "a.csv", "--input-filter", "$[-:]"], "'$[-:]': [-:] is not supported."),
@@ -407,6 +416,7 @@ def test_wrong_usage_is_a_sentence(
         Path(name).write_text("1\n")
     parquet.write_table(pyarrow.table({"x": [1]}), "b.parquet")
     Path("a.parquet").write_bytes(b"PAR1")
+    Path("b.parquet.gz").write_bytes(gzip.compress(b"PAR1"))
     Path("a.pbr").write_bytes(b"\x0a\x23\xd7\xce\0\0\0\0")
     Path("a.gz").write_bytes(gzip.compress(b"1\n" * 9999)[:-9])
     assert main(["transform", "--model", model, *arguments]) == 1
