@@ -83,10 +83,11 @@ def packs(
     """
     rest, at, ended, want = b"", 0, False, limit.size
     while True:
+        window = b""  # so that its memory is free before more is read
         missing = -1 if want is None else want + 1 - (len(rest) - at)  # one more, which tells whether the file ends
         if not ended and (want is None or missing > 0):
-            window = b""  # so that its memory is free
-            rest, at = rest[at:] + file.read(missing), 0
+            rest, at = rest[at:], 0
+            rest += file.read(missing)
             ended = want is None or len(rest) <= want
         window = rest[at:] if want is None else rest[at : at + want]
         if not window:
@@ -97,8 +98,9 @@ def packs(
             end = 0
         if end == 0:
             if all_of_it or want is None or (limit.most is not None and want >= limit.most):
-                pack, rest = _faulty(rest[at:], all_of_it, file, split, limit, begin, tolerant)
-                at, begin, want = 0, pack.end, limit.size
+                rest, at, window = rest[at:], 0, b""
+                pack, rest = _faulty(rest, all_of_it, file, split, limit, begin, tolerant)
+                begin, want = pack.end, limit.size
                 yield pack
             else:
                 want = 2 * want if limit.most is None else min(2 * want, limit.most)

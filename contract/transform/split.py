@@ -17,6 +17,7 @@ RECORDIO_MAGIC = 0xCED7230A
 NEWLINE, SPACE, QUOTE, COMMA = b'\n ",'
 LENGTH_BITS = 0x1FFFFFFF  # of the second word of a RecordIO header
 HEADER_BYTES = 12  # which contain the length of a frame of either kind
+LARGE = 2**23  # bytes of rows, of which a list of their ends would take too much memory
 # A row of CSV, perhaps after a byte order mark. As in Python's csv, quotes enclose a field only if it begins with one.
 _FIELD = rb'(?:"[^"]*+(?:""[^"]*+)*+"[^,\n]*+|[^",\n][^,\n]*+)?+'
 ROW = re.compile(rb"(?:\xef\xbb\xbf)?+" + _FIELD + rb"(?:," + _FIELD + rb")*+\n")
@@ -77,7 +78,7 @@ class Lines(Split):
 
     def end(self, data: bytes, number: int) -> int:  # noqa: ARG002
         if self.quoted and b'"' in data:
-            return max(_row_ends(data)[-1:], default=0)
+            return _rows(data)[1]
         return data.rfind(b"\n") + 1
 
     def last_end(self, data: bytes, number: int) -> int:
@@ -117,7 +118,7 @@ class Lines(Split):
         if _has_blank_lines(data):
             return Split.body(self, data, number)
         body = _ended(data)
-        return body, len(_row_ends(body)) if self.quoted and b'"' in body else self.passed(body)
+        return body, _rows(body)[0] if self.quoted and b'"' in body else self.passed(body)
 
     def passed(self, data: bytes) -> int:
         import numpy as np  # here, as a region imports this module and most regions transform nothing
@@ -128,6 +129,17 @@ class Lines(Split):
 def _ended(text: bytes) -> bytes:
     """The same lines, of which also the last one has an end."""
     return text if text.endswith(b"\n") or not text else text + b"\n"
+
+
+def _rows(data: bytes) -> tuple[int, int]:
+    """How many whole rows of CSV there are, and the index after the last one."""
+    if len(data) <= LARGE:
+        ends = _row_ends(data)
+        return len(ends), max(ends[-1:], default=0)
+    count = end = 0
+    while row := ROW.match(data, end):
+        count, end = count + 1, row.end()
+    return count, end
 
 
 def _row_ends(data: bytes) -> list[int]:
