@@ -30,6 +30,7 @@ class Exchange:
     ----------
     id : the client's X-Request-Id if it is valid, otherwise a random one; every response contains it.
     route : the path's template, by which the metrics count requests.
+    others : methods of routes that the path also matches, as the name of a model may end with the rest of a path.
     model, endpoint, inference_id : the model that answered, and the names that the client gave.
     error, fault : the error's sentence and its type.
     headers : additional headers of the answer.
@@ -41,6 +42,7 @@ class Exchange:
     path: str
     started: float
     route: str = "other"
+    others: frozenset[str] = frozenset()
     status: int | None = None
     bytes_in: int = 0
     bytes_out: int = 0

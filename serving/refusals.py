@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from urllib.parse import quote
 
@@ -21,7 +21,7 @@ from forecastle.contract.errors import (
     Stopping,
     forget_frames,
 )
-from forecastle.contract.place import Source, as_json
+from forecastle.contract.place import Place, Source, as_json
 from forecastle.serving.exchange import Disconnected, RawHeaders, exchange_of, respond
 from forecastle.serving.log import encodable, in_short, traceback_of, write_line
 
@@ -80,6 +80,8 @@ class Refusals:
 
     async def _refuse(self, error: Exception, scope: Scope, send: Send) -> None:
         exchange = exchange_of(scope)
+        if isinstance(error, NotFound) and exchange.others:  # /models/x/invoke, and no model is called x/invoke
+            error = _wrong_method(scope, exchange.others)
         if isinstance(error, MemoryError):
             error = OutOfSpace("The machine has no memory left for this request: send fewer records at a time.")
         if isinstance(error, ForecastleError):
@@ -107,9 +109,17 @@ async def _end_of_connection(receive: Receive) -> None:
 async def raise_as_ours(request: Request, error: Exception) -> Response:
     """Convert the router's 404 and 405 to our own errors, which name the path or the method."""
     assert isinstance(error, HTTPException)
-    place = (Source(quote(request.url.path)[:60]),)
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        allowed = ", ".join(sorted((error.headers or {}).get("Allow", "").split(", ")))
-        exchange_of(request.scope).headers.append((b"allow", allowed.encode("ascii")))
-        raise MethodNotAllowed(place=place, expected=allowed, got=request.method) from None
-    raise NotFound("no such path; GET /docs lists the paths.", place=place) from None
+        raise _wrong_method(request.scope, (error.headers or {}).get("Allow", "").split(", ")) from None
+    raise NotFound("no such path; GET /docs lists the paths.", place=_place(request.scope)) from None
+
+
+def _wrong_method(scope: Scope, methods: Iterable[str]) -> MethodNotAllowed:
+    """The error for a path that has these methods; its answer lists them in a header."""
+    allowed = ", ".join(sorted(methods))
+    exchange_of(scope).headers.append((b"allow", allowed.encode("ascii")))
+    return MethodNotAllowed(place=_place(scope), expected=allowed, got=scope["method"])
+
+
+def _place(scope: Scope) -> Place:
+    return (Source(quote(scope["path"])[:60]),)

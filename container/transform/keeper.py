@@ -18,14 +18,14 @@ class Keeper:
     def __init__(self, journal: Journal, files: Sequence[BinaryIO], mark: Mark) -> None:
         self._journal = journal
         self._files = files
-        self._mark = mark
+        self.mark = mark
         self._saved = time.monotonic()
         self._saving: Future[None] | None = None
         journal.write(mark)  # from now on, other options are refused
 
     def passed(self, mark: Mark) -> None:
         """Save `mark`, in a thread, if it is time."""
-        self._mark = mark
+        self.mark = mark
         if time.monotonic() - self._saved < MARK_SECONDS or (self._saving is not None and not self._saving.done()):
             return
         self._wait()
@@ -41,7 +41,7 @@ class Keeper:
         for file in self._files:
             file.flush()
         self._saving = Future()
-        self._save(self._mark, self._saving)
+        self._save(self.mark, self._saving)
         self._wait()
 
     def _wait(self) -> None:

@@ -1,15 +1,21 @@
 """Files that one run writes at a time."""
 
+import errno
 import fcntl
+import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from forecastle.contract.errors import InvalidJob
+from forecastle.contract.errors import InvalidJob, OutOfSpace, PlatformError
 from forecastle.contract.place import Source
 
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+BUFFER = 2**20  # bytes
 ANOTHER = "another run is writing it."
 
 
@@ -23,12 +29,37 @@ def locked(path: Path, name: str) -> Iterator[BinaryIO]:
 
 
 def opened(path: Path, flags: int, mode: str, name: str | None = None) -> BinaryIO:
+    """A file whose errors have a name, also those of its buffer. Raises `InvalidJob` if it cannot be opened."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        return cast(BinaryIO, os.fdopen(os.open(path, flags, 0o644), mode, 2**20))
+        raw = _Raw(os.open(path, flags, 0o644), mode, name or str(path))
+        buffered: io.BufferedIOBase = io.BufferedRandom(raw, BUFFER) if "+" in mode else io.BufferedWriter(raw, BUFFER)
+        return cast(BinaryIO, buffered)
     except OSError as error:
         text = f"cannot be written ({os.strerror(error.errno or 0)})."
         raise InvalidJob(text, place=(Source(name or str(path)),)) from None
+
+
+class _Raw(io.FileIO):
+    def __init__(self, descriptor: int, mode: str, shown: str) -> None:
+        super().__init__(descriptor, mode)
+        self._shown = shown
+
+    def write(self, data: "ReadableBuffer", /) -> Any:
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise unwritable(error, self._shown) from error
+
+
+def unwritable(error: OSError, name: str) -> PlatformError:
+    """The error for a file that could not be written to its end."""
+    place = (Source(name),)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return OutOfSpace("no space left on its disk.", place=place)
+    return PlatformError(f"cannot be written ({os.strerror(error.errno or 0)}).", place=place)
 
 
 def lock(file: BinaryIO) -> bool:

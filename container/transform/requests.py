@@ -10,7 +10,7 @@ from forecastle.algorithms.interface import Payload
 from forecastle.container.target import Answer
 from forecastle.contract.errors import InvalidData, InvalidJob, PayloadTooLarge, PlatformError, UserError
 from forecastle.contract.media_type import CSV, JSON, JSON_LINES, RECORDIO, MediaType
-from forecastle.contract.transform.packs import Position
+from forecastle.contract.transform.packs import Pack, Position
 from forecastle.contract.transform.processing import Processing
 
 REFUSALS = (InvalidData, PayloadTooLarge)  # of a record; other errors concern every request
@@ -34,11 +34,19 @@ class Records(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Refused:
-    """A record that the target, or a filter, refused."""
+    """A record that the target, or a filter, refused, or that is not sent.
+
+    Attributes
+    ----------
+    record : empty if it is too large to be kept.
+    offset, size : its place in the file, decompressed, if it is too large.
+    """
 
     number: int
     record: bytes
     sentence: str
+    offset: int = 0
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -81,6 +89,8 @@ class Requests:
 
     def answered(self, pack: Records) -> Outcome:
         """Raises `InvalidData` with the file and the number of the first refused record, unless `tolerant`."""
+        if isinstance(pack, Pack) and pack.fault:
+            return _not_sent(pack)
         try:
             output, media_type = self._output(pack.body, pack.count)
             return Outcome(output, pack.count, pack.end, media_type)
@@ -111,12 +121,19 @@ class Requests:
                     usual = max(1, usual // 2)
                     continue
                 ((number, record),) = part
-                sentence = sentences.get(place, error.sentence)
+                sentence = self._joined(number, record) + sentences.get(place, error.sentence)
                 if not self.tolerant:
                     raise InvalidData(f"{self.source}: {pack.noun} {number}: {sentence}") from None
                 refused.append(Refused(number, record, sentence))
             place += size
         return Outcome(b"".join(answers), len(records), pack.end, media_type, tuple(refused), tuple(kept))
+
+    def _joined(self, number: int, record: bytes) -> str:
+        """What is said first about a row of several lines: a quote that is there by mistake joins them."""
+        last = number + record.count(b"\n") - 1
+        if self.media_type.essence != CSV or last <= number:
+            return ""
+        return f"a double quote joins lines {number} to {last}: "
 
     def _output(self, body: bytes, count: int) -> tuple[bytes, str]:
         """What is written for some records, and its media type."""
@@ -146,6 +163,13 @@ class Requests:
             except PlatformError:
                 time.sleep(pause)
         return self.ask(payload, self.accept)
+
+
+def _not_sent(pack: Pack) -> Outcome:
+    """The outcome of a record with a fault."""
+    size = 0 if pack.raw else pack.end.offset - pack.begin.offset
+    refused = Refused(pack.begin.number, pack.raw, pack.fault, pack.begin.offset, size)
+    return Outcome(b"", 1, pack.end, refused=(refused,), kept=())
 
 
 def _named(error: UserError, before: int) -> dict[int, str]:

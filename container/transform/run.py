@@ -14,11 +14,11 @@ from typing import Any, BinaryIO
 
 from forecastle.container.transform.journal import Journal, Mark
 from forecastle.container.transform.keeper import Keeper
-from forecastle.container.transform.locked_file import ANOTHER, cut, lock, locked, opened, size_of
+from forecastle.container.transform.locked_file import ANOTHER, cut, lock, locked, opened, size_of, unwritable
 from forecastle.container.transform.plan import Output, Source, is_special
 from forecastle.container.transform.requests import Outcome, Records, Refused
 from forecastle.contract.bar import Bar
-from forecastle.contract.errors import InvalidData, InvalidJob, OutOfSpace
+from forecastle.contract.errors import InvalidData, InvalidJob
 from forecastle.contract.place import Source as At
 from forecastle.contract.transform.packs import Position
 from forecastle.contract.transform.window import in_order
@@ -87,7 +87,7 @@ class Tally:
 
 
 def run(work: Work, tally: Tally) -> None:
-    """Write every output. Raises `InvalidData`, `InvalidJob` and `OutOfSpace`; what is written so far is kept."""
+    """Write every output. Raises `InvalidData`, `InvalidJob` and `PlatformError`; what is written so far is kept."""
     for output in work.outputs:
         _require_alone(output)
     journals = [_journal(output, work) for output in work.outputs]
@@ -106,8 +106,10 @@ def run(work: Work, tally: Tally) -> None:
                         errors,
                         tally,
                     )
-            except OSError as error:
-                raise _unwritable(error, output) from error
+            except OSError as error:  # of standard output, or of what the disk has not taken yet
+                if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                    raise
+                raise unwritable(error, output.name) from error
             tally.passed += sum(source.size() for source in output.sources)
         for journal in reversed(journals):  # those that are left if this is interrupted are those of the first outputs
             if journal is not None:
@@ -156,8 +158,13 @@ def _write(output: Output, journal: Journal, mark: Mark, work: Work, errors: Bin
             keeper = Keeper(journal, [file, *_kept(errors, work)], mark)
             try:
                 mark = _answers(output, mark, work, file, errors, tally, keeper.passed)
-            finally:
+            except BaseException:
                 keeper.close()
+                if keeper.mark.records == 0:  # nothing to go on from
+                    journal.remove()
+                    output.beside("part").unlink()
+                raise
+            keeper.close()
         journal.write(replace(mark, done=True))
     _finish(output, work)
 
@@ -231,7 +238,12 @@ def _errors_file(work: Work, marks: Sequence[Mark | None]) -> Iterator[BinaryIO 
         if size_of(file) < size:
             raise InvalidJob(SHORTER, place=(At(str(_part(work.errors))),))
         cut(file, size)
-        yield file
+        try:
+            yield file
+        except BaseException:
+            if file.tell() == 0:
+                _part(work.errors).unlink()
+            raise
 
 
 def _require_alone(output: Output) -> None:
@@ -262,17 +274,14 @@ def _kept(errors: BinaryIO | None, work: Work) -> list[BinaryIO]:
 
 
 def _error_line(source: Source, refused: Refused) -> bytes:
-    """A refused record as a line of JSON."""
+    """A refused record as a line of JSON; of one that is too large only its place."""
+    record: dict[str, str | int]
     try:
         record = {"record": refused.record.decode().rstrip("\n")}
     except UnicodeDecodeError:
         record = {"record_base64": base64.b64encode(refused.record).decode()}
+    if refused.size:
+        record = {"offset": refused.offset, "bytes": refused.size}
     content = {"source": source.name, "number": refused.number, "error": refused.sentence, **record}
     # Names that are not UTF-8 have surrogates, which this writes as JSON does.
     return json.dumps(content, ensure_ascii=False).encode(errors="backslashreplace") + b"\n"
-
-
-def _unwritable(error: OSError, output: Output) -> Exception:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return OutOfSpace("no space left on its disk.", place=(At(output.name),))
-    return error

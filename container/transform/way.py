@@ -107,6 +107,7 @@ def _digest(model: Path) -> str:
 def reading(
     way: Way, options: Options, tolerant: bool, output: "Output", source: "Source", begin: "Position", stack: ExitStack
 ) -> "Reading":
+    from forecastle.container.transform.plan import PARQUET_MAGIC
     from forecastle.container.transform.run import Reading
     from forecastle.contract.media_type import MediaType
     from forecastle.contract.transform.packs import packs
@@ -117,12 +118,14 @@ def reading(
         raise InvalidJob(f"{source.name}: a Parquet file of answers needs one as input, whose columns it keeps.")
     file, raw = stack.enter_context(source.opened())
     try:
+        if file.peek(len(PARQUET_MAGIC)).startswith(PARQUET_MAGIC):
+            raise InvalidJob(f"{source.name}: Parquet is not read from a stream or from gzip: name an unpacked file.")
         media_type = source.media_type(file) if options.content_type is None else MediaType.parse(options.content_type)
+        _skip(file, raw, begin.offset)
     except InvalidData as error:
         raise error.within(source.name) from None
     requests = _requests(source, media_type, way, options, tolerant)
-    _skip(file, raw, begin.offset)
-    found = _placed(packs(file, _split(media_type), way.limit, begin), source.name)
+    found = _placed(packs(file, _split(media_type), way.limit, begin, tolerant=tolerant), source.name)
     return Reading(found, requests.answered, raw.tell if raw.seekable() else lambda: 0)
 
 

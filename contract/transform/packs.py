@@ -35,6 +35,7 @@ class Pack:
     ----------
     body, count : without lines of white space; how many records it has.
     begin, end : its place in the file.
+    fault : why its only record cannot be sent; empty if it can. `raw` is then empty if the record is too large.
     """
 
     body: bytes
@@ -43,6 +44,7 @@ class Pack:
     end: Position
     split: Split
     raw: bytes
+    fault: str = ""
 
     @property
     def noun(self) -> str:
@@ -70,34 +72,43 @@ class Limit:
     name: str
 
 
-def packs(file: BinaryIO, split: Split, limit: Limit, begin: Position = START) -> Iterator[Pack]:
+def packs(
+    file: BinaryIO, split: Split, limit: Limit, begin: Position = START, *, tolerant: bool = False
+) -> Iterator[Pack]:
     """The records of a file, in packs as large as `limit` allows. `begin` is the place at which `file` is.
 
-    A pack's end depends only on its beginning and the bytes there. Raises `InvalidData` for a larger record, and for
-    one that is incomplete.
+    A pack's end depends only on its beginning and the bytes there. A record that is too large, and a line that opens a
+    double quote that is not closed, are packs with a fault if `tolerant`. Otherwise they raise `InvalidData`, as does
+    an incomplete frame.
     """
-    rest, ended, want = b"", False, limit.size
+    rest, at, ended, want = b"", 0, False, limit.size
     while True:
-        if not ended:
-            chunk = file.read() if want is None else file.read(max(0, want - len(rest)))
-            ended = want is None or len(rest) + len(chunk) < want
-            rest += chunk
-        if not rest:
+        window = b""  # so that its memory is free before more is read
+        missing = -1 if want is None else want + 1 - (len(rest) - at)  # one more, which tells whether the file ends
+        if not ended and (want is None or missing > 0):
+            rest, at = rest[at:], 0
+            rest += file.read(missing)
+            ended = want is None or len(rest) <= want
+        window = rest[at:] if want is None else rest[at : at + want]
+        if not window:
             return
-        window = rest if want is None else rest[:want]
-        all_of_it = ended and len(window) == len(rest)
-        end = len(rest) if all_of_it else split.end(window, begin.number)
+        all_of_it = ended and at + len(window) == len(rest)
+        end = split.last_end(window, begin.number) if all_of_it else split.end(window, begin.number)
         if all_of_it and limit.most is not None and end > limit.most:
             end = 0
         if end == 0:
-            if want is None or (limit.most is not None and want >= limit.most):
-                raise _too_long(rest, file, split, limit, begin)
-            want = 2 * want if limit.most is None else min(2 * want, limit.most)
+            if all_of_it or want is None or (limit.most is not None and want >= limit.most):
+                rest, at, window = rest[at:], 0, b""
+                pack, rest = _faulty(rest, all_of_it, file, split, limit, begin, tolerant)
+                begin, want = pack.end, limit.size
+                yield pack
+            else:
+                want = 2 * want if limit.most is None else min(2 * want, limit.most)
             continue
-        pack = _pack(rest[:end], split, begin)
+        pack = _pack(window[:end], split, begin)
         if pack.count:
             yield pack
-        rest, begin, want = rest[end:], pack.end, limit.size
+        at, begin, want = at + end, pack.end, limit.size
 
 
 def alone(found: Iterable[Pack]) -> Iterator[Pack]:
@@ -113,16 +124,36 @@ def _pack(raw: bytes, split: Split, begin: Position) -> Pack:
     return Pack(body, count, begin, end, split, raw)
 
 
-def _too_long(rest: bytes, file: BinaryIO, split: Split, limit: Limit, begin: Position) -> InvalidData:
-    """The error for the first record of `rest`, whose size is looked for in a part of what follows."""
-    size = f"more than {limit.most}"
-    for _ in range(CHUNKS):
-        complete = split.end(rest, begin.number)
-        if complete:
-            size = str(len(next(split.records(rest[:complete], begin.number))[1]))
-            break
-        if not (chunk := file.read(CHUNK)):
-            size = str(len(rest))
-            break
-        rest += chunk
-    return InvalidData(f"{split.noun} {begin.number} has {size} bytes, and {limit.name} allows {limit.most}.")
+class _Far(Exception):
+    """The end of a record was not in the next chunks."""
+
+
+def _faulty(
+    rest: bytes, all_of_it: bool, file: BinaryIO, split: Split, limit: Limit, begin: Position, tolerant: bool
+) -> tuple[Pack, bytes]:
+    """The first record of `rest`, which cannot be sent, as a pack, and the bytes after it; see `packs`.
+
+    Raises `InvalidData` unless `tolerant`, and then looks for the record's end only in a part of what follows.
+    """
+    chunks = 0
+
+    def more() -> bytes:
+        nonlocal chunks
+        chunks += 1
+        if chunks > CHUNKS and not tolerant:
+            raise _Far
+        return file.read(CHUNK)
+
+    try:
+        size, after = split.past(rest, more)
+        text = str(size)
+    except _Far:
+        size, after, text = 0, b"", f"more than {limit.most}"
+    fault, raw = f"has {text} bytes, and {limit.name} allows {limit.most}.", b""
+    if (limit.most is None or size <= limit.most) and split.is_open(line := rest[:size]):
+        within = "" if all_of_it else f" within {limit.most} bytes"
+        fault, raw = f"opens a double quote that is not closed{within}.", line
+    if not tolerant:
+        raise InvalidData(f"{split.noun} {begin.number} {fault}")
+    end = Position(begin.offset + size, begin.number + 1)
+    return Pack(b"", 1, begin, end, split, raw, fault), after

@@ -54,12 +54,13 @@ class Processing:
         """Whether output is processed record by record."""
         return self.join or self.select_output is not None
 
-    def sent(self, body: bytes, count: int) -> bytes:
-        """The part of a body of so many records that is sent to the model."""
+    def sent(self, body: bytes, count: int | None) -> bytes:
+        """The part of a body of so many records that is sent to the model; None: of a file that was not split."""
         if self.select_input is None:
             return body
         select = self.select_input
-        return self._dumped(self._select(select, record) for record in self._parsed(body, count))
+        records = self._parsed(body, 1) if count is None else self._records(body, count)
+        return self._dumped(self._select(select, record) for record in records)
 
     def written(self, body: bytes, count: int, answer: bytes) -> bytes:
         """The output for a body of so many records and the model's answer."""
@@ -69,7 +70,7 @@ class Processing:
             return self._lines_joined(body, answer, count)
         results = self._answers(answer, count)
         if self.join:
-            results = [self._joined(record, output) for record, output in zip(self._parsed(body, count), results)]
+            results = [self._joined(record, output) for record, output in zip(self._records(body, count), results)]
         if self.select_output is not None:
             select = self.select_output
             results = [self._select(select, result) for result in results]
@@ -90,15 +91,22 @@ class Processing:
         if answers != count:
             raise Unfit(f"the model answered {count} records with {answers} lines, which cannot be joined or filtered.")
 
+    def _records(self, body: bytes, count: int) -> list[Any]:
+        found = self._parsed(body, count)
+        if len(found) != count:
+            raise Unfit(f"a carriage return ends a row: {len(found)} rows were read, and {count} expected.")
+        return found
+
     def _parsed(self, body: bytes, count: int) -> list[Any]:
         """The records of a body: rows of fields, or values of JSON, one a line if there are several."""
         try:
             if self.media_type == CSV:
-                return [row for row in csv.reader(io.StringIO(body.decode(), newline="")) if row]
+                csv.field_size_limit(max(csv.field_size_limit(), len(body)))
+                return [row for row in csv.reader(io.StringIO(body.decode("utf-8-sig"), newline="")) if row]
             if self.media_type == JSON and count == 1:
                 return [json.loads(body)]
             return [json.loads(line) for line in body.split(b"\n") if line.strip()]
-        except (ValueError, csv.Error) as error:
+        except (ValueError, csv.Error, RecursionError) as error:
             raise Unfit(f"{body[:80]!r} is not {self.media_type} ({error}).") from None
 
     def _dumped(self, values: Iterable[Any]) -> bytes:

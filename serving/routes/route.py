@@ -174,6 +174,12 @@ class Route(routing.Route):
     def declared(self, bodies: Bodies) -> "list[APIRoute]":
         return [operation.declared(self.path_format, bodies) for operation in self._operations]
 
+    def matches(self, scope: Scope) -> tuple[routing.Match, Scope]:
+        match, child = super().matches(scope)
+        if match is routing.Match.PARTIAL:
+            exchange_of(scope).others |= self.methods or set()
+        return match, child
+
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange_of(scope).route = self.path_format
         await super().handle(scope, receive, send)

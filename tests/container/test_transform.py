@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import chain
 from pathlib import Path
 from threading import Thread
 
@@ -117,6 +119,14 @@ def test_a_refused_record_is_an_error_with_its_place(model: str, capfd: pytest.C
     assert not Path("rows.csv.out").exists()
 
 
+def test_a_run_that_ends_before_its_first_answer_leaves_nothing(model: str, tmp_path: Path) -> None:
+    Path("rows.csv").write_text("abc\n")
+    assert main(["transform", "--model", model, "--data", "rows.csv"]) == 1
+    Path("rows.gz").write_bytes(gzip.compress(b"1\n")[:-5])
+    assert main(["transform", "--model", model, "--data", "rows.gz", "--errors", "bad.jsonl"]) == 1
+    assert {path.name for path in tmp_path.iterdir()} == {"rows.csv", "rows.gz"}
+
+
 def test_refused_records_go_to_a_file_and_the_rest_goes_on(model: str, capfd: pytest.CaptureFixture[str]) -> None:
     lines = [str(row) if row % 7 else f"bad {row}" for row in range(1, 1001)]
     Path("rows.csv").write_text("\n".join(lines))
@@ -132,6 +142,22 @@ def test_refused_records_go_to_a_file_and_the_rest_goes_on(model: str, capfd: py
         "record": "bad 7",
     }
     assert capfd.readouterr().err.endswith(", 142 refused: bad.jsonl\n")
+
+
+def test_a_stray_quote_costs_a_line(model: str, capfd: pytest.CaptureFixture[str]) -> None:
+    for rows, answers, errors in (
+        ('1\n"2\n3\n4', "1.0\n3.0\n4.0\n", {2: "opens a double quote that is not closed."}),
+        ('1\n2"\n3\n4"\n5\n', "1.0\n3.0\n5.0\n", dict.fromkeys((2, 4), "column 1: expected a number, got 'abc'.")),
+        ('1\n"2\n3\n"4\n5\n', "1.0\n5.0\n", {2: "a double quote joins lines 2 to 4: column 1: expected a number, "}),
+    ):
+        Path("rows.csv").write_text(rows)
+        assert main(["transform", "--model", model, "--data", "rows.csv"]) == 1
+        assert "forecastle: rows.csv: line 2" in capfd.readouterr().err
+        assert main(["transform", "--model", model, "--data", "rows.csv", "--errors", "bad.jsonl"]) == 0
+        assert Path("rows.csv.out").read_text() == answers
+        refused = [json.loads(line) for line in Path("bad.jsonl").read_text().splitlines()]
+        assert [each["number"] for each in refused] == [*errors]
+        assert all(each["error"].startswith(errors[each["number"]]) for each in refused), refused
 
 
 def test_parquet_keeps_its_columns_and_gets_the_answers(model: str) -> None:
@@ -199,6 +225,29 @@ def test_pipes_are_read_once_and_written_in_place(model: str, option: str) -> No
     reader.join(PATIENCE_SECONDS)
     assert seen == [b"1.0\n2.0\n" if option == "--out" else b""]
     assert Path("pipe").is_fifo()
+
+
+@pytest.mark.parametrize("option", ["--out", "--errors"])
+def test_a_full_disk_is_a_sentence_with_the_file_s_name(
+    model: str, option: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    Path("rows.csv").write_text("1\nx\n")
+    given = {"--out": "rows.out", "--errors": "bad.jsonl"} | {option: "/dev/full"}
+    assert main(["transform", "--model", model, "--data", "rows.csv", *chain(*given.items())]) == 3
+    assert capfd.readouterr().err == "forecastle: /dev/full: no space left on its disk.\n"
+
+
+def test_a_run_whose_output_may_not_grow_goes_on_later(model: str, capfd: pytest.CaptureFixture[str]) -> None:
+    Path("rows.csv").write_text("1\n" * 400_000)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, limits[1]))
+    try:
+        assert main(["transform", "--model", model, "--data", "rows.csv"]) == 3
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert capfd.readouterr().err == "forecastle: rows.csv.out: cannot be written (File too large).\n"
+    assert main(["transform", "--model", model, "--data", "rows.csv"]) == 0
+    assert Path("rows.csv.out").read_bytes() == b"1.0\n" * 400_000
 
 
 def test_a_name_that_is_not_utf8_can_be_reported(model: str) -> None:
@@ -285,6 +334,7 @@ def mark(path: str) -> int:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_an_interrupted_run_goes_on(number: signal.Signals, capfd: pytest.CaptureFixture[str]) -> None:
     lines = [f"row {row}, bad {row}" if row % 600 == 7 else f"row {row}" for row in range(2500)]
+    lines[30] = f"bad {'x' * 7_000_000}"  # more than a request may have
     for name, part in (("1.csv", lines[:20]), ("2.csv.gz", lines[20:])):
         content = "".join(f"{line}\n" for line in part).encode()
         Path(name).write_bytes(gzip.compress(content) if name.endswith("gz") else content)
@@ -321,6 +371,13 @@ def test_an_interrupted_run_goes_on(number: signal.Signals, capfd: pytest.Captur
     kept = [f"{line},{line.upper()}" for line in lines if "bad" not in line]
     assert (interrupted["1.csv.out"] + interrupted["2.csv.gz.out"]).decode().splitlines() == kept
     assert interrupted["bad"].count(b"\n") == len(lines) - len(kept)
+    assert json.loads(interrupted["bad"].splitlines()[1]) == {
+        "source": "2.csv.gz",
+        "number": 11,
+        "error": "has 7000005 bytes, and --max-payload allows 6291456.",
+        "offset": len("".join(f"{line}\n" for line in lines[20:30])),
+        "bytes": 7_000_005,
+    }
     assert {path.name for path in Path().iterdir()} == {"1.csv", "2.csv.gz", "out", "bad.jsonl"}
 
 
@@ -338,6 +395,7 @@ def test_an_interrupted_run_goes_on(number: signal.Signals, capfd: pytest.Captur
         (["--data", "b.parquet", "--input-filter", "$[9]"], "the filter $[9] does not fit 1 columns"),
         (["--data", "a.parquet"], "a.parquet: is no Parquet file that can be read"),
         (["--data", "a.gz"], "a.gz: the gzip stream is damaged"),
+        (["--data", "b.parquet.gz"], "b.parquet.gz: Parquet is not read from a stream or from gzip"),
         (["--data", "a.csv", "--out", "a.csv/b"], "a.csv/b: cannot be written"),
         (["--data", "a.csv", "--errors", "in"], "in: is a folder, and would be replaced with a file."),
         (["--data", "a.csv", "--input-filter", "$[-:]"], "'$[-:]': [-:] is not supported."),
@@ -358,6 +416,7 @@ def test_wrong_usage_is_a_sentence(
         Path(name).write_text("1\n")
     parquet.write_table(pyarrow.table({"x": [1]}), "b.parquet")
     Path("a.parquet").write_bytes(b"PAR1")
+    Path("b.parquet.gz").write_bytes(gzip.compress(b"PAR1"))
     Path("a.pbr").write_bytes(b"\x0a\x23\xd7\xce\0\0\0\0")
     Path("a.gz").write_bytes(gzip.compress(b"1\n" * 9999)[:-9])
     assert main(["transform", "--model", model, *arguments]) == 1

@@ -21,6 +21,10 @@ def test_an_unknown_path_is_404_in_one_sentence(server: RunningServer) -> None:
         ("PUT", "/ping", "GET, HEAD, POST"),
         ("DELETE", "/metrics", "GET, HEAD"),
         ("GET", "/endpoints/any/invocations", "POST"),
+        ("POST", "/v2", "GET, HEAD"),
+        ("POST", "/v2/health/ready", "GET, HEAD"),
+        ("POST", "/v2/models/model", "GET, HEAD"),
+        ("DELETE", "/v2/models/model/ready", "GET, HEAD"),
     ],
 )
 def test_a_wrong_method_is_405_and_lists_the_allowed_ones(
@@ -29,6 +33,15 @@ def test_a_wrong_method_is_405_and_lists_the_allowed_ones(
     response = server.request(method, path)
     assert (response.status_code, response.headers["allow"]) == (405, allowed)
     assert response.text == f"{path}: expected {allowed}, got {method}."
+
+
+@pytest.mark.parametrize("path", ["/v2/models/model/infer", "/v2/models/model/versions/1/infer"])
+def test_a_wrong_method_of_a_path_that_could_be_a_model_s_name_is_405(server: RunningServer, path: str) -> None:
+    response = server.get(path)
+    assert (response.status_code, response.headers["allow"]) == (405, "POST")
+    assert response.json() == {"error": f"{path}: expected POST, got GET."}
+    assert server.request("HEAD", path).status_code == 405
+    assert server.get("/v2/models/nothing").status_code == 404
 
 
 @pytest.mark.parametrize(

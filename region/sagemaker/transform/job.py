@@ -14,7 +14,7 @@ from forecastle.contract.errors import UserError
 from forecastle.contract.media_type import SYNONYMS
 from forecastle.contract.transform.packs import Limit, Pack, alone, packs
 from forecastle.contract.transform.processing import Processing
-from forecastle.contract.transform.split import SPLITS
+from forecastle.contract.transform.split import SPLITS, Whole
 from forecastle.contract.transform.window import in_order
 from forecastle.region.local_region import LocalRegion
 from forecastle.region.objects import joined, split
@@ -135,7 +135,7 @@ class Sender:
                 yield answer + b"\n" if lined and answer and not answer.endswith(b"\n") else answer
 
     def _answer(self, client: httpx.Client, pack: Pack) -> bytes:
-        body = self._processing.sent(pack.body, pack.count)
+        body = self._processing.sent(pack.body, None if isinstance(pack.split, Whole) else pack.count)
         headers = {"content-type": self._job["TransformInput"].get("ContentType", "application/octet-stream")}
         for server in self._servers:
             last = server is self._servers[-1]

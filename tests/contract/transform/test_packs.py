@@ -3,7 +3,9 @@
 import csv
 import io
 import struct
+import tracemalloc
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -16,10 +18,17 @@ from forecastle.contract.transform.split import SPLITS, Lines, Split
 CELLS = st.text(st.sampled_from('a1,"\n '), max_size=6)
 
 
-def found(content: bytes, split: Split, size: int | None, most: int | None = None, at: Position = START) -> list[Pack]:
+def found(
+    content: bytes,
+    split: Split,
+    size: int | None,
+    most: int | None = None,
+    at: Position = START,
+    tolerant: bool = False,
+) -> list[Pack]:
     file = io.BytesIO(content)
     file.seek(at.offset)
-    return [*packs(file, split, Limit(size, most, "the limit"), at)]
+    return [*packs(file, split, Limit(size, most, "the limit"), at, tolerant=tolerant)]
 
 
 def frame(body: bytes) -> bytes:
@@ -75,3 +84,73 @@ def test_a_record_may_be_larger_than_a_pack_and_not_than_the_limit() -> None:
     with pytest.raises(InvalidData, match=r"record 1 has 55 bytes, and the limit allows 40\."):
         found(content, SPLITS["None"], 40, 40)
     assert [pack.body for pack in found(content, SPLITS["None"], None)] == [content]
+
+
+def test_a_file_may_have_as_many_bytes_as_the_limit_allows() -> None:
+    assert [pack.body for pack in found(b"1234", SPLITS["None"], 4, 4)] == [b"1234"]
+
+
+@given(st.text(st.sampled_from('a1,"\n'), max_size=60).map(str.encode))
+def test_quotes_in_csv_join_lines_as_in_python(content: bytes) -> None:
+    kept = found(content, Lines(quoted=True), 8, 1000, tolerant=True)
+    if not any(pack.fault for pack in kept):
+        records = [record.decode() for pack in kept for _, record in pack.records()]
+        rows = [row for row in csv.reader(io.StringIO(content.decode(), newline="")) if row]
+        assert [[*csv.reader(io.StringIO(record, newline=""))] for record in records] == [[row] for row in rows]
+
+
+OPEN = b'1,"5\n'
+CASES = {
+    "csv": (
+        Lines(quoted=True),
+        [b'\xef\xbb\xbf"1\n1"\n', b'"2\n2"\n', b'5" 3\n', b"4" * 90 + b"\n", OPEN, b"6\n", b"7"],
+    ),
+    "lines": (Lines(), [b"1\n", b"2" * 90 + b"\n", b"3\n", b"4" * 90]),
+    "RecordIO": (SPLITS["RecordIO"], [frame(b"x" * size) for size in (1, 90, 3, 99)]),
+    "TFRecord": (SPLITS["TFRecord"], [tf_frame(b"x" * size) for size in (1, 90, 3, 99)]),
+    "None": (SPLITS["None"], [b"1" * 90]),
+}
+
+
+@pytest.mark.parametrize(("split", "records"), CASES.values(), ids=CASES)
+@pytest.mark.parametrize("size", [1, 8, 40])
+def test_what_cannot_be_sent_is_left_out_and_the_rest_goes_on(split: Split, records: list[bytes], size: int) -> None:
+    content = b"".join(records)
+    bad = [record for record in records if len(record) > 40 or record == OPEN]
+    kept = found(content, split, size, 40, tolerant=True)
+    sent = b"".join(pack.body for pack in kept)
+    assert sent.splitlines() == b"".join(record for record in records if record not in bad).splitlines()
+    assert [(content[pack.begin.offset : pack.end.offset], pack.raw, pack.fault) for pack in kept if pack.fault] == [
+        (record, record, "opens a double quote that is not closed.")
+        if record == OPEN
+        else (record, b"", f"has {len(record)} bytes, and the limit allows 40.")
+        for record in bad
+    ]
+    for number, pack in enumerate(kept, 1):
+        again = found(content, split, size, 40, at=pack.end, tolerant=True)
+        assert [(each.raw, each.end, each.fault) for each in again] == [
+            (each.raw, each.end, each.fault) for each in kept[number:]
+        ]
+
+
+def test_a_quote_that_is_not_closed_is_reported_with_its_line() -> None:
+    with pytest.raises(InvalidData, match=r"line 3 opens a double quote that is not closed\."):
+        found(b'1\n"2"\n"3\n4\n', Lines(quoted=True), 100, 200)
+    (_, fault, _) = found(b'1\n"2\n' + b"3\n" * 40, Lines(quoted=True), 16, 16, tolerant=True)[:3]
+    assert (fault.begin.number, fault.fault) == (2, "opens a double quote that is not closed within 16 bytes.")
+
+
+def test_a_long_line_takes_little_memory(tmp_path: Path) -> None:
+    size = 64 << 20
+    with (tmp_path / "long.csv").open("wb+") as file:
+        file.seek(size)  # before which the disk has zeros
+        file.write(b"\n1\n")
+        file.seek(0)
+        tracemalloc.start()
+        try:
+            limit = Limit(1 << 16, 1 << 20, "the limit")
+            long, short = packs(file, Lines(quoted=True), limit, tolerant=True)
+            assert tracemalloc.get_traced_memory()[1] < 16 << 20
+        finally:
+            tracemalloc.stop()
+    assert (long.end, short.body) == (Position(size + 1, 2), b"1\n")

@@ -42,6 +42,27 @@ def test_what_does_not_fit_is_a_sentence(body: bytes, answer: bytes, sentence: s
         Processing.of(CSV, output_filter="$[2]", join=True).written(body, 1, answer)
 
 
+def test_a_row_may_have_a_long_field_and_the_first_one_a_byte_order_mark() -> None:
+    body = b'\xef\xbb\xbf"a\nb",' + b"x" * 200_000 + b",1\n"
+    assert Processing.of(CSV, "$[0,2]").sent(body, 1) == b'"a\nb",1\n'
+
+
+@pytest.mark.parametrize(
+    ("media_type", "body", "sentence"),
+    [
+        (CSV, b"1\r2\n", "a carriage return ends a row: 2 rows were read, and 1 expected"),
+        (JSON_LINES, b"[" * 100_000, "is not application/jsonlines"),
+    ],
+)
+def test_what_cannot_be_read_as_its_records_is_a_sentence(media_type: str, body: bytes, sentence: str) -> None:
+    with pytest.raises(InvalidData, match=sentence):
+        Processing.of(media_type, "$[0]").sent(body, 1)
+
+
+def test_a_file_that_was_not_split_may_have_any_number_of_rows() -> None:
+    assert Processing.of(CSV, "$[1:]").sent(b"1,2\n3,4\n", None) == b"2\n4\n"
+
+
 def test_only_text_can_be_filtered() -> None:
     with pytest.raises(InvalidJob, match=r"Filters and joins need .*, got application/x-recordio-protobuf\."):
         Processing.of(RECORDIO, join=True)

@@ -86,6 +86,13 @@ def test_a_name_may_have_any_characters(several: RunningServer, write: Write) ->
         assert several.unload(name).json() == {"status": f'Model "{name}" unregistered'}
 
 
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_a_wrong_method_of_a_model_s_invocations_is_405(several: RunningServer, method: str) -> None:
+    response = several.request(method, "/models/taxi/invoke")
+    assert (response.status_code, response.headers["allow"]) == (405, "POST")
+    assert response.json()["message"] == f"/models/taxi/invoke: expected POST, got {method}."
+
+
 def test_a_name_that_is_taken_is_409(several: RunningServer, write: Write) -> None:
     url = write()
     several.load("taxi", url)
