@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from sentencepiece import SentencePieceTrainer
 
+from forecastle import PredictorError, RandomCutForest, Seq2SeqPredictor
 from forecastle.algorithms import find
 from forecastle.algorithms.interface import Model, Payload
 from forecastle.container.cli import main
@@ -65,6 +66,27 @@ def targets(model: Model[Any, Any], *sentences: str) -> list[str]:
 def test_it_answers_as_the_lab_expects(model: Model[Any, Any]) -> None:
     found = answer(model, (TRANSLATION.example_folder / "request.json").read_bytes())
     assert found == b'{"predictions":[{"target":"Ich liebe dich"},{"target":"Ich liebe dich auch"}]}'
+
+
+@pytest.mark.parametrize("form", ["packed", "as it was converted"])
+def test_the_client_of_translations_takes_a_model_s_folder(form: str, tmp_path: Path) -> None:
+    if form == "packed":
+        imported(EXAMPLE, tmp_path)
+    predictor = Seq2SeqPredictor(tmp_path if form == "packed" else EXAMPLE)
+    assert predictor.predict(["I love you", "Good night"]) == ["Ich liebe dich", "Gute Nacht"]
+    assert predictor.best("I love you", 2)[0][0] == "Ich liebe dich"
+    found = predictor.attention("I love you, too.")
+    assert found.matrix.shape == (len(found.target_tokens), len(found.source_tokens))
+
+
+def test_the_client_of_translations_refuses_what_does_not_translate(tmp_path: Path) -> None:
+    forest = RandomCutForest(num_trees=50, random_state=0).fit(np.arange(300.0)[:, None])
+    with pytest.raises(ValueError, match=r"^target: expected a URL, .*, got RandomCutForest, which does not translate"):
+        Seq2SeqPredictor(forest)
+    forest.save(tmp_path)
+    expected = r"algorithm: expected a model of seq2seq or translation, got one of 'random_cut_forest'\.$"
+    with pytest.raises(PredictorError, match=expected):
+        Seq2SeqPredictor(tmp_path)
 
 
 def test_attention_n_best_and_scores(model: Model[Any, Any]) -> None:
