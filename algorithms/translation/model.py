@@ -44,7 +44,9 @@ class TranslationModel(Translator):
         self.longest = hyperparameters.max_seq_len_target
         if parts.longest_target is not None:
             self.longest = max(1, min(self.longest, parts.longest_target - len(self._prefix)))
-        self._engine = Engine(parts.for_engine, hyperparameters.compute_type, parallel or available_cores())
+        self._engine = Engine(
+            parts.files, parts.for_engine, hyperparameters.compute_type, parallel or available_cores()
+        )
         self._products = parts.weights.products("encoder"), parts.weights.products("decoder")
         self._footprint = Footprint.of(parts.weights, self.longest)
         default = Configuration(beam_size=hyperparameters.beam_size, length_penalty=hyperparameters.length_penalty)

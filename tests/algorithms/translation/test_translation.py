@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,11 @@ def test_the_client_of_translations_refuses_what_does_not_translate(tmp_path: Pa
     expected = r"algorithm: expected a model of seq2seq or translation, got one of 'random_cut_forest'\.$"
     with pytest.raises(PredictorError, match=expected):
         Seq2SeqPredictor(tmp_path)
+
+
+def test_without_a_temporary_folder_it_answers_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    assert targets(imported(EXAMPLE, tmp_path), "I love you") == ["Ich liebe dich"]
 
 
 def test_attention_n_best_and_scores(model: Model[Any, Any]) -> None:
