@@ -59,10 +59,12 @@ def fit(job: Job[Seq2SeqHyperparameters]) -> Seq2SeqModel:
         line("Stopped by SIGTERM: the model is the one trained so far.")
     if trained.checkpoint:
         line(f"Loading parameters from the best checkpoint ({trained.checkpoint})")
-    if not all(np.isfinite(array).all() for array in trained.network.arrays().values()):
+    finite = all(np.isfinite(array).all() for array in trained.network.arrays().values())
+    if not finite or not np.isfinite(list(trained.metrics.values())).all():
+        what = "its validation perplexity" if finite else "it"
         raise InvalidJob(
-            "The trained network contains numbers that are not finite: lower the hyperparameter "
-            f"learning_rate, {given.learning_rate}."
+            f"The trained network is of no use, as {what} is not finite: lower the hyperparameter "
+            f"learning_rate, {given.learning_rate}, or weight_init_scale, {given.weight_init_scale}."
         )
     for name, value in trained.metrics.items():
         line(f"#quality_metric: host={job.log.host}, validation {name} <score>={value}")
