@@ -61,19 +61,19 @@ class Engine:
     def translate(
         self, sentences: Sequence[list[str]], prefix: list[str], wanted: Configuration, longest: int
     ) -> list[list[Found]]:
-        """The translations of a batch, the best ones first, without the tokens of the prefix."""
+        """The translations of a batch, the best ones first, of at most `longest` tokens beside those of the prefix."""
+        own = len(prefix)
         results = self._translator.translate_batch(
             sentences,
             [prefix] * len(sentences) if prefix else None,
             beam_size=wanted.beam_size,
             length_penalty=wanted.length_penalty,
             num_hypotheses=wanted.n_best,
-            max_decoding_length=longest,
+            max_decoding_length=own + longest,
             max_input_length=0,  # a request with a longer sentence is refused, not cut off
             return_scores=True,
             return_attention=wanted.attention_matrix,
         )
-        own = len(prefix)
         return [
             [
                 Found(tokens[own:], score, result.attention[number][own:] if wanted.attention_matrix else None)

@@ -174,6 +174,21 @@ def test_a_prefix_that_the_model_does_not_know_is_named(folder: Path, capsys: py
     assert expected in capsys.readouterr().err
 
 
+def test_a_prefix_takes_no_tokens_from_the_translation(folder: Path, tmp_path: Path) -> None:
+    model = trained(folder, tmp_path / "out", target_prefix="▁Ich", max_seq_len_target="1")
+    assert targets(model, "I love you") == ["liebe"]
+
+
+@pytest.mark.parametrize(("name", "positions"), [("source_prefix", 63), ("target_prefix", 64)])
+def test_a_prefix_leaves_room_in_the_model(
+    name: str, positions: int, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = f"{name}={'▁you ' * positions}"
+    assert main(["train", "translation", "--data", str(folder), "--out", str(folder / "out"), "--set", given]) == 1
+    expected = f"must have fewer tokens than the model has positions, {positions}. Got {positions}."
+    assert f"Hyperparameter {name} {expected}" in capsys.readouterr().err
+
+
 def test_a_sentence_that_is_too_long_for_the_model_is_refused(model: Model[Any, Any]) -> None:
     longest = " ".join(["love"] * 63)
     assert targets(model, longest)
