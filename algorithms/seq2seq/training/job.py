@@ -29,7 +29,7 @@ def fit(job: Job[Seq2SeqHyperparameters]) -> Seq2SeqModel:
     data, given, line = read_dataset(job), job.hyperparameters, job.log.line
     if data.note:
         line(data.note)
-    for sentence in _described(data):
+    for sentence in _described(data, given):
         line(sentence)
     seed = given.seed if job.checkpoints is None or given.seed is not None else seed_in(job.checkpoints)
     plan = Plan(
@@ -86,14 +86,19 @@ def examine(job: Job[Seq2SeqHyperparameters]) -> Iterator[str]:
     data = read_dataset(job)
     if data.note:
         yield data.note
-    yield from _described(data)
+    yield from _described(data, job.hyperparameters)
 
 
-def _described(data: Dataset) -> Iterator[str]:
+def _described(data: Dataset, given: Seq2SeqHyperparameters) -> Iterator[str]:
     for name, pairs in (("train", data.train), ("validation", data.validation)):
         yield (
             f"Channel {name}: {len(pairs.source_ends):,} pairs of {_mean(pairs.source, pairs):.1f} and "
             f"{_mean(pairs.target, pairs):.1f} tokens on average."
+        )
+    if data.cut_off:
+        yield (
+            f"Channel train: {data.cut_off:,} of the pairs are cut off at max_seq_len_source, "
+            f"{given.max_seq_len_source}, or max_seq_len_target, {given.max_seq_len_target}."
         )
     yield f"Vocabulary: {data.source.size:,} source tokens, {data.target.size:,} target tokens."
 

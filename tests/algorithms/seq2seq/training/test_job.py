@@ -263,3 +263,10 @@ def test_a_network_whose_loss_overflows_is_not_a_model(tmp_path: Path) -> None:
         InvalidJob, match=r"^The trained network is of no use, as its validation perplexity is not finite"
     ):
         jobs.log_of(write_job(tmp_path, given, {"train/a.jsonl": GOOD}))
+
+
+def test_the_log_says_how_many_pairs_are_cut_off(tmp_path: Path) -> None:
+    pairs = [*jobs.pairs(3), ("one " * 50, "eins")]
+    given = jobs.SMALL | {"max_seq_len_source": "30"}
+    log = jobs.log_of(write_job(tmp_path, given, {"train/a.jsonl": jobs.json_lines(pairs)}))
+    assert "Channel train: 1 of the pairs are cut off at max_seq_len_source, 30, or max_seq_len_target, 100." in log
