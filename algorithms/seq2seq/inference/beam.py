@@ -160,8 +160,9 @@ class _Search:
         best, rows, words = np.empty(shape), np.zeros(shape, np.int64), np.zeros(shape, np.int64)
         first = 0
         while first < len(sentences):
-            begin = starts[first]
-            after = max(first + 1, int(np.searchsorted(starts, begin + _SCORED, "right")) - 1)
+            begin, after = starts[first], len(sentences)
+            if len(live) - begin > _SCORED:
+                after = max(first + 1, int(np.searchsorted(starts, begin + _SCORED, "right")) - 1)
             end = starts[after]
             scores = self.scores[: end - begin]
             score(weights, state.attentional[begin:end], scores)
@@ -177,7 +178,8 @@ class _Search:
                 rows[first:after],
                 words[first:after],
             )
-            rows[first:after] += begin
+            if begin:
+                rows[first:after] += begin
             first = after
         there = best > -np.inf
         return best[there], rows[there], words[there], np.repeat(sentences, there.sum(axis=1))
