@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from forecastle.client.endpoint import JSON, refusal
 from forecastle.client.errors import PredictorError
 from forecastle.contract.archive import unpacked
-from forecastle.contract.errors import ForecastleError, InvalidData
+from forecastle.contract.errors import ForecastleError, InvalidData, UserError
 from forecastle.contract.place import Source
 
 if TYPE_CHECKING:
@@ -37,31 +37,35 @@ class OpenedModel:
         return answer
 
 
-def open_model(model: Path, name: str) -> OpenedModel:
-    """A model in a folder or a model.tar.gz, of the algorithm `name`, or one that SageMaker trained; default settings.
+def open_model(model: Path, *names: str) -> OpenedModel:
+    """A model in a folder or a model.tar.gz, of one of the algorithms `names`; default settings.
 
-    Raises `PredictorError` if there is none, or another algorithm's.
+    One that another trainer left, such as SageMaker, is converted. Raises `PredictorError` if there is none, if it is
+    of another algorithm, or if a package is missing that it needs.
     """
     from forecastle.algorithms import find
 
     if not model.exists():
         raise PredictorError(f"{model}: expected a model's folder or model.tar.gz, there is none.")
     try:
-        artifact = artifact_of(model, name)
-        algorithm = find(name)
+        artifact = artifact_of(model, *names)
+        algorithm = find(artifact.algorithm)
         return OpenedModel(algorithm.load(artifact, algorithm.settings()))
-    except InvalidData as error:
+    except UserError as error:
         located = any(isinstance(part, Source) and part.name.startswith(str(model)) for part in error.place)
         raise PredictorError((error if located else error.within(str(model))).sentence) from None
 
 
-def artifact_of(model: Path, name: str) -> "Artifact":
-    """What is in a folder or a model.tar.gz, of the algorithm `name`, ours or SageMaker's. Raises `InvalidData`."""
+def artifact_of(model: Path, *names: str) -> "Artifact":
+    """What is in a folder or a model.tar.gz, of one of the algorithms `names`, ours or another trainer's.
+
+    Raises `InvalidData`.
+    """
     from forecastle.algorithms.foreign import read_model
 
     with unpacked(model) as folder:
         artifact = read_model(folder)
-    if artifact.algorithm != name:
-        got = f"one of {artifact.algorithm!r:.40}"
-        raise InvalidData(place=("algorithm",), expected=f"a model of {name}", got=got)
+    if artifact.algorithm not in names:
+        expected, got = f"a model of {' or '.join(names)}", f"one of {artifact.algorithm!r:.40}"
+        raise InvalidData(place=("algorithm",), expected=expected, got=got)
     return artifact

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from forecastle.contract.errors import InvalidData
 from forecastle.contract.place import Place, Source
 from forecastle.contract.quotation import as_json
+from forecastle.contract.stored_files import StoredFiles
 from forecastle.contract.whole_file import remove_abandoned, write_whole
 
 FORMAT = "forecastle"
@@ -34,7 +35,7 @@ MANIFEST = "manifest.json"
 CONTENT = "content-*"
 FIRST_ARRAYS = "arrays-*.npz"  # of format 1
 DIGEST = "sha256"  # the manifest's digest of itself; some models of format 1 lack it
-MAPPED_BYTES = 2**24  # arrays of at least this size are memory-mapped, and shared by processes
+MAPPED_BYTES = 2**24  # arrays and files of at least this size are memory-mapped, and shared by processes
 
 
 class NoModel(InvalidData):
@@ -50,7 +51,7 @@ class Artifact:
     arrays : numbers by name, of any shape; never objects. Large ones are memory-mapped when read, and read-only.
     parameters : what else the algorithm needs to load the model, as JSON.
     hyperparameters, metrics : what it was trained with, and its metrics of training.
-    files : bytes by name, such as a vocabulary.
+    files : bytes by name, such as a vocabulary. Large ones of a stored model are read each time they are asked for.
     algorithm : the name of the algorithm that loads it, which is its folder's; set by the training job.
     """
 
@@ -184,7 +185,9 @@ def read_artifact(folder: Path) -> Artifact:
         parameters=manifest["parameters"],
         hyperparameters=manifest["hyperparameters"],
         metrics=manifest["metrics"],
-        files={name: _checked(folder, ("files", name), entry).read_bytes() for name, entry in files.items()},
+        files=StoredFiles(
+            {name: _checked(folder, ("files", name), entry) for name, entry in files.items()}, MAPPED_BYTES
+        ),
         algorithm=manifest["algorithm"],
     )
 

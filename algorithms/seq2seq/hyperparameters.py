@@ -111,7 +111,7 @@ class Seq2SeqHyperparameters(Hyperparameters):
     )
     optimizer_type: Literal["adam", "sgd", "rmsprop"] = Field("adam", description="Optimizer.")
     weight_init_type: Literal["uniform", "xavier"] = Field("xavier", description="Distribution of initial weights.")
-    weight_init_scale: float = Field(2.34, description="Scale of initial weights.")
+    weight_init_scale: float = Field(2.34, ge=0, description="Scale of initial weights.")
     xavier_factor_type: Literal["in", "out", "avg"] = Field(
         "in", description="What xavier divides the scale by: inputs, outputs or their mean."
     )

@@ -18,7 +18,7 @@ from forecastle.client.pieces import in_pieces
 from forecastle.client.sagemaker import SageMakerEndpoint
 from forecastle.client.target import endpoint_of
 
-NAME = "seq2seq"
+NAMES = "seq2seq", "translation"  # of the algorithms whose models translate
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -39,10 +39,10 @@ class Attention:
 
 
 class Seq2SeqPredictor:
-    """Translations of a Sequence to Sequence model, local or remote.
+    """Translations of a Sequence to Sequence model, or of a pretrained Transformer, local or remote.
 
     Needs numpy, and boto3 only for an endpoint of SageMaker's. `beam_size` and `length_penalty` are those of the
-    training unless they are given; forecastle's servers take them, SageMaker's do not.
+    training or the import unless they are given; forecastle's servers take them, SageMaker's do not.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ class Seq2SeqPredictor:
                 complete = False
             if not complete:
                 got = f"{answer[:60]!r}"
-                raise PredictorError(f"Expected translations as JSON, got {got}: is this a Sequence to Sequence model?")
+                raise PredictorError(f"Expected translations as JSON, got {got}: does this model translate?")
             return predictions
 
         predictions = in_pieces(instances, self._endpoint.most_bytes, ask)
@@ -158,4 +158,9 @@ def _sentences(data: Any) -> list[str]:
 
 
 def _opened(target: Any) -> OpenedModel:
-    return open_model(target, NAME)
+    if hasattr(target, "get_params"):
+        raise ValueError(
+            "target: expected a URL, a model's folder or the name of an endpoint, "
+            f"got {type(target).__name__}, which does not translate."
+        )
+    return open_model(target, *NAMES)

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from forecastle.algorithms.seq2seq.arrays import Floats
 from forecastle.kernels.compiled import kernel
-from forecastle.kernels.lanes import SIZES, aligned, fma, load, spread, store, turn
+from forecastle.kernels.lanes import SIZES, aligned, fetch, fma, load, spread, store, turn
 from forecastle.kernels.pointer import memory
 
 COLUMNS = 16  # of a panel: two vectors, which six rows fill 12 registers with
 _ROWS = 6
 _BLOCK_ROWS = 192  # of the left factor at once, and
 _DEPTH = 256  # so many of its columns: 192 KiB of it, and 16 KiB of a panel
+_ROWS_TO_FETCH = 48  # from so many on, the next panel is fetched in the meantime
 _SIZE = SIZES[2]
 
 Packed = NDArray[np.float32]  # (⌈N / 16⌉, K, 16): the columns of a (K, N) matrix in panels
@@ -111,8 +112,12 @@ def multiply(left: Floats, left_column: int, panels: Packed, out: Floats, column
         for begin in range(0, depth, _DEPTH):
             count = min(depth - begin, _DEPTH)
             fresh = begin == 0 and not add
+            lines = 0  # of the next panel, for each group of rows
+            if block_end - block >= _ROWS_TO_FETCH:
+                lines = -(-count // -(-(block_end - block) // _ROWS))
             for panel in range(panels.shape[0]):
                 weight = (panel * depth + begin) * COLUMNS
+                ahead = weight + depth * COLUMNS
                 at = column + panel * COLUMNS
                 for row in range(block, block_end, _ROWS):
                     last = block_end - 1  # a row beyond it is the last one again
@@ -121,6 +126,9 @@ def multiply(left: Floats, left_column: int, panels: Packed, out: Floats, column
                     p, q = at + row * out_stride, at + second * out_stride
                     r, s = at + third * out_stride, at + fourth * out_stride
                     t, u = at + fifth * out_stride, at + sixth * out_stride
+                    for line in range(lines):
+                        fetch(weights, ahead + line * COLUMNS, 0)
+                    ahead += lines * COLUMNS
                     a = b = c = d = e = f = nothing
                     if not fresh:
                         a, b, c = load(sums, p, _SIZE), load(sums, q, _SIZE), load(sums, r, _SIZE)

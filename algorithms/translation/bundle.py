@@ -46,9 +46,9 @@ class Bundle:
     end: str
 
     @property
-    def for_engine(self) -> dict[str, bytes]:
-        """The files that CTranslate2 reads."""
-        return {name: content for name, content in self.files.items() if not name.endswith(".spm")}
+    def for_engine(self) -> list[str]:
+        """The names of the files that CTranslate2 reads."""
+        return [name for name in self.files if not name.endswith(".spm")]
 
     @property
     def longest_source(self) -> int | None:

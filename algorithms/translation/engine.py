@@ -1,7 +1,10 @@
-"""CTranslate2, which is imported nowhere else: loads a model from bytes and translates tokens."""
+"""CTranslate2, which is imported nowhere else: loads a model and translates tokens."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from forecastle.contract.errors import InvalidData, InvalidJob
@@ -35,18 +38,17 @@ class Engine:
     So an answer depends neither on the number of threads nor on the batches beside its own.
     """
 
-    def __init__(self, files: Mapping[str, bytes], compute_type: str, parallel: int) -> None:
-        """Raises `InvalidData` if CTranslate2 cannot load the files."""
+    def __init__(self, files: Mapping[str, bytes], names: Sequence[str], compute_type: str, parallel: int) -> None:
+        """Load the files of these names. Raises `InvalidData` if CTranslate2 cannot."""
         translator = require().Translator
+        how: dict[str, Any] = {"compute_type": compute_type, "inter_threads": parallel, "intra_threads": 1}
         try:
-            self._translator = translator(
-                "model",  # a name; the files are given
-                device="cpu",
-                files=dict(files),
-                compute_type=compute_type,
-                inter_threads=parallel,
-                intra_threads=1,
-            )
+            with _folder(files, names) as folder:
+                if folder is None:
+                    given = {name: files[name] for name in names}
+                    self._translator = translator("model", device="cpu", files=given, **how)
+                else:
+                    self._translator = translator(folder, device="cpu", **how)
         except (RuntimeError, ValueError, IndexError, OverflowError) as error:
             what = str(error).splitlines()[0].rstrip(".")
             raise InvalidData(f"CTranslate2 cannot load the model: {what}.", place=("model.bin",)) from None
@@ -59,19 +61,19 @@ class Engine:
     def translate(
         self, sentences: Sequence[list[str]], prefix: list[str], wanted: Configuration, longest: int
     ) -> list[list[Found]]:
-        """The translations of a batch, the best ones first, without the tokens of the prefix."""
+        """The translations of a batch, the best ones first, of at most `longest` tokens beside those of the prefix."""
+        own = len(prefix)
         results = self._translator.translate_batch(
             sentences,
             [prefix] * len(sentences) if prefix else None,
             beam_size=wanted.beam_size,
             length_penalty=wanted.length_penalty,
             num_hypotheses=wanted.n_best,
-            max_decoding_length=longest,
+            max_decoding_length=own + longest,
             max_input_length=0,  # a request with a longer sentence is refused, not cut off
             return_scores=True,
             return_attention=wanted.attention_matrix,
         )
-        own = len(prefix)
         return [
             [
                 Found(tokens[own:], score, result.attention[number][own:] if wanted.attention_matrix else None)
@@ -79,3 +81,20 @@ class Engine:
             ]
             for result in results
         ]
+
+
+@contextmanager
+def _folder(files: Mapping[str, bytes], names: Sequence[str]) -> Iterator[str | None]:
+    """A temporary folder with the files: of those that it gets in memory, CTranslate2 keeps a copy for good.
+
+    None if there is no place for it.
+    """
+    with ExitStack() as stack:
+        folder: str | None = None
+        try:
+            folder = stack.enter_context(TemporaryDirectory(prefix="forecastle-model-"))
+            for name in names:
+                Path(folder, name).write_bytes(files[name])
+        except OSError:
+            folder = None
+        yield folder

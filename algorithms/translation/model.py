@@ -36,23 +36,25 @@ class TranslationModel(Translator):
         self, parts: Bundle, hyperparameters: TranslationHyperparameters, max_tokens: int, parallel: int | None = None
     ) -> None:
         """Raises `InvalidData` if CTranslate2 cannot load the model, and `InvalidJob` if it is not installed, or if
-        the model does not know a prefix."""
+        the model does not know a prefix, or has no room beside it."""
         self._parts, self._given = parts, hyperparameters
         self._before = _known(hyperparameters, "source_prefix", parts)
         self._prefix = _known(hyperparameters, "target_prefix", parts)
         self._after = [parts.end] if parts.end else []
         self.longest = hyperparameters.max_seq_len_target
         if parts.longest_target is not None:
-            self.longest = max(1, min(self.longest, parts.longest_target - len(self._prefix)))
-        self._engine = Engine(parts.for_engine, hyperparameters.compute_type, parallel or available_cores())
+            self.longest = min(self.longest, _room("target_prefix", parts.longest_target, self._prefix))
+        self._engine = Engine(
+            parts.files, parts.for_engine, hyperparameters.compute_type, parallel or available_cores()
+        )
         self._products = parts.weights.products("encoder"), parts.weights.products("decoder")
         self._footprint = Footprint.of(parts.weights, self.longest)
         default = Configuration(beam_size=hyperparameters.beam_size, length_penalty=hyperparameters.length_penalty)
         setting = MAX_TOKENS
         if parts.longest_source is not None:
-            most = parts.longest_source - len(self._before) - len(self._after)
+            most = _room("source_prefix", parts.longest_source - len(self._after), self._before)
             if most <= max_tokens:
-                max_tokens, setting = max(1, most), ""
+                max_tokens, setting = most, ""
         super().__init__(RequestReader(parts.source, default, max_tokens, setting), parts.target)
 
     @classmethod
@@ -158,3 +160,11 @@ def _known(hyperparameters: TranslationHyperparameters, name: str, parts: Bundle
         if token not in known:
             raise InvalidJob(f"Hyperparameter {name} must have tokens of the model's vocabulary. Got {token}.")
     return tokens
+
+
+def _room(name: str, positions: int, prefix: Sequence[str]) -> int:
+    """The tokens for which a model has positions beside a prefix. Raises `InvalidJob` if there are none."""
+    if len(prefix) >= positions:
+        expected = f"fewer tokens than the model has positions, {positions}"
+        raise InvalidJob(f"Hyperparameter {name} must have {expected}. Got {len(prefix)}.")
+    return positions - len(prefix)

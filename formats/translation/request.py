@@ -68,7 +68,11 @@ class RequestReader:
         return tuple(self._of_document(body))
 
     def _of_document(self, body: bytes) -> Iterator[Sentence]:
-        document, instances = require_instances(_parse(body, 1), "sentence")
+        parsed = _parse(body, 1)
+        if isinstance(parsed, dict) and "source" in parsed and "instances" not in parsed:
+            hint = f'a line with "source" is {JSON_LINES}'
+            raise InvalidData(expected='"instances"', got='"source"', hint=hint)
+        document, instances = require_instances(parsed, "sentence")
         default = configuration(document.get("configuration"), ("configuration",), self.default)
         for index, instance in enumerate(instances):
             yield self._sentence(instance, "data", ("instances", index), default)

@@ -3,9 +3,11 @@
 import contextlib
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 import threading
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -156,6 +158,20 @@ def test_large_arrays_stay_in_their_file_and_cannot_be_changed(tmp_path: Path) -
         read["large"][0] = 1
     write_artifact(tmp_path, Artifact({"large": large + 1}, algorithm="forest"))  # which removes the file
     assert read["large"][-1] == large[-1]
+
+
+def test_large_files_take_memory_only_while_they_are_used(tmp_path: Path) -> None:
+    files = {"large.bin": b"0123456789abcdef" * (MAPPED_BYTES // 16 + 1), "small.json": b"[]", "empty": b""}
+    write_artifact(tmp_path, Artifact({}, files=files, algorithm="tiny"))
+    tracemalloc.start()
+    try:
+        read = read_artifact(tmp_path).files
+        assert dict(read) == files
+        shutil.rmtree(tmp_path)
+        assert read["large.bin"] == files["large.bin"]
+        assert tracemalloc.get_traced_memory()[0] < MAPPED_BYTES / 4
+    finally:
+        tracemalloc.stop()
 
 
 def test_an_artifact_of_no_algorithm_is_not_written(tmp_path: Path) -> None:

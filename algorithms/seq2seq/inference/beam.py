@@ -6,6 +6,7 @@ so no translation is empty. The search of a sentence ends when its beam is full 
 others can come among the best that were asked for.
 """
 
+from bisect import insort
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
@@ -15,17 +16,20 @@ import numpy as np
 from forecastle.algorithms.seq2seq.architecture import END, START
 from forecastle.algorithms.seq2seq.arrays import Floats, Indices, Words
 from forecastle.algorithms.seq2seq.inference.candidates import Doubles, best_candidates
-from forecastle.algorithms.seq2seq.inference.decoder import advance, read
+from forecastle.algorithms.seq2seq.inference.decoder import State, advance, read, score
 from forecastle.algorithms.seq2seq.inference.weights import Weights
 from forecastle.algorithms.seq2seq.network import Network
 from forecastle.formats.translation.hypothesis import Hypothesis
 from forecastle.kernels.arrays import Flags
+from forecastle.kernels.lanes import aligned
 from forecastle.kernels.threads import available_cores, in_parallel
 
 # Sentences at once: more make no product faster, but take more memory. The encoder takes 12 numbers for each state of
 # each source word, so that is at most 48 MiB, or a sentence.
 _MOST_SENTENCES = 64
 _MOST_STATES = 1 << 20
+# Hypotheses whose next words are scored at once: their scores stay in a core's cache until the best ones are chosen.
+_SCORED = 192
 _WEIGHTS: WeakKeyDictionary[Network, Weights] = WeakKeyDictionary()
 
 
@@ -113,19 +117,22 @@ class _Search:
     parents: list[Indices] = field(default_factory=list)
     words: list[Indices] = field(default_factory=list)
     attention: list[Floats] = field(default_factory=list)
-    finished: list[list[_Finished]] = field(init=False)
+    finished: list[list[_Finished]] = field(init=False)  # of each sentence, the best first
     worst: Doubles = field(init=False)  # score of the best ones of each sentence; −∞ until there are as many
+    scores: Floats = field(init=False)  # of the words after some hypotheses
 
     def run(self, weights: Weights, sources: list[Words]) -> list[list[Hypothesis]]:
         """The best hypotheses of each sentence."""
         self.finished, self.worst = [[] for _ in sources], np.full(len(sources), -np.inf)
+        most = min(max(_SCORED, self.beam_size), len(sources) * self.beam_size)
+        self.scores = aligned(most, weights.layout.target_words)
         memory, state = read(weights, sources)
         live = np.arange(len(sources))  # the sentence of each hypothesis
         words, totals = np.full(len(sources), START), np.zeros(len(sources))
         free = np.full(len(sources), self.beam_size)  # places in each beam
         for step in range(1, self.longest + 1):
-            state, scores, attention = advance(weights, memory, live, words, state)
-            totals, rows, words, live = self._extend(weights, scores, totals, live, free, may_end=step > 1)
+            state, attention = advance(weights, memory, live, words, state)
+            totals, rows, words, live = self._extend(weights, state, totals, live, free, may_end=step > 1)
             if self.want_attention:
                 self.attention.append(attention)
             ended = (words == END) | (step == self.longest)
@@ -139,30 +146,41 @@ class _Search:
                 break
             state = state.of(rows)
         return [
-            [self._hypothesis(each, len(source)) for each in sorted(finished, key=_by_score)[: self.best]]
+            [self._hypothesis(each, len(source)) for each in finished[: self.best]]
             for finished, source in zip(self.finished, sources)
         ]
 
     def _extend(
-        self, weights: Weights, scores: Floats, totals: Doubles, live: Indices, free: Indices, *, may_end: bool
+        self, weights: Weights, state: State, totals: Doubles, live: Indices, free: Indices, *, may_end: bool
     ) -> tuple[Doubles, Indices, Indices, Indices]:
         """The best extensions of each sentence: log-probabilities, rows, words and sentences."""
-        starts = np.flatnonzero(np.concatenate([[True], live[1:] != live[:-1]]))  # they are sorted
-        sentences = live[starts]
+        starts = np.flatnonzero(np.concatenate([[True], live[1:] != live[:-1], [True]]))  # they are sorted
+        sentences = live[starts[:-1]]
         shape = len(sentences), self.beam_size
         best, rows, words = np.empty(shape), np.zeros(shape, np.int64), np.zeros(shape, np.int64)
-        best_candidates(
-            scores,
-            weights.padded["output_bias"],
-            weights.layout.architecture.target_words,
-            totals,
-            np.concatenate([starts, [len(live)]]),
-            free[sentences],
-            may_end,
-            best,
-            rows,
-            words,
-        )
+        first = 0
+        while first < len(sentences):
+            begin, after = starts[first], len(sentences)
+            if len(live) - begin > _SCORED:
+                after = max(first + 1, int(np.searchsorted(starts, begin + _SCORED, "right")) - 1)
+            end = starts[after]
+            scores = self.scores[: end - begin]
+            score(weights, state.attentional[begin:end], scores)
+            best_candidates(
+                scores,
+                weights.padded["output_bias"],
+                weights.layout.architecture.target_words,
+                totals[begin:end],
+                starts[first : after + 1] - begin,
+                free[sentences[first:after]],
+                may_end,
+                best[first:after],
+                rows[first:after],
+                words[first:after],
+            )
+            if begin:
+                rows[first:after] += begin
+            first = after
         there = best > -np.inf
         return best[there], rows[there], words[there], np.repeat(sentences, there.sum(axis=1))
 
@@ -171,9 +189,9 @@ class _Search:
         for place in np.flatnonzero(ended):
             finished = _Finished(float(totals[place]) / penalty, step, int(rows[place]), int(words[place]))
             its = self.finished[live[place]]
-            its.append(finished)
+            insort(its, finished, key=_by_score)
             if len(its) >= self.best:
-                self.worst[live[place]] = sorted((each.score for each in its), reverse=True)[self.best - 1]
+                self.worst[live[place]] = its[self.best - 1].score
 
     def _hopeless(self, totals: Doubles, live: Indices) -> Flags:
         """For each sentence, whether none of its hypotheses can still come among the best."""

@@ -1,4 +1,4 @@
-"""The decoder, one step at a time: from hypotheses' last words and states to the scores of all words after them."""
+"""The decoder, one step at a time: from hypotheses' last words and states to those after them, and to words' scores."""
 
 from typing import NamedTuple
 
@@ -90,9 +90,7 @@ def _initial(weights: Weights, outputs: Floats, starts: Indices) -> State:
     )
 
 
-def advance(
-    weights: Weights, memory: Memory, sentences: Indices, words: Words, state: State
-) -> tuple[State, Floats, Floats]:
+def advance(weights: Weights, memory: Memory, sentences: Indices, words: Words, state: State) -> tuple[State, Floats]:
     """A step of all hypotheses.
 
     Parameters
@@ -102,7 +100,7 @@ def advance(
 
     Returns
     -------
-    The new state, the scores (n, words) before their bias, and the attention's weights (n, longest source, padded).
+    The new state, and the attention's weights (n, longest source, padded).
     """
     layout, panels = weights.layout, weights.panels
     architecture, count = layout.architecture, len(words)
@@ -139,9 +137,12 @@ def advance(
         multiply(context, 0, panels["hidden_context"], attentional, 0, False)
     multiply(out, 0, panels["hidden_state"], attentional, 0, True)
     squash(attentional, weights.padded["hidden_bias"], attentional)
-    scores = aligned(count, layout.target_words)
-    multiply(attentional, 0, panels["output_weight"], scores, 0, False)
-    return State(attentional, hidden, cells if state.cells else []), scores, attention
+    return State(attentional, hidden, cells if state.cells else []), attention
+
+
+def score(weights: Weights, attentional: Floats, out: Floats) -> None:
+    """Write the scores of all words (n, words, padded), before their bias, after hypotheses with a state (n, H)."""
+    multiply(attentional, 0, weights.panels["output_weight"], out, 0, False)
 
 
 def _attend(weights: Weights, memory: Memory, sentences: Indices, query: Floats) -> tuple[Floats, Floats]:

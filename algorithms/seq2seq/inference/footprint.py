@@ -7,6 +7,7 @@ from forecastle.formats.translation.request import Sentence, require_fit
 
 AT_ONCE, STATES_AT_ONCE = 64, 1 << 20  # sentences of a thread, and the encoder's states, see `beam`
 BYTES_OF_STATE = 48  # of a source word
+SCORED_AT_ONCE = 192  # hypotheses of a thread, see `beam`
 BYTES_WRITTEN = 60  # of a number of a matrix in an answer: itself, its objects and its text
 SENTENCE_BYTES = 2_000  # of a sentence and its translation: their objects
 
@@ -14,6 +15,7 @@ SENTENCE_BYTES = 2_000  # of a sentence and its translation: their objects
 def footprint(sentences: Sequence[Sentence], network: Architecture, threads: int) -> int:
     """The bytes that these sentences take at most."""
     beams = min(len(sentences), AT_ONCE * threads) * max(_searched(each, network) for each in sentences)
+    beams += 4 * threads * SCORED_AT_ONCE * network.target_words
     states = [len(each.words) * network.rnn_num_hidden for each in sentences]
     read = BYTES_OF_STATE * min(sum(states), threads * max(STATES_AT_ONCE, *states))
     return beams + read + sum(_answered(each, network) for each in sentences)
@@ -25,10 +27,10 @@ def require(sentences: Sequence[Sentence], network: Architecture, threads: int) 
 
 
 def _searched(sentence: Sentence, network: Architecture) -> int:
-    """The bytes of a sentence's beam: its words' scores, its states, and the attention."""
+    """The bytes of a sentence's beam: what a step computes, the states of its layers, and the attention."""
     beam = sentence.configuration.beam_size
-    states = 4 * network.num_layers_decoder * network.rnn_num_hidden
-    numbers = beam * (2 * network.target_words + states)
+    step = (18 + 4 * network.num_layers_decoder) * network.rnn_num_hidden + network.attention_hidden
+    numbers = beam * (step + len(sentence.words))
     if sentence.configuration.attention_matrix:
         numbers += beam * len(sentence.words) * network.max_seq_len_target
     return 4 * numbers

@@ -39,6 +39,7 @@ class Dataset:
     ----------
     references : the target text of each pair of the validation, for BLEU.
     examples : short source texts of the validation.
+    cut_off : how many pairs to train on were longer.
     note : how the validation pairs were chosen, if they are no channel; else empty.
     """
 
@@ -48,6 +49,7 @@ class Dataset:
     source: Tokens
     target: Tokens
     examples: list[str]
+    cut_off: int
     note: str = ""
 
     @property
@@ -122,14 +124,15 @@ def _of_texts(
     chosen = [pair for pair in pairs if _hash(pair[0]) < given.without_final_stop]
     pairs = pairs + [bare for pair in chosen if (bare := without_stop(pair)) is not None]
     source, target = _learned(pairs, given) if vocabulary is None else vocabulary
-    encoded = _encoded(source, target, validation.pairs)
+    learned, encoded = _encoded(source, target, pairs), _encoded(source, target, validation.pairs)
     return Dataset(
-        train=_pairs(_encoded(source, target, pairs), given, "train"),
+        train=_pairs(learned, given, "train"),
         validation=_pairs(encoded, given, "validation"),
         references=[text for (_, text), kept in zip(validation.pairs, _kept(encoded), strict=True) if kept],
         source=source,
         target=target,
         examples=_examples([text for text, _ in validation.pairs]),
+        cut_off=_cut_off(learned, given),
         note=note,
     )
 
@@ -144,6 +147,7 @@ def _of_records(train: Records, validation: Records, vocabulary: Vocabulary, giv
         source=source,
         target=target,
         examples=_examples([source.decode(validation.source[row]) for row in few]),
+        cut_off=_cut_off((train.source, train.target), given),
     )
 
 
@@ -188,6 +192,13 @@ def _pairs(both: tuple[Sequences, Sequences], given: Seq2SeqHyperparameters, cha
     if not kept.any():
         raise InvalidData(place=(Source(f"Channel {channel}"),), expected="pairs with tokens", got="none")
     return Pairs(*_cut(source, kept, given.max_seq_len_source), *_cut(target, kept, given.max_seq_len_target))
+
+
+def _cut_off(both: tuple[Sequences, Sequences], given: Seq2SeqHyperparameters) -> int:
+    """The number of pairs of which a side has more tokens than training takes."""
+    source, target = both
+    longer = (source.lengths > given.max_seq_len_source) | (target.lengths > given.max_seq_len_target)
+    return int(np.count_nonzero(longer))
 
 
 def _kept(both: tuple[Sequences, Sequences]) -> NDArray[np.bool_]:

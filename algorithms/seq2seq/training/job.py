@@ -29,7 +29,7 @@ def fit(job: Job[Seq2SeqHyperparameters]) -> Seq2SeqModel:
     data, given, line = read_dataset(job), job.hyperparameters, job.log.line
     if data.note:
         line(data.note)
-    for sentence in _described(data):
+    for sentence in _described(data, given):
         line(sentence)
     seed = given.seed if job.checkpoints is None or given.seed is not None else seed_in(job.checkpoints)
     plan = Plan(
@@ -59,10 +59,12 @@ def fit(job: Job[Seq2SeqHyperparameters]) -> Seq2SeqModel:
         line("Stopped by SIGTERM: the model is the one trained so far.")
     if trained.checkpoint:
         line(f"Loading parameters from the best checkpoint ({trained.checkpoint})")
-    if not all(np.isfinite(array).all() for array in trained.network.arrays().values()):
+    finite = all(np.isfinite(array).all() for array in trained.network.arrays().values())
+    if not finite or not np.isfinite(list(trained.metrics.values())).all():
+        what = "its validation perplexity" if finite else "it"
         raise InvalidJob(
-            "The trained network contains numbers that are not finite: lower the hyperparameter "
-            f"learning_rate, {given.learning_rate}."
+            f"The trained network is of no use, as {what} is not finite: lower the hyperparameter "
+            f"learning_rate, {given.learning_rate}, or weight_init_scale, {given.weight_init_scale}."
         )
     for name, value in trained.metrics.items():
         line(f"#quality_metric: host={job.log.host}, validation {name} <score>={value}")
@@ -84,14 +86,19 @@ def examine(job: Job[Seq2SeqHyperparameters]) -> Iterator[str]:
     data = read_dataset(job)
     if data.note:
         yield data.note
-    yield from _described(data)
+    yield from _described(data, job.hyperparameters)
 
 
-def _described(data: Dataset) -> Iterator[str]:
+def _described(data: Dataset, given: Seq2SeqHyperparameters) -> Iterator[str]:
     for name, pairs in (("train", data.train), ("validation", data.validation)):
         yield (
             f"Channel {name}: {len(pairs.source_ends):,} pairs of {_mean(pairs.source, pairs):.1f} and "
             f"{_mean(pairs.target, pairs):.1f} tokens on average."
+        )
+    if data.cut_off:
+        yield (
+            f"Channel train: {data.cut_off:,} of the pairs are cut off at max_seq_len_source, "
+            f"{given.max_seq_len_source}, or max_seq_len_target, {given.max_seq_len_target}."
         )
     yield f"Vocabulary: {data.source.size:,} source tokens, {data.target.size:,} target tokens."
 

@@ -1,14 +1,20 @@
 """The plan of a training: hyperparameters, the network that follows from them and the data, and the seed."""
 
+import math
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 from forecastle.algorithms.seq2seq.architecture import Architecture
 from forecastle.algorithms.seq2seq.hyperparameters import Seq2SeqHyperparameters
-from forecastle.algorithms.seq2seq.network import Initialization, Network
+from forecastle.algorithms.seq2seq.network import Initialization, Network, shapes
 from forecastle.algorithms.seq2seq.training.learner import Learner
 from forecastle.algorithms.seq2seq.training.native.learner import NativeLearner
 from forecastle.algorithms.seq2seq.training.settings import Optimization, Regularization
+from forecastle.contract.errors import InvalidJob
+from forecastle.contract.free_memory import available_memory
+
+# For a weight: itself, two gradients, two means of the optimizer, and the packed matrices forward and backward.
+BYTES_PER_WEIGHT = 28
 
 # Those that may differ when a training continues, as they only say when it ends, or are recorded apart.
 _ENDS = {"max_num_batches", "max_num_epochs"}
@@ -33,9 +39,24 @@ class Plan:
     def optimization(self) -> Optimization:
         return _of(Optimization, self.given)
 
+    @property
+    def weights(self) -> int:
+        """The number of the network's weights."""
+        return sum(map(math.prod, shapes(self.architecture).values()))
+
     def learner(self, threads: int) -> Learner:
-        """A network with fresh weights, to be trained on so many threads."""
+        """A network with fresh weights, to be trained on so many threads.
+
+        Raises `InvalidJob` if there is too little memory for it.
+        """
         given = self.given
+        needed, free = BYTES_PER_WEIGHT * self.weights, available_memory()
+        if needed > free:
+            raise InvalidJob(
+                f"The network has {self.weights:,} weights, whose training takes {needed / 1e6:,.0f} MB of memory, and "
+                f"{free / 1e6:,.0f} MB are free: lower the hyperparameters rnn_num_hidden, {given.rnn_num_hidden}, "
+                f"num_embed_…, num_layers_… or vocabulary_size."
+            )
         return NativeLearner(
             Network.initial(self.architecture, self.seed, _of(Initialization, given)),
             _of(Regularization, given),

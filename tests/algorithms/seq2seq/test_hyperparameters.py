@@ -43,6 +43,7 @@ def test_the_names_and_defaults_are_sagemakers() -> None:
             "decoder_type must be rnn; cnn, SageMaker's convolutional network, is not implemented. Got 'cnn'.",
         ),
         ({"beam_size": "0"}, "beam_size must be an integer in [1, 100]. Got '0'."),
+        ({"weight_init_scale": "-1"}, "weight_init_scale must be a number of at least 0. Got '-1'."),
         ({"rnn_attention_type": "luong"}, "rnn_attention_type must be one of dot, fixed, mlp, bilinear. Got 'luong'."),
         ({"embed_dropout_source": "1.5"}, "embed_dropout_source must be a number in [0, 1). Got '1.5'."),
         ({"optimised_metric": "bleu"}, "optimised_metric is unknown: did you mean optimized_metric?"),

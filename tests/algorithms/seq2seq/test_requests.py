@@ -128,6 +128,11 @@ def sentence(**configuration: Any) -> bytes:
     [
         (b"[]", JSON, "Expected an object, got a list."),
         (b"{}", JSON, 'Expected "instances", which is missing.'),
+        (
+            b'{"source": "one"}',
+            JSON,
+            'Expected "instances", got "source": a line with "source" is application/jsonlines.',
+        ),
         (b'{"instance": []}', JSON, "instance: unknown member: did you mean instances?"),
         (b'{"instances": []}', JSON, "instances: expected at least one sentence, got none."),
         (b'{"instances": ["one"]}', JSON, 'instances[0]: expected an object with "data", got "one".'),

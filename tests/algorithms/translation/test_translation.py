@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from sentencepiece import SentencePieceTrainer
 
+from forecastle import PredictorError, RandomCutForest, Seq2SeqPredictor
 from forecastle.algorithms import find
 from forecastle.algorithms.interface import Model, Payload
 from forecastle.container.cli import main
@@ -65,6 +67,32 @@ def targets(model: Model[Any, Any], *sentences: str) -> list[str]:
 def test_it_answers_as_the_lab_expects(model: Model[Any, Any]) -> None:
     found = answer(model, (TRANSLATION.example_folder / "request.json").read_bytes())
     assert found == b'{"predictions":[{"target":"Ich liebe dich"},{"target":"Ich liebe dich auch"}]}'
+
+
+@pytest.mark.parametrize("form", ["packed", "as it was converted"])
+def test_the_client_of_translations_takes_a_model_s_folder(form: str, tmp_path: Path) -> None:
+    if form == "packed":
+        imported(EXAMPLE, tmp_path)
+    predictor = Seq2SeqPredictor(tmp_path if form == "packed" else EXAMPLE)
+    assert predictor.predict(["I love you", "Good night"]) == ["Ich liebe dich", "Gute Nacht"]
+    assert predictor.best("I love you", 2)[0][0] == "Ich liebe dich"
+    found = predictor.attention("I love you, too.")
+    assert found.matrix.shape == (len(found.target_tokens), len(found.source_tokens))
+
+
+def test_the_client_of_translations_refuses_what_does_not_translate(tmp_path: Path) -> None:
+    forest = RandomCutForest(num_trees=50, random_state=0).fit(np.arange(300.0)[:, None])
+    with pytest.raises(ValueError, match=r"^target: expected a URL, .*, got RandomCutForest, which does not translate"):
+        Seq2SeqPredictor(forest)
+    forest.save(tmp_path)
+    expected = r"algorithm: expected a model of seq2seq or translation, got one of 'random_cut_forest'\.$"
+    with pytest.raises(PredictorError, match=expected):
+        Seq2SeqPredictor(tmp_path)
+
+
+def test_without_a_temporary_folder_it_answers_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    assert targets(imported(EXAMPLE, tmp_path), "I love you") == ["Ich liebe dich"]
 
 
 def test_attention_n_best_and_scores(model: Model[Any, Any]) -> None:
@@ -144,6 +172,21 @@ def test_a_prefix_that_the_model_does_not_know_is_named(folder: Path, capsys: py
     assert main([*arguments, "--set", "target_prefix=deu_Latn"]) == 1
     expected = "Hyperparameter target_prefix must have tokens of the model's vocabulary. Got deu_Latn."
     assert expected in capsys.readouterr().err
+
+
+def test_a_prefix_takes_no_tokens_from_the_translation(folder: Path, tmp_path: Path) -> None:
+    model = trained(folder, tmp_path / "out", target_prefix="▁Ich", max_seq_len_target="1")
+    assert targets(model, "I love you") == ["liebe"]
+
+
+@pytest.mark.parametrize(("name", "positions"), [("source_prefix", 63), ("target_prefix", 64)])
+def test_a_prefix_leaves_room_in_the_model(
+    name: str, positions: int, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = f"{name}={'▁you ' * positions}"
+    assert main(["train", "translation", "--data", str(folder), "--out", str(folder / "out"), "--set", given]) == 1
+    expected = f"must have fewer tokens than the model has positions, {positions}. Got {positions}."
+    assert f"Hyperparameter {name} {expected}" in capsys.readouterr().err
 
 
 def test_a_sentence_that_is_too_long_for_the_model_is_refused(model: Model[Any, Any]) -> None:

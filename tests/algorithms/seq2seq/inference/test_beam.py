@@ -8,10 +8,13 @@ from numpy.typing import NDArray
 
 from forecastle.algorithms.seq2seq.architecture import END, Architecture
 from forecastle.algorithms.seq2seq.inference.beam import translate
+from forecastle.algorithms.seq2seq.inference.footprint import footprint
 from forecastle.algorithms.seq2seq.network import Initialization, Network
 from forecastle.algorithms.seq2seq.training.learner import Batch
 from forecastle.algorithms.seq2seq.training.native.learner import NativeLearner
+from forecastle.formats.translation.configuration import Configuration
 from forecastle.formats.translation.hypothesis import Hypothesis
+from forecastle.formats.translation.request import Sentence
 from tests.algorithms.seq2seq.golden_networks import NAMES, Golden, golden
 from tests.own_process import in_own_process
 
@@ -120,3 +123,19 @@ def peak_memory(count: int) -> int:
 
 def test_more_long_sentences_take_no_more_memory() -> None:
     assert in_own_process(peak_memory, 30) < 1.2 * in_own_process(peak_memory, 10)
+
+
+def foreseen_and_taken(beam: int) -> tuple[int, int]:
+    """Bytes that translating some sentences may take, as a server estimates, and those that it allocates."""
+    architecture = Architecture(64, 64, rnn_cell_type="gru", rnn_num_hidden=64, num_layers_decoder=2)
+    sentence = Sentence(np.full(10, 5, np.int32), Configuration(beam_size=beam, length_penalty=1.0))
+    network, several = Network.initial(architecture, 0), [sentence] * 16
+    translate(network, [sentence.words], longest=1, threads=1)  # so that everything is compiled
+    tracemalloc.start()
+    translate(network, [each.words for each in several], beam_size=beam, longest=10, threads=1)
+    return footprint(several, architecture, threads=1), tracemalloc.get_traced_memory()[1]
+
+
+def test_a_server_foresees_the_memory_of_a_wide_beam() -> None:
+    foreseen, taken = in_own_process(foreseen_and_taken, 40)
+    assert taken < foreseen < 3 * taken

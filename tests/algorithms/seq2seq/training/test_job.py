@@ -16,7 +16,7 @@ from forecastle.algorithms.seq2seq.training.dataset import held_out
 from forecastle.algorithms.seq2seq.training.text import read_texts
 from forecastle.contract.artifact import read_artifact
 from forecastle.contract.channel import Channel
-from forecastle.contract.errors import ForecastleError
+from forecastle.contract.errors import ForecastleError, InvalidJob
 from forecastle.contract.opt_ml import OptMl
 from forecastle.formats import sequences
 from forecastle.formats.sequences import Sequences
@@ -247,3 +247,26 @@ def test_bad_input_gets_one_sentence_with_its_place(
     with pytest.raises(ForecastleError) as raised:
         jobs.log_of(write_job(tmp_path, jobs.SMALL, data))
     assert raised.value.sentence == sentence
+
+
+def test_a_network_that_memory_cannot_hold_is_refused_before_it_is_made(tmp_path: Path) -> None:
+    given = jobs.SMALL | {"rnn_num_hidden": "200000"}
+    with pytest.raises(
+        InvalidJob, match=r"^The network has [\d,]+ weights, .* lower the hyperparameters rnn_num_hidden, 2"
+    ):
+        jobs.log_of(write_job(tmp_path, given, {"train/a.jsonl": GOOD}))
+
+
+def test_a_network_whose_loss_overflows_is_not_a_model(tmp_path: Path) -> None:
+    given = jobs.SMALL | {"weight_init_scale": "1e30"}
+    with pytest.raises(
+        InvalidJob, match=r"^The trained network is of no use, as its validation perplexity is not finite"
+    ):
+        jobs.log_of(write_job(tmp_path, given, {"train/a.jsonl": GOOD}))
+
+
+def test_the_log_says_how_many_pairs_are_cut_off(tmp_path: Path) -> None:
+    pairs = [*jobs.pairs(3), ("one " * 50, "eins")]
+    given = jobs.SMALL | {"max_seq_len_source": "30"}
+    log = jobs.log_of(write_job(tmp_path, given, {"train/a.jsonl": jobs.json_lines(pairs)}))
+    assert "Channel train: 1 of the pairs are cut off at max_seq_len_source, 30, or max_seq_len_target, 100." in log
