@@ -111,6 +111,10 @@ def test_the_job_logs_it_and_scores_calibrated_quantiles_too(jobs: tuple[OptMl, 
     assert f"test calibrated_coverage[0.8] <score>={scores[1]['test:calibrated_coverage[0.8]']}\n" in log
     loss = scores[1]["test:calibrated_mean_wQuantileLoss"]
     assert f"test calibrated_mean_wQuantileLoss <loss>={loss}\n" in log
+    for name, regex in ALGORITHM.metrics.items():
+        values = [float(match[1]) for line in log.splitlines() if (match := re.search(regex, line))]
+        assert values, name
+        assert values[-1] == scores[1].get(name, values[-1]), name
 
 
 def test_bands_contain_the_share_of_held_out_values_that_they_should() -> None:
