@@ -50,6 +50,8 @@ class Algorithm(ABC, Generic[H]):
     response_types: ClassVar[Sequence[str]]  # media types that it writes; the first is the default
     # In batch transform, request type → response type if Accept is missing; the first is assumed for an untyped body.
     batch_types: ClassVar[Mapping[str, str]] = {}  # empty: the same as outside batch transform
+    # Name → regular expression of the job's log lines with it, whose group is the value, as in MetricDefinitions.
+    metrics: ClassVar[Mapping[str, str]] = {}
 
     # JSON Schemas of bodies by media type, for /openapi.json; without one, a body is documented as text or bytes.
     request_schemas: ClassVar[Mapping[str, Mapping[str, Any]]] = {}

@@ -1,12 +1,13 @@
 """The command line: `forecastle train`, `serve`, `demo` and so on."""
 
+import json
 import os
 import signal
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -25,6 +26,9 @@ from forecastle.contract.errors import (
     UserError,
 )
 from forecastle.region.cli import region
+
+if TYPE_CHECKING:
+    from forecastle.algorithms.interface import Algorithm
 
 FILE = click.Path(exists=True, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -152,20 +156,30 @@ def demo(algorithm: str, port: int) -> None:
 
 
 @cli.command()
-def algorithms() -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print their titles and the metrics in their logs as JSON.")
+def algorithms(as_json: bool) -> None:
     """List the algorithms and their hyperparameters."""
-    from forecastle.contract.typed_text import expectation
     from forecastle.training.catalogue import catalogue
 
     known = catalogue()
-    width = max((len(name) for each in known.usable.values() for name in each.hyperparameters.known()), default=0)
-    for name, algorithm in known.usable.items():
+    if as_json:
+        listed = {name: {"title": each.title, "metrics": each.metrics} for name, each in known.usable.items()}
+        click.echo(json.dumps(listed, ensure_ascii=False))
+    else:
+        _list_algorithms(known.usable)
+    for sentence in known.broken.values():
+        click.echo(sentence, err=True)
+
+
+def _list_algorithms(usable: "Mapping[str, Algorithm[Any]]") -> None:
+    from forecastle.contract.typed_text import expectation
+
+    width = max((len(name) for each in usable.values() for name in each.hyperparameters.known()), default=0)
+    for name, algorithm in usable.items():
         click.echo(f"{name}: {algorithm.title}")
         for parameter, field in algorithm.hyperparameters.known().items():
             requirement = "required" if field.is_required() else f"default {_shown(field.get_default())}"
             click.echo(f"  {parameter:<{width}}  {expectation(field)}; {requirement}")
-    for sentence in known.broken.values():
-        click.echo(sentence, err=True)
 
 
 @cli.command()

@@ -4,6 +4,7 @@ The repository name in the image URI decides; registry, account, region and tag 
 """
 
 import functools
+import json
 import os
 import re
 import subprocess
@@ -60,6 +61,11 @@ class Launcher:
         if self.container is not None:
             docker.remove(tree)
 
+    def metrics(self) -> Mapping[str, str]:
+        """The metrics that the algorithm declares: names and regular expressions of log lines."""
+        known: Mapping[str, str] = _algorithms(self.forecastle).get(self.algorithm, {}) if self.algorithm else {}
+        return known
+
     def _algorithm(self) -> dict[str, str]:
         return {} if self.algorithm is None else {"FORECASTLE_ALGORITHM": self.algorithm}
 
@@ -92,8 +98,10 @@ def inherited(home: Path, environ: Mapping[str, str]) -> dict[str, str]:
 
 
 @functools.cache
-def _algorithms(forecastle: tuple[str, ...]) -> frozenset[str]:
-    """The names of the installed algorithms."""
+def _algorithms(forecastle: tuple[str, ...]) -> Mapping[str, Mapping[str, str]]:
+    """The metrics of the installed algorithms, by their names."""
     environ = {name: value for name, value in os.environ.items() if not ELSEWHERE.match(name)}
-    done = subprocess.run([*forecastle, "algorithms"], capture_output=True, text=True, env=environ, check=False)
-    return frozenset(re.findall(r"^(\w+): ", done.stdout, re.MULTILINE))
+    done = subprocess.run(
+        [*forecastle, "algorithms", "--json"], capture_output=True, text=True, env=environ, check=False
+    )
+    return {name: declared["metrics"] for name, declared in json.loads(done.stdout or "{}").items()}

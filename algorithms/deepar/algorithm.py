@@ -1,5 +1,6 @@
 """DeepAR for training and serving."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from forecastle.algorithms.deepar import schemas
 from forecastle.algorithms.deepar.hyperparameters import DeepARHyperparameters
 from forecastle.algorithms.deepar.settings import DeepARSettings
 from forecastle.algorithms.interface import Algorithm, Ask, ChartOptions, Job, Model, Payload
+from forecastle.algorithms.metrics import PROGRESS, quality
 from forecastle.contract.artifact import Artifact
 from forecastle.contract.channel import Channel
 from forecastle.contract.media_type import JSON, JSON_LINES
@@ -16,6 +18,8 @@ from forecastle.contract.media_type import JSON, JSON_LINES
 if TYPE_CHECKING:
     from forecastle.algorithms.chart import Chart
     from forecastle.algorithms.deepar.model import DeepARModel
+
+_QUANTILES = ("", "calibrated_")
 
 
 class DeepARAlgorithm(Algorithm[DeepARHyperparameters]):
@@ -30,6 +34,19 @@ class DeepARAlgorithm(Algorithm[DeepARHyperparameters]):
     channels: ClassVar[Mapping[str, str]] = {
         "train": "time series: JSON Lines (.json, .jsonl, also gzipped) or Parquet, one series per record",
         "test": "the same; the last prediction_length values of each series are forecast and compared",
+    }
+    metrics: ClassVar[Mapping[str, str]] = {
+        **PROGRESS,
+        "train:loss": quality(r"epoch=\S+, train loss <loss>"),
+        "train:loss:batch": quality(r"epoch=\S+, batch=\S+ train loss <loss>"),
+        "train:final_loss": quality("train final_loss <loss>"),
+        "test:RMSE": quality("test RMSE <loss>"),
+        **{f"test:{kind}mean_wQuantileLoss": quality(rf"test {kind}mean_wQuantileLoss <loss>") for kind in _QUANTILES},
+        **{
+            f"test:{kind}coverage[{band}]": quality(rf"test {kind}coverage\[{re.escape(band)}\] <score>")
+            for kind in _QUANTILES
+            for band in ("0.8", "0.6", "0.4", "0.2")  # of the default test_quantiles
+        },
     }
     request_types = (JSON, JSON_LINES)
     response_types = (JSON, JSON_LINES)

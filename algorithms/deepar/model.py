@@ -34,7 +34,7 @@ FEW_PATHS = 50  # with fewer paths, quantiles are too coarse: advise fewer serie
 EXAMPLE_STEPS = 24
 
 # What an artifact's parameters say about the training, by the model's attributes.
-_TRAINING = {"seed": "seed", "averaged": "averaged_epochs"}
+_TRAINING = {"seed": "seed", "averaged": "averaged_epochs", "uncalibrated": "calibration_failed"}
 
 
 class DeepARModel(Model[Request, Prediction]):
@@ -50,6 +50,7 @@ class DeepARModel(Model[Request, Prediction]):
         batch: Configuration = BATCH,
         live: Configuration = LIVE,
         calibration: Calibration | None = None,
+        uncalibrated: str | None = None,
         history: History | None = None,
     ) -> None:
         """Raises `InvalidJob` if a configuration needs a calibration and there is none."""
@@ -59,12 +60,15 @@ class DeepARModel(Model[Request, Prediction]):
         self.averaged = averaged  # the first and the last epoch whose weights are averaged; None if there is no average
         self.batch = batch  # the configuration of JSON Lines
         self.live = live  # the configuration of JSON requests without one
-        self.calibration = calibration  # None if the training had no hyperparameter calibrate
+        self.calibration = calibration  # None if the training had no hyperparameter calibrate, or it failed
+        self.uncalibrated = uncalibrated  # why it failed, in sentences
         self.history = history  # of its training, for its page; None if it is unknown
         if calibration is None and (batch.calibrated or live.calibrated):
+            asked = "which DEEPAR_CALIBRATED or DEEPAR_INFERENCE_CONFIG asks for"
+            if uncalibrated:
+                raise InvalidJob(f"This model has no calibration, {asked}, as that failed in training: {uncalibrated}")
             raise InvalidJob(
-                "This model has no calibration, which DEEPAR_CALIBRATED or DEEPAR_INFERENCE_CONFIG asks for: "
-                "train it with the hyperparameter calibrate=true."
+                f"This model has no calibration, {asked}: train it with the hyperparameter calibrate=true."
             )
 
     @classmethod
@@ -144,7 +148,10 @@ class DeepARModel(Model[Request, Prediction]):
         """Raise `InvalidData` if the configuration, at `place`, needs a calibration and there is none."""
         if configuration.calibrated and self.calibration is None:
             expected = "false, as this model was trained without the hyperparameter calibrate"
-            raise InvalidData(place=(*place, "calibrated"), expected=expected, got="true")
+            if self.uncalibrated:
+                expected = "false, as this model's calibration failed in training"
+            hint = (self.uncalibrated or "").rstrip(".")
+            raise InvalidData(place=(*place, "calibrated"), expected=expected, got="true", hint=hint)
 
     def tensors(self) -> TensorForm[Request, Prediction]:
         from forecastle.algorithms.deepar.inference.tensors import SeriesAsTensors

@@ -12,6 +12,8 @@ from forecastle.contract.errors import InvalidData
 from forecastle.contract.place import Place
 from forecastle.formats.number import FLOAT32_OVERFLOW
 
+MEMBERS = ("start", "target", "cat", "dynamic_feat")  # of a record of a training file, and of an instance of a request
+
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Series:

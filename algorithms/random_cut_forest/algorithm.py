@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from forecastle.algorithms.interface import Algorithm, Ask, ChartOptions, Job, Model, Payload
+from forecastle.algorithms.metrics import PROGRESS, quality
 from forecastle.algorithms.random_cut_forest import schemas
 from forecastle.algorithms.random_cut_forest.hyperparameters import RandomCutForestHyperparameters
 from forecastle.contract.artifact import Artifact
@@ -27,6 +28,9 @@ class RandomCutForestAlgorithm(Algorithm[RandomCutForestHyperparameters]):
     channels: ClassVar[Mapping[str, str]] = {
         "train": "rows of numbers: text/csv without a header, or application/x-recordio-protobuf",
         "test": "the same with labels, 1 for an anomaly and 0 for a normal row: the first column of a CSV file",
+    }
+    metrics: ClassVar[Mapping[str, str]] = PROGRESS | {
+        f"test:{name}": quality(f"test {name} <score>") for name in ("accuracy", "precision", "recall", "f1")
     }
     request_types = (CSV, JSON, JSON_LINES, RECORDIO)
     response_types = (JSON, JSON_LINES, CSV, RECORDIO)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from forecastle.algorithms.interface import Algorithm, Ask, ChartOptions, Job, Payload
+from forecastle.algorithms.metrics import PROGRESS, quality
 from forecastle.algorithms.seq2seq.hyperparameters import Seq2SeqHyperparameters
 from forecastle.algorithms.seq2seq.settings import Seq2SeqSettings
 from forecastle.contract.artifact import Artifact
@@ -29,6 +30,10 @@ class Seq2SeqAlgorithm(Algorithm[Seq2SeqHyperparameters]):
         "train": "pairs of sequences: text (JSON Lines with source and target, or a tab between the two) or RecordIO",
         "validation": "the same, to measure progress; required with RecordIO, otherwise some pairs are held out",
         "vocab": "vocab.src.json and vocab.trg.json, the words of ids; required with RecordIO, text has subwords",
+    }
+    metrics: ClassVar[Mapping[str, str]] = PROGRESS | {
+        f"validation:{name}": quality(rf"(?:epoch=\S+, )?validation {name} <score>")
+        for name in ("accuracy", "bleu", "perplexity")
     }
     test_channel = "validation"
     request_types = (JSON, JSON_LINES, RECORDIO)

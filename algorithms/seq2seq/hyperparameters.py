@@ -6,7 +6,7 @@ are listed in `OURS` are additions.
 
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from forecastle.contract.hyperparameters import Hyperparameters
 
@@ -23,6 +23,14 @@ MOST = 1_000_000  # of sizes: far more than is sensible
 
 PositiveInteger = Annotated[int, Field(ge=1, le=MOST)]
 CountOrAll = Annotated[int, Field(ge=-1)]
+
+
+def _some(count: int) -> int:
+    """The count unless it is 0, which AWS's guide does not exclude, but would be a model without training."""
+    if count == 0:
+        raise ValueError
+    return count
+
 
 _CNN: dict[str, Any] = {"must_be": "rnn; cnn, SageMaker's convolutional network, is not implemented"}
 
@@ -96,7 +104,11 @@ class Seq2SeqHyperparameters(Hyperparameters):
         description="Validation pairs that are translated for BLEU at each checkpoint, drawn once; -1 for all, 0 for "
         "none. If optimized_metric is bleu, 0 also means all.",
     )
-    max_num_batches: CountOrAll = Field(-1, description="Maximum number of training steps; -1 for no maximum.")
+    max_num_batches: Annotated[CountOrAll, AfterValidator(_some)] = Field(
+        -1,
+        description="Maximum number of training steps; -1 for no maximum.",
+        json_schema_extra={"must_be": "an integer of at least 1, or -1"},
+    )
     checkpoint_frequency_num_batches: PositiveInteger = Field(
         1000, description="Training steps after which the model is validated and a checkpoint is written."
     )

@@ -1,6 +1,7 @@
 """The verbs of the command."""
 
 import gc
+import json
 import os
 import re
 import signal
@@ -187,6 +188,13 @@ def test_algorithms_are_listed_with_what_they_take(capsys: pytest.CaptureFixture
     assert "random_cut_forest: Random Cut Forest\n" in shown
     assert re.search(r"\n  feature_dim +an integer in \[1, 10000\]; required\n", shown)
     assert re.search(r"\n  num_trees +an integer in \[50, 1000\]; default 100\n", shown)
+
+
+def test_the_metrics_of_algorithms_are_listed_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["algorithms", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert listed["deepar"]["title"] == "DeepAR"
+    assert listed["deepar"]["metrics"]["test:RMSE"] == r"#quality_metric: host=\S+, test RMSE <loss>=(\S+)"
 
 
 def test_what_hyperparameters_take_is_listed_in_one_column(capsys: pytest.CaptureFixture[str]) -> None:

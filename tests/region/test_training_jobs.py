@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.region.endpoints import config, model
-from tests.region.jobs import channel, create, ended, lines, put_numbers
+from tests.region.jobs import IMAGE, channel, create, ended, lines, put_numbers
 from tests.region.running_region import ROOT, RunningRegion, awaited
 
 
@@ -172,6 +172,13 @@ def test_metrics_are_found_in_the_log(region: RunningRegion) -> None:
     definitions = [{"Name": "numbers", "Regex": r'"numbers": \{"sum": (\S+),'}]
     job = ended(region, create(region, specification={"MetricDefinitions": definitions}))
     assert [(each["MetricName"], each["Value"]) for each in job["FinalMetricDataList"]] == [("numbers", 3.0)]
+
+
+def test_metrics_that_the_algorithm_declares_are_found_in_the_log(region: RunningRegion) -> None:
+    job = ended(region, create(region, image=IMAGE.replace("forecastle:", "column-mean:")))
+    (defined,) = job["AlgorithmSpecification"]["MetricDefinitions"]
+    assert defined["Name"] == "train:numbers"
+    assert [(each["MetricName"], each["Value"]) for each in job["FinalMetricDataList"]] == [("train:numbers", 3.0)]
 
 
 def test_a_job_stopped_before_it_has_a_model_uploads_none(region: RunningRegion) -> None:

@@ -24,13 +24,14 @@ from forecastle.algorithms.deepar.inference import footprint
 from forecastle.algorithms.deepar.inference.configuration import LIVE, SEEDS, Configuration, configuration
 from forecastle.algorithms.deepar.inference.instance import read_instance
 from forecastle.algorithms.deepar.network import Network
-from forecastle.algorithms.deepar.series import Series
+from forecastle.algorithms.deepar.series import MEMBERS, Series
 from forecastle.algorithms.interface import Payload
 from forecastle.contract import quotation
 from forecastle.contract.errors import InvalidData
 from forecastle.contract.media_type import JSON_LINES
 from forecastle.contract.place import At
 from forecastle.formats import json_document
+from forecastle.formats.json_members import may_repeat
 from forecastle.formats.json_size import require_readable
 from forecastle.formats.members import require_instances
 
@@ -117,14 +118,23 @@ def parse(body: bytes, first_line: int = 1) -> Any:
     """
     require_readable(body, "ask for fewer series at a time")
     try:
-        return orjson.loads(body)
+        document = orjson.loads(body)
     except orjson.JSONDecodeError:
         pass  # below: find the error and its place, or read NaN, which Python writes although it is not JSON
+    else:
+        if not _may_repeat(body, document):
+            return document
+        return json_document.parse(json_document.decode_text(body), first_line)
     text = json_document.decode_text(body)
     try:
         return json.loads(text, parse_int=_integer, parse_float=_real if _LARGE.search(text) else None)
     except (json.JSONDecodeError, RecursionError):
         return json_document.parse(text, first_line)
+
+
+def _may_repeat(body: bytes, document: Any) -> bool:
+    instances = document.get("instances") if isinstance(document, dict) else None
+    return may_repeat(body, document, MEMBERS, len(instances) if isinstance(instances, list) else 1)
 
 
 def _integer(token: str) -> int | float:

@@ -19,7 +19,7 @@ from forecastle.algorithms.deepar.training.settings import Settings
 from forecastle.algorithms.deepar.training.team import Team
 from forecastle.algorithms.deepar.training.train import train
 from forecastle.algorithms.interface import JobLog
-from forecastle.contract.errors import InvalidData
+from forecastle.contract.errors import InvalidData, InvalidJob
 from forecastle.contract.place import Source
 
 # In all, where series are long enough. More would be farther in the past, as would be what the second network knows: on
@@ -29,6 +29,7 @@ MOST_SERIES = 1_000  # to forecast; they are evenly spread over the set
 HELD_OUT_SHARE = 0.2  # of a series, at most, if more than one window of it is held out
 SAMPLES = 100  # paths, as in a request that does not say
 SEED = 0
+STOPPED = "The training was stopped by SIGTERM."
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -40,11 +41,18 @@ class HeldOut:
     observed: Floats  # (windows, prediction_length), NaN where missing
 
 
+@dataclass(frozen=True, slots=True)
+class Uncalibrated:
+    """Why there is no calibration, as a sentence or two."""
+
+    reason: str
+
+
 def hold_out(series: Sequence[Series], steps: int) -> HeldOut:
     """Hold out the last `steps` values of each series; more windows of each if there are few series.
 
     A series that would keep fewer than `steps` values for the training loses none. Raises `InvalidData` if nothing can
-    be held out, or no value of it is observed.
+    be held out, or if no value of it or none before it is observed.
     """
     each = ceil(FEWEST_WINDOWS / len(series))
     counts = [_windows(len(one.target), steps, each) for one in series]
@@ -64,6 +72,9 @@ def hold_out(series: Sequence[Series], steps: int) -> HeldOut:
     if np.isnan(observed).all():
         expected = f"values at the ends of series, as calibrate holds out the last {steps}"
         raise InvalidData(place=(Source("Channel train"),), expected=expected, got="missing ones only")
+    if all(np.isnan(one.target).all() for one in train):
+        expected = f"values before the ends of series, as calibrate holds out the last {steps}"
+        raise InvalidData(place=(Source("Channel train"),), expected=expected, got="missing ones only")
     return HeldOut(train, [_until(one, cut) for one, cut in cuts], observed)
 
 
@@ -75,14 +86,18 @@ def calibrate_by_training(
     engine: str,
     threads: int,
     team: Team | None = None,
-) -> Calibration | None:
-    """Train the second network and count; None on SIGTERM.
+) -> Calibration | Uncalibrated:
+    """Train the second network and count.
 
     The hosts of a `team` train it together.
     """
     watcher = _Quiet(log, settings.given.epochs)
-    second = train(held_out.train, settings, watcher, stopping, engine=engine, threads=threads, team=team)
-    return None if second.stopped else calibrate(second.network, held_out, threads, stopping)
+    try:
+        second = train(held_out.train, settings, watcher, stopping, engine=engine, threads=threads, team=team)
+    except InvalidJob as error:  # it diverged: on all hosts of a team, which have the same losses
+        return Uncalibrated(f"The network for the calibration could not be trained. {error.sentence}")
+    calibration = None if second.stopped else calibrate(second.network, held_out, threads, stopping)
+    return Uncalibrated(STOPPED) if calibration is None else calibration
 
 
 def calibrate(network: Network, held_out: HeldOut, threads: int, stopping: Callable[[], bool]) -> Calibration | None:

@@ -29,9 +29,17 @@ class TrainedModel(DeepARModel):
 
 
 def read_test(job: Job[DeepARHyperparameters], cardinality: tuple[int, ...], dynamic: int, place: str) -> Dataset:
-    """Read the job's test channel, whose records must have the fields of the train channel; `place` names that."""
+    """Read the job's test channel, whose records must have the fields of the train channel; `place` names that.
+
+    Raises `InvalidData` also if there is nothing to compare a forecast with.
+    """
     fields = fields_of_test(job.hyperparameters, cardinality, dynamic, place)
-    return read_everywhere(job.channels["test"], fields, job.hyperparameters.likelihood, job.stopping, job.group)
+    test = read_everywhere(job.channels["test"], fields, job.hyperparameters.likelihood, job.stopping, job.group)
+    steps = job.hyperparameters.prediction_length
+    if all(len(each.target) < steps or np.isnan(each.target[-steps:]).all() for each in test.series):
+        expected = f"a series that ends with {steps} values, not all of them missing"
+        raise InvalidData(place=(Source("Channel test"),), expected=expected, got="none")
+    return test
 
 
 def evaluate(model: Model[Any, Any], job: Job[DeepARHyperparameters]) -> dict[str, float]:
@@ -39,7 +47,7 @@ def evaluate(model: Model[Any, Any], job: Job[DeepARHyperparameters]) -> dict[st
 
     Source: "How DeepAR Works" and "Tune a DeepAR Model", AWS's developer guide. Shorter series are left out. A model
     with a calibration also has the metrics of calibrated quantiles. Of several hosts the leading one does it, for the
-    series of all. Raises `InvalidData` if none is left.
+    series of all.
     """
     assert isinstance(model, DeepARModel)
     log, given, network, levels = job.log, job.hyperparameters, model.network, job.hyperparameters.test_quantiles
@@ -65,9 +73,6 @@ def evaluate(model: Model[Any, Any], job: Job[DeepARHyperparameters]) -> dict[st
         if number % BATCHES_PER_LINE == 0:
             log.line(f"Number of test batches scored: {number}")
         log.progress(number / len(batches), note="scoring the test channel")
-    if not losses or not losses[0].values:
-        expected = f"a series that ends with {network.prediction_length} values, not all of them missing"
-        raise InvalidData(place=(Source("Channel test"),), expected=expected, got="none")
     metrics = metrics_of(losses[0], levels)
     _log_metrics(metrics, log)
     for calibrated in losses[1:]:

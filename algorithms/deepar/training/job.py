@@ -8,7 +8,14 @@ from pathlib import Path
 
 from forecastle.algorithms.deepar.history import History, example_of
 from forecastle.algorithms.deepar.hyperparameters import DeepARHyperparameters
-from forecastle.algorithms.deepar.training.calibration import calibrate_by_training, hold_out
+from forecastle.algorithms.deepar.inference.calibration import Calibration
+from forecastle.algorithms.deepar.training.calibration import (
+    STOPPED,
+    HeldOut,
+    Uncalibrated,
+    calibrate_by_training,
+    hold_out,
+)
 from forecastle.algorithms.deepar.training.checkpoint import seed_in, shared
 from forecastle.algorithms.deepar.training.dataset import (
     Dataset,
@@ -20,6 +27,7 @@ from forecastle.algorithms.deepar.training.dataset import (
 from forecastle.algorithms.deepar.training.evaluation import TrainedModel, read_test
 from forecastle.algorithms.deepar.training.fields import fields_of_train
 from forecastle.algorithms.deepar.training.kind import GLUONTS
+from forecastle.algorithms.deepar.training.learner import Trained
 from forecastle.algorithms.deepar.training.log import TrainingLog, log_fields, log_statistics
 from forecastle.algorithms.deepar.training.settings import Facts, Settings
 from forecastle.algorithms.deepar.training.shards import read_everywhere
@@ -85,13 +93,13 @@ def fit(job: Job[DeepARHyperparameters]) -> TrainedModel:
     if trained.averaged is not None:
         first, last = trained.averaged
         line(f"The model has the average weights of epochs {first} to {last}.")
-    calibration = None
-    if held_out is not None and not trained.stopped:
-        windows = len(held_out.known)
-        line(f"Calibrating quantiles: another network is trained, and forecasts held-out windows ({windows}).")
-        calibration = calibrate_by_training(held_out, settings, job.log, job.stopping, name, job.threads, team)
-        if calibration is None:
-            line("Stopped by SIGTERM: the model has no calibration.")
+    calibration, uncalibrated = None, None
+    if held_out is not None:
+        found = _calibrated(held_out, settings, trained, job, team)
+        if isinstance(found, Uncalibrated):
+            uncalibrated = found.reason
+        else:
+            calibration = found
     history = History(
         losses=trained.losses,
         epoch=trained.epoch,
@@ -106,10 +114,28 @@ def fit(job: Job[DeepARHyperparameters]) -> TrainedModel:
         seed=settings.seed,
         averaged=trained.averaged,
         calibration=calibration,
+        uncalibrated=uncalibrated,
         history=history,
     )
     model.test = test
     return model
+
+
+def _calibrated(
+    held_out: HeldOut, settings: Settings, trained: Trained, job: Job[DeepARHyperparameters], team: Team
+) -> Calibration | Uncalibrated:
+    """Calibrate the trained network; a failure is logged, and costs only the calibration."""
+    if trained.stopped:
+        return Uncalibrated(STOPPED)
+    windows = len(held_out.known)
+    job.log.line(f"Calibrating quantiles: another network is trained, and forecasts held-out windows ({windows}).")
+    found = calibrate_by_training(held_out, settings, job.log, job.stopping, job.settings.engine, job.threads, team)
+    if isinstance(found, Uncalibrated):
+        if found.reason == STOPPED:
+            job.log.line("Stopped by SIGTERM: the model has no calibration.")
+        else:
+            job.log.warning(f"The model has no calibration. {found.reason}")
+    return found
 
 
 def _log_waiting(team: Team, seconds: float, log: JobLog) -> None:

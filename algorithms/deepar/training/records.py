@@ -7,12 +7,14 @@ from typing import Any, BinaryIO
 import numpy as np
 import orjson
 
+from forecastle.algorithms.deepar.series import MEMBERS
 from forecastle.contract import quotation
 from forecastle.contract.channel import Channel
 from forecastle.contract.errors import InvalidData, UnsupportedMediaType
 from forecastle.contract.media_type import JSON, JSON_LINES, MediaType
 from forecastle.contract.place import At, Place, Source
 from forecastle.formats import json_document
+from forecastle.formats.json_members import may_repeat
 
 PARQUET = frozenset({"application/x-parquet", "application/parquet", "application/vnd.apache.parquet"})
 LINES = frozenset({JSON, JSON_LINES})
@@ -78,7 +80,9 @@ def _lines(name: str, stream: BinaryIO, budget: int) -> Iterator[tuple[Place, An
 
 def _parsed(line: bytes, name: str, number: int) -> Any:
     try:
-        return orjson.loads(line)
+        record = orjson.loads(line)
+        if not may_repeat(line, record, MEMBERS, 1):
+            return record
     except orjson.JSONDecodeError:
         pass  # below: a bare NaN, which Python writes, is accepted; otherwise find the error and its place
     try:
@@ -124,7 +128,7 @@ def _parquet(name: str, stream: BinaryIO, budget: int) -> Iterator[tuple[Place, 
         )
     try:
         file = parquet.ParquetFile(pyarrow.BufferReader(content))
-        columns = [each for each in ("start", "target", "cat", "dynamic_feat") if each in file.schema_arrow.names]
+        columns = [each for each in MEMBERS if each in file.schema_arrow.names]
         row = 0
         for batch in file.iter_batches(batch_size=1024, columns=columns):
             for index in range(len(batch)):

@@ -2,39 +2,19 @@
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from forecastle.region.metrics.series import Metric, Series
 
 NAMESPACE = "/aws/sagemaker/TrainingJobs"
-QUALITY = r"#quality_metric: host=\S+, "
-FOREST = {f"test:{name}": rf"{QUALITY}test {name} <score>=(\S+)" for name in ("accuracy", "precision", "recall", "f1")}
-DEEPAR = {
-    "train:loss": rf"{QUALITY}epoch=\S+, train loss <loss>=(\S+)",
-    "train:loss:batch": rf"{QUALITY}epoch=\S+, batch=\S+ train loss <loss>=(\S+)",
-    "train:final_loss": rf"{QUALITY}train final_loss <loss>=(\S+)",
-    "test:RMSE": rf"{QUALITY}test RMSE <loss>=(\S+)",
-    "test:mean_wQuantileLoss": rf"{QUALITY}test mean_wQuantileLoss <loss>=(\S+)",
-    **{f"test:coverage[{band}]": rf"{QUALITY}test coverage\[{band}\] <score>=(\S+)" for band in (0.8, 0.6, 0.4, 0.2)},
-}
-SEQ2SEQ = {
-    f"validation:{name}": rf"{QUALITY}(?:epoch=\S+, )?validation {name} <score>=(\S+)"
-    for name in ("accuracy", "bleu", "perplexity")
-}
-SHARED = {
-    "train:progress": r"#progress_metric: host=\S+, completed (\S+) %",
-    "train:throughput": r"#throughput_metric: host=\S+, train throughput=(\S+) records/second",
-}
-BUILT_IN = {"random_cut_forest": SHARED | FOREST, "deepar": SHARED | DEEPAR, "seq2seq": SHARED | SEQ2SEQ}
 
 
-def definitions(given: Sequence[dict[str, str]], algorithm: str | None) -> list[dict[str, str]]:
-    """The metrics of a job: those of a built-in algorithm, as on SageMaker, and the given ones."""
-    known = BUILT_IN.get(algorithm or "", {})
+def definitions(given: Sequence[dict[str, str]], declared: Mapping[str, str]) -> list[dict[str, str]]:
+    """The metrics of a job: those that its algorithm has `declared`, as on SageMaker, and the given ones."""
     named = {each["Name"]: each["Regex"] for each in given}
-    return [{"Name": name, "Regex": regex} for name, regex in (known | named).items()]
+    return [{"Name": name, "Regex": regex} for name, regex in {**declared, **named}.items()]
 
 
 @dataclass(slots=True)

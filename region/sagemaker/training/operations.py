@@ -28,7 +28,7 @@ def begin(region: LocalRegion, request: Request, **more: Any) -> Request:
     channels = [each["ChannelName"] for each in request.get("InputDataConfig", [])]
     if len(set(channels)) < len(channels):
         raise invalid("The names of channels in InputDataConfig must differ from each other.")
-    defined = definitions(algorithm.get("MetricDefinitions", []), start.algorithm)
+    defined = definitions(algorithm.get("MetricDefinitions", []), start.metrics())
     for each in defined:
         try:
             re.compile(each["Regex"])

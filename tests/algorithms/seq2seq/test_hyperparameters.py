@@ -59,6 +59,7 @@ def test_the_names_and_defaults_are_sagemakers() -> None:
             {"weight_tying": "trg_softmax"},
             "num_embed_target must be rnn_num_hidden, 1024, with weight_tying trg_softmax. Got 512.",
         ),
+        ({"max_num_batches": "0"}, "max_num_batches must be an integer of at least 1, or -1. Got '0'."),
     ],
 )
 def test_a_wrong_one_gets_one_sentence(given: dict[str, str], sentence: str) -> None:

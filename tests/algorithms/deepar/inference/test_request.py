@@ -67,6 +67,25 @@ def test_a_fault_in_series_with_nothing_around_them_has_its_place() -> None:
     assert fault(b'{"instance": []}') == "instance: unknown member: did you mean instances?"
 
 
+@pytest.mark.parametrize(
+    ("body", "content_type", "place"),
+    [
+        (b'{"instances": [%s, %s]}', JSON, "instances[1]"),
+        (b"%s\n%s\n", JSON_LINES, "line 2"),
+        (b"%s\n%s\n", JSON, "line 2"),
+    ],
+)
+@pytest.mark.parametrize("values", [b"[3]", b'["NaN"]'])
+def test_a_repeated_member_is_refused(body: bytes, content_type: str, place: str, values: bytes) -> None:
+    twice = INSTANCE.replace(b"}", b', "target": %s}' % values)
+    assert fault(body % (INSTANCE, twice), content_type) == f'{place}: expected an object, got one with "target" twice.'
+
+
+def test_names_of_members_may_be_values_elsewhere() -> None:
+    named = INSTANCE.replace(b"}", b', "id": ["target", "start"], "note": "\\"target\\""}').replace(b"null", b'"NaN"')
+    assert len(read(b'{"instances": [%s, %s]}' % (named, INSTANCE)).series) == 2
+
+
 def test_each_request_without_a_seed_has_one_of_its_own() -> None:
     body = b'{"instances": [%s]}' % INSTANCE
     seeds = {read(body).seed for _ in range(20)}

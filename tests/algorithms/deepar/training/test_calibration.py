@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -23,9 +24,9 @@ from forecastle.contract.errors import InvalidData, InvalidJob
 from forecastle.contract.media_type import JSON, JSON_LINES, MediaType
 from forecastle.contract.opt_ml import OptMl
 from tests.algorithms.deepar.networks import random_network
-from tests.algorithms.deepar.training.test_job import SMALL, log_of
+from tests.algorithms.deepar.training.test_job import DEEPAR, SMALL, log_of
 from tests.algorithms.deepar.waves import json_lines, waves
-from tests.training.tree import write_job
+from tests.training.tree import start_train, write_job
 
 INSTANCE = {"start": "2024-01-01 00:00:00", "target": [10.0, 12.0, 14.0, 11.0, 8.0, 7.0, 9.0, 10.0]}
 LEVELS_ASKED = ["0.1", "0.3", "0.5", "0.7", "0.9"]
@@ -110,6 +111,10 @@ def test_the_job_logs_it_and_scores_calibrated_quantiles_too(jobs: tuple[OptMl, 
     assert f"test calibrated_coverage[0.8] <score>={scores[1]['test:calibrated_coverage[0.8]']}\n" in log
     loss = scores[1]["test:calibrated_mean_wQuantileLoss"]
     assert f"test calibrated_mean_wQuantileLoss <loss>={loss}\n" in log
+    for name, regex in ALGORITHM.metrics.items():
+        values = [float(match[1]) for line in log.splitlines() if (match := re.search(regex, line))]
+        assert values, name
+        assert values[-1] == scores[1].get(name, values[-1]), name
 
 
 def test_bands_contain_the_share_of_held_out_values_that_they_should() -> None:
@@ -167,6 +172,61 @@ def test_ends_without_any_value_are_refused_before_the_training(tmp_path: Path) 
         "Channel train: expected values at the ends of series, as calibrate holds out the last 4, "
         "got missing ones only."
     )
+
+
+def test_no_value_before_the_ends_is_refused_before_the_training(tmp_path: Path) -> None:
+    series = waves(100, 60)
+    for each in series:
+        each.target[:-4] = np.nan
+    tree = write_job(tmp_path, SMALL | {"calibrate": "true"}, {"train/a.json": json_lines(series)})
+    with pytest.raises(InvalidData) as refused:
+        log_of(tree)
+    assert refused.value.sentence == (
+        "Channel train: expected values before the ends of series, as calibrate holds out the last 4, "
+        "got missing ones only."
+    )
+
+
+def test_a_second_network_that_diverges_costs_only_the_calibration(tmp_path: Path) -> None:
+    # Every window before the ends has a value 10^20 times its scale, whose square is infinite in float32.
+    series = waves(30, 12)
+    for each in series:
+        each.target[:] = [1, 1, 1, 1e12, 1e24, 1, 1, 1e35, 1e34, 1e34, 1e34, 1e34]
+    given = SMALL | {"likelihood": "gaussian", "network": "gluonts", "mini_batch_size": "1"}
+    data = {"train/a.json": json_lines(series)}
+    plain = write_job(tmp_path / "plain", given, data)
+    tree = write_job(tmp_path / "calibrated", given | {"calibrate": "true"}, data)
+    log_of(plain)
+    warnings = [line for line in log_of(tree).splitlines() if "WARNING" in line]
+    reason = (
+        "The network for the calibration could not be trained. The loss of epoch 0 is not a finite number: lower the "
+        "hyperparameter learning_rate, 0.01, or use another likelihood than gaussian."
+    )
+    assert len(warnings) == 1
+    assert warnings[0].endswith(f"The model has no calibration. {reason}")
+    assert answer(loaded(tree)) == answer(loaded(plain))
+    assert json.loads((tree.model / "manifest.json").read_text())["parameters"]["calibration_failed"] == reason
+    with pytest.raises(InvalidData) as refused:
+        answer(loaded(tree), calibrated=True)
+    assert refused.value.sentence == (
+        f"configuration.calibrated: expected false, as this model's calibration failed in training, got true: {reason}"
+    )
+    with pytest.raises(InvalidJob, match=f"as that failed in training: {re.escape(reason)}$"):
+        loaded(tree, DEEPAR_CALIBRATED="true")
+
+
+def test_a_job_that_is_stopped_says_so_in_its_model(tmp_path: Path) -> None:
+    given = SMALL | {"calibrate": "true", "epochs": "100000"}
+    tree = write_job(tmp_path, given, {"train/a.json": json_lines(waves(14, 60))})
+    process = start_train(tree, **DEEPAR)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "epoch=0, train loss" in line:
+            process.send_signal(signal.SIGTERM)
+            break
+    process.communicate(timeout=120)
+    parameters = json.loads((tree.model / "manifest.json").read_text())["parameters"]
+    assert parameters["calibration_failed"] == "The training was stopped by SIGTERM."
 
 
 def test_a_point_forecast_has_nothing_to_calibrate(tmp_path: Path) -> None:

@@ -84,6 +84,16 @@ def test_a_bare_category_is_a_list_of_one(tmp_path: Path) -> None:
     assert data.cardinality == (5,)
 
 
+@pytest.mark.parametrize("target", ["[1, 2]", '["NaN", 2]'])
+def test_a_repeated_member_is_refused(tmp_path: Path, target: str) -> None:
+    line = json.dumps(record())
+    path = tmp_path / "a.json"
+    path.write_text(f'{line}\n{line[:-1]}, "target": {target}}}\n')
+    with pytest.raises(InvalidData) as refused:
+        read_dataset(Channel("train", path), AUTO, LIKELIHOODS["student-T"])
+    assert refused.value.sentence == 'a.json, line 2: expected an object, got one with "target" twice.'
+
+
 def test_an_empty_target_and_blank_lines_are_no_fault(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_bytes(b"\xef\xbb\xbf" + lines(record(target=[])) + b"\n  \n" + lines(record()))
     assert [len(each.target) for each in read(tmp_path).series] == [0, 3]

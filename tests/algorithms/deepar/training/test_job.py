@@ -108,6 +108,19 @@ def test_a_batch_s_loss_is_the_mean_since_the_report_before_it_and_batches_count
     assert mean.value == 4.5
 
 
+def test_a_test_channel_without_a_value_to_forecast_is_refused_before_the_training(tmp_path: Path) -> None:
+    series = waves(3, 60)
+    for each in series:
+        each.target[-4:] = np.nan
+    data = {"train/a.json": json_lines(waves()), "test/b.json": json_lines(series)}
+    with pytest.raises(InvalidData) as refused:
+        log_of(write_job(tmp_path, SMALL, data))
+    assert refused.value.sentence == (
+        "Channel test: expected a series that ends with 4 values, not all of them missing, got none."
+    )
+    assert not (tmp_path / "model" / "manifest.json").exists()
+
+
 def test_an_early_end_is_logged_as_sagemaker_does(tmp_path: Path) -> None:
     given = SMALL | {"epochs": "40", "early_stopping_patience": "3", "learning_rate": "0.5"}
     log = masked(log_of(write_job(tmp_path, given, {"train/a.json": json_lines(waves())})))

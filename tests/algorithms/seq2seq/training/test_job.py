@@ -20,7 +20,6 @@ from forecastle.contract.errors import ForecastleError, InvalidJob
 from forecastle.contract.opt_ml import OptMl
 from forecastle.formats import sequences
 from forecastle.formats.sequences import Sequences
-from forecastle.region.sagemaker.training.measures import BUILT_IN
 from forecastle.training.job import train_files
 from tests.algorithms.seq2seq import jobs
 from tests.training.tree import write_job
@@ -41,7 +40,7 @@ def test_a_job_on_text_logs_its_metrics_and_keeps_its_best_checkpoint(tmp_path: 
     assert len(accuracies) == 5  # three epochs of nine batches: one each five, and the end
     metrics = read_artifact(tree.model).metrics
     assert metrics["validation:accuracy"] == max(accuracies)
-    for name, regex in BUILT_IN["seq2seq"].items():  # what a region's metrics and tuning jobs read
+    for name, regex in find("seq2seq").metrics.items():  # what a region's metrics and tuning jobs read
         (*_, last) = re.findall(regex, log)
         assert float(last) == metrics.get(name, float(last)), name
     assert json.loads((tree.output_data / "metrics.json").read_text()) == metrics

@@ -79,6 +79,7 @@ class ColumnMeanAlgorithm(Algorithm[ColumnMeanHyperparameters]):
     saved_line = "The mean is saved."
     hyperparameters = ColumnMeanHyperparameters
     channels: ClassVar[Mapping[str, str]] = {"train": "a number on each line", "test": "the same"}
+    metrics: ClassVar[Mapping[str, str]] = {"train:numbers": r'"numbers": \{"sum": (\S+),'}
     request_types = (CSV,)
     response_types = (JSON,)
 
