@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from forecastle.algorithms.random_cut_forest.changes import Changes
 from forecastle.kernels.arrays import Floats, Integers, Offsets
 from forecastle.kernels.compiled import kernel
 
@@ -29,6 +30,7 @@ class Trees(NamedTuple):
     leaf_points: Floats  # (K, d)
     boxes: Floats  # (K − T, 2, d)
     box_ranges: Floats  # (K − T,)
+    changes: Changes
     norms: Floats  # (T,)
     hit_scores: Floats  # (K,)
 

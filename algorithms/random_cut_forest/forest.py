@@ -7,6 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from forecastle.algorithms.random_cut_forest import derived
+from forecastle.algorithms.random_cut_forest.changes import Changes
+from forecastle.algorithms.random_cut_forest.changes import changes as changes_of
 from forecastle.contract.errors import InvalidData
 from forecastle.contract.place import At, Source
 from forecastle.kernels.arrays import Floats, Integers, Offsets
@@ -42,6 +44,7 @@ class Forest:
 
     boxes : (K − T, 2, d), lower and upper corner of the bounding box of a cut's leaves.
     box_ranges : (K − T,), the sum of a box's sides.
+    changes : the bounds in which boxes differ from their parents' boxes.
     norms : (T,), log2(mass of the tree), 1 for a tree of one point.
     hit_scores : (K,), a tree's score of a point that equals the leaf.
     depths : (T,), levels of a tree; a tree of one leaf has 1.
@@ -58,6 +61,7 @@ class Forest:
     scale: np.float32
     boxes: Floats
     box_ranges: Floats
+    changes: Changes
     norms: Floats
     hit_scores: Floats
     depths: Integers
@@ -93,6 +97,7 @@ class Forest:
             leaf_points=self.leaf_points,
             boxes=self.boxes,
             box_ranges=self.box_ranges,
+            changes=self.changes,
             norms=self.norms,
             hit_scores=self.hit_scores,
         )
@@ -139,6 +144,7 @@ class Forest:
             leaf_points=stored["leaf_points"],
             boxes=boxes,
             box_ranges=derived.box_ranges(boxes),
+            changes=changes_of(offsets, children, boxes),
             norms=norms,
             hit_scores=hit_scores,
         )
@@ -147,6 +153,7 @@ class Forest:
             scale=scale,
             boxes=boxes,
             box_ranges=trees.box_ranges,
+            changes=trees.changes,
             norms=norms,
             hit_scores=hit_scores,
             depths=depths.levels,

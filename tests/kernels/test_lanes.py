@@ -32,6 +32,7 @@ from forecastle.kernels.lanes import (
     within,
 )
 from forecastle.kernels.pointer import memory
+from forecastle.kernels.tiles import load_each, tile_rows
 
 generator = np.random.default_rng(0)
 A, B = (generator.normal(size=48).astype(np.float32) for _ in range(2))
@@ -169,3 +170,29 @@ def test_rows_are_turned_into_columns() -> None:
     expected = np.zeros((9, 20), np.float32)
     expected[1:9, 5:13] = source[:, 3:11].T
     np.testing.assert_array_equal(target, expected)
+
+
+def test_rows_in_any_order_become_a_tile() -> None:
+    rows, tile = generator.normal(size=(5, 16)).astype(np.float32), np.zeros(3 + 64, np.float32)
+    order = np.array([9, 4, 0, 0, 3, 1, 2, 4, 1], np.int32)
+
+    @numba.njit(error_model="numpy")  # type: ignore[untyped-decorator]
+    def run(rows: Any, order: Any, tile: Any) -> None:
+        tile_rows(memory(rows), 16, memory(order), 1, 8, memory(tile), 3)
+
+    run(rows, order, tile)
+
+    np.testing.assert_array_equal(tile[3:].reshape(8, 8), rows[order[1:], 8:].T)
+    assert not tile[:3].any()
+
+
+def test_vectors_that_are_apart_are_loaded_as_a_group() -> None:
+    numbers, out, size = np.arange(100, dtype=np.float32), np.zeros(24, np.float32), SIZES[3]
+
+    @numba.njit(error_model="numpy")  # type: ignore[untyped-decorator]
+    def run(numbers: Any, out: Any) -> None:
+        store(memory(out), 0, load_each(memory(numbers), 2, 40, size))
+
+    run(numbers, out)
+
+    np.testing.assert_array_equal(out, np.concatenate([np.arange(first, first + 8) for first in (2, 42, 82)]))

@@ -67,6 +67,27 @@ def test_boxes_nest_and_are_those_of_the_leaves_below(dimensions: int) -> None:
     assert next(boxes, None) is None
 
 
+@pytest.mark.parametrize("dimensions", DIMENSIONS)
+def test_changes_are_the_bounds_that_differ_from_the_parents(dimensions: int) -> None:
+    forest = forest_of(points("rounded", 300, dimensions, 4), 2, 100)
+    listed = 0
+    for tree in range(2):
+        first = int(forest.leaf_offsets[tree]) - tree
+        for parent in range(first, int(forest.leaf_offsets[tree + 1]) - tree - 1):
+            for child in forest.children[parent][forest.children[parent] >= 0] + first:
+                rows = slice(*forest.changes.offsets[child : child + 2])
+                if rows.start == rows.stop:
+                    continue
+                listed += 1
+                differs = forest.boxes[child] != forest.boxes[parent]
+                for corner in range(2):
+                    columns = forest.changes.columns[rows, corner].tolist()
+                    changed = np.flatnonzero(differs[corner]).tolist()
+                    assert columns[: len(changed)] == changed
+                    assert not differs[corner][columns[len(changed) :]].any()
+    assert (listed > 0) == (dimensions > 16)
+
+
 @pytest.mark.parametrize(
     ("name", "place", "value", "message"),
     [
