@@ -89,7 +89,10 @@ class _Bayesian:
         # `constant_liar` makes concurrent trials differ from each other.
         sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=True, n_startup_trials=5)
         self._study = optuna.create_study(
-            direction="maximize" if maximize else "minimize", sampler=sampler, pruner=pruner
+            study_name=None if seed is None else f"seed {seed}",  # Hyperband's brackets depend on the name
+            direction="maximize" if maximize else "minimize",
+            sampler=sampler,
+            pruner=pruner,
         )
         self._trials: dict[int, Any] = {}
         self._failed = optuna.trial.TrialState.FAIL
