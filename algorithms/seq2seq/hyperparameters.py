@@ -26,7 +26,7 @@ CountOrAll = Annotated[int, Field(ge=-1)]
 
 
 def _some(count: int) -> int:
-    """The count unless it is 0, which AWS's guide does not exclude, but would be a model without training."""
+    """The count unless it is 0, which would be a model without training."""
     if count == 0:
         raise ValueError
     return count
