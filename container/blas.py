@@ -8,12 +8,10 @@ Source: OpenBLAS's `driver/others/blas_server.c`: the exponent can be set from 4
 
 from collections.abc import MutableMapping
 
-_EXPONENT_OF_CYCLES = "OPENBLAS_THREAD_TIMEOUT"
-
 
 def let_idle_threads_sleep(environ: MutableMapping[str, str]) -> None:
     """Let idle threads sleep at once, unless the user has set how long they wait.
 
     `environ` is the process's own environment; numpy must not have been imported.
     """
-    environ.setdefault(_EXPONENT_OF_CYCLES, "4")
+    environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")

@@ -249,7 +249,7 @@ def _extensions() -> list[Path]:
     return [source for source in Path(__file__).parent.glob("*.py") if _read(source).imports_numba]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class _Source:
     """What a stamp needs of a source.
 
