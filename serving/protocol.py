@@ -17,6 +17,7 @@ from forecastle.contract.errors import (
     PlatformError,
     Stopping,
 )
+from forecastle.serving.joined_head import JoinedHead
 from forecastle.serving.log import write_line
 from forecastle.serving.parser import HEAD, Parser
 from forecastle.serving.parser import HEAD_BYTES as HEAD_BYTES
@@ -63,6 +64,7 @@ class Protocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # as in uvicorn
         super().connection_made(transport)
+        self.transport = JoinedHead(transport, self.loop)  # type: ignore[assignment]  # has the methods that are called
         self.parser, self.flow = Parser(self), Flow(transport)
         self._start_timer(self.head_seconds)
 
