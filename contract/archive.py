@@ -1,6 +1,5 @@
 """Packed models, the model.tar.gz that SageMaker stores; an archive is untrusted input."""
 
-import errno
 import gzip
 import shutil
 import tarfile
@@ -12,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from forecastle.contract.errors import InvalidData, InvalidJob, OutOfSpace
+from forecastle.contract.full_disk import is_full
 from forecastle.contract.place import Part, Source
 
 ARCHIVE = "model.tar.gz"
@@ -78,7 +78,7 @@ def unpack(archive: BinaryIO, folder: Path, name: str) -> None:
         detail = str(error) or type(error).__name__
         raise InvalidData(place=_of(name), expected=f"a complete .tar.gz ({detail:.80})") from None
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_full(error):
             raise OutOfSpace("no space left on the disk that it is unpacked to.", place=_of(name)) from None
         raise InvalidData(f"cannot be unpacked ({error.strerror or error}).", place=_of(name)) from None
 

@@ -12,7 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from forecastle.contract.errors import InvalidJob, OutOfSpace
+from forecastle.contract.errors import InvalidJob
+from forecastle.contract.full_disk import is_full, out_of_space
 from forecastle.contract.place import Source
 
 
@@ -36,8 +37,8 @@ def write_whole(path: Path, content: bytes | Callable[[BinaryIO], object]) -> No
             os.fchmod(file.fileno(), 0o644)
             os.replace(temporary, path)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise OutOfSpace("no space left on its disk.", place=(Source(str(path)),)) from error
+        if is_full(error):
+            raise out_of_space(str(path)) from error
         if error.errno in (
             errno.EACCES,
             errno.EPERM,

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from forecastle.contract.errors import ForecastleError, InvalidJob, OutOfSpace
+from forecastle.contract.full_disk import is_full, out_of_space
 from forecastle.contract.place import Source
 from forecastle.contract.whole_file import remove_abandoned, write_whole
 
@@ -46,8 +47,8 @@ def blame(error: Exception) -> Exception:
         return OutOfSpace(f"The machine has too little memory for this job{detail}: use a larger one, or less data.")
     if isinstance(error, OSError) and error.filename is not None:
         place = (Source(str(error.filename)),)
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return OutOfSpace("no space left on its disk.", place=place)
+        if is_full(error):
+            return out_of_space(str(error.filename))
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             return InvalidJob(f"not permitted ({error.strerror}).", place=place)
     return error

@@ -1,6 +1,5 @@
 """Files that one run writes at a time."""
 
-import errno
 import fcntl
 import io
 import os
@@ -9,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from forecastle.contract.errors import InvalidJob, OutOfSpace, PlatformError
+from forecastle.contract.errors import InvalidJob, PlatformError
+from forecastle.contract.full_disk import is_full, out_of_space
 from forecastle.contract.place import Source
 
 if TYPE_CHECKING:
@@ -51,15 +51,14 @@ class _Raw(io.FileIO):
         except BrokenPipeError:
             raise
         except OSError as error:
-            raise unwritable(error, self._shown) from error
+            raise _unwritable(error, self._shown) from error
 
 
-def unwritable(error: OSError, name: str) -> PlatformError:
+def _unwritable(error: OSError, name: str) -> PlatformError:
     """The error for a file that could not be written to its end."""
-    place = (Source(name),)
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return OutOfSpace("no space left on its disk.", place=place)
-    return PlatformError(f"cannot be written ({os.strerror(error.errno or 0)}).", place=place)
+    if is_full(error):
+        return out_of_space(name)
+    return PlatformError(f"cannot be written ({os.strerror(error.errno or 0)}).", place=(Source(name),))
 
 
 def lock(file: BinaryIO) -> bool:

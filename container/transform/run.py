@@ -1,7 +1,6 @@
 """A transform: every output written from its sources, in order, and kept whatever happens."""
 
 import base64
-import errno
 import json
 import os
 import sys
@@ -14,11 +13,12 @@ from typing import Any, BinaryIO
 
 from forecastle.container.transform.journal import Journal, Mark
 from forecastle.container.transform.keeper import Keeper
-from forecastle.container.transform.locked_file import ANOTHER, cut, lock, locked, opened, size_of, unwritable
+from forecastle.container.transform.locked_file import ANOTHER, cut, lock, locked, opened, size_of
 from forecastle.container.transform.plan import Output, Source, is_special
 from forecastle.container.transform.requests import Outcome, Records, Refused
 from forecastle.contract.bar import Bar
 from forecastle.contract.errors import InvalidData, InvalidJob
+from forecastle.contract.full_disk import is_full, out_of_space
 from forecastle.contract.place import Source as At
 from forecastle.contract.transform.packs import Position
 from forecastle.contract.transform.window import in_order
@@ -107,9 +107,9 @@ def run(work: Work, tally: Tally) -> None:
                         tally,
                     )
             except OSError as error:  # of standard output, or of what the disk has not taken yet
-                if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                    raise
-                raise unwritable(error, output.name) from error
+                if is_full(error):
+                    raise out_of_space(output.name) from error
+                raise
             tally.passed += sum(source.size() for source in output.sources)
         for journal in reversed(journals):  # those that are left if this is interrupted are those of the first outputs
             if journal is not None:
