@@ -26,10 +26,10 @@ from forecastle.kernels.threads import available_cores, in_parallel
 
 # Sentences at once: more make no product faster, but take more memory. The encoder takes 12 numbers for each state of
 # each source word, so that is at most 48 MiB, or a sentence.
-_MOST_SENTENCES = 64
-_MOST_STATES = 1 << 20
+MOST_SENTENCES = 64
+MOST_STATES = 1 << 20
 # Hypotheses whose next words are scored at once: their scores stay in a core's cache until the best ones are chosen.
-_SCORED = 192
+MOST_SCORED = 192
 _WEIGHTS: WeakKeyDictionary[Network, Weights] = WeakKeyDictionary()
 
 
@@ -67,8 +67,8 @@ def translate(
     """
     weights = prepare(network)
     threads = available_cores() if threads is None else threads
-    most = max(1, min(_MOST_SENTENCES, -(-len(sources) // threads)))
-    groups = _groups([len(source) for source in sources], most, _MOST_STATES // weights.layout.hidden)
+    most = max(1, min(MOST_SENTENCES, -(-len(sources) // threads)))
+    groups = _groups([len(source) for source in sources], most, MOST_STATES // weights.layout.hidden)
     found: list[list[Hypothesis]] = [[] for _ in sources]
 
     def work(start: int, stop: int) -> None:
@@ -124,7 +124,7 @@ class _Search:
     def run(self, weights: Weights, sources: list[Words]) -> list[list[Hypothesis]]:
         """The best hypotheses of each sentence."""
         self.finished, self.worst = [[] for _ in sources], np.full(len(sources), -np.inf)
-        most = min(max(_SCORED, self.beam_size), len(sources) * self.beam_size)
+        most = min(max(MOST_SCORED, self.beam_size), len(sources) * self.beam_size)
         self.scores = aligned(most, weights.layout.target_words)
         memory, state = read(weights, sources)
         live = np.arange(len(sources))  # the sentence of each hypothesis
@@ -161,8 +161,8 @@ class _Search:
         first = 0
         while first < len(sentences):
             begin, after = starts[first], len(sentences)
-            if len(live) - begin > _SCORED:
-                after = max(first + 1, int(np.searchsorted(starts, begin + _SCORED, "right")) - 1)
+            if len(live) - begin > MOST_SCORED:
+                after = max(first + 1, int(np.searchsorted(starts, begin + MOST_SCORED, "right")) - 1)
             end = starts[after]
             scores = self.scores[: end - begin]
             score(weights, state.attentional[begin:end], scores)

@@ -3,21 +3,20 @@
 from collections.abc import Sequence
 
 from forecastle.algorithms.seq2seq.architecture import Architecture
+from forecastle.algorithms.seq2seq.inference.beam import MOST_SCORED, MOST_SENTENCES, MOST_STATES
 from forecastle.formats.translation.request import Sentence, require_fit
 
-AT_ONCE, STATES_AT_ONCE = 64, 1 << 20  # sentences of a thread, and the encoder's states, see `beam`
 BYTES_OF_STATE = 48  # of a source word
-SCORED_AT_ONCE = 192  # hypotheses of a thread, see `beam`
 BYTES_WRITTEN = 60  # of a number of a matrix in an answer: itself, its objects and its text
 SENTENCE_BYTES = 2_000  # of a sentence and its translation: their objects
 
 
 def footprint(sentences: Sequence[Sentence], network: Architecture, threads: int) -> int:
     """The bytes that these sentences take at most."""
-    beams = min(len(sentences), AT_ONCE * threads) * max(_searched(each, network) for each in sentences)
-    beams += 4 * threads * SCORED_AT_ONCE * network.target_words
+    beams = min(len(sentences), MOST_SENTENCES * threads) * max(_searched(each, network) for each in sentences)
+    beams += 4 * threads * MOST_SCORED * network.target_words
     states = [len(each.words) * network.rnn_num_hidden for each in sentences]
-    read = BYTES_OF_STATE * min(sum(states), threads * max(STATES_AT_ONCE, *states))
+    read = BYTES_OF_STATE * min(sum(states), threads * max(MOST_STATES, *states))
     return beams + read + sum(_answered(each, network) for each in sentences)
 
 
