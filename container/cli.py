@@ -1,16 +1,16 @@
 """The command line: `forecastle train`, `serve`, `demo` and so on."""
 
-import json
 import os
 import signal
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from forecastle.container.algorithms import algorithms
 from forecastle.container.asking import invoke, plot
 from forecastle.container.blas import let_idle_threads_sleep
 from forecastle.container.colour import colour_wanted, failure_line
@@ -26,9 +26,6 @@ from forecastle.contract.errors import (
     UserError,
 )
 from forecastle.region.cli import region
-
-if TYPE_CHECKING:
-    from forecastle.algorithms.interface import Algorithm
 
 FILE = click.Path(exists=True, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -156,33 +153,6 @@ def demo(algorithm: str, port: int) -> None:
 
 
 @cli.command()
-@click.option("--json", "as_json", is_flag=True, help="Print their titles and the metrics in their logs as JSON.")
-def algorithms(as_json: bool) -> None:
-    """List the algorithms and their hyperparameters."""
-    from forecastle.training.catalogue import catalogue
-
-    known = catalogue()
-    if as_json:
-        listed = {name: {"title": each.title, "metrics": each.metrics} for name, each in known.usable.items()}
-        click.echo(json.dumps(listed, ensure_ascii=False))
-    else:
-        _list_algorithms(known.usable)
-    for sentence in known.broken.values():
-        click.echo(sentence, err=True)
-
-
-def _list_algorithms(usable: "Mapping[str, Algorithm[Any]]") -> None:
-    from forecastle.contract.typed_text import expectation
-
-    width = max((len(name) for each in usable.values() for name in each.hyperparameters.known()), default=0)
-    for name, algorithm in usable.items():
-        click.echo(f"{name}: {algorithm.title}")
-        for parameter, field in algorithm.hyperparameters.known().items():
-            requirement = "required" if field.is_required() else f"default {_shown(field.get_default())}"
-            click.echo(f"  {parameter:<{width}}  {expectation(field)}; {requirement}")
-
-
-@cli.command()
 @click.argument("path", type=MODEL)
 @click.pass_context
 def check(context: click.Context, path: Path) -> None:
@@ -283,6 +253,7 @@ def compile_(context: click.Context) -> None:
     compile_all(click.echo)
 
 
+cli.add_command(algorithms)
 cli.add_command(invoke)
 cli.add_command(plot)
 cli.add_command(transform)
@@ -304,7 +275,3 @@ def _found(origin: str | None, hyperparameters: Mapping[str, Any]) -> str:
         return ""
     listed = ", ".join(f"{name} {value}" for name, value in hyperparameters.items())
     return f" of {origin} ({listed})" if listed else f" of {origin}"
-
-
-def _shown(value: Any) -> str:
-    return "none" if value is None else str(value)
