@@ -161,29 +161,25 @@ def test_series_that_are_all_too_short_are_refused_before_the_training(tmp_path:
     )
 
 
-def test_ends_without_any_value_are_refused_before_the_training(tmp_path: Path) -> None:
-    series = waves(20, 60)
+@pytest.mark.parametrize(
+    ("length", "missing", "expected"),
+    [
+        (20, slice(-4, None), "values at the ends of series"),
+        (100, slice(None, -4), "values before the ends of series"),
+    ],
+    ids=["ends", "before"],
+)
+def test_parts_without_any_value_are_refused_before_the_training(
+    length: int, missing: slice, expected: str, tmp_path: Path
+) -> None:
+    series = waves(length, 60)
     for each in series:
-        each.target[-4:] = np.nan
+        each.target[missing] = np.nan
     tree = write_job(tmp_path, SMALL | {"calibrate": "true"}, {"train/a.json": json_lines(series)})
     with pytest.raises(InvalidData) as refused:
         log_of(tree)
     assert refused.value.sentence == (
-        "Channel train: expected values at the ends of series, as calibrate holds out the last 4, "
-        "got missing ones only."
-    )
-
-
-def test_no_value_before_the_ends_is_refused_before_the_training(tmp_path: Path) -> None:
-    series = waves(100, 60)
-    for each in series:
-        each.target[:-4] = np.nan
-    tree = write_job(tmp_path, SMALL | {"calibrate": "true"}, {"train/a.json": json_lines(series)})
-    with pytest.raises(InvalidData) as refused:
-        log_of(tree)
-    assert refused.value.sentence == (
-        "Channel train: expected values before the ends of series, as calibrate holds out the last 4, "
-        "got missing ones only."
+        f"Channel train: expected {expected}, as calibrate holds out the last 4, got missing ones only."
     )
 
 
