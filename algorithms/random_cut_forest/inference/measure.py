@@ -39,7 +39,7 @@ def measure(block: Block, tree: Tree, num_inner: int) -> None:
     for first in range(0, block.size, block.most_tiled):
         end = min(first + block.most_tiled, block.size)
         _tile(block, first, end)
-        # These points pass the last cuts' ancestors that others were tiled for, then cuts that nobody has passed.
+        # These points pass the cuts that they share with points tiled before, from the root on, then the next cuts.
         count = 0
         while count <= deepest and slice_at(block.inner, block.path[count])[3] > first:
             block.visits[count] = block.path[count]
